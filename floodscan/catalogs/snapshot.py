@@ -1,0 +1,174 @@
+"""A stac-geoparquet snapshot as a catalogue: a file, or a folder of files, on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import shapely
+
+from floodscan.catalogs.base import Answer
+from floodscan.catalogs.items import PROPERTIES, TIME_PROPERTIES, unsigned
+from floodscan.errors import CatalogError, MissingCollectionError
+from floodscan.footprints import extents_of_empty, fill_from_bbox, repair
+from floodscan.tables import ITEMS, check_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from floodscan.footprints import Geometries
+    from floodscan.planning import Search
+
+CATALOG_KEY = b"floodscan:catalog"
+"""Metadata key of a snapshot under which JSON tells the ``id`` of the catalogue that it is of."""
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotCatalog:
+    """Items in stac-geoparquet.
+
+    Attributes:
+        path: A ``.parquet`` file, or a folder of them.
+        label: Name to show in place of the path.
+    """
+
+    path: Path
+    label: str | None = None
+
+    @property
+    def location(self) -> str:
+        """The label, or the path."""
+        return self.label or str(self.path)
+
+    def describe(self, collections: Iterable[str]) -> str:
+        """Check that the snapshot can be read and has these collections, and tell its STAC id."""
+        files = self._files()
+        found = {
+            name for file in files for name in file.to_table(columns=["collection"])["collection"].unique().to_pylist()
+        }
+        for collection in collections:
+            if collection not in found:
+                problem = f"has no collection '{collection}'; it has {', '.join(sorted(found))}"
+                raise MissingCollectionError(self.location, problem)
+        raw = (files[0].schema.metadata or {}).get(CATALOG_KEY)
+        return str(orjson.loads(raw)["id"]) if raw else self.path.stem
+
+    def search(self, search: Search) -> Answer:
+        """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""
+        try:
+            tables = [_read_items(file, search) for file in self._files()]
+        except (pa.ArrowException, OSError, KeyError) as err:
+            raise CatalogError(self.location, f"can't be read: {err}") from err
+        return Answer(items=pa.concat_tables(tables))
+
+    def _files(self) -> tuple[ds.Dataset, ...]:
+        try:
+            return _open_files(self.path)
+        except (pa.ArrowException, OSError) as err:
+            raise CatalogError(self.location, f"can't be read as stac-geoparquet: {err}") from err
+
+
+@lru_cache(maxsize=8)
+def _open_files(path: Path) -> tuple[ds.Dataset, ...]:
+    """Open each file by itself: collections differ in their assets, so the files share no schema."""
+    paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not paths:
+        message = f"no .parquet file in {path}"
+        raise FileNotFoundError(message)
+    files = tuple(ds.dataset(each, format="parquet") for each in paths)
+    for file, each in zip(files, paths, strict=True):
+        if missing := {"id", "collection", "geometry"}.difference(file.schema.names):
+            message = f"{each} has no column {', '.join(sorted(missing))}"
+            raise OSError(message)
+    return files
+
+
+def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
+    columns = {
+        name: ds.field(name)
+        for name in ("id", "collection", "geometry", "bbox", *TIME_PROPERTIES, *_sources())
+        if name in file.schema.names
+    }
+    columns |= {f"asset {key}": ds.field("assets", key, "href") for key in _asset_keys(file, search.assets)}
+    found = file.to_table(columns=columns, filter=_filter(file.schema, search))
+    footprints, extent = _parse_geometries(found)
+    return check_table(
+        pa.table(
+            {
+                "collection": found["collection"],
+                "item_id": found["id"],
+                "datetime": _coalesce(found, TIME_PROPERTIES, ITEMS.field("datetime").type),
+                **{name: _coalesce(found, sources, ITEMS.field(name).type) for name, sources in PROPERTIES.items()},
+                "assets": _read_assets(found, search.assets),
+                "geometry": shapely.to_wkb(footprints),
+                "extent": shapely.to_wkb(extent),
+            },
+            schema=ITEMS,
+        ),
+        ITEMS,
+    )
+
+
+def _sources() -> list[str]:
+    return [source for sources in PROPERTIES.values() for source in sources]
+
+
+def _asset_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
+    kind = file.schema.field("assets").type if "assets" in file.schema.names else pa.struct([])
+    known = {field.name for field in kind}
+    return [key for key in wanted if key in known]
+
+
+def _filter(schema: pa.Schema, search: Search) -> pc.Expression:
+    """Keep what may match: the exact box and window are applied later, to every catalogue alike."""
+    keep = ds.field("collection") == search.collection
+    if search.window is not None and "datetime" in schema.names:
+        time = ds.field("datetime")
+        keep &= time.is_null() | ((time >= search.window.start) & (time <= search.window.end))
+    if "bbox" not in schema.names or not pa.types.is_struct(schema.field("bbox").type):
+        return keep
+    west, south, east, north = search.bbox
+    xmin, ymin, xmax, ymax = (ds.field("bbox", corner) for corner in _CORNERS)
+    keep &= (ymin <= north) & (ymax >= south)
+    # a search or an item across the antimeridian has west > east: only latitude tells then
+    return keep if west > east else keep & ((xmin > xmax) | ((xmin <= east) & (xmax >= west)))
+
+
+def _coalesce(found: pa.Table, sources: Iterable[str], kind: pa.DataType) -> pa.Array:
+    present = [found[source].cast(kind, safe=False) for source in sources if source in found.column_names]
+    return pc.coalesce(*present) if present else pa.nulls(len(found), kind)
+
+
+def _parse_geometries(found: pa.Table) -> tuple[Geometries, Geometries]:
+    raw = found["geometry"].cast(pa.binary())
+    bboxes = found["bbox"].to_pylist() if "bbox" in found.column_names else [None] * len(found)
+    corners = [_corners(bbox) for bbox in bboxes]
+    footprints = shapely.from_wkb(np.asarray(raw, dtype=object), on_invalid="ignore")
+    unreadable = shapely.is_missing(footprints)
+    footprints[unreadable] = shapely.Polygon()
+    fill_from_bbox(footprints, corners, where=raw.is_null().to_numpy())
+    footprints = repair(footprints)
+    return footprints, extents_of_empty(footprints, corners)
+
+
+def _corners(bbox: Any) -> list[float] | None:  # noqa: ANN401 - a struct, a list or nothing
+    return [bbox[name] for name in _CORNERS] if isinstance(bbox, dict) else bbox
+
+
+def _read_assets(found: pa.Table, wanted: Sequence[str]) -> pa.MapArray:
+    """Zip the href columns into one map a row, leaving out assets that a row has not."""
+    keys = [key for key in wanted if f"asset {key}" in found.column_names]
+    hrefs = [found[f"asset {key}"].to_pylist() for key in keys]
+    rows = [
+        [(key, unsigned(href)) for key, href in zip(keys, row, strict=True) if href] for row in zip(*hrefs, strict=True)
+    ]
+    return pa.array(rows or [[]] * len(found), ITEMS.field("assets").type)

@@ -1,0 +1,201 @@
+"""The command line: parse, one call, print."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+from floodscan.errors import FloodscanError, Problem, RecipeError
+from floodscan.events import load_events
+from floodscan.outcomes import count_outcomes
+from floodscan.planning import plan_event
+from floodscan.recipe import Recipe, load_recipe
+from floodscan.report.explain import explain as explain_event
+from floodscan.report.tables import show_choices, show_explanation, show_outcomes, show_plan
+from floodscan.store import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from floodscan.planning import EventPlan
+    from floodscan.sweep import ScanResult
+
+EXIT_OK = 0
+EXIT_UNFILLED = 1
+EXIT_BAD_INPUT = 2
+
+_EVENTS_SHOWN_WHOLE = 3
+_PIPED_WIDTH = 1000
+
+_recipe_option = click.option(
+    "--recipe", metavar="TOML", help="Sensors, windows, filters and policy; default: the published ones."
+)
+_tile_option = click.option(
+    "--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too."
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def main() -> None:
+    """Run the command line; what a person did wrong is told in one message."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as err:
+        err.show()
+        status = EXIT_BAD_INPUT
+    except FloodscanError as err:
+        Console(stderr=True, soft_wrap=True).print(f"error: {err}", style="red", markup=False, highlight=False)
+        status = EXIT_BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        status = 130
+    sys.exit(status if isinstance(status, int) else EXIT_OK)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="floodscan")
+def cli() -> None:
+    """Find, score and choose satellite scenes for flood events."""
+
+
+@cli.command()
+@click.argument("events")
+@click.option("--catalog", help="planetary-computer (default), demo, a STAC API's URL, or stac-geoparquet.")
+@_recipe_option
+@click.option("--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME.")
+@click.option("--cluster", default="local", show_default=True, help="local, none, or a scheduler's address.")
+@click.option("--workers", type=click.IntRange(1), help="Processes of a local cluster; default: cores.")
+@_tile_option
+@_json_option
+def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
+    events: str,
+    catalog: str | None,
+    recipe: str | None,
+    out: str | None,
+    cluster: str,
+    workers: int | None,
+    tile_size: float | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Choose scenes for EVENTS: a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+
+    The exit status is 0 if every slot was filled, 1 if some was not, 2 if something given can't be used.
+    """
+    # what needs Dask takes a second to import: the other commands do without
+    from floodscan.clusters import open_client  # noqa: PLC0415
+    from floodscan.sweep import scan as scan_events  # noqa: PLC0415
+
+    rules = _load_recipe(recipe, tile_size)
+    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    with open_client(cluster, n_workers=workers) as client, _progress() as on_progress:
+        result = scan_events(
+            listed,
+            catalog=catalog or ("demo" if events == "demo" else None),
+            recipe=rules,
+            out=out or f"floodscan-{Path(events).stem}",
+            client=client,
+            on_progress=on_progress,
+        )
+    _print_result(result, as_json=as_json)
+    return EXIT_OK if result.ok else EXIT_UNFILLED
+
+
+@cli.command()
+@click.argument("events")
+@_recipe_option
+@_tile_option
+@_json_option
+def plan(events: str, recipe: str | None, tile_size: float | None, *, as_json: bool) -> None:
+    """Show the slots of EVENTS and what would be searched, without asking anything."""
+    rules = _load_recipe(recipe, tile_size)
+    plans = [plan_event(event, rules) for event in load_events(events, phase_offset_days=rules.phase_offset_days)]
+    if as_json:
+        _print_json([_plan_facts(each) for each in plans])
+    else:
+        for each in plans:
+            show_plan(_console(), each)
+
+
+@cli.command()
+@click.argument("out")
+@click.argument("event")
+@click.argument("slot", nargs=-1, metavar="[PHASE] [SENSOR]")
+@click.option("--target", default="aoi", show_default=True, help="aoi, or a tile's id.")
+@_json_option
+def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json: bool) -> None:
+    """Tell why each scene was chosen for an EVENT of the run in folder OUT, and why others were not."""
+    slots = explain_event(RunFolder(Path(out)), event, slot, target_id=target)
+    if as_json:
+        _print_json(slots)
+    else:
+        show_explanation(_console(), slots)
+
+
+def _load_recipe(path: str | None, tile_size: float | None) -> Recipe:
+    if tile_size is not None and not 0 < tile_size < float("inf"):
+        raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])
+    recipe = load_recipe(path)
+    return recipe if tile_size is None else replace(recipe, tile_size_m=tile_size)
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Draw a bar on a terminal; nothing where the output is piped."""
+    columns = ("events", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("events", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_result(result: ScanResult, *, as_json: bool) -> None:
+    console = _console()
+    counts = count_outcomes(result.outcomes)
+    if as_json:
+        _print_json({"out": str(result.folder.path), "counts": counts, "events": [asdict(o) for o in result.outcomes]})
+        return
+    if len(result.outcomes) <= _EVENTS_SHOWN_WHOLE:
+        for manifest in result.manifests.values():
+            show_choices(console, manifest)
+    else:
+        show_outcomes(console, result.outcomes)
+    console.print(
+        f"{counts['filled']} of {counts['slots']} slots filled from {counts['candidates']} candidates "
+        f"in {counts['requests']} requests; in {result.folder.path}:"
+    )
+    console.print("  candidates/*.parquet  manifests/<event>.json  events.parquet  run.json")
+
+
+def _plan_facts(each: EventPlan) -> dict[str, Any]:
+    return {
+        "event_id": each.event.event_id,
+        "slots": [
+            {
+                "target_id": slot.target.target_id,
+                "phase": slot.phase,
+                "sensor": slot.sensor,
+                "date": slot.day,
+                "window": slot.window and str(slot.window),
+            }
+            for slot in each.slots
+        ],
+        "searches": [
+            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)} for s in each.searches
+        ],
+    }
+
+
+def _print_json(content: object) -> None:
+    sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -1,0 +1,166 @@
+"""How a slot and an event ended: what is missing, why, and what would help; data, never exceptions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from floodscan.scoring import TOO_CLOUDY
+from floodscan.selection import SELECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from floodscan.catalogs.base import Answer
+    from floodscan.planning import EventPlan, Search, Slot
+    from floodscan.recipe import Recipe
+
+COMPLETE = "complete"
+PARTIAL = "partial"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A slot without a scene.
+
+    Attributes:
+        target_id: ``aoi``, or a tile.
+        phase: None for the DEM.
+        sensor: The kind of scene.
+        reason: Code and counts: ``no_candidates``, ``all_rejected``, ``incomplete`` or ``search_failed``.
+        hint: What would help.
+    """
+
+    target_id: str
+    phase: str | None
+    sensor: str
+    reason: str
+    hint: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell it out in JSON types."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Name the slot and the reason."""
+        place = "/".join(filter(None, (self.target_id, self.phase, self.sensor)))
+        return f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an event ended; a row of EVENTS."""
+
+    event_id: str
+    status: str
+    reason: str | None
+    n_slots: int
+    n_filled: int
+    n_candidates: int
+    n_requests: int
+    seconds: float
+
+
+def find_shortfalls(
+    plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer], recipe: Recipe
+) -> list[Shortfall]:
+    """List the slots of an event without a scene, in the order of the slots.
+
+    Args:
+        plan: The event and its slots.
+        candidates: Ranked CANDIDATES of this event.
+        answers: What came back for each search of the plan.
+        recipe: The rules, for hints on which of them to loosen.
+    """
+    verdicts = _count_verdicts(candidates)
+    return [
+        _shortfall(slot, found, answers[plan.search_of(slot, recipe)], recipe)
+        for slot in plan.slots
+        if SELECTED not in (found := verdicts.get(_key(slot), {}))
+    ]
+
+
+def conclude(
+    plan: EventPlan,
+    candidates: pa.Table,
+    answers: Mapping[Search, Answer],
+    shortfalls: Sequence[Shortfall],
+) -> Outcome:
+    """Sum up an event as a row of EVENTS; the reason names every slot of the AOI that stayed empty."""
+    n_filled = len(plan.slots) - len(shortfalls)
+    asked = [answers[search] for search in plan.searches]
+    return Outcome(
+        event_id=plan.event.event_id,
+        status=COMPLETE if not shortfalls else PARTIAL if n_filled else FAILED,
+        reason="; ".join(map(str, shortfalls)) or None,
+        n_slots=len(plan.slots),
+        n_filled=n_filled,
+        n_candidates=len(candidates),
+        n_requests=sum(answer.n_requests for answer in asked),
+        seconds=sum(answer.seconds for answer in asked),
+    )
+
+
+def count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Count events by status, and slots, candidates and requests."""
+    statuses = [outcome.status for outcome in outcomes]
+    return {
+        "events": len(outcomes),
+        **{status: statuses.count(status) for status in (COMPLETE, PARTIAL, FAILED)},
+        "slots": sum(outcome.n_slots for outcome in outcomes),
+        "filled": sum(outcome.n_filled for outcome in outcomes),
+        "candidates": sum(outcome.n_candidates for outcome in outcomes),
+        "requests": sum(outcome.n_requests for outcome in outcomes),
+    }
+
+
+def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
+    """Count each slot's candidates by verdict, and note the least cloud cover among them."""
+    keys = ["target_id", "phase", "sensor", "verdict"]
+    counted = candidates.group_by(keys).aggregate([("item_id", "count"), ("cloud_cover", "min")])
+    verdicts: dict[tuple[str, str | None, str], dict[str, _Count]] = {}
+    for row in counted.to_pylist():
+        slot = (row["target_id"], row["phase"], row["sensor"])
+        count = _Count(row["item_id_count"], row["cloud_cover_min"])
+        verdicts.setdefault(slot, {})[row["verdict"]] = count
+    return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    n: int
+    least_cloud: float | None
+
+
+def _key(slot: Slot) -> tuple[str, str | None, str]:
+    return (slot.target.target_id, slot.phase, slot.sensor)
+
+
+def _shortfall(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> Shortfall:
+    reason, hint = _explain(slot, found, answer, recipe)
+    phase = slot.phase and str(slot.phase)
+    return Shortfall(slot.target.target_id, phase, str(slot.sensor), reason, hint)
+
+
+def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> tuple[str, str]:
+    if answer.problem:
+        return f"search_failed ({answer.problem})", "run again when the catalogue answers"
+    if not answer.complete:
+        return "incomplete", "the catalogue held back part of its answer; run again with a smaller area"
+    asked = recipe.sensors[slot.sensor]
+    wider = f"widen {slot.sensor}.window_days (now {asked.window_days})"
+    if slot.window is None:
+        wider = f"look whether {asked.collection} covers the area"
+    if not found:
+        return "no_candidates", wider
+    counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
+    hints = [wider]
+    if (cloudy := found.get(TOO_CLOUDY)) and cloudy.least_cloud is not None:
+        hints.insert(
+            0,
+            f"raise {slot.sensor}.max_cloud_percent (now {asked.max_cloud_percent:g}) above {cloudy.least_cloud:g}",
+        )
+    return f"all_rejected ({counts})", ", or ".join(hints)

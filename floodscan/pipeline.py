@@ -1,0 +1,90 @@
+"""One batch on one page: ask, score, select, say, write; what comes back is a small row per event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from floodscan.catalogs.base import Answer
+from floodscan.errors import CatalogError
+from floodscan.manifest import build_manifest
+from floodscan.outcomes import Outcome, conclude, find_shortfalls
+from floodscan.scoring import score
+from floodscan.selection import select
+from floodscan.tables import ITEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from floodscan.catalogs.base import Catalog
+    from floodscan.planning import Batch, EventPlan, Search
+    from floodscan.recipe import Recipe
+    from floodscan.store import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What all batches of a run share.
+
+    Attributes:
+        catalog: Where items are searched.
+        catalog_id: STAC id of the catalogue.
+        recipe: The rules.
+        folder: Where results go; workers write there themselves.
+    """
+
+    catalog: Catalog
+    catalog_id: str
+    recipe: Recipe
+    folder: RunFolder
+
+
+def ask(run: Run, search: Search) -> Answer:
+    """Put one search to the catalogue; a search that fails is an answer too, with the problem in it."""
+    started = perf_counter()
+    try:
+        answer = run.catalog.search(search)
+    except CatalogError as err:
+        answer = Answer(items=ITEMS.empty_table(), complete=False, n_requests=1, problem=str(err))
+    return replace(answer, seconds=perf_counter() - started)
+
+
+def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outcome]:
+    """Turn the answers of a batch into its part of the candidate table and its manifests, on disk.
+
+    Args:
+        run: What all batches share.
+        batch: The events.
+        answers: One per search of the batch, in that order.
+
+    Returns:
+        How each event ended, in the order of the batch.
+    """
+    answered = dict(zip(batch.searches, answers, strict=True))
+    items = pa.concat_tables([answer.items for answer in answers])
+    slots = [slot for plan in batch.plans for slot in plan.slots]
+    complete = [answered[plan.search_of(slot, run.recipe)].complete for plan in batch.plans for slot in plan.slots]
+    candidates = select(score(items, slots, run.recipe, complete=complete), run.recipe.policy)
+    run.folder.write_candidates(batch.number, candidates)
+    return [
+        _finish_event(run, plan, candidates.filter(pc.field("event_id") == plan.event.event_id), answered)
+        for plan in batch.plans
+    ]
+
+
+def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer]) -> Outcome:
+    shortfalls = find_shortfalls(plan, candidates, answers, run.recipe)
+    manifest = build_manifest(
+        plan,
+        candidates,
+        recipe=run.recipe,
+        catalog_id=run.catalog_id,
+        answers=answers,
+        shortfalls=shortfalls,
+    )
+    run.folder.write_manifest(plan.event.event_id, manifest)
+    return conclude(plan, candidates, answers, shortfalls)

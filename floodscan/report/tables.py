@@ -1,0 +1,119 @@
+"""Tables for a screen: with colours on a terminal, in plain aligned lines where the output is piped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from floodscan.outcomes import COMPLETE
+from floodscan.selection import SELECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from floodscan.manifest import Manifest
+    from floodscan.outcomes import Outcome
+    from floodscan.planning import EventPlan
+
+    Json = dict[str, Any]
+
+_STYLES = {SELECTED: "bold green", "eligible": "", "complete": "green", "partial": "yellow", "failed": "red"}
+_FOLDED = {"scene", "item_id", "reason", "hint", "window", "missing_assets"}
+
+
+def show(console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under a header.
+
+    Args:
+        console: Where to; a terminal gets a framed table with colours.
+        title: What the table is of.
+        header: Column names, shape (c,).
+        rows: Cells of any type, each of shape (c,); None is a dash.
+    """
+    frame = box.SIMPLE_HEAD if console.is_terminal else None
+    table = Table(box=frame, pad_edge=False, header_style="bold", show_edge=False)
+    for name in header:
+        table.add_column(name, overflow="fold", no_wrap=name not in _FOLDED)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    console.print(Text(title, style="bold"))
+    console.print(table)
+    console.print()
+
+
+def show_choices(console: Console, manifest: Manifest) -> None:
+    """Print what was chosen for an event's AOI, slot by slot, and what was not found."""
+    content = manifest.content
+    rows = [
+        (phase, sensor, *_choice_cells(choice))
+        for phase in content["phase_order"]
+        for sensor, choice in content["selected"][phase].items()
+    ]
+    rows += [(None, "DEM", *_choice_cells(tile)) for tile in content["dem_items"]]
+    header = ("phase", "sensor", "scene", "datetime", "days", "overlap", "cloud %", "orbit")
+    show(console, manifest.event_id, header, rows)
+    show_failures(console, manifest)
+
+
+def show_failures(console: Console, manifest: Manifest) -> None:
+    """Print the slots that stayed empty, each with a hint."""
+    if manifest.failures:
+        header = ("target", "phase", "sensor", "reason", "hint")
+        rows = [[failure[name.replace("target", "target_id")] for name in header] for failure in manifest.failures]
+        show(console, f"{manifest.event_id}: empty slots", header, rows)
+
+
+def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print the events that are not complete."""
+    header = ("event", "status", "filled", "slots", "reason")
+    rows = [(o.event_id, o.status, o.n_filled, o.n_slots, o.reason) for o in outcomes if o.status != COMPLETE]
+    if rows:
+        show(console, f"{len(rows)} of {len(outcomes)} events are not complete", header, rows)
+
+
+def show_plan(console: Console, plan: EventPlan) -> None:
+    """Print what would be asked for an event: its slots by target, and the searches."""
+    slots = [(slot.target.target_id, slot.phase, slot.sensor, slot.day, slot.window) for slot in plan.slots]
+    show(console, f"{plan.event.event_id}: {len(slots)} slots", ("target", "phase", "sensor", "date", "window"), slots)
+    searches = [(s.collection, s.window, ", ".join(map(str, s.bbox))) for s in plan.searches]
+    show(console, f"{len(searches)} searches", ("collection", "window", "bbox"), searches)
+
+
+def show_explanation(console: Console, slots: Iterable[Json]) -> None:
+    """Print each slot's candidates with what decided between them."""
+    for slot in slots:
+        names = list(slot["candidates"][0])
+        rows = [[candidate[name] for name in names] for candidate in slot["candidates"]]
+        place = "/".join(filter(None, (slot["phase"], slot["sensor"])))
+        show(console, f"{place}: {slot['decision']}", names, rows)
+
+
+def _choice_cells(choice: Json | None) -> tuple[object, ...]:
+    if choice is None:
+        return (None,) * 6
+    return (
+        choice["id"],
+        choice.get("datetime"),
+        choice.get("days_from_phase"),
+        choice["aoi_overlap_frac"],
+        choice.get("eo:cloud_cover"),
+        choice.get("relative_orbit"),
+    )
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, float):
+        return Text(f"{value:.6f}", justify="right")
+    if isinstance(value, int):
+        return Text(str(value), justify="right")
+    if isinstance(value, datetime):
+        return Text(f"{value:%Y-%m-%d %H:%M:%S}")
+    if isinstance(value, list):
+        return Text(" ".join(map(str, value)) or "-")
+    return Text("-" if value is None else str(value), style=_STYLES.get(str(value), ""))

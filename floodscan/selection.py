@@ -1,0 +1,106 @@
+"""Which candidate fills each slot: ranks and chooses, by policy; tables in, tables out.
+
+Policy ``reference`` is the published procedure. Within a slot the eligible candidates are ordered
+
+- Sentinel-1: larger overlap, fewer days from the phase's date, then the texts of time, relative orbit, orbit state;
+- Sentinel-2: larger overlap, lower cloud cover, fewer days, then the text of time;
+- DEM: larger overlap;
+
+and what still ties by item id, so that no choice hangs on the order in which a server answers. The first is selected;
+of the DEM, all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from floodscan.recipe import Policy, Sensor
+from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE
+from floodscan.tables import CANDIDATES, check_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+SELECTED = "selected"
+
+_SLOT = ("event_id", "target_id", "phase", "sensor")
+
+
+def select(candidates: pa.Table, policy: Policy) -> pa.Table:
+    """Rank the candidates of each slot and choose among them.
+
+    Args:
+        candidates: CANDIDATES table, the rows of one slot one after the other.
+        policy: The rules.
+
+    Returns:
+        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within one the
+        ranked first, then the rejected by item id.
+    """
+    return check_table(_POLICIES[policy](candidates), CANDIDATES)
+
+
+def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
+    """Number the slots of a table whose rows are grouped by slot, shape (n,)."""
+    if len(candidates) == 0:
+        return np.zeros(0, dtype=np.int64)
+    codes = np.stack([_codes(candidates[name]) for name in _SLOT])
+    changes = (codes[:, 1:] != codes[:, :-1]).any(axis=0)
+    return np.append(0, np.cumsum(changes))
+
+
+def _select_reference(candidates: pa.Table) -> pa.Table:
+    slots = slot_numbers(candidates)
+    eligible = pc.equal(candidates["verdict"], ELIGIBLE).to_numpy()
+    order = np.lexsort([*reversed(_reference_keys(candidates, eligible)), ~eligible, slots])
+    candidates, slots, eligible = candidates.take(pa.array(order)), slots[order], eligible[order]
+    position = np.arange(len(slots)) - np.searchsorted(slots, slots) + 1
+    is_dem = pc.equal(candidates["sensor"], Sensor.DEM).to_numpy()
+    selected = eligible & ((position == 1) | is_dem)
+    verdicts = pc.if_else(pa.array(selected), SELECTED, candidates["verdict"])
+    results = {
+        "rank": pa.array(position, pa.int32(), mask=~eligible),
+        "selected": pa.array(selected),
+        "verdict": verdicts,
+    }
+    columns = [results.get(name, candidates[name]) for name in CANDIDATES.names]
+    return pa.table(columns, schema=CANDIDATES)
+
+
+def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+    """List the sort keys, the first one first; a key that a sensor doesn't use is the same for its rows."""
+    sensor = {name: pc.equal(candidates["sensor"], name).to_numpy() for name in Sensor}
+    imagery = eligible & ~sensor[Sensor.DEM]
+    radar = eligible & sensor[Sensor.S1RTC]
+    optical = eligible & sensor[Sensor.S2L2A]
+    cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+    days = pc.fill_null(candidates["days_from_phase"], 0).to_numpy()
+    orbit_text = candidates["relative_orbit"].cast(pa.string())
+    return [
+        np.where(eligible, -candidates["overlap_frac"].to_numpy(), 0),
+        np.where(optical, cloud, 0),
+        np.where(imagery, days, 0),
+        np.where(imagery, _text_ranks(candidates["datetime"].cast(pa.int64()), np.iinfo(np.int64).min), 0),
+        np.where(radar, _text_ranks(orbit_text, ""), 0),
+        np.where(radar, _text_ranks(candidates["orbit_state"], ""), 0),
+        _text_ranks(candidates["item_id"], ""),
+    ]
+
+
+def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64]:
+    """Rank values by order, equal ones alike. A time's UTC text of fixed width sorts as the time does."""
+    return np.asarray(pc.rank(pc.fill_null(values, missing), sort_keys="ascending", tiebreaker="dense"))
+
+
+def _codes(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    encoded = values.combine_chunks().dictionary_encode(null_encoding="encode")
+    return np.asarray(encoded.indices)
+
+
+_POLICIES: Mapping[Policy, Callable[[pa.Table], pa.Table]] = {Policy.REFERENCE: _select_reference}

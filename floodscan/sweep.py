@@ -1,0 +1,164 @@
+"""One run from events to a folder of choices: read, check, run, write; used by the command line and from Python."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from floodscan.catalogs import PLANETARY_COMPUTER, open_catalog
+from floodscan.engine import run_batches
+from floodscan.events import DEMO, load_events
+from floodscan.manifest import Manifest, read_manifest
+from floodscan.outcomes import COMPLETE, Outcome, count_outcomes
+from floodscan.pipeline import Run
+from floodscan.planning import plan_batches
+from floodscan.recipe import Recipe
+from floodscan.store import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import geopandas as gpd
+    from distributed import Client
+
+    from floodscan.catalogs import Catalog
+    from floodscan.events import Event
+
+    Json = dict[str, Any]
+    Events = str | Path | Event | Sequence[Event]
+
+BATCH_EVENTS = 8
+"""Events of one batch, and so of one part of the candidate table."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a run left behind.
+
+    Attributes:
+        folder: Where it is.
+        outcomes: How each event ended, in the order of the events.
+    """
+
+    folder: RunFolder
+    outcomes: tuple[Outcome, ...]
+    _temporary: TemporaryDirectory[str] | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every slot of every event is filled."""
+        return all(outcome.status == COMPLETE for outcome in self.outcomes)
+
+    @property
+    def candidates(self) -> gpd.GeoDataFrame:
+        """Every candidate of every slot: ranked, chosen and rejected; columns as in ``tables.CANDIDATES``."""
+        import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
+
+        return gpd.read_parquet(self.folder.candidates_path)
+
+    @property
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifest of each event, by event id."""
+        return {o.event_id: read_manifest(self.folder.manifest_path(o.event_id)) for o in self.outcomes}
+
+
+def scan(
+    events: Events,
+    *,
+    catalog: str | Catalog | None = None,
+    recipe: Recipe | None = None,
+    out: str | Path | None = None,
+    client: Client | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ScanResult:
+    """Find, score and choose scenes for flood events.
+
+    Args:
+        events: Path of an event file, ``demo``, an Event or several.
+        catalog: ``planetary-computer``, ``demo``, a URL or a path, or a Catalog. None is Planetary
+            Computer; for the demo event the demo's snapshot.
+        recipe: The rules; None is the default recipe.
+        out: Folder to write to, on a disk that all workers share. None is a temporary one, which is
+            gone when the result is.
+        client: Dask client; None works in this process.
+        on_progress: Called with the number of events that are done, and of all.
+
+    Raises:
+        InputError: Events or ``out`` can't be used; nothing was written.
+        CatalogError: The catalogue doesn't answer, or lacks a collection; nothing was written.
+    """
+    recipe = recipe or Recipe()
+    source = open_source(catalog, events)
+    listed = load_events(events, phase_offset_days=recipe.phase_offset_days)
+    catalog_id = source.describe([asked.collection for asked in recipe.sensors.values()])
+    temporary = None if out else TemporaryDirectory(prefix="floodscan-")
+    folder = RunFolder(Path(out or temporary.name).absolute())  # type: ignore[union-attr]
+    run = Run(catalog=source, catalog_id=catalog_id, recipe=recipe, folder=folder)
+    head = _describe_run(run, listed)
+    folder.prepare(head["run_id"])
+    folder.write_run(head)
+    outcomes = _run_all(run, listed, client, on_progress)
+    folder.write_events(outcomes)
+    folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
+    return ScanResult(folder, tuple(outcomes), temporary)
+
+
+def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
+    """Open the catalogue that is named, or the one that fits the events."""
+    if catalog is None:
+        catalog = DEMO if events == DEMO else PLANETARY_COMPUTER
+    return open_catalog(catalog) if isinstance(catalog, str) else catalog
+
+
+def _run_all(
+    run: Run,
+    events: Sequence[Event],
+    client: Client | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> list[Outcome]:
+    batches = plan_batches(events, run.recipe, batch_size=BATCH_EVENTS)
+    by_batch: dict[int, list[Outcome]] = {}
+    for number, outcomes in run_batches(run, batches, client=client):
+        by_batch[number] = outcomes
+        if on_progress:
+            on_progress(sum(map(len, by_batch.values())), len(events))
+    return [outcome for _, outcomes in sorted(by_batch.items()) for outcome in outcomes]
+
+
+def _describe_run(run: Run, events: Sequence[Event]) -> Json:
+    """Head a run's description with an id: a digest of everything that can change its answer."""
+    facts: Json = {
+        "floodscan": version("floodscan"),
+        "catalog": {"id": run.catalog_id, "location": run.catalog.location},
+        "recipe": run.recipe.to_dict(),
+        "events_digest": _digest([_facts(event) for event in events]),
+    }
+    packages = ("dask", "distributed", "pyarrow", "pystac-client", "shapely")
+    versions = {package: version(package) for package in packages}
+    return {"run_id": _digest(facts), **facts, "versions": versions, "started": _now()}
+
+
+def _facts(event: Event) -> Json:
+    return {
+        "event_id": event.event_id,
+        "aoi": event.aoi.wkb_hex,
+        "phase_dates": event.phase_dates,
+        "onset": event.onset,
+        "target_crs": event.target_crs,
+    }
+
+
+def _digest(facts: object) -> str:
+    canonical = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return hashlib.sha256(canonical).hexdigest()[:16]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,81 @@
+"""The tables that pass between stages: what an item, a candidate and an event's outcome are made of."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_TIME = pa.timestamp("us", tz="UTC")
+_ASSETS = pa.map_(pa.string(), pa.string())
+
+_SCENE_FIELDS = [
+    pa.field("cloud_cover", pa.float64()),  # percent; null where the collection has none
+    pa.field("relative_orbit", pa.int32()),
+    pa.field("orbit_state", pa.string()),
+    pa.field("platform", pa.string()),
+    pa.field("datatake_id", pa.string()),
+    pa.field("mgrs_tile", pa.string()),
+    pa.field("processing_baseline", pa.string()),
+    pa.field("polarizations", pa.list_(pa.string())),
+]
+
+ITEMS = pa.schema(
+    [
+        pa.field("collection", pa.string(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("datetime", _TIME),  # null where the item tells no time that can be read
+        *_SCENE_FIELDS,
+        pa.field("assets", _ASSETS),  # key → unsigned href, of the assets asked for
+        pa.field("geometry", pa.binary(), nullable=False),  # WKB footprint, may be empty
+        pa.field("extent", pa.binary()),  # WKB of the bbox, where the footprint is empty
+    ]
+)
+"""An answer of a catalogue: one row per item, footprints valid and cut at the antimeridian."""
+
+CANDIDATES = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("target_id", pa.string(), nullable=False),  # "aoi", or a tile
+        pa.field("phase", pa.string()),  # null for the DEM, which has no date
+        pa.field("sensor", pa.string(), nullable=False),
+        pa.field("collection", pa.string(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("datetime", _TIME),
+        pa.field("days_from_phase", pa.int32()),  # 999 where the time is unknown
+        pa.field("day_offset", pa.int32()),  # signed: negative is before the phase's date
+        pa.field("overlap_frac", pa.float64(), nullable=False),
+        *_SCENE_FIELDS,
+        pa.field("missing_assets", pa.list_(pa.string()), nullable=False),
+        pa.field("rank", pa.int32()),  # 1 is best; null for the rejected
+        pa.field("selected", pa.bool_(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("assets", _ASSETS),
+        pa.field("geometry", pa.binary(), nullable=False),
+    ]
+)
+"""What became of every item in every slot: one row per slot × item."""
+
+EVENTS = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # complete, partial or failed
+        pa.field("reason", pa.string()),  # null where every slot is filled
+        pa.field("n_slots", pa.int32(), nullable=False),
+        pa.field("n_filled", pa.int32(), nullable=False),
+        pa.field("n_candidates", pa.int32(), nullable=False),
+        pa.field("n_requests", pa.int32(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+"""How each event ended: one row per event; requests and seconds are of the batch it was in."""
+
+
+def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Pass a table on if it has exactly the columns and types of ``schema``.
+
+    Raises:
+        TypeError: It has not; a bug in the stage that made it.
+    """
+    if not table.schema.equals(schema):
+        message = f"expected columns\n{schema}\ngot\n{table.schema}"
+        raise TypeError(message)
+    return table

@@ -1,0 +1,38 @@
+"""An ASGI layer that counts the requests an app is asked, and tells the counts to whoever asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+COUNTERS_PATH = "/_counters"
+
+
+class RequestCounter:
+    """Wraps an app and counts requests by method and path; asking for the counts isn't counted."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Count the requests of one app.
+
+        Args:
+            app: The app that answers everything but `COUNTERS_PATH`.
+        """
+        self.app = app
+        self.counts: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the request and hand it on, or answer with the counts."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["path"] == COUNTERS_PATH:
+            answer = Response(orjson.dumps(self.counts), media_type="application/json")
+            await answer(scope, receive, send)
+        else:
+            self.counts[f"{scope['method']} {scope['path']}"] += 1
+            await self.app(scope, receive, send)

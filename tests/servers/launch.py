@@ -1,0 +1,76 @@
+"""Start the servers, each from a process of its own, and stop them on the way out."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from tests.servers.pgstac import database_of
+from tests.servers.process import CATALOGUE_VARIABLE, LANDING_VARIABLE, serve
+from tests.servers.sas import LIFETIME_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.servers.process import Server
+
+
+@contextlib.contextmanager
+def lean_server(catalogue: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
+    """Serve a catalogue from memory.
+
+    Args:
+        catalogue: Folder of the catalogue, as `catalogue.write` leaves it.
+        landing_id: Id of the landing page.
+        log: File that takes what the server prints.
+
+    Yields:
+        The server, once it answers.
+
+    Raises:
+        ServerUnavailableError: It didn't come up.
+    """
+    env = {CATALOGUE_VARIABLE: str(catalogue), LANDING_VARIABLE: landing_id}
+    with serve("tests.servers.lean:create_app", log=log, env=env) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def pgstac_server(catalogue: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
+    """Serve a catalogue from a database of its own.
+
+    Args:
+        catalogue: Folder of the catalogue, as `catalogue.write` leaves it.
+        landing_id: Id of the landing page.
+        log: File that takes what the server prints.
+
+    Yields:
+        The server, once it answers.
+
+    Raises:
+        ServerUnavailableError: PostgreSQL or PostGIS isn't installed, or something didn't come up.
+    """
+    with database_of(catalogue) as database:
+        env = {**database, LANDING_VARIABLE: landing_id}
+        with serve("tests.servers.pgstac:create_app", log=log, env=env) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def sas_server(*, log: Path, lifetime_seconds: float = 2700.0) -> Iterator[Server]:
+    """Serve SAS tokens.
+
+    Args:
+        log: File that takes what the server prints.
+        lifetime_seconds: How long a token is good for.
+
+    Yields:
+        The server; tokens are below its `TOKEN_PATH`.
+
+    Raises:
+        ServerUnavailableError: It didn't come up.
+    """
+    env = {LIFETIME_VARIABLE: str(lifetime_seconds)}
+    with serve("tests.servers.sas:create_app", log=log, env=env) as server:
+        yield server
