@@ -139,6 +139,22 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
         show_explanation(_console(), slots)
 
 
+@cli.command()
+@click.argument("out")
+@click.argument("event")
+@click.option("--to", metavar="DIR", help="Where pictures go; default: OUT/plots.")
+@click.option(
+    "--format", "kind", type=click.Choice(["png", "svg"]), default="png", show_default=True, help="Kind of picture."
+)
+def plot(out: str, event: str, to: str | None, kind: str) -> None:
+    """Draw the map and the timeline of an EVENT of the run in folder OUT."""
+    # what needs matplotlib takes a second to import: the other commands do without
+    from floodscan.report.plots import plot as plot_event  # noqa: PLC0415
+
+    for path in plot_event(RunFolder(Path(out)), event, to=to, kind=kind):
+        _console().print(path, markup=False)
+
+
 def _load_recipe(path: str | None, tile_size: float | None) -> Recipe:
     if tile_size is not None and not 0 < tile_size < float("inf"):
         raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])

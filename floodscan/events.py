@@ -323,9 +323,9 @@ def _read_geoparquet(path: Path) -> Rows:
     import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
 
     frame = gpd.read_parquet(path)
-    frame = frame.to_crs("OGC:CRS84").rename_geometry("geometry")
+    frame = frame.to_crs("OGC:CRS84")
     for number, record in enumerate(frame.to_dict("records"), 1):
-        yield f"row {number}", record
+        yield f"row {number}", {**record, "geometry": record[frame.geometry.name]}
 
 
 def _read_csv(path: Path) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from floodscan.manifest import dump_manifest
 from floodscan.tables import CANDIDATES, EVENTS, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from floodscan.outcomes import Outcome
@@ -87,23 +87,23 @@ class RunFolder:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox covering."""
         table = to_geoparquet(check_table(candidates, CANDIDATES))
         path = self.candidates_path / f"part-{number:05}.parquet"
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
     def write_manifest(self, event_id: str, manifest: Json) -> None:
         """Write the manifest of an event."""
-        with _replacing(self.manifest_path(event_id)) as temporary:
+        with replacing(self.manifest_path(event_id)) as temporary:
             temporary.write_bytes(dump_manifest(manifest))
 
     def write_events(self, outcomes: Iterable[Outcome]) -> None:
         """Write how each event ended."""
         columns = {name: [getattr(o, name) for o in outcomes] for name in EVENTS.names}
-        with _replacing(self.events_path) as temporary:
+        with replacing(self.events_path) as temporary:
             pq.write_table(pa.table(columns, schema=EVENTS), temporary, compression="zstd")
 
     def write_run(self, run: Json) -> None:
         """Write what the run was."""
-        with _replacing(self.run_path) as temporary:
+        with replacing(self.run_path) as temporary:
             temporary.write_bytes(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
     def read_candidates(self, event_id: str | None = None) -> pa.Table:
@@ -152,19 +152,12 @@ def to_geoparquet(candidates: pa.Table) -> pa.Table:
     return candidates.append_column("bbox", covering).replace_schema_metadata({"geo": orjson.dumps(geo)})
 
 
-class _replacing:  # noqa: N801 - reads as a verb, as contextlib's own classes do
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside a file's; it takes the file's place when all went well."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-
-    def __enter__(self) -> Path:
-        return self._temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._temporary.replace(self._path)
-        else:
-            with suppress(FileNotFoundError):
-                self._temporary.unlink()
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 import orjson
 
@@ -38,7 +40,7 @@ BATCH_EVENTS = 8
 """Events of one batch, and so of one part of the candidate table."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ScanResult:
     """What a run left behind.
 
@@ -49,7 +51,6 @@ class ScanResult:
 
     folder: RunFolder
     outcomes: tuple[Outcome, ...]
-    _temporary: TemporaryDirectory[str] | None = None
 
     @property
     def ok(self) -> bool:
@@ -98,8 +99,7 @@ def scan(
     source = open_source(catalog, events)
     listed = load_events(events, phase_offset_days=recipe.phase_offset_days)
     catalog_id = source.describe([asked.collection for asked in recipe.sensors.values()])
-    temporary = None if out else TemporaryDirectory(prefix="floodscan-")
-    folder = RunFolder(Path(out or temporary.name).absolute())  # type: ignore[union-attr]
+    folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     run = Run(catalog=source, catalog_id=catalog_id, recipe=recipe, folder=folder)
     head = _describe_run(run, listed)
     folder.prepare(head["run_id"])
@@ -107,7 +107,10 @@ def scan(
     outcomes = _run_all(run, listed, client, on_progress)
     folder.write_events(outcomes)
     folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
-    return ScanResult(folder, tuple(outcomes), temporary)
+    result = ScanResult(folder, tuple(outcomes))
+    if out is None:
+        finalize(result, rmtree, folder.path, ignore_errors=True)
+    return result
 
 
 def open_source(catalog: str | Catalog | None, events: object) -> Catalog:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Any
+import itertools
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
+import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
+from stac_geoparquet.arrow import stac_table_to_items
 
 from floodscan.catalogs.items import parse_items
+from floodscan.catalogs.pages import decode_items
 from floodscan.events import Event, Phase
 from floodscan.footprints import bbox_of, bbox_polygon
 from floodscan.planning import plan_event
@@ -17,10 +22,8 @@ from floodscan.recipe import Recipe
 from floodscan.scoring import score
 from floodscan.selection import select
 from tests.oracle import Row, choose
+from tests.servers.fixtures import shared_data
 from tests.strategies import Case, random_case
-
-if TYPE_CHECKING:
-    from datetime import date
 
 CASES_PER_TEST = 500
 
@@ -46,14 +49,25 @@ def floodscan_rows(items: list[dict[str, Any]], event: Event) -> list[Row]:
     for item in items:
         by_collection.setdefault(item["collection"], []).append(item)
     tables = [
-        parse_items(by_collection.get(asked.collection, []), collection=asked.collection, assets=asked.assets)
+        parse_items(
+            decode_items(by_collection.get(asked.collection, [])), collection=asked.collection, assets=asked.assets
+        )
         for asked in recipe.sensors.values()
     ]
     scored = score(pa.concat_tables(tables), plan_event(event, recipe).slots, recipe)
-    names = ("phase", "sensor", "item_id", "overlap_frac", "days_from_phase", "day_offset", "missing_assets")
+    names = (
+        "phase",
+        "sensor",
+        "item_id",
+        "overlap_frac",
+        "days_from_phase",
+        "day_offset",
+        "verdict",
+        "rank",
+        "selected",
+    )
     return [
-        Row(**{**{name: row[name] for name in (*names, "verdict", "rank", "selected")},
-               "missing_assets": tuple(row["missing_assets"])})
+        Row(missing_assets=tuple(row["missing_assets"]), **{name: row[name] for name in names})
         for row in select(scored, recipe.policy).to_pylist()
     ]
 
@@ -69,3 +83,21 @@ def test_agrees_with_the_oracle_on_generated_items(first: int) -> None:
     """Every candidate, measure, verdict, rank and choice is the oracle's."""
     for seed in range(first, first + CASES_PER_TEST):
         assert_agrees(random_case(seed))
+
+
+def test_agrees_with_the_oracle_on_real_items() -> None:
+    """On 1,000 items of Planetary Computer, over a grid of areas and dates."""
+    table = pq.read_table(next((shared_data() / "planetary-computer").glob("*.parquet")))
+    items = [orjson.loads(orjson.dumps(item, default=str)) for item in stac_table_to_items(table)]
+    footprints = shapely.from_geojson([orjson.dumps(item["geometry"]).decode() for item in items])
+    for column, row in itertools.product(range(4), range(3)):
+        west, south = -107.4 + 1.1 * column, 36.9 + 1.3 * row
+        aoi = [west, south, west + 0.9, south + 0.7]
+        near = [
+            item
+            for item, touches in zip(items, shapely.intersects(bbox_polygon(*aoi), footprints), strict=True)
+            if touches
+        ]
+        event_day = date(2024, 7, 30) + timedelta(days=2 * column)
+        dates = {str(p): event_day + timedelta(days=n) for p, n in Recipe().phase_offset_days.items()}
+        assert_agrees(Case(items=near, aoi=aoi, phase_dates=dates))

@@ -14,7 +14,8 @@ from pystac_client.stac_api_io import StacApiIO
 from urllib3 import Retry
 
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.items import PROPERTIES, TIME_PROPERTIES, parse_items
+from floodscan.catalogs.items import parse_items
+from floodscan.catalogs.pages import STAC_NAMES, decode_page
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.tables import ITEMS
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 PAGE_ITEMS = 1000
 TIMEOUT_SECONDS = 60.0
 _RETRIED_STATUS = (429, 500, 502, 503, 504)
-_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,11 @@ class ApiCatalog:
         client = self._client()
         for collection in collections:
             try:
-                client.get_collection(collection)
-            except (APIError, OSError) as err:
-                if getattr(err, "status_code", None) == _NOT_FOUND:
-                    problem = f"has no collection '{collection}'"
-                    raise MissingCollectionError(self.location, problem) from err
+                found = client.get_collection(collection)
+            except (APIError, OSError, ValueError, KeyError) as err:
                 raise self._error(err) from err
+            if found is None:
+                raise MissingCollectionError(self.location, f"has no collection '{collection}'")
         return client.id
 
     def search(self, search: Search) -> Answer:
@@ -79,7 +78,7 @@ class ApiCatalog:
                 bbox=list(bbox),
                 datetime=str(search.window) if search.window else None,
                 limit=PAGE_ITEMS,
-                fields=_fields(search.assets) if lean else None,
+                fields=lean_fields(search.assets) if lean else None,
             ).pages_as_dicts()
         except (APIError, OSError, ValueError) as err:
             raise self._error(err) from err
@@ -97,6 +96,16 @@ class ApiCatalog:
         return CatalogError(self.location, f"can't be reached or read: {reason[0]}")
 
 
+class _PageIO(StacApiIO):
+    """Reads pages of items into structs: what isn't used of them never becomes an object."""
+
+    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> Json:  # noqa: ANN401 - as inherited
+        page = decode_page(txt)
+        if page.features is None:
+            return super().json_loads(txt, *args, **kwargs)
+        return {"features": page.features, "links": page.links}
+
+
 def public_url(url: str) -> str:
     """Take from a URL what may be secret: user, password, query and fragment."""
     parts = urlsplit(url)
@@ -108,9 +117,9 @@ def public_url(url: str) -> str:
 def _open_client(url: str) -> Client:
     """Open the API once per process; its session keeps connections alive between searches."""
     # urllib3 retries no POST unless told to, and a STAC search is a POST that changes nothing
-    retry = Retry(total=5, backoff_factor=1, status_forcelist=_RETRIED_STATUS, allowed_methods=None)
+    retry = Retry(total=5, connect=2, backoff_factor=0.5, status_forcelist=_RETRIED_STATUS, allowed_methods=None)
     # the timeout goes to open(): it overwrites the one given to StacApiIO
-    return Client.open(url, stac_io=StacApiIO(max_retries=retry), timeout=TIMEOUT_SECONDS)
+    return Client.open(url, stac_io=_PageIO(max_retries=retry), timeout=TIMEOUT_SECONDS)
 
 
 def _halves(bbox: tuple[float, float, float, float]) -> list[tuple[float, float, float, float]]:
@@ -120,9 +129,9 @@ def _halves(bbox: tuple[float, float, float, float]) -> list[tuple[float, float,
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
 
 
-def _fields(assets: Iterable[str]) -> Json:
-    names = {name for sources in PROPERTIES.values() for name in sources} | set(TIME_PROPERTIES)
-    include = ["id", "collection", "bbox", "geometry", *(f"properties.{name}" for name in sorted(names))]
+def lean_fields(assets: Iterable[str]) -> Json:
+    """Name what is used of an item, for servers that conform to the ``fields`` extension."""
+    include = ["id", "collection", "bbox", "geometry", *(f"properties.{name}" for name in STAC_NAMES)]
     return {"include": include + [f"assets.{key}.href" for key in assets], "exclude": ["links"]}
 
 

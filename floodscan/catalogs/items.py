@@ -1,4 +1,4 @@
-"""STAC items as JSON gives them, many at once, to one ITEMS table; foreign JSON goes no further than here."""
+"""Decoded STAC items, many at once, to one ITEMS table; foreign JSON goes no further than here."""
 
 from __future__ import annotations
 
@@ -11,77 +11,52 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from floodscan.catalogs.pages import SCENE_PROPERTIES, Properties, field_name
 from floodscan.footprints import parse_footprints
 from floodscan.tables import ITEMS, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    Json = dict[str, Any]
+    from floodscan.catalogs.pages import Item
 
-PROPERTIES = {
-    "cloud_cover": ("eo:cloud_cover",),
-    "relative_orbit": ("sat:relative_orbit",),
-    "orbit_state": ("sat:orbit_state",),
-    "platform": ("platform",),
-    "datatake_id": ("s1:datatake_id", "s2:datatake_id"),
-    "mgrs_tile": ("s2:mgrs_tile",),
-    "processing_baseline": ("s2:processing_baseline",),
-    "polarizations": ("sar:polarizations",),
-}
-"""Column of ITEMS → the STAC properties it is read from, the first that an item has."""
-
-TIME_PROPERTIES = ("datetime", "start_datetime")
 _SECRETS = {"sig", "signature", "token", "access_token", "x-amz-signature", "x-goog-signature"}
 
 
-def parse_items(features: Sequence[Json], *, collection: str, assets: Sequence[str]) -> pa.Table:
+def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]) -> pa.Table:
     """Read items into an ITEMS table.
 
     Args:
-        features: STAC items as parsed JSON, shape (n,); only ``id`` must be there.
+        items: Decoded STAC items, shape (n,).
         collection: What an item belongs to that doesn't say so.
         assets: Keys of the assets to keep.
 
     Returns:
         ITEMS table of n rows, in the order given. A value of a wrong type counts as missing.
     """
-    properties = [feature.get("properties") or {} for feature in features]
-    footprints, extents = parse_footprints(
-        [feature.get("geometry") for feature in features], [feature.get("bbox") for feature in features]
-    )
+    properties = [item.properties or Properties() for item in items]
+    footprints, extents = parse_footprints([item.geometry for item in items], [item.bbox for item in items])
     columns = {
-        "collection": [feature.get("collection") or collection for feature in features],
-        "item_id": [feature["id"] for feature in features],
-        "datetime": parse_times(properties),
-        **{name: _column(name, properties) for name in PROPERTIES},
-        "assets": _parse_assets(features, assets),
+        "collection": [item.collection or collection for item in items],
+        "item_id": [item.id for item in items],
+        "datetime": _parse_times(properties),
+        **{name: _column(name, properties) for name in SCENE_PROPERTIES},
+        "assets": _parse_assets(items, assets),
         "geometry": shapely.to_wkb(footprints),
         "extent": shapely.to_wkb(extents),
     }
     return check_table(pa.table(columns, schema=ITEMS), ITEMS)
 
 
-def parse_times(properties: Sequence[Json]) -> pa.Array:
-    """Read each item's time: ``datetime``, else ``start_datetime``; null where neither can be read.
-
-    Args:
-        properties: STAC properties of each item, shape (n,).
-
-    Returns:
-        Timestamps in microseconds, UTC, shape (n,).
-    """
+def _parse_times(properties: Sequence[Any]) -> pa.Array:
+    """Read ``datetime``, else ``start_datetime``; null where neither can be read."""
     kind = ITEMS.field("datetime").type
-    try:
-        texts = [p["datetime"] for p in properties]
-        return pa.array(texts, pa.string()).cast(kind) if None not in texts else _slow_times(properties)
-    except (KeyError, pa.ArrowException, TypeError):
-        return _slow_times(properties)
-
-
-def _slow_times(properties: Sequence[Json]) -> pa.Array:
-    times = [next(filter(None, (parse_time(p.get(name)) for name in TIME_PROPERTIES)), None) for p in properties]
-    return pa.array(times, ITEMS.field("datetime").type)
+    texts = [p.datetime for p in properties]
+    if set(map(type, texts)) <= {str}:
+        with suppress(pa.ArrowException):
+            return pa.array(texts, pa.string()).cast(kind)
+    times = [parse_time(p.datetime) or parse_time(p.start_datetime) for p in properties]
+    return pa.array(times, kind)
 
 
 def parse_time(text: object) -> datetime | None:
@@ -104,11 +79,11 @@ def unsigned(href: str) -> str:
     return urlunsplit(parts._replace(query="")) if names & _SECRETS else href
 
 
-def _column(name: str, properties: Sequence[Json]) -> pa.Array:
-    first, *others = PROPERTIES[name]
-    values = [p.get(first) for p in properties]
+def _column(name: str, properties: Sequence[Any]) -> pa.Array:
+    first, *others = map(field_name, SCENE_PROPERTIES[name])
+    values = [getattr(p, first) for p in properties]
     for other in others:
-        values = [p.get(other) if v is None else v for v, p in zip(values, properties, strict=True)]
+        values = [getattr(p, other) if v is None else v for v, p in zip(values, properties, strict=True)]
     kind = ITEMS.field(name).type
     if set(map(type, values)) <= _EXPECTED[str(kind)]:
         with suppress(pa.ArrowException, OverflowError):
@@ -151,18 +126,17 @@ _COERCE: dict[str, Callable[[object], object]] = {
 }
 
 
-def _parse_assets(features: Sequence[Json], wanted: Iterable[str]) -> pa.MapArray:
+def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
     keys: list[str] = []
     hrefs: list[str] = []
     ends = [0]
-    for feature in features:
-        assets = feature.get("assets") or {}
+    for item in items:
+        assets = item.assets or {}
         for key in wanted:
             asset = assets.get(key)
-            href = asset.get("href") if isinstance(asset, dict) else None
-            if href and isinstance(href, str):
+            if asset is not None and asset.href and isinstance(asset.href, str):
                 keys.append(key)
-                hrefs.append(unsigned(href))
+                hrefs.append(unsigned(asset.href))
         ends.append(len(keys))
     offsets = pa.array(ends, pa.int32())
     return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(hrefs, pa.string()))

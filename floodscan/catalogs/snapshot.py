@@ -14,7 +14,8 @@ import pyarrow.dataset as ds
 import shapely
 
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.items import PROPERTIES, TIME_PROPERTIES, unsigned
+from floodscan.catalogs.items import unsigned
+from floodscan.catalogs.pages import SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.footprints import extents_of_empty, fill_from_bbox, repair
 from floodscan.tables import ITEMS, check_table
@@ -95,7 +96,7 @@ def _open_files(path: Path) -> tuple[ds.Dataset, ...]:
 def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
     columns = {
         name: ds.field(name)
-        for name in ("id", "collection", "geometry", "bbox", *TIME_PROPERTIES, *_sources())
+        for name in ("id", "collection", "geometry", "bbox", *STAC_NAMES)
         if name in file.schema.names
     }
     columns |= {f"asset {key}": ds.field("assets", key, "href") for key in _asset_keys(file, search.assets)}
@@ -107,7 +108,10 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
                 "collection": found["collection"],
                 "item_id": found["id"],
                 "datetime": _coalesce(found, TIME_PROPERTIES, ITEMS.field("datetime").type),
-                **{name: _coalesce(found, sources, ITEMS.field(name).type) for name, sources in PROPERTIES.items()},
+                **{
+                    name: _coalesce(found, sources, ITEMS.field(name).type)
+                    for name, sources in SCENE_PROPERTIES.items()
+                },
                 "assets": _read_assets(found, search.assets),
                 "geometry": shapely.to_wkb(footprints),
                 "extent": shapely.to_wkb(extent),
@@ -116,10 +120,6 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
         ),
         ITEMS,
     )
-
-
-def _sources() -> list[str]:
-    return [source for sources in PROPERTIES.values() for source in sources]
 
 
 def _asset_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:

@@ -59,6 +59,7 @@ def build_borders(topology: Json) -> pa.Table:
         for kind in ["border" if uses[index] > 1 else "coast"]
         for part in _parts_off_the_seam(arc)
         for cell, piece in _cut(_thin(part))
+        if piece.length > 0  # an islet may be thinned to a point
     ]
     pieces.sort(key=lambda piece: piece[0])
     _, kinds, lines = zip(*pieces, strict=True)

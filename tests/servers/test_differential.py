@@ -35,7 +35,7 @@ def test_answers_are_those_of_pgstac(
     served_items: list[Json],
 ) -> None:
     """Ids, order, contents and paging are the same, item by item."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     groups = neighbourhoods(served_items)
     found = 0
     for _ in range(_SEARCHES_PER_SEED):

@@ -1,0 +1,44 @@
+"""The pictures of one event of a run: a map and a timeline, in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from floodscan.errors import OutputError
+from floodscan.manifest import read_manifest
+from floodscan.report.explain import check_event
+from floodscan.report.map import draw_map
+from floodscan.report.timeline import draw_timeline
+
+if TYPE_CHECKING:
+    from floodscan.store import RunFolder
+
+
+def plot(folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind: str = "png") -> list[Path]:
+    """Draw an event's map and its timeline.
+
+    Args:
+        folder: A finished run.
+        event_id: The event.
+        to: Folder to write to; None is ``plots`` in the run's.
+        kind: ``png`` or ``svg``.
+
+    Returns:
+        The files: ``EVENT_map`` and ``EVENT_timeline``.
+
+    Raises:
+        InputError: There is no such event, or the pictures can't be written there.
+    """
+    check_event(folder, event_id)
+    manifest = read_manifest(folder.manifest_path(event_id))
+    candidates = folder.read_candidates(event_id)
+    target = Path(to) if to else folder.path / "plots"
+    drawn = [target / f"{event_id}_{name}.{kind}" for name in ("map", "timeline")]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        draw_map(manifest, drawn[0])
+        draw_timeline(manifest, candidates, drawn[1])
+    except OSError as err:
+        raise OutputError(f"{target}: can't be written: {err.strerror}; choose another --to") from err
+    return drawn

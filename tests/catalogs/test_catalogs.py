@@ -1,0 +1,153 @@
+"""One contract for every kind of catalogue, and what is particular to each."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from floodscan import CatalogError, MissingCollectionError, Recipe
+from floodscan.catalogs import ApiCatalog, Catalog, SnapshotCatalog, open_catalog
+from floodscan.catalogs.api import public_url
+from floodscan.planning import Search
+from floodscan.recipe import TimeWindow
+from floodscan.scoring import unique_items
+from floodscan.tables import ITEMS
+from tests.servers.fixtures import shared_data
+from tests.servers.process import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers.fixtures import StacApi
+
+KINDS = ["snapshot", "lean_api", "pgstac_api"]
+ASSETS = {asked.collection: asked.assets for asked in Recipe().sensors.values()}
+LUXEMBOURG = (5.7333, 49.4426, 6.5282, 50.1830)
+
+
+@pytest.fixture(params=KINDS)
+def catalog(request: pytest.FixtureRequest) -> Catalog:
+    """Each kind of catalogue over the demo's items."""
+    if request.param == "snapshot":
+        return open_catalog("demo")
+    api: StacApi = request.getfixturevalue(request.param)
+    return open_catalog(api.url)
+
+
+def search(collection: str, days: int | None = 4) -> Search:
+    """Ask for Luxembourg around the flood."""
+    window = None if days is None else TimeWindow.around(date(2021, 7, 15), days)
+    return Search(collection, LUXEMBOURG, window, ASSETS[collection])
+
+
+@pytest.mark.parametrize(
+    ("collection", "days", "n"), [("sentinel-1-rtc", 4, 12), ("sentinel-2-l2a", 10, 40), ("cop-dem-glo-30", None, 4)]
+)
+def test_search_finds_what_touches_the_box_in_the_window(
+    catalog: Catalog, collection: str, days: int | None, n: int
+) -> None:
+    """All kinds find at least the items of the demo there, as an ITEMS table."""
+    answer = catalog.search(search(collection, days))
+    assert answer.items.schema.equals(ITEMS)
+    assert answer.complete
+    assert len(answer.items) >= n
+    assert set(answer.items["collection"].to_pylist()) == {collection}
+
+
+@pytest.mark.parametrize("collection", list(ASSETS))
+@pytest.mark.parametrize("api", ["lean_api", "pgstac_api"])
+def test_rows_are_those_of_the_snapshot(api: str, collection: str, request: pytest.FixtureRequest) -> None:
+    """Whatever an API finds, the snapshot has it in the same words, to the last byte."""
+    days = None if collection == "cop-dem-glo-30" else 4
+    server: StacApi = request.getfixturevalue(api)
+    found = unique_items(open_catalog(server.url).search(search(collection, days)).items)
+    held = unique_items(open_catalog("demo").search(search(collection, days)).items)
+    same = held.filter(pa.compute.is_in(held["item_id"], found["item_id"]))
+    assert len(found) > 0
+    assert found.equals(same)
+
+
+def test_describe_tells_the_stac_id(catalog: Catalog) -> None:
+    """The id is the same for a catalogue and a snapshot of it."""
+    assert catalog.describe(list(ASSETS)) == "floodscan-demo"
+
+
+def test_a_missing_collection_is_told(catalog: Catalog) -> None:
+    """The error names the catalogue and the collection."""
+    with pytest.raises(MissingCollectionError, match="no collection 'sentinel-9'") as error:
+        catalog.describe(["sentinel-9"])
+    assert catalog.location in str(error.value)
+
+
+def test_empty_answers_are_tables(catalog: Catalog) -> None:
+    """Where there is nothing the table has no rows."""
+    window = TimeWindow.around(date(1999, 1, 1), 3)
+    answer = catalog.search(Search("sentinel-1-rtc", LUXEMBOURG, window, ASSETS["sentinel-1-rtc"]))
+    assert (len(answer.items), answer.complete) == (0, True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_search_across_the_antimeridian_finds_both_sides(kind: str, request: pytest.FixtureRequest) -> None:
+    """A bbox with west > east finds the real items there, and none from the other way round."""
+    folder = shared_data() / "planetary-computer"
+    if kind == "snapshot":
+        pytest.skip("the demo has no items there")
+    server: StacApi = request.getfixturevalue(kind)
+    assert folder.is_dir()
+    wanted = Search("sentinel-2-l2a", (177.0, -20.0, -177.0, 72.0), None, ("B02",))
+    found = open_catalog(server.url).search(wanted)
+    assert found.n_requests >= 2
+    assert 3 <= len(unique_items(found.items)) <= 7
+
+
+def test_unreachable_api_is_told() -> None:
+    """An address where nobody answers is one clear error."""
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(CatalogError, match="can't be reached") as error:
+        ApiCatalog(url).describe([])
+    assert url in str(error.value)
+
+
+def test_a_page_that_is_no_stac_is_told(sas_endpoint: object) -> None:
+    """A server of something else is an error, not a traceback."""
+    url = sas_endpoint.url  # type: ignore[attr-defined]
+    with pytest.raises(CatalogError):
+        ApiCatalog(url).describe([])
+
+
+def test_secrets_of_a_url_are_not_shown() -> None:
+    """User, password and query stay out of the location."""
+    assert public_url("https://user:secret@host:8080/stac/v1?key=secret#x") == "https://host:8080/stac/v1"
+    assert ApiCatalog("https://user:secret@host/stac").location == "https://host/stac"
+
+
+@pytest.mark.parametrize("content", [None, b"not parquet"])
+def test_unreadable_snapshot_is_told(tmp_path: Path, content: bytes | None) -> None:
+    """A missing or a broken file is one clear error."""
+    path = tmp_path / "items.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CatalogError, match="can't be read"):
+        SnapshotCatalog(path).describe([])
+
+
+def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
+    """A table of something else is named with what it lacks."""
+    path = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"id": ["a"]}), path)
+    with pytest.raises(CatalogError, match="no column collection, geometry"):
+        SnapshotCatalog(path).describe([])
+
+
+def test_snapshot_of_real_items_is_read() -> None:
+    """A file that another tool wrote, without metadata of ours, is a catalogue."""
+    path = next((shared_data() / "planetary-computer").glob("*.parquet"))
+    catalog = open_catalog(str(path))
+    assert catalog.describe(["sentinel-2-l2a"]) == path.stem
+    found = catalog.search(Search("sentinel-2-l2a", (-180.0, -90.0, 180.0, 90.0), None, ASSETS["sentinel-2-l2a"]))
+    assert len(found.items) == 1000
+    assert all(len(assets) == 12 for assets in found.items["assets"].to_pylist())

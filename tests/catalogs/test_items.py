@@ -1,0 +1,148 @@
+"""Items: what is read of STAC JSON, foreign values included."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from floodscan.catalogs.items import parse_items, unsigned
+from floodscan.catalogs.pages import decode_items, decode_page
+from tests.servers.fixtures import shared_data
+
+
+def parse(*items: dict[str, Any], assets: tuple[str, ...] = ("vv", "vh")) -> list[dict[str, Any]]:
+    """Parse items, each of which only needs what it is about."""
+    whole = [
+        {"id": "x", "bbox": [0, 0, 1, 1], "geometry": None, "properties": {}, "assets": {}, **item} for item in items
+    ]
+    rows: list[dict[str, Any]] = parse_items(decode_items(whole), collection="c", assets=assets).to_pylist()
+    return rows
+
+
+def properties(**values: object) -> dict[str, Any]:
+    """Write an item's properties, with ``__`` for a colon."""
+    return {"properties": {name.replace("__", ":"): value for name, value in values.items()}}
+
+
+def test_real_items_of_each_collection_are_read() -> None:
+    """Planetary Computer's own items give every column that they have."""
+    folder = shared_data() / "planetary-computer"
+    rows = {
+        name: parse_items(
+            decode_items(orjson.loads((folder / f"{name}-pc.json").read_bytes())), collection=name, assets=assets
+        ).to_pylist()[0]
+        for name, assets in {
+            "sentinel-1-rtc": ["vv", "vh"],
+            "sentinel-2-l2a": ["B02"],
+            "cop-dem-glo-30": ["data"],
+        }.items()
+    }
+    radar, optical, dem = rows.values()
+    assert radar["datetime"] == datetime(2024, 4, 19, 4, 59, 10, 436706, UTC)
+    assert (radar["relative_orbit"], radar["orbit_state"], radar["datatake_id"]) == (51, "descending", "425458")
+    assert radar["polarizations"] == ["VV", "VH"]
+    assert [key for key, _ in radar["assets"]] == ["vv", "vh"]
+    assert (optical["mgrs_tile"], optical["processing_baseline"], optical["cloud_cover"]) == (
+        "47XML",
+        "05.10",
+        0.219774,
+    )
+    assert dem["cloud_cover"] is None
+    assert dem["assets"][0][1].endswith("Copernicus_DSM_COG_10_S90_00_W180_00_DEM.tif")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"datetime": "2021-07-15T05:51:04.897499Z"}, datetime(2021, 7, 15, 5, 51, 4, 897499, UTC)),
+        ({"datetime": "2021-07-15 05:51:04+02:00"}, datetime(2021, 7, 15, 3, 51, 4, tzinfo=UTC)),
+        ({"datetime": "2021-07-15T05:51:04"}, datetime(2021, 7, 15, 5, 51, 4, tzinfo=UTC)),
+        (
+            {"datetime": None, "start_datetime": "2021-07-15 05:51:04+00:00"},
+            datetime(2021, 7, 15, 5, 51, 4, tzinfo=UTC),
+        ),
+        ({"datetime": "soon", "start_datetime": "2021-07-15T00:00:00Z"}, datetime(2021, 7, 15, tzinfo=UTC)),
+        ({"datetime": "soon"}, None),
+        ({"datetime": 20210715}, None),
+        ({}, None),
+    ],
+)
+def test_time_is_datetime_or_else_the_start(given: dict[str, Any], read: datetime | None) -> None:
+    """With a blank or a T, with any zone or none; null where none can be read."""
+    assert parse({"properties": given})[0]["datetime"] == read
+
+
+def test_a_value_of_a_wrong_type_is_missing() -> None:
+    """Numbers as text, text as numbers, booleans and lists spoil only their own cell."""
+    rows = parse(
+        properties(eo__cloud_cover="few", sat__relative_orbit="37", platform=3, sar__polarizations="VV"),
+        properties(eo__cloud_cover=True, sat__relative_orbit=1.5, orbit_state=["x"], sar__polarizations=["VV", None]),
+        properties(eo__cloud_cover=7, sat__relative_orbit=37.0, s1__datatake_id=425458, sar__polarizations=["VV"]),
+    )
+    assert [row["cloud_cover"] for row in rows] == [None, None, 7.0]
+    assert [row["relative_orbit"] for row in rows] == [None, None, 37]
+    assert rows[0]["platform"] == "3"
+    assert rows[2]["datatake_id"] == "425458"
+    assert [row["polarizations"] for row in rows] == [None, ["VV", "None"], ["VV"]]
+
+
+def test_an_asset_is_there_if_it_has_an_href() -> None:
+    """Assets without one, or of a wrong form, count as missing; others than those wanted are left out."""
+    assets = {"vv": {"href": "https://a/vv"}, "vh": {"href": ""}, "preview": {"href": "https://a/p"}}
+    rows = parse({"assets": assets}, {"assets": {"vv": None, "vh": {"title": "x"}}}, {"assets": None})
+    assert [row["assets"] for row in rows] == [[("vv", "https://a/vv")], [], []]
+
+
+@pytest.mark.parametrize(
+    ("href", "kept"),
+    [
+        ("https://a/b.tif", "https://a/b.tif"),
+        ("https://a/b.tif?st=1&sig=secret", "https://a/b.tif"),
+        ("https://a/b.tif?X-Amz-Signature=secret", "https://a/b.tif"),
+        ("https://a/b.tif?token=secret", "https://a/b.tif"),
+        ("https://a/b?collection=x&item=y", "https://a/b?collection=x&item=y"),
+    ],
+)
+def test_signatures_are_taken_off(href: str, kept: str) -> None:
+    """A query with a credential goes; another one stays."""
+    assert unsigned(href) == kept
+    assert parse({"assets": {"vv": {"href": href}}})[0]["assets"] == [("vv", kept)]
+
+
+def test_odd_real_items_are_read() -> None:
+    """Items before ingest, with other channels or a bbox in metres, do not stop a page."""
+    folder = shared_data() / "planetary-computer" / "odd"
+    items = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+    assert len(parse(*items)) == len(items) == 3
+
+
+def test_page_is_decoded_with_its_links() -> None:
+    """Items, and what leads to the next page."""
+    page = decode_page(b'{"features": [{"id": "a", "geometry": null, "more": {"x": [1]}}], "links": [{"rel": "next"}]}')
+    assert [item.id for item in page.features or []] == ["a"]
+    assert page.links == [{"rel": "next"}]
+
+
+def test_document_of_another_kind_has_no_features() -> None:
+    """A landing page is no page of items."""
+    assert decode_page(b'{"id": "catalog", "links": []}').features is None
+
+
+def test_odd_members_count_as_missing() -> None:
+    """An asset that is a text, a bbox that is none, links that are no list: the item is read all the same."""
+    assets = b'{"vv": "x", "vh": {"href": "h"}}'
+    page = decode_page(
+        b'{"features": [{"id": "a", "bbox": "x", "geometry": 3, "assets": ' + assets + b'}], "links": 3}'
+    )
+    (item,) = page.features or []
+    assert (item.bbox, item.geometry, list(item.assets or {}), page.links) == (None, None, ["vh"], [])
+
+
+@pytest.mark.parametrize("text", [b'{"features": [', b'{"features": [{"geometry": null}]}', b'{"features": [3]}', b""])
+def test_what_is_no_page_is_an_error(text: bytes) -> None:
+    """Broken JSON and items without an id are told."""
+    with pytest.raises(ValueError, match="the answer"):
+        decode_page(text)

@@ -1,0 +1,106 @@
+"""The engine: bounded, fed in lots, and loud about bugs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan import Recipe
+from floodscan.catalogs import Answer, open_catalog
+from floodscan.clusters import open_client
+from floodscan.engine import MAX_IN_FLIGHT, run_batches
+from floodscan.events import load_events
+from floodscan.pipeline import Run
+from floodscan.planning import plan_batches
+from floodscan.store import RunFolder
+from floodscan.tables import ITEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from distributed import Client
+
+    from floodscan.planning import Batch, Search
+
+
+@dataclass(frozen=True)
+class EmptyCatalog:
+    """A catalogue that has nothing and answers at once; or a bug."""
+
+    bug: bool = False
+    location: str = "empty"
+
+    def describe(self, collections: Iterable[str]) -> str:
+        """Have everything that is asked for."""
+        return f"empty of {len(list(collections))}"
+
+    def search(self, search: Search) -> Answer:
+        """Find nothing."""
+        if self.bug:
+            message = f"bug in the search of {search.collection}"
+            raise ZeroDivisionError(message)
+        return Answer(items=ITEMS.empty_table(), n_requests=1)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client | None]:
+    """Two workers."""
+    with open_client("local", n_workers=2) as client:
+        yield client
+
+
+def make_run(folder: Path, *, bug: bool = False) -> Run:
+    """Make a run on the empty catalogue."""
+    store = RunFolder(folder)
+    store.prepare("run")
+    return Run(catalog=EmptyCatalog(bug), catalog_id="empty", recipe=Recipe(), folder=store)
+
+
+def make_batches(n: int) -> Iterator[Batch]:
+    """Plan n batches of one event each."""
+    (demo,) = load_events("demo", phase_offset_days=Recipe().phase_offset_days)
+    return plan_batches([replace(demo, event_id=f"e{i}") for i in range(n)], Recipe(), batch_size=1)
+
+
+def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client: Client) -> None:
+    """A sweep is planned as it goes: batches that are not submitted yet don't exist."""
+    taken = 0
+
+    def count() -> Iterator[Batch]:
+        nonlocal taken
+        for batch in make_batches(3 * MAX_IN_FLIGHT):
+            taken += 1
+            yield batch
+
+    done: list[int] = []
+    for number, _ in run_batches(make_run(tmp_path), count(), client=client):
+        done.append(number)
+        assert taken <= len(done) + MAX_IN_FLIGHT
+    assert sorted(done) == list(range(3 * MAX_IN_FLIGHT))
+
+
+def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
+    """Results are released as they come."""
+    for _ in run_batches(make_run(tmp_path), make_batches(5), client=client):
+        pass
+    client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.validate_state())
+    held = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+    assert held == 0
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_a_bug_is_raised_as_it_is(tmp_path: Path, in_process: bool, client: Client) -> None:  # noqa: FBT001 - a parameter
+    """Only faults that are foreseen are data; a bug ends the run with its own name."""
+    run = make_run(tmp_path, bug=True)
+    with pytest.raises(ZeroDivisionError, match="bug in the search"):
+        list(run_batches(run, make_batches(2), client=None if in_process else client))
+
+
+def test_demo_catalogue_travels(tmp_path: Path, client: Client) -> None:
+    """A catalogue is a small value that workers open for themselves."""
+    run = replace(make_run(tmp_path), catalog=open_catalog("demo"))
+    ((_, (outcome,)),) = run_batches(run, make_batches(1), client=client)
+    assert outcome.status == "complete"

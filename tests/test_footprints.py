@@ -1,0 +1,128 @@
+"""Footprints: what is read of GeoJSON, what is mended, and how overlaps are measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pytest
+import shapely
+
+from floodscan.footprints import bbox_of, bbox_polygon, overlap_fractions, parse_footprints, repair
+from tests.servers.fixtures import shared_data
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+RING = [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0], [0.0, 0.0]]
+HOLE = [[0.5, 0.5], [0.5, 1.5], [1.5, 1.5], [1.5, 0.5], [0.5, 0.5]]
+
+
+def footprint(geometry: dict[str, Any] | None, bbox: list[float] | None = None) -> BaseGeometry:
+    """Parse one geometry."""
+    parsed: BaseGeometry = parse_footprints([geometry], [bbox])[0][0]
+    return parsed
+
+
+def polygon(*rings: list[list[float]]) -> dict[str, Any]:
+    """Write GeoJSON of rings."""
+    return {"type": "Polygon", "coordinates": list(rings)}
+
+
+def test_many_polygons_are_those_of_shapely() -> None:
+    """The fast way gives the very geometries of the plain one."""
+    geometries = [polygon(RING), polygon(RING, HOLE), polygon([[x + 9, y] for x, y in RING])]
+    plain = [shapely.geometry.shape(geometry) for geometry in geometries]
+    assert shapely.equals_exact(parse_footprints(geometries, [None] * 3)[0], plain).all()
+
+
+@pytest.mark.parametrize(
+    ("geometry", "area"),
+    [
+        (polygon(RING), 4.0),
+        (polygon(RING, HOLE), 3.0),
+        (polygon([[x, y, 100.0] for x, y in RING]), 4.0),
+        ({"type": "MultiPolygon", "coordinates": [[], [RING]]}, 4.0),
+        (polygon([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]), 2.0),
+        ({"type": "Polygon", "coordinates": []}, 0.0),
+        ({"type": "Point", "coordinates": [0, 0]}, 0.0),
+        (polygon([[0, 0], [1, 1]]), 0.0),
+        (polygon([[0, 0], [1, float("nan")], [1, 1], [0, 0]]), 0.0),
+        ({}, 0.0),
+    ],
+)
+def test_area_of_what_is_read(geometry: dict[str, Any], area: float) -> None:
+    """Holes, heights, empty members and crossing rings are read; what is no polygon is empty."""
+    read = footprint(geometry)
+    assert read.area == pytest.approx(area)
+    assert read.is_valid
+
+
+def test_one_bad_geometry_does_not_spoil_its_page() -> None:
+    """The others beside it are read as ever."""
+    read = parse_footprints([polygon(RING), polygon([[0, 0]]), polygon(RING)], [None] * 3)[0]
+    assert shapely.area(read).tolist() == [4.0, 0.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "area"),
+    [([0, 0, 2, 2], 4.0), ([0, 0, 5, 2, 2, 9], 4.0), ([179, 0, -179, 1], 2.0), ([0, 0, 2], 0.0), (None, 0.0)],
+)
+def test_null_geometry_takes_the_bbox(bbox: list[float] | None, area: float) -> None:
+    """With or without heights, across the antimeridian; without a bbox it is empty."""
+    assert footprint(None, bbox).area == pytest.approx(area)
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [[179, 0], [-179, 0], [-179, 1], [179, 1], [179, 0]],
+        [[179, 0], [181, 0], [181, 1], [179, 1], [179, 0]],
+        [[-181, 0], [-179, 0], [-179, 1], [-181, 1], [-181, 0]],
+    ],
+)
+def test_footprint_across_the_antimeridian_is_cut(ring: list[list[float]]) -> None:
+    """However its longitudes are written, it becomes two boxes inside ±180°."""
+    read = footprint(polygon(ring))
+    assert read.equals(bbox_polygon(179, 0, -179, 1))
+    assert bbox_of(read) == (179, 0, -179, 1)
+
+
+def test_real_antimeridian_items_are_inside_the_map() -> None:
+    """Sentinel-2 items across 180° have parts on both sides, and a narrow bbox."""
+    folder = shared_data() / "planetary-computer" / "antimeridian"
+    items = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+    for item, read in zip(items, parse_footprints([i["geometry"] for i in items], [None] * len(items))[0], strict=True):
+        west, _, east, _ = bbox_of(read)
+        assert -180 <= read.bounds[0] < read.bounds[2] <= 180, item["id"]
+        assert (east - west) % 360 < 7, item["id"]
+
+
+def test_repair_leaves_what_is_well() -> None:
+    """Valid footprints keep their vertices."""
+    well = np.array([shapely.box(0, 0, 1, 1), shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)])])
+    assert shapely.equals_exact(repair(well), well).all()
+
+
+def test_overlap_of_a_footprint_that_holds_the_target_is_one() -> None:
+    """Exactly, whatever the vertices, so that full covers tie."""
+    target = shapely.box(0.1, 0.1, 0.3, 0.7)
+    around = [shapely.Point(0.2, 0.4).buffer(size) for size in (1, 2, 3)]
+    assert overlap_fractions(np.array(around), target).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_overlap_is_the_plain_ratio_of_areas() -> None:
+    """Against one intersection at a time, on random boxes."""
+    rng = np.random.default_rng(7)
+    corners = rng.uniform(0, 3, (200, 2))
+    far = corners + rng.uniform(0.1, 2, (200, 2))
+    boxes = shapely.box(corners[:, 0], corners[:, 1], far[:, 0], far[:, 1])
+    target = shapely.Polygon([(1, 1), (2.5, 1.2), (2, 2.4), (1.1, 1.9)])
+    plain = [box.intersection(target).area / target.area for box in boxes]
+    assert overlap_fractions(boxes, target) == pytest.approx(plain, abs=1e-11)
+
+
+def test_touching_footprint_overlaps_nothing() -> None:
+    """A shared edge has no area."""
+    assert overlap_fractions(np.array([shapely.box(1, 0, 2, 1)]), shapely.box(0, 0, 1, 1)).tolist() == [0.0]

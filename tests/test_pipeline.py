@@ -1,0 +1,117 @@
+"""One batch: what happens where a catalogue fails, holds back, or has nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan import CatalogError, Event, Recipe, scan
+from floodscan.catalogs import Answer, Catalog, open_catalog
+from floodscan.events import load_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from floodscan.planning import Search
+
+EVENT = "luxembourg_flood_2021_multimodal"
+
+
+@dataclass(frozen=True)
+class FaultyCatalog:
+    """The demo's snapshot, with a fault in the answers about one collection."""
+
+    fault: str
+    collection: str = "sentinel-2-l2a"
+    location: str = "faulty"
+
+    def describe(self, collections: Iterable[str]) -> str:
+        """Tell the demo's id."""
+        return open_catalog("demo").describe(collections)
+
+    def search(self, search: Search) -> Answer:
+        """Answer with the fault."""
+        answer = open_catalog("demo").search(search)
+        if search.collection != self.collection:
+            return answer
+        if self.fault == "error":
+            raise CatalogError(self.location, "answered with HTTP status 504")
+        return replace(
+            answer,
+            items=answer.items if self.fault == "incomplete" else answer.items.slice(0, 0),
+            complete=self.fault == "empty",
+        )
+
+
+_: Catalog = FaultyCatalog("error")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "hint"),
+    [
+        ("error", "search_failed (catalogue faulty: answered with HTTP status 504)", "run again"),
+        ("incomplete", "incomplete", "run again"),
+        ("empty", "no_candidates", "widen S2L2A.window_days (now 10)"),
+    ],
+)
+def test_a_fault_empties_its_slots_with_a_reason(tmp_path: Path, fault: str, reason: str, hint: str) -> None:
+    """The other sensors are chosen as ever; nothing is chosen from an answer that is not whole."""
+    result = scan("demo", catalog=FaultyCatalog(fault), out=tmp_path / "out")
+    (outcome,) = result.outcomes
+    assert (outcome.status, outcome.n_slots, outcome.n_filled) == ("partial", 9, 5)
+    manifest = result.manifests[EVENT]
+    assert [failure["reason"] for failure in manifest.failures] == [reason] * 4
+    assert all(hint in failure["hint"] for failure in manifest.failures)
+    assert manifest.scene_id("event", "S2L2A") is None
+    assert manifest.scene_id("event", "S1RTC") is not None
+
+
+def test_candidates_of_an_incomplete_answer_stay_in_the_table(tmp_path: Path) -> None:
+    """They are written down with their verdict, unranked."""
+    result = scan("demo", catalog=FaultyCatalog("incomplete"), out=tmp_path / "out")
+    optical = result.candidates.query("sensor == 'S2L2A'")
+    assert not optical["selected"].any()
+    assert "incomplete_answer" in set(optical["verdict"])
+
+
+def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
+    """The hint names a cloud limit under which the slot is filled."""
+    recipe = Recipe()
+    strict = replace(
+        recipe,
+        sensors={s: replace(a, max_cloud_percent=1.0) if a.max_cloud_percent else a for s, a in recipe.sensors.items()},
+    )
+    failure = scan("demo", recipe=strict, out=tmp_path / "strict").manifests[EVENT].failures[0]
+    assert failure["reason"].startswith("all_rejected (")
+    limit = float(failure["hint"].split("above ")[1].split(",")[0]) + 0.01
+    loose = replace(
+        recipe,
+        sensors={
+            s: replace(a, max_cloud_percent=limit) if a.max_cloud_percent else a for s, a in recipe.sensors.items()
+        },
+    )
+    manifest = scan("demo", recipe=loose, out=tmp_path / "loose").manifests[EVENT]
+    assert manifest.scene_id(failure["phase"], "S2L2A") is not None
+
+
+def test_event_without_any_scene_fails_and_ends_nothing(tmp_path: Path) -> None:
+    """Beside it another event is complete; both are rows."""
+    (demo,) = load_events("demo", phase_offset_days=Recipe().phase_offset_days)
+    far = Event(
+        event_id="far",
+        aoi=demo.aoi.buffer(0),
+        bbox=demo.bbox,
+        phase_dates={phase: day.replace(year=1990) for phase, day in demo.phase_dates.items()},
+        onset=demo.onset,
+        target_crs=demo.target_crs,
+    )
+    no_dem = replace(Recipe(), sensors={s: a for s, a in Recipe().sensors.items() if s != "DEM"})
+    result = scan([far, demo], catalog="demo", recipe=no_dem, out=tmp_path / "out")
+    assert [outcome.status for outcome in result.outcomes] == ["failed", "complete"]
+    rows = result.folder.read_events().to_pylist()
+    assert [row["event_id"] for row in rows] == ["far", EVENT]
+    assert rows[0]["reason"].count("no_candidates") == 8
+    assert not result.ok

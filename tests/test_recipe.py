@@ -1,0 +1,89 @@
+"""Recipes: defaults, what a file changes, and how mistakes are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan import Recipe, RecipeError, Sensor, load_recipe
+from floodscan.recipe import TimeWindow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def load(tmp_path: Path, text: str) -> Recipe:
+    """Load a recipe of this text."""
+    file = tmp_path / "recipe.toml"
+    file.write_text(text)
+    return load_recipe(file)
+
+
+def test_empty_recipe_is_the_default(tmp_path: Path) -> None:
+    """What a file doesn't say keeps the published value."""
+    assert load(tmp_path, "") == Recipe() == load_recipe(None)
+
+
+def test_recipe_changes_only_what_it_says(tmp_path: Path) -> None:
+    """Values that are given replace the defaults, the rest stays."""
+    text = 'tile_size_m = 10000\nsensors = ["S2L2A", "DEM"]\n[S2L2A]\nmax_cloud_percent = 40\nassets = ["B03", "B11"]\n'
+    recipe = load(tmp_path, text)
+    assert list(recipe.sensors) == [Sensor.S2L2A, Sensor.DEM]
+    assert recipe.sensors[Sensor.S2L2A].max_cloud_percent == 40.0
+    assert recipe.sensors[Sensor.S2L2A].assets == ("B03", "B11")
+    assert recipe.sensors[Sensor.S2L2A].window_days == 10
+    assert recipe.tile_size_m == 10_000
+
+
+BAD = {
+    "broken": ("policy = ", "not a TOML file"),
+    "unknown key": ("polcy = 'reference'", "'polcy': unknown; did you mean 'policy'?"),
+    "unknown policy": ("policy = 'best'", "'policy': 'best' is unknown"),
+    "unknown sensor": ("sensors = ['S1GRD']", "'sensors': 'S1GRD' is unknown"),
+    "no sensor": ("sensors = []", "at least one"),
+    "sensor no table": ("DEM = 3", "'DEM': must be a table"),
+    "unknown sensor key": ("[S2L2A]\nclouds = 3", "'S2L2A.clouds': unknown"),
+    "key of another sensor": ("[S1RTC]\nmax_cloud_percent = 3", "'S1RTC.max_cloud_percent': unknown"),
+    "negative window": ("[S1RTC]\nwindow_days = -1", "'S1RTC.window_days': must be between"),
+    "text as window": ("[S1RTC]\nwindow_days = 'four'", "'S1RTC.window_days': must be a whole number"),
+    "cloud above all": ("[S2L2A]\nmax_cloud_percent = 101", "at most 100"),
+    "text as cloud": ("[S2L2A]\nmax_cloud_percent = 'few'", "must be a number"),
+    "empty asset": ("[DEM]\nassets = ['']", "list of texts"),
+    "asset twice": ("[DEM]\nassets = ['data', 'data']", "twice"),
+    "empty collection": ("[DEM]\ncollection = ''", "must be a text"),
+    "tile of no size": ("tile_size_m = 0", "above 0"),
+    "offsets out of order": ("[phase_offset_days]\npre_event = 9", "must grow"),
+    "unknown phase": ("[phase_offset_days]\nbefore = 9", "'phase_offset_days.before': unknown"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_recipe_is_told_by_field(tmp_path: Path, case: str) -> None:
+    """Each mistake gives one message with file, field and what may stand there."""
+    text, told = BAD[case]
+    with pytest.raises(RecipeError) as error:
+        load(tmp_path, text)
+    assert told in str(error.value)
+    assert "recipe.toml" in str(error.value)
+
+
+def test_missing_recipe_is_told(tmp_path: Path) -> None:
+    """A file that is not there is named."""
+    with pytest.raises(RecipeError, match=r"none\.toml: No such file"):
+        load_recipe(tmp_path / "none.toml")
+
+
+def test_window_spans_whole_days() -> None:
+    """A window of four days runs from 00:00:00 four days before to 23:59:59 four days after."""
+    window = TimeWindow.around(date(2021, 6, 15), 4)
+    assert window.start == datetime(2021, 6, 11, tzinfo=UTC)
+    assert window.end == datetime(2021, 6, 19, 23, 59, 59, tzinfo=UTC)
+    assert str(window) == "2021-06-11T00:00:00Z/2021-06-19T23:59:59Z"
+
+
+def test_window_cannot_end_before_it_starts() -> None:
+    """Swapped ends are refused."""
+    with pytest.raises(ValueError, match="can't end"):
+        TimeWindow(datetime(2021, 6, 2, tzinfo=UTC), datetime(2021, 6, 1, tzinfo=UTC))

@@ -1,0 +1,100 @@
+"""A run's folder: whole files or none, and tables that other tools read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from floodscan import OutputError, scan
+from floodscan.store import RunFolder
+from floodscan.tables import CANDIDATES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of the demo."""
+    return scan("demo", out=tmp_path_factory.mktemp("run") / "out").folder
+
+
+def test_candidates_are_geoparquet(folder: RunFolder) -> None:
+    """Geopandas reads the folder with geometry and system, and a box reads only what is inside."""
+    frame = gpd.read_parquet(folder.candidates_path)
+    assert frame.crs == "OGC:CRS84"
+    assert len(frame) == len(folder.read_candidates())
+    near = gpd.read_parquet(next(folder.candidates_path.glob("*.parquet")), bbox=(6.6, 49.3, 6.7, 49.4))
+    assert 0 < len(near) < len(frame)
+
+
+def test_metadata_is_geoparquet_1_1(folder: RunFolder) -> None:
+    """Version, encoding and covering are told as the specification wants them."""
+    part = next(folder.candidates_path.glob("*.parquet"))
+    geo = orjson.loads(pq.read_schema(part).metadata[b"geo"])
+    assert geo["version"] == "1.1.0"
+    assert geo["columns"]["geometry"]["encoding"] == "WKB"
+    assert geo["columns"]["geometry"]["covering"]["bbox"]["xmin"] == ["bbox", "xmin"]
+    column = pq.ParquetFile(part).metadata.row_group(0).column(0)
+    assert column.compression == "ZSTD"
+
+
+def test_what_was_written_is_read_back(folder: RunFolder) -> None:
+    """The table has the contract's columns, and an event's rows are picked out of it."""
+    assert folder.read_candidates().schema.equals(CANDIDATES)
+    assert len(folder.read_candidates("nobody")) == 0
+
+
+def test_no_temporary_file_is_left(folder: RunFolder) -> None:
+    """Only the files of the contract are there."""
+    names = sorted(str(file.relative_to(folder.path)) for file in folder.path.rglob("*") if file.is_file())
+    manifest = "manifests/luxembourg_flood_2021_multimodal.json"
+    assert names == ["candidates/part-00000.parquet", "events.parquet", manifest, "run.json"]
+
+
+def test_failed_write_leaves_what_was_there(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails in the middle spoils no file."""
+    before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", fail)
+    with pytest.raises(OSError, match="No space"):
+        folder.write_candidates(0, folder.read_candidates())
+    assert {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()} == before
+
+
+def test_folder_of_another_run_is_refused(folder: RunFolder) -> None:
+    """Results of two runs never mix."""
+    before = folder.run_path.read_bytes()
+    with pytest.raises(OutputError, match="holds a run of other events"):
+        folder.prepare("0" * 16)
+    assert folder.run_path.read_bytes() == before
+
+
+def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    """Nobody's files are mixed with a run's."""
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(OutputError, match="holds other files"):
+        RunFolder(tmp_path).prepare("0" * 16)
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_unwritable_folder_is_refused(tmp_path: Path) -> None:
+    """A file in the place of a folder is told."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="can't be written"):
+        RunFolder(tmp_path / "file" / "out").prepare("0" * 16)
+
+
+def test_folder_without_a_run_is_told(tmp_path: Path) -> None:
+    """Reading what is not there says so."""
+    with pytest.raises(OutputError, match="is it the output of a scan"):
+        RunFolder(tmp_path).read_candidates()
+    with pytest.raises(OutputError, match="is it the output of a scan"):
+        RunFolder(tmp_path).read_events()
