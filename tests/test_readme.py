@@ -34,7 +34,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_duckdb_queries_tell_what_they_say(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scenes per phase under the limit, and what a limit of 40 % would add."""
     monkeypatch.chdir(run_folder)
-    under, added = (duckdb.sql(query).fetchall() for query in blocks("sql"))
+    under, added = (duckdb.execute(query).fetchall() for query in blocks("sql"))
     assert [phase for phase, *_ in under] == ["event", "post_event", "pre_event", "pre_month"]
     assert all(scenes >= 1 and cloud < 25 for _, scenes, cloud in under)
     assert ("pre_event", 31.4) in [(phase, round(cloud, 1)) for phase, _, cloud, _ in added]
