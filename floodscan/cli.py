@@ -85,7 +85,9 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     *,
     as_json: bool,
 ) -> int:
-    """Choose scenes for EVENTS: a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+    """Choose scenes for flood events.
+
+    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
 
     The exit status is 0 if every slot was filled, 1 if some was not, 2 if something given can't be used.
     """
@@ -114,7 +116,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
 @_tile_option
 @_json_option
 def plan(events: str, recipe: str | None, tile_size: float | None, *, as_json: bool) -> None:
-    """Show the slots of EVENTS and what would be searched, without asking anything."""
+    """Show slots and searches, asking nothing."""
     rules = _load_recipe(recipe, tile_size)
     plans = [plan_event(event, rules) for event in load_events(events, phase_offset_days=rules.phase_offset_days)]
     if as_json:
@@ -131,7 +133,10 @@ def plan(events: str, recipe: str | None, tile_size: float | None, *, as_json: b
 @click.option("--target", default="aoi", show_default=True, help="aoi, or a tile's id.")
 @_json_option
 def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json: bool) -> None:
-    """Tell why each scene was chosen for an EVENT of the run in folder OUT, and why others were not."""
+    """Tell why scenes were chosen, and others not.
+
+    EVENT is one of the run in folder OUT; PHASE and SENSOR keep to some of its slots.
+    """
     slots = explain_event(RunFolder(Path(out)), event, slot, target_id=target)
     if as_json:
         _print_json(slots)
@@ -147,7 +152,10 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
     "--format", "kind", type=click.Choice(["png", "svg"]), default="png", show_default=True, help="Kind of picture."
 )
 def plot(out: str, event: str, to: str | None, kind: str) -> None:
-    """Draw the map and the timeline of an EVENT of the run in folder OUT."""
+    """Draw an event's map and timeline.
+
+    EVENT is one of the run in folder OUT.
+    """
     # what needs matplotlib takes a second to import: the other commands do without
     from floodscan.report.plots import plot as plot_event  # noqa: PLC0415
 
@@ -192,6 +200,7 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
         f"in {counts['requests']} requests; in {result.folder.path}:"
     )
     console.print("  candidates/*.parquet  manifests/<event>.json  events.parquet  run.json")
+    console.print("Why: floodscan explain OUT EVENT; pictures: floodscan plot OUT EVENT")
 
 
 def _plan_facts(each: EventPlan) -> dict[str, Any]:

@@ -104,7 +104,9 @@ def test_explain_tells_why(demo_out: Path, run: Run) -> None:
     assert status == 0
     assert "ahead of" in output.splitlines()[0]
     assert "by datetime" in output.splitlines()[0]
-    assert "missing_polarizations" in output or "no_overlap" in output or "missing_assets" in output
+    rejected = run("explain", demo_out, EVENT, "pre_month", "S2L2A")[1]
+    assert "missing_assets B09" in rejected
+    assert rejected.count("too_cloudy") > 10
     read = orjson.loads(run("explain", demo_out, EVENT, "DEM", "--json")[1])
     assert [candidate["rank"] for candidate in read[0]["candidates"]] == [1, 2, 3, 4]
 

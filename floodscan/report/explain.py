@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 MEASURES = ("overlap_frac", "days_from_phase", "day_offset", "cloud_cover", "relative_orbit", "orbit_state")
-_SHOWN = ("item_id", "rank", "verdict", "datetime", *MEASURES, "missing_assets")
+_SHOWN = ("item_id", "rank", "verdict", "phase", "datetime", *MEASURES, "missing_assets")
 
 
 def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, target_id: str = "aoi") -> list[Json]:

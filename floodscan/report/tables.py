@@ -15,7 +15,7 @@ from floodscan.selection import SELECTED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
 
     from floodscan.manifest import Manifest
     from floodscan.outcomes import Outcome
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _STYLES = {SELECTED: "bold green", "eligible": "", "complete": "green", "partial": "yellow", "failed": "red"}
-_FOLDED = {"scene", "item_id", "reason", "hint", "window", "missing_assets"}
+_FOLDED = {"scene", "reason", "hint", "window"}
+_NUMBERS = {"days", "overlap", "cloud %", "orbit", "rank", "filled", "slots"}
 
 
 def show(console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -37,9 +38,10 @@ def show(console: Console, title: str, header: Sequence[str], rows: Iterable[Seq
         rows: Cells of any type, each of shape (c,); None is a dash.
     """
     frame = box.SIMPLE_HEAD if console.is_terminal else None
-    table = Table(box=frame, pad_edge=False, header_style="bold", show_edge=False)
+    table = Table(box=frame, padding=(0, 1), pad_edge=False, header_style="bold", show_edge=False)
     for name in header:
-        table.add_column(name, overflow="fold", no_wrap=name not in _FOLDED)
+        justify: JustifyMethod = "right" if name in _NUMBERS else "left"
+        table.add_column(name, overflow="fold", no_wrap=name not in _FOLDED, justify=justify)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     console.print(Text(title, style="bold"))
@@ -86,12 +88,26 @@ def show_plan(console: Console, plan: EventPlan) -> None:
 
 
 def show_explanation(console: Console, slots: Iterable[Json]) -> None:
-    """Print each slot's candidates with what decided between them."""
+    """Print each slot's candidates with what decided between them; columns that say nothing are left out."""
     for slot in slots:
-        names = list(slot["candidates"][0])
-        rows = [[candidate[name] for name in names] for candidate in slot["candidates"]]
+        cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
+        header = [name for name in cells[0] if any(row[name] is not None for row in cells)]
         place = "/".join(filter(None, (slot["phase"], slot["sensor"])))
-        show(console, f"{place}: {slot['decision']}", names, rows)
+        show(console, f"{place}: {slot['decision']}", header, [[row[name] for name in header] for row in cells])
+
+
+def _candidate_cells(candidate: Json) -> dict[str, object]:
+    orbit, offset = candidate["relative_orbit"], candidate["day_offset"]
+    return {
+        "rank": candidate["rank"],
+        "scene": candidate["item_id"],
+        "verdict": " ".join([candidate["verdict"], *candidate["missing_assets"]]),
+        "datetime": candidate["datetime"] if candidate["phase"] else None,
+        "overlap": candidate["overlap_frac"],
+        "days": candidate["days_from_phase"] if offset is None else f"{offset:+d}",
+        "cloud %": candidate["cloud_cover"],
+        "orbit": orbit if orbit is None else f"{orbit} {(candidate['orbit_state'] or '')[:4]}".strip(),
+    }
 
 
 def _choice_cells(choice: Json | None) -> tuple[object, ...]:
@@ -109,11 +125,7 @@ def _choice_cells(choice: Json | None) -> tuple[object, ...]:
 
 def _cell(value: object) -> Text:
     if isinstance(value, float):
-        return Text(f"{value:.6f}", justify="right")
-    if isinstance(value, int):
-        return Text(str(value), justify="right")
+        return Text(f"{value:.6f}")
     if isinstance(value, datetime):
-        return Text(f"{value:%Y-%m-%d %H:%M:%S}")
-    if isinstance(value, list):
-        return Text(" ".join(map(str, value)) or "-")
+        return Text(f"{value:%Y-%m-%d %H:%M}")
     return Text("-" if value is None else str(value), style=_STYLES.get(str(value), ""))
