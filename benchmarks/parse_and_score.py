@@ -3,7 +3,7 @@
 The plain loop is what a notebook does: pystac objects, signed, one shapely intersection at a time. Both take the same
 pages in the same run, in turn, and must give the same ids in the same order with the same overlaps.
 
-    uv run python benchmarks/parse_and_score.py [--items FILE] [--repeats N]
+    uv run python benchmarks/parse_and_score.py [--items FILE] [--n-items N] [--repeats N]
 
 ``--items`` takes Sentinel-2 items from a stac-geoparquet file in place of the bundled demo's.
 """
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     Ranking = list[tuple[str, float]]
 
 PAGE_ITEMS = 250
-N_ITEMS = 1000
 COLLECTION = "sentinel-2-l2a"
 HOST = "sentinel2l2a01.blob.core.windows.net"
 OPTICAL = Recipe().sensors[Sensor.S2L2A]
@@ -56,9 +55,10 @@ def main() -> None:
     """Measure both on whole and on lean pages, and print medians and their ratios."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--items", type=Path)
+    arguments.add_argument("--n-items", type=int, default=1000)
     arguments.add_argument("--repeats", type=int, default=5)
     given = arguments.parse_args()
-    items = load_items(given.items)
+    items = load_items(given.items, n_items=given.n_items)
     event, day = middle(items)
     stock_token()
     whole = paginate(items)
@@ -88,11 +88,11 @@ def main() -> None:
         )
 
 
-def load_items(path: Path | None) -> list[Json]:
+def load_items(path: Path | None, *, n_items: int) -> list[Json]:
     """Take items from a file or the demo, repeated under other ids up to the size of the benchmark."""
     table = None if path is None else pq.read_table(path)
     found = build_items()[COLLECTION] if table is None else list(stac_table_to_items(table))
-    copies = -(-N_ITEMS // len(found))
+    copies = -(-n_items // len(found))
     text = [json.dumps(item, default=str).replace("sentinel2l2a01.floodscan-demo.invalid", HOST) for item in found]
     return [
         {**orjson.loads(t), "id": f"{i['id']}_{n}"} for n in range(copies) for i, t in zip(found, text, strict=True)

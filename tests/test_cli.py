@@ -87,6 +87,8 @@ def test_unfilled_slot_ends_with_1(tmp_path: Path, run: Run) -> None:
     assert status == 1
     assert "all_rejected" in output
     assert "raise S2L2A.max_cloud_percent (now 1) above" in output
+    told = run("explain", tmp_path / "out", EVENT, "event", "S2L2A")[1]
+    assert told.startswith("event/S2L2A: no scene: all_rejected (")
 
 
 def test_plan_asks_nothing(run: Run) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
 import pytest
 
 from floodscan import Recipe, scan
 from floodscan.clusters import open_client
+from floodscan.events import load_events
+from floodscan.tiling import plan_targets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +64,17 @@ def test_a_second_run_gives_the_bytes_of_the_first(reference: dict[str, bytes], 
     for _ in range(2):
         scan("demo", recipe=Recipe(tile_size_m=20_000), out=tmp_path / "out")
     assert written(tmp_path / "out") == reference
+
+
+def test_a_tile_is_chosen_for_as_an_area_of_its_own(tmp_path: Path) -> None:
+    """Candidates of a tile are those of an event whose area is the tile."""
+    recipe = Recipe(tile_size_m=40_000)
+    (event,) = load_events("demo", phase_offset_days=recipe.phase_offset_days)
+    tiled = scan(event, catalog="demo", recipe=recipe, out=tmp_path / "tiled").folder.read_candidates()
+    tiles = [
+        replace(event, event_id=target.target_id, aoi=target.area, bbox=target.bbox)
+        for target in plan_targets(event, recipe.tile_size_m)[1:]
+    ]
+    alone = scan(tiles, catalog="demo", out=tmp_path / "alone").folder.read_candidates()
+    of_tiles = tiled.filter(pc.field("target_id") != "aoi").drop_columns(["event_id", "target_id"])
+    assert of_tiles.equals(alone.drop_columns(["event_id", "target_id"]))

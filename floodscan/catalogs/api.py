@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PAGE_ITEMS = 1000
 TIMEOUT_SECONDS = 60.0
+_QUERY = re.compile(r"\?[^\s)'\"]+")
 _RETRIED_STATUS = (429, 500, 502, 503, 504)
 
 
@@ -92,7 +94,7 @@ class ApiCatalog:
     def _error(self, err: Exception) -> CatalogError:
         if status := getattr(err, "status_code", None):
             return CatalogError(self.location, f"answered with HTTP status {status}")
-        reason = str(err).replace(self.url, self.location).splitlines() or [type(err).__name__]
+        reason = _QUERY.sub("", str(err).replace(self.url, self.location)).splitlines() or [type(err).__name__]
         return CatalogError(self.location, f"can't be reached or read: {reason[0]}")
 
 

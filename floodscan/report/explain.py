@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from floodscan.errors import InputError, suggest
 from floodscan.events import Phase
-from floodscan.manifest import margin
+from floodscan.manifest import margin, read_manifest
 from floodscan.recipe import Sensor
+from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ MEASURES = ("overlap_frac", "days_from_phase", "day_offset", "cloud_cover", "rel
 _SHOWN = ("item_id", "rank", "verdict", "phase", "datetime", *MEASURES, "missing_assets")
 
 
-def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, target_id: str = "aoi") -> list[Json]:
+def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, target_id: str = AOI) -> list[Json]:
     """Tell how the slots of an event were filled.
 
     Args:
@@ -32,23 +33,23 @@ def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, targ
 
     Returns:
         A slot per entry: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the runner-up and
-        ``candidates``, the ranked first.
+        ``candidates``, the ranked first; a slot that nothing was found for comes last.
 
     Raises:
         InputError: There is no such event, target, phase or sensor.
     """
     check_words(words)
-    rows = folder.read_candidates(event_id).to_pylist()
-    if not rows:
-        check_event(folder, event_id)
-    slots = [
-        _explain_slot(phase, sensor, list(found))
-        for (target, phase, sensor), found in groupby(rows, _slot)
-        if target == target_id and _is_wanted(words, phase, sensor)
-    ]
-    if rows and target_id not in {row["target_id"] for row in rows}:
+    check_event(folder, event_id)
+    manifest = read_manifest(folder.manifest_path(event_id)).content
+    if target_id not in {AOI, *(tile["target_id"] for tile in manifest["tiles"])}:
         raise InputError(f"{event_id} has no target '{target_id}'")
-    return slots
+    failures = {_slot(failure): failure for failure in manifest["failures"]}
+    found = {slot: list(rows) for slot, rows in groupby(folder.read_candidates(event_id).to_pylist(), _slot)}
+    return [
+        _explain_slot(slot[1], slot[2], rows, failures.get(slot))
+        for slot, rows in (found | {slot: [] for slot in failures if slot not in found}).items()
+        if slot[0] == target_id and _is_wanted(words, slot[1], slot[2])
+    ]
 
 
 def check_event(folder: RunFolder, event_id: str) -> None:
@@ -84,22 +85,20 @@ def _is_wanted(words: Sequence[str], phase: str | None, sensor: str) -> bool:
     return (not phases or phase in phases) and (not sensors or sensor in sensors)
 
 
-def _explain_slot(phase: str | None, sensor: str, rows: list[Json]) -> Json:
+def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Json | None) -> Json:
     ranked = [row for row in rows if row["rank"] is not None]
     lead = margin(*ranked[:2]) if phase is not None and len(ranked) > 1 else None
     return {
         "phase": phase,
         "sensor": sensor,
-        "decision": _decision(ranked, lead, n_rejected=len(rows) - len(ranked)),
+        "decision": f"no scene: {failure['reason']}; {failure['hint']}" if failure else _decision(rows, ranked, lead),
         "margin": lead,
         "candidates": [{name: row[name] for name in _SHOWN} for row in rows],
     }
 
 
-def _decision(ranked: list[Json], lead: Json | None, *, n_rejected: int) -> str:
-    rejected = f"{n_rejected} rejected"
-    if not ranked:
-        return f"no scene: {rejected}"
+def _decision(rows: list[Json], ranked: list[Json], lead: Json | None) -> str:
+    rejected = f"{len(rows) - len(ranked)} rejected"
     if ranked[0]["phase"] is None:
         return f"{len(ranked)} tiles; {rejected}"
     chosen = ranked[0]["item_id"]

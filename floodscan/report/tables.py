@@ -91,7 +91,7 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
     """Print each slot's candidates with what decided between them; columns that say nothing are left out."""
     for slot in slots:
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
-        header = [name for name in cells[0] if any(row[name] is not None for row in cells)]
+        header = [name for name in (cells[0] if cells else ()) if any(row[name] is not None for row in cells)]
         place = "/".join(filter(None, (slot["phase"], slot["sensor"])))
         show(console, f"{place}: {slot['decision']}", header, [[row[name] for name in header] for row in cells])
 
