@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from floodscan.catalogs.base import Answer
+    from floodscan.events import Event
     from floodscan.outcomes import Shortfall
     from floodscan.planning import EventPlan, Search
     from floodscan.recipe import Recipe
+    from floodscan.tiling import Target
 
     Json = dict[str, Any]
 
@@ -82,34 +85,17 @@ def build_manifest(
     Returns:
         A manifest that fits the JSON schema ``manifest.schema.json``.
     """
-    by_target: dict[str, list[Json]] = {target.target_id: [] for target in plan.targets}
-    for row in _top_rows(candidates):
-        by_target[row["target_id"]].append(row)
-    event = plan.event
+    rows = _top_rows(candidates)
     return {
         "schema_version": SCHEMA_VERSION,
-        "event": {
-            "name": event.event_id,
-            "bbox": list(event.bbox),
-            "target_crs": event.target_crs,
-            "phase_dates": {str(phase): day.isoformat() for phase, day in event.phase_dates.items()},
-            "onset": _text(event.onset),
-            "aoi": orjson.loads(shapely.to_geojson(event.aoi)),
-        },
+        "event": _event_facts(plan.event),
         "phase_order": [str(phase) for phase in Phase],
         "collections": {str(s): asked.collection for s, asked in recipe.sensors.items()},
         "assets": {str(s): list(asked.assets) for s, asked in recipe.sensors.items()},
-        **_choices(by_target[AOI], recipe),
-        "tiles": [
-            {
-                "target_id": target.target_id,
-                "bbox": list(target.bbox),
-                **_choices(by_target[target.target_id], recipe),
-            }
-            for target in plan.targets[1:]
-        ],
+        **_choices(rows.get(AOI, ()), recipe),
+        "tiles": [_describe_tile(tile, rows.get(tile.target_id, ()), recipe) for tile in plan.targets[1:]],
         "failures": [shortfall.to_dict() for shortfall in shortfalls],
-        "items": _items(row for rows in by_target.values() for row in rows if row["selected"]),
+        "items": _items(chain.from_iterable(rows.values())),
         "provenance": {
             "floodscan": version("floodscan"),
             "catalog": catalog_id,
@@ -119,12 +105,29 @@ def build_manifest(
     }
 
 
-def _top_rows(candidates: pa.Table) -> list[Json]:
-    """Take what a manifest tells of: the selected, and the runner-up of each slot."""
+def _event_facts(event: Event) -> Json:
+    return {
+        "name": event.event_id,
+        "bbox": list(event.bbox),
+        "target_crs": event.target_crs,
+        "phase_dates": {str(phase): day.isoformat() for phase, day in event.phase_dates.items()},
+        "onset": _text(event.onset),
+        "aoi": orjson.loads(shapely.to_geojson(event.aoi)),
+    }
+
+
+def _describe_tile(tile: Target, rows: Sequence[Json], recipe: Recipe) -> Json:
+    return {"target_id": tile.target_id, "bbox": list(tile.bbox), **_choices(rows, recipe)}
+
+
+def _top_rows(candidates: pa.Table) -> dict[str, list[Json]]:
+    """Take by target what a manifest tells of: the selected, and the runner-up of each slot."""
     ranks = candidates["rank"].to_numpy(zero_copy_only=False)
     kept = candidates["selected"].to_numpy() | (ranks == 2)  # noqa: PLR2004 - rank of the runner-up
-    rows: list[Json] = candidates.filter(kept).to_pylist()
-    return rows
+    by_target: dict[str, list[Json]] = {}
+    for row in candidates.filter(kept).to_pylist():
+        by_target.setdefault(row["target_id"], []).append(row)
+    return by_target
 
 
 def _choices(rows: Sequence[Json], recipe: Recipe) -> Json:
@@ -176,7 +179,7 @@ def margin(row: Json, runner_up: Json) -> Json:
 
 def _items(rows: Iterable[Json]) -> list[Json]:
     """List the chosen scenes as STAC items, each once, in the order in which they were chosen."""
-    unique = {(row["collection"], row["item_id"]): row for row in rows}
+    unique = {(row["collection"], row["item_id"]): row for row in rows if row["selected"]}
     return [_item(row) for row in unique.values()]
 
 

@@ -86,8 +86,7 @@ def scan(
         catalog: ``planetary-computer``, ``demo``, a URL or a path, or a Catalog. None is Planetary
             Computer; for the demo event the demo's snapshot.
         recipe: The rules; None is the default recipe.
-        out: Folder to write to, on a disk that all workers share. None is a temporary one, which is
-            gone when the result is.
+        out: Folder to write to, on a disk that all workers share; None is one that goes with the result.
         client: Dask client; None works in this process.
         on_progress: Called with the number of events that are done, and of all.
 
