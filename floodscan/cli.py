@@ -93,6 +93,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     # what needs Dask takes a second to import: the other commands do without
     from floodscan.clusters import open_client  # noqa: PLC0415
+    from floodscan.sweep import open_source  # noqa: PLC0415
     from floodscan.sweep import scan as scan_events  # noqa: PLC0415
 
     rules = _load_recipe(recipe, tile_size)
@@ -100,7 +101,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     with open_client(cluster, n_workers=workers) as client, _progress() as on_progress:
         result = scan_events(
             listed,
-            catalog=catalog or ("demo" if events == "demo" else None),
+            catalog=open_source(catalog, events),
             recipe=rules,
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
