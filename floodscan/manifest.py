@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.base import Answer
     from floodscan.outcomes import Shortfall
-    from floodscan.planning import EventPlan, Search
+    from floodscan.planning import EventPlan
     from floodscan.recipe import Recipe
+    from floodscan.searches import Search
 
     Json = dict[str, Any]
 

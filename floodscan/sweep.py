@@ -132,7 +132,8 @@ def _run_all(
         by_batch[number] = outcomes
         if on_progress:
             on_progress(sum(map(len, by_batch.values())), len(events))
-    return [outcome for _, outcomes in sorted(by_batch.items()) for outcome in outcomes]
+    done = {outcome.event_id: outcome for outcomes in by_batch.values() for outcome in outcomes}
+    return [done[event.event_id] for event in events]
 
 
 def _describe_run(run: Run, events: Sequence[Event]) -> Json:

@@ -66,7 +66,7 @@ EVENTS = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
     ]
 )
-"""How each event ended: one row per event; requests and seconds are of the batch it was in."""
+"""How each event ended: one row per event; what a shared search took is put down to the first event it is for."""
 
 
 def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
