@@ -31,7 +31,7 @@ def open_client(cluster: str, *, n_workers: int | None = None) -> Iterator[Clien
         yield None
     elif cluster == LOCAL:
         with (
-            LocalCluster(n_workers=n_workers, threads_per_worker=4, dashboard_address=None) as local,
+            LocalCluster(n_workers=n_workers, threads_per_worker=4, dashboard_address="127.0.0.1:0") as local,
             Client(local) as client,
         ):
             yield client

@@ -15,7 +15,7 @@ from floodscan.manifest import build_manifest
 from floodscan.outcomes import Outcome, conclude, find_shortfalls
 from floodscan.scoring import score
 from floodscan.selection import select
-from floodscan.tables import ITEMS
+from floodscan.tables import ITEMS, SEARCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from floodscan.recipe import Recipe
     from floodscan.searches import Search
     from floodscan.store import RunFolder
+
+
+_ANSWER_COLUMNS = ("complete", "n_pages", "n_requests", "n_retries", "n_bisections", "cached", "seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +78,29 @@ def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outc
     ]
     candidates = select(score(items, slots, run.recipe, complete=complete), run.recipe.policy)
     run.folder.write_candidates(batch.number, candidates)
+    run.folder.write_searches(batch.number, tabulate_searches(batch, answers))
     return [
         _finish_event(run, plan, candidates.filter(pc.field("event_id") == plan.event.event_id), answered)
         for plan, answered in zip(batch.plans, shared, strict=True)
     ]
+
+
+def tabulate_searches(batch: Batch, answers: Sequence[Answer]) -> pa.Table:
+    """Tell what became of the searches of a batch, a SEARCHES row each."""
+    rows = [
+        {
+            "batch": batch.number,
+            "collection": search.collection,
+            **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
+            "start": search.window and search.window.start,
+            "end": search.window and search.window.end,
+            "reason": answer.problem,
+            "n_items": len(answer.items),
+            **{name: getattr(answer, name) for name in _ANSWER_COLUMNS},
+        }
+        for search, answer in zip(batch.searches, answers, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=SEARCHES)
 
 
 def _share(batch: Batch, answers: Sequence[Answer]) -> list[dict[Search, Answer]]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from floodscan.events import Event, Phase
 
+BATCH_EVENTS = 8
+"""Events of one batch, and so of one part of the candidate table."""
+
 _CURVE_BITS = 12  # cells of 0.09° by 0.04°
 
 
@@ -78,10 +81,14 @@ class Batch:
         """Tell which of the searches brings what a slot asks for."""
         return self.carriers.get(question, question)
 
+    def searches_for(self, plan: EventPlan) -> tuple[Search, ...]:
+        """All searches that one of the events needs, each once."""
+        return tuple(dict.fromkeys(map(self.carrier_of, plan.searches)))
+
     @property
     def searches(self) -> tuple[Search, ...]:
         """All searches of the batch, each once."""
-        return tuple(dict.fromkeys(self.carrier_of(question) for plan in self.plans for question in plan.searches))
+        return tuple(dict.fromkeys(search for plan in self.plans for search in self.searches_for(plan)))
 
 
 def plan_event(event: Event, recipe: Recipe) -> EventPlan:

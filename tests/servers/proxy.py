@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import cache
@@ -79,6 +79,7 @@ class FaultProxy:
     visits: list[Visit] = field(default_factory=list)
     requests: int = 0
     _inside: int = 0
+    _tasks: set[object] = field(default_factory=set)
 
     @property
     def most_at_once(self) -> int:
@@ -92,6 +93,9 @@ class FaultProxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection, one after the other."""
+        # asyncio itself may forget a task whose connection is gone
+        task = asyncio.current_task()
+        self._tasks.add(task)
         here = urlsplit(self.upstream)
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         try:
@@ -103,11 +107,10 @@ class FaultProxy:
         except _ABORTED:
             pass
         finally:
+            self._tasks.discard(task)
             for each in (writer, upstream[1] if upstream else None):
                 if each is not None:
                     each.close()
-                    with suppress(*_ABORTED):
-                        await each.wait_closed()
 
     async def _answer(
         self,
@@ -315,7 +318,7 @@ async def _run(proxy: FaultProxy, on_ready: Callable[[], Any], stopping: asyncio
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)  # for the connections to close
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:
