@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from floodscan.catalogs.base import Answer
     from floodscan.events import Event
     from floodscan.outcomes import Shortfall
-    from floodscan.planning import EventPlan, Search
+    from floodscan.planning import EventPlan
     from floodscan.recipe import Recipe
+    from floodscan.searches import Search
     from floodscan.tiling import Target
 
     Json = dict[str, Any]

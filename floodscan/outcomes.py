@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from floodscan.catalogs.base import Answer
-    from floodscan.planning import EventPlan, Search, Slot
+    from floodscan.planning import EventPlan, Slot
     from floodscan.recipe import Recipe
+    from floodscan.searches import Search
 
 COMPLETE = "complete"
 PARTIAL = "partial"

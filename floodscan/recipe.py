@@ -14,9 +14,10 @@ from floodscan.errors import Problem, RecipeError, suggest
 from floodscan.events import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _LAST_SECOND = time(23, 59, 59)
+_RECIPE_KEYS = ("policy", "sensors", "tile_size_m", "phase_offset_days", "searches")
 
 
 class Sensor(StrEnum):
@@ -109,6 +110,27 @@ DEFAULT_PHASE_OFFSET_DAYS: Mapping[Phase, int] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPrices:
+    """What searches cost, to tell when one for several slots is cheaper; results don't hang on it.
+
+    Attributes:
+        request_items: Surplus items that one request less is worth; 0 lets every slot ask for itself.
+        page_items: Items that one request brings at most.
+        items_per_day: How many items of each sensor are made in a day over an area of one footprint.
+        footprint_degrees: Edge of a footprint of each sensor, degrees.
+    """
+
+    request_items: float = 250.0
+    page_items: int = 1000
+    items_per_day: Mapping[Sensor, float] = field(
+        default_factory=lambda: {Sensor.S1RTC: 0.35, Sensor.S2L2A: 0.3, Sensor.DEM: 1.0}
+    )
+    footprint_degrees: Mapping[Sensor, float] = field(
+        default_factory=lambda: {Sensor.S1RTC: 2.0, Sensor.S2L2A: 1.0, Sensor.DEM: 1.0}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """The rules of a run, the same for all of its events.
 
@@ -117,15 +139,17 @@ class Recipe:
         sensors: What is asked of each sensor, in the order of the manifest.
         phase_offset_days: Days from an event's date to each phase's, for events that give one date.
         tile_size_m: Edge of the tiles that each AOI is cut into, metres; None leaves it whole.
+        searches: What searches cost.
     """
 
     policy: Policy = Policy.REFERENCE
     sensors: Mapping[Sensor, SensorRecipe] = field(default_factory=lambda: dict(DEFAULT_SENSORS))
     phase_offset_days: Mapping[Phase, int] = field(default_factory=lambda: dict(DEFAULT_PHASE_OFFSET_DAYS))
     tile_size_m: float | None = None
+    searches: SearchPrices = field(default_factory=SearchPrices)
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell the recipe out in plain JSON types, every default included."""
+        """Spell out in plain JSON types all that results hang on, every default included."""
         return {
             "policy": str(self.policy),
             "tile_size_m": self.tile_size_m,
@@ -162,20 +186,21 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
     """Make a recipe of parsed TOML; what it doesn't say keeps its default.
 
     Args:
-        raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days`` and one
-            table per sensor.
+        raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
+            ``searches`` and one table per sensor.
         source: Name of the file, for error messages.
 
     Raises:
         RecipeError: Names the field and what it may be.
     """
     reader = _Reader(source)
-    reader.check_keys("", raw, ["policy", "sensors", "tile_size_m", "phase_offset_days", *Sensor])
+    reader.check_keys("", raw, [*_RECIPE_KEYS, *Sensor])
     recipe = Recipe(
         policy=Policy(reader.choice("policy", raw.get("policy", "reference"), list(Policy))),
         sensors=_parse_sensors(reader, raw),
         phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
         tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
+        searches=_parse_prices(reader, raw.get("searches", {})),
     )
     reader.finish()
     return recipe
@@ -221,6 +246,32 @@ def _parse_offsets(reader: _Reader, raw: object) -> dict[Phase, int]:
     return offsets
 
 
+def _parse_prices(reader: _Reader, raw: object) -> SearchPrices:
+    default = SearchPrices()
+    if not isinstance(raw, dict):
+        reader.fail("searches", "must be a table")
+        return default
+    reader.check_keys("searches.", raw, [f.name for f in fields(default)])
+    given: dict[str, Any] = {}
+    for name in ("items_per_day", "footprint_degrees"):
+        given[name] = _parse_by_sensor(reader, f"searches.{name}", raw.get(name, {}), getattr(default, name))
+    if "request_items" in raw:
+        given["request_items"] = reader.not_negative("searches.request_items", raw["request_items"])
+    if "page_items" in raw:
+        given["page_items"] = reader.count("searches.page_items", raw["page_items"])
+    return replace(default, **given)
+
+
+def _parse_by_sensor(
+    reader: _Reader, name: str, raw: object, default: Mapping[Sensor, float]
+) -> Mapping[Sensor, float]:
+    if not isinstance(raw, dict):
+        reader.fail(name, "must be a table of numbers by sensor")
+        return default
+    reader.check_keys(f"{name}.", raw, list(Sensor))
+    return {s: reader.positive(f"{name}.{s}", raw[s]) if s in raw else default[s] for s in Sensor}
+
+
 class _Reader:
     """Checks values of a recipe and collects what is wrong, so that all of it is told at once."""
 
@@ -235,7 +286,7 @@ class _Reader:
         if self._problems:
             raise RecipeError(self._source, self._problems)
 
-    def check_keys(self, prefix: str, raw: Mapping[str, Any], known: list[Any]) -> None:
+    def check_keys(self, prefix: str, raw: Mapping[str, Any], known: Sequence[Any]) -> None:
         for key in raw:
             if key not in known:
                 self.fail(prefix + key, f"unknown; {suggest(key, known)}")
@@ -281,6 +332,15 @@ class _Reader:
         if not (value > 0 and isfinite(value)):
             self.fail(name, "must be above 0")
         return float(value)
+
+    def not_negative(self, name: str, value: object) -> float:
+        return 0.0 if value == 0 and not isinstance(value, bool) else self.positive(name, value)
+
+    def count(self, name: str, value: object) -> int:
+        number = self.integer(name, value)
+        if number < 1:
+            self.fail(name, "must be at least 1")
+        return number
 
     def percent(self, name: str, value: object) -> float:
         percent = self.positive(name, value)
