@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _DESCRIBE_TRIES = 3
+_OPENING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,12 @@ class _OpenApi:
 
     def read(self, search: Search, tally: Tally) -> Iterator[list[Item]]:
         """Give the items of each page of a search that doesn't cross the antimeridian."""
-        asked = self.client.search(
-            method="POST",
-            collections=[search.collection],
-            bbox=list(search.bbox),
-            datetime=str(search.window) if search.window else None,
-            fields=lean_fields(search.assets) if self.lean else None,
-        )
-        return self.pager.read(asked.get_parameters(), tally)
+        body: Json = {"collections": [search.collection], "bbox": search.bbox}
+        if search.window:
+            body["datetime"] = str(search.window)
+        if self.lean:
+            body["fields"] = lean_fields(search.assets)
+        return self.pager.read(body, tally)
 
 
 class _BoundedIO(StacApiIO):
@@ -159,7 +159,8 @@ def _check_json(content: bytes) -> str:
 
 def _open(catalog: ApiCatalog) -> _OpenApi:
     try:
-        return _open_api(catalog)
+        with _OPENING:  # threads that start together would each read the landing page
+            return _open_api(catalog)
     except RequestError as err:
         raise CatalogError(catalog.location, err.reason) from err
     except (APIError, STACError, AttributeError, LookupError, TypeError, ValueError) as err:
@@ -169,7 +170,7 @@ def _open(catalog: ApiCatalog) -> _OpenApi:
 @lru_cache(maxsize=8)
 def _open_api(catalog: ApiCatalog) -> _OpenApi:
     """Open the API once per process; connections are kept alive between searches."""
-    transport = Transport(catalog.limits, catalog.gate)
+    transport = Transport(catalog.url, catalog.limits, catalog.gate)
     client = Client.open(catalog.url, stac_io=_BoundedIO(transport))
     link = client.get_search_link()
     url = str(link.absolute_href) if link else f"{public_url(catalog.url).rstrip('/')}/search"

@@ -142,11 +142,12 @@ class Transport:
     """Makes requests to one catalogue; used by all threads of a process.
 
     Args:
+        url: Any address of the catalogue.
         limits: How long, how large and how often.
         gate: What every request passes.
     """
 
-    def __init__(self, limits: Limits, gate: Gate) -> None:
+    def __init__(self, url: str, limits: Limits, gate: Gate) -> None:
         self.limits = limits
         self._gate = gate
         self._session = requests.Session()
@@ -154,6 +155,7 @@ class Transport:
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._session.headers["Accept-Encoding"] = "gzip"
+        _read_environment(self._session, url)
         self._pause = wait_random_exponential(multiplier=limits.pause_seconds, max=limits.max_pause_seconds)
 
     def ask(self, request: Request, budget: Budget, *, decode: Callable[[bytes], T]) -> T:
@@ -235,6 +237,14 @@ class Transport:
                 reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
                 raise RequestError(reason, passing=True, too_much=True)
         return b"".join(pieces)
+
+
+def _read_environment(session: requests.Session, url: str) -> None:
+    """Read proxies, certificates and passwords of the environment once: for each request it would cost 2 ms of CPU."""
+    settings = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify, session.cert = settings["proxies"], settings["verify"], settings["cert"]
+    session.auth = requests.utils.get_netrc_auth(url)
+    session.trust_env = False
 
 
 def _count_retry(budget: Budget) -> None:
