@@ -56,6 +56,15 @@ BAD = {
     "tile of no size": ("tile_size_m = 0", "above 0"),
     "offsets out of order": ("[phase_offset_days]\npre_event = 9", "must grow"),
     "unknown phase": ("[phase_offset_days]\nbefore = 9", "'phase_offset_days.before': unknown"),
+    "prices that are no table": ("searches = 1", "field 'searches': must be a table"),
+    "an unknown price": ("[searches]\nrequest_item = 1", "did you mean 'request_items'?"),
+    "a price below zero": ("[searches]\nrequest_items = -1", "field 'searches.request_items': must be above 0"),
+    "pages of nothing": ("[searches]\npage_items = 0", "field 'searches.page_items': must be at least 1"),
+    "a price of no sensor": ("[searches.items_per_day]\nS3 = 1", "field 'searches.items_per_day.S3': unknown"),
+    "a price that is no number": (
+        "[searches.footprint_degrees]\nDEM = 'x'",
+        "field 'searches.footprint_degrees.DEM': must be a number",
+    ),
 }
 
 
@@ -87,3 +96,12 @@ def test_window_cannot_end_before_it_starts() -> None:
     """Swapped ends are refused."""
     with pytest.raises(ValueError, match="can't end"):
         TimeWindow(datetime(2021, 6, 2, tzinfo=UTC), datetime(2021, 6, 1, tzinfo=UTC))
+
+
+def test_prices_of_searches_are_read_and_are_no_part_of_what_results_hang_on(tmp_path: Path) -> None:
+    """What isn't said keeps its default; the recipe in manifests and in a run's id doesn't tell of them."""
+    recipe = load(tmp_path, "[searches]\nrequest_items = 0\n[searches.items_per_day]\nDEM = 2")
+    assert recipe.searches.request_items == 0
+    assert recipe.searches.page_items == Recipe().searches.page_items
+    assert recipe.searches.items_per_day == {**Recipe().searches.items_per_day, Sensor.DEM: 2.0}
+    assert recipe.to_dict() == Recipe().to_dict()
