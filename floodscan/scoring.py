@@ -169,6 +169,8 @@ def _tabulate(
         "rank": pa.nulls(len(taken), pa.int32()),
         "selected": np.zeros(len(taken), dtype=bool),
         "verdict": verdicts,
+        "relaxed": pa.nulls(len(taken), CANDIDATES.field("relaxed").type),
+        "superseded_by": pa.nulls(len(taken), pa.string()),
     }
     columns = [own[name] if name in own else taken[name] for name in CANDIDATES.names]
     return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)

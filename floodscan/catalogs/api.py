@@ -16,12 +16,12 @@ from urllib3 import Retry
 
 from floodscan.catalogs.base import Answer
 from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import STAC_NAMES, decode_page
+from floodscan.catalogs.pages import EDGES, STAC_NAMES, decode_page
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.tables import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from floodscan.planning import Search
 
@@ -131,10 +131,11 @@ def _halves(bbox: tuple[float, float, float, float]) -> list[tuple[float, float,
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
 
 
-def lean_fields(assets: Iterable[str]) -> Json:
+def lean_fields(assets: Sequence[str]) -> Json:
     """Name what is used of an item, for servers that conform to the ``fields`` extension."""
     include = ["id", "collection", "bbox", "geometry", *(f"properties.{name}" for name in STAC_NAMES)]
-    return {"include": include + [f"assets.{key}.href" for key in assets], "exclude": ["links"]}
+    include += [f"assets.{key}.href" for key in assets]
+    return {"include": include + [f"assets.{key}.{EDGES}" for key in assets[:1]], "exclude": ["links"]}
 
 
 def _ends_full(page: Json) -> bool:
