@@ -15,16 +15,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from floodscan.errors import FloodscanError, Problem, RecipeError
 from floodscan.events import load_events
-from floodscan.outcomes import count_outcomes
+from floodscan.outcomes import count_outcomes, count_warnings
 from floodscan.planning import plan_event
-from floodscan.recipe import Recipe, load_recipe
+from floodscan.recipe import Policy, Recipe, load_recipe
 from floodscan.report.explain import explain as explain_event
 from floodscan.report.tables import show_choices, show_explanation, show_outcomes, show_plan
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan
     from floodscan.sweep import ScanResult
 
@@ -37,6 +38,11 @@ _PIPED_WIDTH = 1000
 
 _recipe_option = click.option(
     "--recipe", metavar="TOML", help="Sensors, windows, filters and policy; default: the published ones."
+)
+_policy_option = click.option(
+    "--policy",
+    type=click.Choice([str(policy) for policy in Policy]),
+    help="How scenes are chosen; default: the recipe's.",
 )
 _tile_option = click.option(
     "--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too."
@@ -69,6 +75,7 @@ def cli() -> None:
 @click.argument("events")
 @click.option("--catalog", help="planetary-computer (default), demo, a STAC API's URL, or stac-geoparquet.")
 @_recipe_option
+@_policy_option
 @click.option("--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME.")
 @click.option("--cluster", default="local", show_default=True, help="local, none, or a scheduler's address.")
 @click.option("--workers", type=click.IntRange(1), help="Processes of a local cluster; default: cores.")
@@ -78,6 +85,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     events: str,
     catalog: str | None,
     recipe: str | None,
+    policy: str | None,
     out: str | None,
     cluster: str,
     workers: int | None,
@@ -95,7 +103,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     from floodscan.clusters import open_client  # noqa: PLC0415
     from floodscan.sweep import scan as scan_events  # noqa: PLC0415
 
-    rules = _load_recipe(recipe, tile_size)
+    rules = _load_recipe(recipe, tile_size, policy)
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
     with open_client(cluster, n_workers=workers) as client, _progress() as on_progress:
         result = scan_events(
@@ -163,10 +171,12 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
         _console().print(path, markup=False)
 
 
-def _load_recipe(path: str | None, tile_size: float | None) -> Recipe:
+def _load_recipe(path: str | None, tile_size: float | None = None, policy: str | None = None) -> Recipe:
     if tile_size is not None and not 0 < tile_size < float("inf"):
         raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])
     recipe = load_recipe(path)
+    if policy is not None:
+        recipe = replace(recipe, policy=Policy(policy))
     return recipe if tile_size is None else replace(recipe, tile_size_m=tile_size)
 
 
@@ -201,6 +211,15 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
     )
     console.print("  candidates/*.parquet  manifests/<event>.json  events.parquet  run.json")
     console.print("Why: floodscan explain OUT EVENT; pictures: floodscan plot OUT EVENT")
+    _print_warnings(console, result.outcomes)
+
+
+def _print_warnings(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Sum up the warnings at the end, where they are seen."""
+    if kinds := count_warnings(outcomes):
+        counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        n_events = sum(bool(outcome.warnings) for outcome in outcomes)
+        console.print(f"warnings at {n_events} of {len(outcomes)} events: {counts}", style="yellow")
 
 
 def _plan_facts(each: EventPlan) -> dict[str, Any]:

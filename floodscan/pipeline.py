@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.catalogs.base import Answer
+from floodscan.checks import assess
 from floodscan.errors import CatalogError
 from floodscan.manifest import build_manifest
 from floodscan.outcomes import Outcome, conclude, find_shortfalls
@@ -68,7 +69,8 @@ def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outc
     items = pa.concat_tables([answer.items for answer in answers])
     slots = [slot for plan in batch.plans for slot in plan.slots]
     complete = [answered[plan.search_of(slot, run.recipe)].complete for plan in batch.plans for slot in plan.slots]
-    candidates = select(score(items, slots, run.recipe, complete=complete), run.recipe.policy)
+    scored = score(items, slots, run.recipe, complete=complete)
+    candidates = select(scored, run.recipe.policy, plans=batch.plans, recipe=run.recipe)
     run.folder.write_candidates(batch.number, candidates)
     return [
         _finish_event(run, plan, candidates.filter(pc.field("event_id") == plan.event.event_id), answered)
@@ -78,6 +80,7 @@ def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outc
 
 def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer]) -> Outcome:
     shortfalls = find_shortfalls(plan, candidates, answers, run.recipe)
+    assessment = assess(plan, candidates, run.recipe)
     manifest = build_manifest(
         plan,
         candidates,
@@ -85,6 +88,7 @@ def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapp
         catalog_id=run.catalog_id,
         answers=answers,
         shortfalls=shortfalls,
+        assessment=assessment,
     )
     run.folder.write_manifest(plan.event.event_id, manifest)
-    return conclude(plan, candidates, answers, shortfalls)
+    return conclude(plan, candidates, answers, shortfalls, assessment)

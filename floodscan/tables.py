@@ -70,6 +70,11 @@ EVENTS = pa.schema(
         pa.field("n_candidates", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("joint_frac", pa.float64()),  # of the AOI, by all its chosen scenes; null where none was
+        pa.field("valid_pixel_frac", pa.float64()),  # predicted, on the event's 10 m grid
+        pa.field("chips", pa.int32()),
+        pa.field("chips_total", pa.int32()),
+        pa.field("warnings", pa.list_(pa.string()), nullable=False),  # kind and place of each
     ]
 )
 """How each event ended: one row per event; requests and seconds are of the batch it was in."""
