@@ -18,8 +18,9 @@ from floodscan.events import load_events
 from floodscan.outcomes import count_outcomes, count_warnings
 from floodscan.planning import plan_event
 from floodscan.recipe import Policy, Recipe, load_recipe
+from floodscan.report.compare import compare as compare_runs
 from floodscan.report.explain import explain as explain_event
-from floodscan.report.tables import show_choices, show_explanation, show_outcomes, show_plan
+from floodscan.report.tables import show_choices, show_comparison, show_explanation, show_outcomes, show_plan
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
@@ -150,6 +151,38 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
         _print_json(slots)
     else:
         show_explanation(_console(), slots)
+
+
+@cli.command()
+@click.argument("source", metavar="OUT")
+@_recipe_option
+@_policy_option
+@click.option("--out", required=True, metavar="DIR", help="Where results go: a folder of their own.")
+@_json_option
+def reselect(source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool) -> int:
+    """Choose again from the candidates of the run in folder OUT, without asking the catalogue.
+
+    Without --recipe the run's own rules hold, except for steps that would need a wider window than was searched.
+    """
+    from floodscan.sweep import reselect as choose_again  # noqa: PLC0415 - what needs Dask takes a second to import
+
+    rules = None if recipe is None else _load_recipe(recipe)
+    result = choose_again(source, out=out, policy=Policy(policy) if policy else None, recipe=rules)
+    _print_result(result, as_json=as_json)
+    return EXIT_OK if result.ok else EXIT_UNFILLED
+
+
+@cli.command()
+@click.argument("one", metavar="OUT1")
+@click.argument("other", metavar="OUT2")
+@_json_option
+def compare(one: str, other: str, *, as_json: bool) -> None:
+    """List the slots that the runs in folders OUT1 and OUT2 fill with other scenes, side by side with reasons."""
+    found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)))
+    if as_json:
+        _print_json(found)
+    else:
+        show_comparison(_console(), found)
 
 
 @cli.command()

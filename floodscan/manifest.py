@@ -104,12 +104,16 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "coverage": _describe_coverage(assessment, len(empty)),
         "warnings": [finding.to_dict() for finding in assessment.findings],
         "items": _items(chain.from_iterable(rows.values())),
-        "provenance": {
-            "floodscan": version("floodscan"),
-            "catalog": catalog_id,
-            "recipe": recipe.to_dict(),
-            "searches": [_describe_search(search, answers[search]) for search in plan.searches],
-        },
+        "provenance": _describe_origin(plan, recipe, catalog_id, answers),
+    }
+
+
+def _describe_origin(plan: EventPlan, recipe: Recipe, catalog_id: str, answers: Mapping[Search, Answer]) -> Json:
+    return {
+        "floodscan": version("floodscan"),
+        "catalog": catalog_id,
+        "recipe": recipe.to_dict(),
+        "searches": [_describe_search(search, answers[search]) for search in plan.searches],
     }
 
 

@@ -119,6 +119,24 @@ class RunFolder:
         found = ds.dataset(parts, format="parquet").to_table(columns=CANDIDATES.names, filter=keep)
         return check_table(found.replace_schema_metadata(None).cast(CANDIDATES), CANDIDATES)
 
+    def read_parts(self) -> Iterator[tuple[int, pa.Table]]:
+        """Read the CANDIDATES part by part, as they were written: the number of each part, and its rows."""
+        for path in sorted(self.candidates_path.glob("part-*.parquet")):
+            found = pq.read_table(path, columns=CANDIDATES.names)
+            yield int(path.stem.removeprefix("part-")), found.replace_schema_metadata(None).cast(CANDIDATES)
+
+    def read_run(self) -> Json:
+        """Read what the run was.
+
+        Raises:
+            OutputError: There is no description of one.
+        """
+        try:
+            run: Json = orjson.loads(self.run_path.read_bytes())
+        except (OSError, ValueError) as err:
+            raise OutputError(f"{self.path}: holds no run.json; is it the output of a scan?") from err
+        return run
+
     def read_events(self) -> pa.Table:
         """Read EVENTS.
 

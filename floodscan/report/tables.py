@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _STYLES = {SELECTED: "bold green", "eligible": "", "complete": "green", "partial": "yellow", "failed": "red"}
-_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed"}
+_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", "one", "other"}
 _NUMBERS = {"days", "overlap", "cloud %", "orbit", "rank", "filled", "slots", "mosaic"}
+
+
+_COVERAGE = ("joint_frac", "valid_pixel_frac", "chips", "chips_total")
+_EVENTS_SHOWN = 20
 
 
 def show(console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -121,6 +125,35 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
         header = [name for name in (cells[0] if cells else ()) if any(row[name] is not None for row in cells)]
         place = "/".join(filter(None, (slot["phase"], slot["sensor"])))
         show(console, f"{place}: {slot['decision']}", header, [[row[name] for name in header] for row in cells])
+
+
+def show_comparison(console: Console, found: Json) -> None:
+    """Print the slots whose choice differs, and what the choices of both runs cover."""
+    header = ("event", "target", "slot", "one", "other", "one in the other", "other in the one")
+    rows = [
+        (
+            slot["event_id"],
+            slot["target_id"],
+            "/".join(filter(None, (slot["phase"], slot["sensor"]))),
+            _scenes(slot["one"]),
+            _scenes(slot["other"]),
+            slot["one_in_other"],
+            slot["other_in_one"],
+        )
+        for slot in found["slots"]
+    ]
+    show(console, f"{len(rows)} slots differ, {found['same']} are the same", header, rows)
+    header = ("event", "run", "joint coverage", "valid pixels", "chips", "of", "warnings")
+    events = [
+        (event["event_id"], run, *(event[run][name] for name in _COVERAGE), len(event[run]["warnings"]))
+        for event in found["events"][:_EVENTS_SHOWN]
+        for run in ("one", "other")
+    ]
+    show(console, f"{len(found['events'])} events", header, events)
+
+
+def _scenes(ids: Sequence[str]) -> str | None:
+    return f"{ids[0]} +{len(ids) - 1}" if len(ids) > 1 else ids[0] if ids else None
 
 
 def _candidate_cells(candidate: Json) -> dict[str, object]:
