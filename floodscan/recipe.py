@@ -134,6 +134,8 @@ DEFAULT_LADDER = (
     Relaxation(sensor=Sensor.S1RTC, window_days=7),
     Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=50.0),
     Relaxation(sensor=Sensor.S2L2A, window_days=15),
+    # a satellite that flies alone needs its next cycle for the second scene after the onset
+    Relaxation(sensor=Sensor.S1RTC, window_days=12),
     Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
 )
 
@@ -156,6 +158,7 @@ class Recipe:
         tile_size_m: Edge of the tiles that each AOI is cut into, metres; None leaves it whole.
         relax: Steps by which policy ``change-detection`` loosens the rules for slots that would stay
             empty, the first ones first.
+        min_coverage: Share of a target that a pass must cover to be chosen by ``change-detection``.
         onset_guard_minutes: How long before the onset a scene must be to count as before the flood.
         warn_coverage_below: Share of a target that a choice must cover lest it gets a warning.
     """
@@ -165,6 +168,7 @@ class Recipe:
     phase_offset_days: Mapping[Phase, int] = field(default_factory=lambda: dict(DEFAULT_PHASE_OFFSET_DAYS))
     tile_size_m: float | None = None
     relax: tuple[Relaxation, ...] = DEFAULT_LADDER
+    min_coverage: float = 0.5
     onset_guard_minutes: float = 0.0
     warn_coverage_below: float = 0.9
 
@@ -192,6 +196,7 @@ class Recipe:
                 for sensor, asked in self.sensors.items()
             },
             "relax": [step.to_dict() for step in self.relax],
+            "min_coverage": self.min_coverage,
             "onset_guard_minutes": self.onset_guard_minutes,
             "warn_coverage_below": self.warn_coverage_below,
         }
@@ -238,7 +243,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
 
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``, ``relax``,
-            ``onset_guard_minutes``, ``warn_coverage_below`` and one table per sensor.
+            ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below`` and one table per sensor.
         source: Name of the file, for error messages.
 
     Raises:
@@ -253,6 +258,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
         tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
         relax=_parse_ladder(reader, raw, sensors),
+        min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
         onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
         warn_coverage_below=reader.fraction("warn_coverage_below", raw.get("warn_coverage_below", 0.9)),
     )

@@ -7,6 +7,7 @@
 - each phase's scenes are later than those of all phases before it, and no pass is in two slots;
 - SAR scenes are of one track: the same relative orbit, orbit state and polarisations. Only the ladder's step
   ``mixed_track`` allows others beside a main track;
+- a pass covers at least the recipe's ``min_coverage`` of the target: a sliver of a scene fills no slot;
 - a scene obeys the recipe's window and cloud limit as far as its sensor's ladder was climbed.
 
 Of scenes that were processed again only the newest baseline counts. The DEM's tiles are all chosen.
@@ -33,7 +34,7 @@ and the same for any order of the candidates. What a manifest then tells of cove
 from __future__ import annotations
 
 from functools import reduce
-from itertools import groupby
+from math import ceil
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,9 +46,9 @@ import shapely
 from floodscan.events import Phase
 from floodscan.recipe import Sensor
 from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE, microseconds
-from floodscan.selection.joint import State, best, best_fill, combine
+from floodscan.selection.joint import ALL_POINTS, Fill, State, best, best_fill, combine, fills_perfectly
 from floodscan.selection.lattice import covered_points, lay_lattice
-from floodscan.selection.passes import MILLI, NEVER, Facts, Scene, Unit, learn, make_units, rule_levels
+from floodscan.selection.passes import MILLI, NEVER, Facts, Scene, Unit, cover, encode, learn, make_units, rule_levels
 from floodscan.selection.reference import SELECTED, slot_numbers
 from floodscan.tables import CANDIDATES
 
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
 
     from floodscan.planning import EventPlan
     from floodscan.recipe import Recipe
-    from floodscan.selection.joint import Fill
     from floodscan.tiling import Target
 
     Indices = NDArray[np.int64]
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 REDUNDANT = "redundant"
 OTHER_TRACK = "other_track"
 OUT_OF_ORDER = "out_of_order"
-NO_POINT = "covers_no_point"
+TOO_LITTLE = "covers_too_little"
 
 _SENSORS = (Sensor.S1RTC, Sensor.S2L2A)
 _UNRANKED = 2**31 - 1
@@ -98,11 +98,15 @@ def select_change_detection(candidates: pa.Table, plans: Sequence[EventPlan], re
 
 def _of_targets(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]:
     """List the rows of each target, in order."""
-    keys = list(zip(candidates["event_id"].to_pylist(), candidates["target_id"].to_pylist(), strict=True))
-    by_key: dict[tuple[str, str], list[int]] = {}
-    for key, run in groupby(range(len(keys)), key=keys.__getitem__):
-        by_key.setdefault(key, []).extend(run)
-    return list(by_key.items())
+    if len(candidates) == 0:
+        return []
+    events, targets = (np.asarray(encode(candidates[name])).astype(np.int64) for name in ("event_id", "target_id"))
+    codes = events * (targets.max() + 1) + targets
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    firsts = candidates.select(["event_id", "target_id"]).take(pa.array([group[0] for group in groups]))
+    keys = zip(firsts["event_id"].to_pylist(), firsts["target_id"].to_pylist(), strict=True)
+    return [(key, group.tolist()) for key, group in zip(keys, groups, strict=True)]
 
 
 class _Measures:
@@ -151,16 +155,26 @@ class Choice(NamedTuple):
 def lay_out(target: Target, rows: list[int], measures: _Measures, recipe: Recipe) -> Choice:
     """Gather what there is to choose from for a target."""
     possible = [row for row in rows if measures.level[row] != NEVER]
-    points, ground = _points(target, possible, measures)
+    points, whole = _points(target, possible, measures)
+    least = ceil(recipe.min_coverage * whole.bit_count())
     scenes: dict[tuple[str, str | None], list[Scene]] = {}
     for row in possible:
         scenes.setdefault((measures.sensor[row], measures.phase[row]), []).append(_scene(row, points[row], measures))
     dem = [scene for (sensor, _), found in scenes.items() if sensor == Sensor.DEM for scene in found]
-    if dem:
-        ground = reduce(or_, (scene.points for scene in dem))
+    ground = reduce(or_, (scene.points for scene in dem)) if dem else whole
     sensors = [sensor for sensor in _SENSORS if sensor in recipe.sensors]
-    units = {sensor: [make_units(scenes.get((sensor, phase), []), sensor) for phase in Phase] for sensor in sensors}
+    slots = {sensor: [scenes.get((sensor, phase), []) for phase in Phase] for sensor in sensors}
+    units = {sensor: _units(slots[sensor], sensor, least=least) for sensor in sensors}
     return Choice(scenes, units, ground, [scene.row for scene in dem])
+
+
+def _units(slots: Sequence[Sequence[Scene]], sensor: Sensor, *, least: int) -> Slots:
+    """Make the units of a sensor's slots; those that need steps only where the slots can't be filled without."""
+    base = [make_units([scene for scene in scenes if scene.level == 0], sensor, least=least) for scenes in slots]
+    tracks = {unit.track for units in base for unit in units}
+    if any(fills_perfectly(base, track=track) for track in tracks):
+        return base
+    return [make_units(scenes, sensor, least=least) for scenes in slots]
 
 
 def _scene(row: int, points: int, measures: _Measures) -> Scene:
@@ -221,14 +235,21 @@ def _mixed_rung(recipe: Recipe, sensor: Sensor) -> int:
 def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, Fill]:
     """Choose a sensor's main track; tell also how well its slots can be filled."""
     tracks = sorted({unit.track for units in slots for unit in units}) or [0]
-    fills = {track: best_fill(_on(slots, track, mixed_rung), track=track, mixed_rung=mixed_rung) for track in tracks}
-    limit = min(fills.values())
-    tied = [track for track in tracks if fills[track] == limit]
+    tied = [track for track in tracks if fills_perfectly(slots, track=track)]
+    if tied:
+        limit = Fill(-len(slots), 0, 0, 0)
+    else:
+        fills = {
+            track: best_fill(_on(slots, track, mixed_rung), track=track, mixed_rung=mixed_rung) for track in tracks
+        }
+        limit = min(fills.values())
+        tied = [track for track in tracks if fills[track] == limit]
     if len(tied) == 1:
         return tied[0], limit
     values = []
+    alike = [[unit._replace(points=ALL_POINTS) for unit in units] for units in slots]
     for track in tied:
-        states = combine([State()], _on(slots, track, mixed_rung), track=track, mixed_rung=mixed_rung, limit=limit)
+        states = combine([State()], _on(alike, track, mixed_rung), track=track, mixed_rung=mixed_rung, limit=limit)
         state = best(states, limit, lambda state: (-state.least, state.cost))
         values.append((-state.least, state.cost, track))
     return min(values)[2], limit
@@ -259,17 +280,19 @@ class _Result:
 
     def choose(self, scenes: Sequence[Scene], units: list[Unit], unit: Unit | None, *, track: int) -> None:
         """Note a slot's choice, and why each other scene was left out."""
-        rank = 1
-        for row in unit.rows if unit else ():
-            self._rank[row], self._verdicts[row] = rank, SELECTED
-            self._mixed[row] = unit is not None and unit.track != track
-            rank += 1
+        rank = 0
+        for rank, scene in enumerate(cover(unit.scenes) if unit else (), 1):
+            self._rank[scene.row], self._verdicts[scene.row] = rank, SELECTED
+            self._mixed[scene.row] = unit is not None and unit.track != track
+        large = {(other.pass_id, other.track) for other in units}
         for scene in scenes:
             if self._verdicts[scene.row] == ELIGIBLE:
-                self._verdicts[scene.row] = _reason(scene, unit, track)
+                wide = (scene.pass_id, scene.track) in large
+                self._verdicts[scene.row] = _reason(scene, unit, track) if wide else TOO_LITTLE
         for row in _others(units, unit):
             if self._rank[row] == _UNRANKED and self._verdicts[row] == ELIGIBLE:
-                self._rank[row], rank = rank, rank + 1
+                rank += 1
+                self._rank[row] = rank
 
     def table(self, recipe: Recipe) -> pa.Table:
         selected = self._verdicts == SELECTED
@@ -289,8 +312,6 @@ class _Result:
 
 
 def _reason(scene: Scene, unit: Unit | None, track: int) -> str:
-    if scene.points == 0:
-        return NO_POINT
     if unit is not None and scene.pass_id == unit.pass_id and scene.track == unit.track:
         return REDUNDANT
     if scene.track != track:
@@ -300,8 +321,13 @@ def _reason(scene: Scene, unit: Unit | None, track: int) -> str:
 
 def _others(units: list[Unit], unit: Unit | None) -> list[int]:
     """List the scenes of the passes that were not chosen: what covers most first, then the least cost."""
-    order = sorted(units, key=lambda other: (other.level, -other.points.bit_count(), other.cost, other.key))
-    return [row for other in order if other is not unit for row in other.rows]
+    order = sorted(units, key=lambda other: (other.level, -other.size, other.cost, other.key))
+    return [
+        scene.row
+        for other in order
+        if other is not unit
+        for scene in sorted(other.scenes, key=lambda scene: (-scene.points.bit_count(), scene.item_id))
+    ]
 
 
 def _relaxed(candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe) -> pa.Array:

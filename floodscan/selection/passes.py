@@ -72,7 +72,8 @@ class Unit(NamedTuple):
 
     ``level`` is the last step needed; ``start`` and ``end`` are the times of its first and last scene, in
     microseconds; ``points`` is a set of points; ``cost`` grows with distance from the phase's date and
-    with cloud; ``rows`` are those of the mosaic, the one that adds most first, and ``key`` their ids.
+    with cloud; ``size`` is the number of points; ``scenes`` are those that may be in the mosaic, by id, and
+    ``key`` their ids.
     """
 
     pass_id: int
@@ -83,7 +84,8 @@ class Unit(NamedTuple):
     points: int
     cost: int
     key: tuple[str, ...]
-    rows: tuple[int, ...]
+    size: int
+    scenes: tuple[Scene, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,12 +260,13 @@ def encode(values: pa.ChunkedArray) -> pa.Array:
     return pc.dictionary_encode(values.combine_chunks(), null_encoding="encode").indices
 
 
-def make_units(scenes: Sequence[Scene], sensor: str) -> list[Unit]:
+def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[Unit]:
     """Make the units of a slot: a pass once for each level at which it has more scenes, in order of time.
 
     Args:
         scenes: The slot's candidates that some step admits, by pass, then id.
         sensor: Of the slot; days weigh against cloud for those that see clouds.
+        least: Points that a pass must cover.
     """
     by_pass: dict[tuple[int, int], list[Scene]] = {}
     for scene in scenes:
@@ -272,39 +275,36 @@ def make_units(scenes: Sequence[Scene], sensor: str) -> list[Unit]:
     for members in by_pass.values():
         for level in sorted({scene.level for scene in members}):
             admitted = [scene for scene in members if scene.level <= level]
-            if any(scene.points for scene in admitted):
-                units.append(_make_unit(admitted, level, weigh_cloud=sensor == Sensor.S2L2A))
+            points = reduce(or_, (scene.points for scene in admitted))
+            if points.bit_count() >= max(least, 1):
+                units.append(_make_unit(admitted, level, points, weigh_cloud=sensor == Sensor.S2L2A))
     return sorted(units, key=lambda unit: (unit.start, unit.key))
 
 
-def _make_unit(scenes: Sequence[Scene], level: int, *, weigh_cloud: bool) -> Unit:
-    mosaic, gains = cover(scenes)
-    covered = 0
-    for scene in mosaic:
-        covered |= scene.points
-    cost = min(scene.days for scene in scenes) * MILLI
+def _make_unit(scenes: Sequence[Scene], level: int, points: int, *, weigh_cloud: bool) -> Unit:
+    ordered = tuple(sorted(scenes, key=lambda scene: scene.item_id))
+    starts = [scene.start for scene in ordered]
+    cost = min(scene.days for scene in ordered) * MILLI
     if weigh_cloud:
-        cloud = sum(scene.cloud * gain for scene, gain in zip(mosaic, gains, strict=True)) // sum(gains)
+        sizes = [scene.points.bit_count() for scene in ordered]
+        cloud = sum(scene.cloud * size for scene, size in zip(ordered, sizes, strict=True)) // sum(sizes)
         cost = cost * CLOUD_PERCENT_PER_DAY + cloud
     return Unit(
-        pass_id=scenes[0].pass_id,
-        track=scenes[0].track,
+        pass_id=ordered[0].pass_id,
+        track=ordered[0].track,
         level=level,
-        start=min(scene.start for scene in scenes),
-        end=max(scene.start for scene in scenes),
-        points=covered,
+        start=min(starts),
+        end=max(starts),
+        points=points,
         cost=cost,
-        key=tuple(scene.item_id for scene in mosaic),
-        rows=tuple(scene.row for scene in mosaic),
+        key=tuple(scene.item_id for scene in ordered),
+        size=points.bit_count(),
+        scenes=ordered,
     )
 
 
-def cover(scenes: Sequence[Scene]) -> tuple[list[Scene], list[int]]:
-    """Choose scenes until all points that any covers are covered: always what adds most.
-
-    Returns:
-        The scenes, the one that adds most first, and the number of points that each adds to those before it.
-    """
+def cover(scenes: Sequence[Scene]) -> list[Scene]:
+    """Choose scenes until all points that any covers are covered: always what adds most; that comes first."""
     chosen: list[Scene] = []
     covered = 0
     left = _granules(scenes)
@@ -329,13 +329,11 @@ def _granules(scenes: Sequence[Scene]) -> list[list[Scene]]:
     return [list(parts.values()) for parts in granules.values()]
 
 
-def _order(scenes: Sequence[Scene]) -> tuple[list[Scene], list[int]]:
-    left, ordered, gains, covered = list(scenes), [], [], 0
+def _order(scenes: Sequence[Scene]) -> list[Scene]:
+    left, ordered, covered = list(scenes), [], 0
     while left:
         added = [(scene.points & ~covered).bit_count() for scene in left]
-        most = max(added)
-        scene = left.pop(added.index(most))
+        scene = left.pop(added.index(max(added)))
         ordered.append(scene)
-        gains.append(most)
         covered |= scene.points
-    return ordered, gains
+    return ordered

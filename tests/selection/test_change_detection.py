@@ -18,7 +18,7 @@ from floodscan.planning import plan_event
 from floodscan.recipe import Policy, Recipe, Relaxation, Sensor
 from floodscan.selection import change_detection, slot_numbers
 from floodscan.selection.change_detection import lay_out
-from floodscan.selection.passes import learn
+from floodscan.selection.passes import learn, make_units
 from tests.selection.worlds import FLOOD, World, make_event, random_world, s1_item, s2_item
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def fill(combination: Combination, track: int, mixed_rung: int) -> tuple[int, in
 def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
     """Look at every combination of every sensor."""
     kept: list[list[Combination]] = []
-    for sensor, slots in choice.units.items():
+    least_points = round(recipe.min_coverage * 64**2)
+    for sensor in choice.units:
+        slots = [make_units(choice.scenes.get((sensor, phase), []), sensor, least=least_points) for phase in Phase]
         ladder = recipe.ladder(sensor)
         mixed_rung = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
         everything = [c for c in product(*[[None, *units] for units in slots]) if may_follow(c)]
@@ -200,12 +202,13 @@ def reference_rule(choice: Choice, sensor: Sensor, track: int, levels: int) -> l
     """Take for one phase after the other the largest scene, then the nearest, that the rules admit."""
     taken: list[Any] = []
     for phase in Phase:
+        passes = {unit.pass_id for unit in choice.units[sensor][list(Phase).index(phase)]}
         end, used = max((s.start for s in taken if s), default=-(2**63)), {s.pass_id for s in taken if s}
         admitted = [
             scene
             for scene in choice.scenes.get((sensor, phase), [])
             if scene.level <= levels and scene.track == track and scene.start > end and scene.pass_id not in used
-            and scene.points
+            and scene.points and scene.pass_id in passes
         ]  # fmt: skip
         admitted.sort(key=lambda s: (-s.points.bit_count(), s.days, s.start, s.item_id))
         taken.append(admitted[0] if admitted else None)
@@ -334,6 +337,15 @@ def test_a_newer_processing_that_lacks_a_band_supersedes_nothing() -> None:
         s2_item("new", day(-30), ALL, baseline="05.00", bands=("B02", "B03")),
     ]
     assert chosen_ids(world_of(*items).chosen()) == {("pre_month", "S2L2A"): ["old"]}
+
+
+def test_a_sliver_fills_no_slot() -> None:
+    """A pass that covers too little leaves it empty, unless the recipe is content with that."""
+    sliver = s1_item("sliver", day(-30), (9.0, 49.0, 10.3, 52.0))
+    table = world_of(sliver).chosen()
+    assert not chosen_ids(table)
+    assert verdict_of(table, "sliver", Phase.PRE_MONTH) == "covers_too_little"
+    assert chosen_ids(world_of(sliver, min_coverage=0.2).chosen())
 
 
 def test_split_granules_are_members_of_one_mosaic() -> None:

@@ -155,7 +155,10 @@ def random_world(seed: int, *, n_passes: int = 9) -> World:
         make = random_radar if rng.random() < 0.5 else random_optical
         items += make(rng, number, moment, west)
     recipe = Recipe(
-        policy=Policy.CHANGE_DETECTION, relax=rng.choice(LADDERS), onset_guard_minutes=rng.choice((0.0, 0.0, 600.0))
+        policy=Policy.CHANGE_DETECTION,
+        relax=rng.choice(LADDERS),
+        onset_guard_minutes=rng.choice((0.0, 0.0, 600.0)),
+        min_coverage=rng.choice((0.0, 0.1, 0.5)),
     )
     return World(event, items, recipe)
 
