@@ -33,6 +33,8 @@ and the same for any order of the candidates. What a manifest then tells of cove
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from functools import reduce
 from math import ceil
 from operator import or_
@@ -53,7 +55,7 @@ from floodscan.selection.reference import SELECTED, slot_numbers
 from floodscan.tables import CANDIDATES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,6 +73,7 @@ TOO_LITTLE = "covers_too_little"
 
 _SENSORS = (Sensor.S1RTC, Sensor.S2L2A)
 _UNRANKED = 2**31 - 1
+_UNBOUND = 2**30
 
 
 def select_change_detection(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe) -> pa.Table:
@@ -91,9 +94,22 @@ def select_change_detection(candidates: pa.Table, plans: Sequence[EventPlan], re
     result = _Result(candidates, slots, facts)
     targets = {(plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets}
     measures = _Measures(candidates, facts)
-    for key, rows in _of_targets(candidates):
-        _choose_target(targets[key], rows, measures, result, recipe)
+    with _without_collection():
+        for key, rows in _of_targets(candidates):
+            _choose_target(targets[key], rows, measures, result, recipe)
     return result.table(recipe)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep the garbage collector still: choosing makes many small tuples and no cycles, and it costs a quarter."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _of_targets(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]:
@@ -237,7 +253,7 @@ def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, Fill]:
     tracks = sorted({unit.track for units in slots for unit in units}) or [0]
     tied = [track for track in tracks if fills_perfectly(slots, track=track)]
     if tied:
-        limit = Fill(-len(slots), 0, 0, 0)
+        limit = _perfect(slots)
     else:
         fills = {
             track: best_fill(_on(slots, track, mixed_rung), track=track, mixed_rung=mixed_rung) for track in tracks
@@ -246,13 +262,32 @@ def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, Fill]:
         tied = [track for track in tracks if fills[track] == limit]
     if len(tied) == 1:
         return tied[0], limit
-    values = []
+    return _widest(slots, tied, limit, mixed_rung), limit
+
+
+def _widest(slots: Slots, tracks: list[int], limit: Fill, mixed_rung: int) -> int:
+    """Choose between tracks that fill the slots alike: the largest smallest coverage, then the least cost."""
     alike = [[unit._replace(points=ALL_POINTS) for unit in units] for units in slots]
-    for track in tied:
+    at_most = {track: _reach(slots, track) if limit == _perfect(slots) else _UNBOUND for track in tracks}
+    best_value, chosen = (1, 0), tracks[0]
+    for track in sorted(tracks, key=lambda track: (-at_most[track], track)):
+        if -at_most[track] > best_value[0]:
+            break
         states = combine([State()], _on(alike, track, mixed_rung), track=track, mixed_rung=mixed_rung, limit=limit)
         state = best(states, limit, lambda state: (-state.least, state.cost))
-        values.append((-state.least, state.cost, track))
-    return min(values)[2], limit
+        value = (-state.least, state.cost)
+        if (value, track) < (best_value, chosen) or best_value == (1, 0):
+            best_value, chosen = value, track
+    return chosen
+
+
+def _reach(slots: Slots, track: int) -> int:
+    """Bound the points that a track's smallest scene can cover when all slots are filled."""
+    return min(max((unit.size for unit in units if unit.track == track), default=0) for units in slots)
+
+
+def _perfect(slots: Slots) -> Fill:
+    return Fill(-len(slots), 0, 0, 0)
 
 
 def _on(slots: Slots, track: int, mixed_rung: int) -> Slots:
@@ -339,9 +374,12 @@ def _relaxed(candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[n
         ladder = recipe.ladder(sensor)
         if not ladder or len(rows) == 0:
             continue
-        needed = list(rule_levels(candidates.take(pa.array(rows)), recipe, sensor).values())
+        measures = candidates.select(["datetime", "day_offset", "cloud_cover"]).take(pa.array(rows))
+        needed = [levels.tolist() for levels in rule_levels(measures, recipe, sensor).values()]
         for place, row in enumerate(rows.tolist()):
-            levels = {int(level[place]) for level in needed}
+            levels = {level[place] for level in needed}
+            if levels == {0} and not mixed[row]:
+                continue
             steps[row] = [
                 str(step)
                 for number, step in enumerate(ladder, 1)
