@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from floodscan.catalogs.access import MAX_AGE_DAYS, MAX_IN_FLIGHT, Access, default_cache
 from floodscan.errors import FloodscanError, Problem, RecipeError
 from floodscan.events import load_events
 from floodscan.outcomes import count_outcomes, count_warnings
-from floodscan.planning import plan_event
+from floodscan.planning import BATCH_EVENTS, plan_batches
 from floodscan.recipe import Policy, Recipe, load_recipe
 from floodscan.report.compare import compare as compare_runs
 from floodscan.report.explain import explain as explain_event
@@ -24,10 +26,11 @@ from floodscan.report.tables import show_choices, show_comparison, show_explanat
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan
+    from floodscan.searches import Search
     from floodscan.sweep import ScanResult
 
 EXIT_OK = 0
@@ -49,6 +52,44 @@ _tile_option = click.option(
     "--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too."
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _access_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that say how a STAC API is asked; the command gets them as ``access``."""
+
+    @click.option(
+        "--max-in-flight",
+        type=click.IntRange(1),
+        default=MAX_IN_FLIGHT,
+        show_default=True,
+        help="Requests to a STAC API at once, over all workers.",
+    )
+    @click.option(
+        "--max-per-second",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="Requests to a STAC API that start in a second, over all workers.",
+    )
+    @click.option(
+        "--cache",
+        metavar="DIR",
+        help=f"Where a STAC API's answers are kept for {MAX_AGE_DAYS:g} days; default: the user's cache folder.",
+    )
+    @click.option("--refresh", is_flag=True, help="Ask a STAC API again for what is kept.")
+    @wraps(command)
+    def call(
+        *args: object,
+        max_in_flight: int,
+        max_per_second: float | None,
+        cache: str | None,
+        refresh: bool,
+        **others: object,
+    ) -> int:
+        folder = Path(cache) if cache else default_cache()
+        access = Access(max_in_flight=max_in_flight, max_per_second=max_per_second, cache=folder, refresh=refresh)
+        return command(*args, access=access, **others)
+
+    return call
 
 
 def main() -> None:
@@ -80,6 +121,7 @@ def cli() -> None:
 @click.option("--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME.")
 @click.option("--cluster", default="local", show_default=True, help="local, none, or a scheduler's address.")
 @click.option("--workers", type=click.IntRange(1), help="Processes of a local cluster; default: cores.")
+@_access_options
 @_tile_option
 @_json_option
 def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -92,6 +134,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     workers: int | None,
     tile_size: float | None,
     *,
+    access: Access,
     as_json: bool,
 ) -> int:
     """Choose scenes for flood events.
@@ -102,6 +145,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     # what needs Dask takes a second to import: the other commands do without
     from floodscan.clusters import open_client  # noqa: PLC0415
+    from floodscan.sweep import open_source  # noqa: PLC0415
     from floodscan.sweep import scan as scan_events  # noqa: PLC0415
 
     rules = _load_recipe(recipe, tile_size, policy)
@@ -109,10 +153,11 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     with open_client(cluster, n_workers=workers) as client, _progress() as on_progress:
         result = scan_events(
             listed,
-            catalog=catalog or ("demo" if events == "demo" else None),
+            catalog=open_source(catalog, events),
             recipe=rules,
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
+            access=access,
             on_progress=on_progress,
         )
     _print_result(result, as_json=as_json)
@@ -127,12 +172,15 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
 def plan(events: str, recipe: str | None, tile_size: float | None, *, as_json: bool) -> None:
     """Show slots and searches, asking nothing."""
     rules = _load_recipe(recipe, tile_size)
-    plans = [plan_event(event, rules) for event in load_events(events, phase_offset_days=rules.phase_offset_days)]
+    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    batches = plan_batches(listed, rules, batch_size=BATCH_EVENTS)
+    planned = {each.event.event_id: (each, batch.searches_for(each)) for batch in batches for each in batch.plans}
+    plans = [planned[event.event_id] for event in listed]
     if as_json:
-        _print_json([_plan_facts(each) for each in plans])
+        _print_json([_plan_facts(*each) for each in plans])
     else:
         for each in plans:
-            show_plan(_console(), each)
+            show_plan(_console(), *each)
 
 
 @cli.command()
@@ -255,7 +303,7 @@ def _print_warnings(console: Console, outcomes: Sequence[Outcome]) -> None:
         console.print(f"warnings at {n_events} of {len(outcomes)} events: {counts}", style="yellow")
 
 
-def _plan_facts(each: EventPlan) -> dict[str, Any]:
+def _plan_facts(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:
     return {
         "event_id": each.event.event_id,
         "slots": [
@@ -269,7 +317,7 @@ def _plan_facts(each: EventPlan) -> dict[str, Any]:
             for slot in each.slots
         ],
         "searches": [
-            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)} for s in each.searches
+            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)} for s in searches
         ],
     }
 

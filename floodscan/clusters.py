@@ -30,14 +30,22 @@ def open_client(cluster: str, *, n_workers: int | None = None) -> Iterator[Clien
     if cluster == NONE:
         yield None
     elif cluster == LOCAL:
-        with (
-            LocalCluster(n_workers=n_workers, threads_per_worker=4, dashboard_address=None) as local,
-            Client(local) as client,
-        ):
+        with _start_local(n_workers) as started, Client(started) as client:
             yield client
     else:
         with _connect(cluster) as client:
             yield client
+
+
+def _start_local(n_workers: int | None) -> LocalCluster:
+    """Start processes on this machine that listen to nobody else, their HTTP servers too."""
+    return LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=4,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+    )
 
 
 def _connect(address: str) -> Client:

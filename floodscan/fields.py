@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from floodscan.errors import Problem, RecipeError, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class FieldReader:
@@ -27,7 +27,7 @@ class FieldReader:
         if self._problems:
             raise RecipeError(self._source, self._problems)
 
-    def check_keys(self, prefix: str, raw: Mapping[str, Any], known: list[Any]) -> None:
+    def check_keys(self, prefix: str, raw: Mapping[str, Any], known: Sequence[Any]) -> None:
         """Refuse keys that are unknown."""
         for key in raw:
             if key not in known:
@@ -86,6 +86,13 @@ class FieldReader:
         """Read 0 or a number above it."""
         zero = isinstance(value, int | float) and not isinstance(value, bool) and value == 0
         return 0.0 if zero else self.positive(name, value)
+
+    def count(self, name: str, value: object) -> int:
+        """Read a whole number of at least 1."""
+        number = self.integer(name, value)
+        if number < 1:
+            self.fail(name, "must be at least 1")
+        return number
 
     def fraction(self, name: str, value: object) -> float:
         """Read a share, 0 to 1."""

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from floodscan.checks import Assessment
     from floodscan.events import Event
     from floodscan.outcomes import Shortfall
-    from floodscan.planning import EventPlan, Search
+    from floodscan.planning import EventPlan
     from floodscan.recipe import Recipe
+    from floodscan.searches import Search
     from floodscan.tiling import Target
 
     Json = dict[str, Any]

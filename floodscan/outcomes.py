@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.base import Answer
     from floodscan.checks import Assessment
-    from floodscan.planning import EventPlan, Search, Slot
+    from floodscan.planning import EventPlan, Slot
     from floodscan.recipe import Recipe
+    from floodscan.searches import Search
 
 COMPLETE = "complete"
 PARTIAL = "partial"

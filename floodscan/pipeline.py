@@ -16,15 +16,19 @@ from floodscan.manifest import build_manifest
 from floodscan.outcomes import Outcome, conclude, find_shortfalls
 from floodscan.scoring import score
 from floodscan.selection import select
-from floodscan.tables import ITEMS
+from floodscan.tables import ITEMS, SEARCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from floodscan.catalogs.base import Catalog
-    from floodscan.planning import Batch, EventPlan, Search
+    from floodscan.planning import Batch, EventPlan
     from floodscan.recipe import Recipe
+    from floodscan.searches import Search
     from floodscan.store import RunFolder
+
+
+_ANSWER_COLUMNS = ("complete", "n_pages", "n_requests", "n_retries", "n_bisections", "cached", "seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +69,56 @@ def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outc
     Returns:
         How each event ended, in the order of the batch.
     """
-    answered = dict(zip(batch.searches, answers, strict=True))
+    shared = _share(batch, answers)
     items = pa.concat_tables([answer.items for answer in answers])
     slots = [slot for plan in batch.plans for slot in plan.slots]
-    complete = [answered[plan.search_of(slot, run.recipe)].complete for plan in batch.plans for slot in plan.slots]
+    complete = [
+        answered[plan.search_of(slot, run.recipe)].complete
+        for plan, answered in zip(batch.plans, shared, strict=True)
+        for slot in plan.slots
+    ]
     scored = score(items, slots, run.recipe, complete=complete)
     candidates = select(scored, run.recipe.policy, plans=batch.plans, recipe=run.recipe)
     run.folder.write_candidates(batch.number, candidates)
+    run.folder.write_searches(batch.number, tabulate_searches(batch, answers))
     return [
         _finish_event(run, plan, candidates.filter(pc.field("event_id") == plan.event.event_id), answered)
-        for plan in batch.plans
+        for plan, answered in zip(batch.plans, shared, strict=True)
     ]
+
+
+def tabulate_searches(batch: Batch, answers: Sequence[Answer]) -> pa.Table:
+    """Tell what became of the searches of a batch, a SEARCHES row each."""
+    rows = [
+        {
+            "batch": batch.number,
+            "collection": search.collection,
+            **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
+            "start": search.window and search.window.start,
+            "end": search.window and search.window.end,
+            "reason": answer.problem,
+            "n_items": len(answer.items),
+            **{name: getattr(answer, name) for name in _ANSWER_COLUMNS},
+        }
+        for search, answer in zip(batch.searches, answers, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=SEARCHES)
+
+
+def _share(batch: Batch, answers: Sequence[Answer]) -> list[dict[Search, Answer]]:
+    """Give each event the answers to its own questions; what a shared search took is put down to the first event."""
+    answered = dict(zip(batch.searches, answers, strict=True))
+    charged: set[Search] = set()
+    shared: list[dict[Search, Answer]] = []
+    for plan in batch.plans:
+        own: dict[Search, Answer] = {}
+        for question in plan.searches:
+            carrier = batch.carrier_of(question)
+            answer = answered[carrier].about(question)
+            own[question] = replace(answer, n_requests=0, seconds=0.0) if carrier in charged else answer
+            charged.add(carrier)
+        shared.append(own)
+    return shared
 
 
 def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer]) -> Outcome:

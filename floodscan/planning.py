@@ -1,19 +1,24 @@
-"""From events to questions: the slots to fill, the searches that feed them, and batches of both."""
+"""From events to questions: the slots to fill, the fewest searches that feed them, and batches of both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from floodscan.recipe import Recipe, Sensor, TimeWindow
+from floodscan.searches import Search, coalesce
 from floodscan.tiling import Target, plan_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from floodscan.events import Event, Phase
-    from floodscan.footprints import BBox
+
+BATCH_EVENTS = 8
+"""Events of one batch, and so of one part of the candidate table."""
+
+_CURVE_BITS = 12  # cells of 0.09° by 0.04°
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +43,15 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """One question to a catalogue.
+class EventPlan:
+    """All that is to be done for one event: its slots, and what each of them asks for.
 
     Attributes:
-        collection: STAC collection id.
-        bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
-        window: When items may be from; None is any time.
-        assets: Asset keys whose hrefs are wanted.
+        event: The event.
+        targets: The AOI first, then its tiles.
+        slots: What is to be filled.
+        searches: The slots' own questions, each once; a batch may put them to the catalogue in fewer searches.
     """
-
-    collection: str
-    bbox: BBox
-    window: TimeWindow | None
-    assets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EventPlan:
-    """All that is to be done for one event: its slots, and the search that feeds each of them."""
 
     event: Event
     targets: tuple[Target, ...]
@@ -64,21 +59,36 @@ class EventPlan:
     searches: tuple[Search, ...]
 
     def search_of(self, slot: Slot, recipe: Recipe) -> Search:
-        """Tell which of the searches feeds a slot."""
+        """Tell what a slot asks for."""
         return _search(self.event, slot, recipe)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events that are worked on together, and write one part of the candidate table."""
+    """Events that are worked on together, and write one part of the candidate table.
+
+    Attributes:
+        number: Counts from 0.
+        plans: The events.
+        carriers: For a slot's question the search that is made for it; where there is none, the question itself.
+    """
 
     number: int
     plans: tuple[EventPlan, ...]
+    carriers: Mapping[Search, Search] = field(default_factory=dict)
+
+    def carrier_of(self, question: Search) -> Search:
+        """Tell which of the searches brings what a slot asks for."""
+        return self.carriers.get(question, question)
+
+    def searches_for(self, plan: EventPlan) -> tuple[Search, ...]:
+        """All searches that one of the events needs, each once."""
+        return tuple(dict.fromkeys(map(self.carrier_of, plan.searches)))
 
     @property
     def searches(self) -> tuple[Search, ...]:
         """All searches of the batch, each once."""
-        return tuple(dict.fromkeys(search for plan in self.plans for search in plan.searches))
+        return tuple(dict.fromkeys(search for plan in self.plans for search in self.searches_for(plan)))
 
 
 def plan_event(event: Event, recipe: Recipe) -> EventPlan:
@@ -90,10 +100,58 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
 
 
 def plan_batches(events: Sequence[Event], recipe: Recipe, *, batch_size: int) -> Iterator[Batch]:
-    """Cut events into batches, in their order, one at a time as they are asked for."""
-    for number, start in enumerate(range(0, len(events), batch_size)):
-        members = events[start : start + batch_size]
-        yield Batch(number, tuple(plan_event(event, recipe) for event in members))
+    """Cut events into batches of neighbours, one batch at a time as they are asked for.
+
+    Args:
+        events: In any order; those of a batch are next to each other on a curve that fills the map.
+        recipe: The rules.
+        batch_size: Events of a batch.
+    """
+    ordered = sorted(events, key=_place)
+    for number, start in enumerate(range(0, len(ordered), batch_size)):
+        plans = tuple(plan_event(event, recipe) for event in ordered[start : start + batch_size])
+        yield Batch(number, plans, plan_searches(plans, recipe))
+
+
+def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Search]:
+    """Find the fewest searches that are worth making for the questions of events.
+
+    Returns:
+        For each question the search that is to be made.
+    """
+    carriers: dict[Search, Search] = {}
+    if recipe.searches.request_items == 0:
+        return carriers
+    for sensor in recipe.sensors:
+        questions = [p.search_of(slot, recipe) for p in plans for slot in p.slots if slot.sensor is sensor]
+        carriers |= coalesce(questions, sensor=sensor, prices=recipe.searches)
+    return carriers
+
+
+def _place(event: Event) -> tuple[int, date, str]:
+    """Put events in order: along the curve, of one place by time."""
+    west, south, east, north = event.bbox
+    width = (east - west) % 360
+    x, y = (west + width / 2 + 180) % 360 / 360, ((south + north) / 2 + 90) / 180
+    cells = 1 << _CURVE_BITS
+    return hilbert_index(int(x * cells), min(int(y * cells), cells - 1)), event.onset.date(), event.event_id
+
+
+def hilbert_index(x: int, y: int) -> int:
+    """Tell how far along Hilbert's curve the cell in column ``x`` and row ``y`` of the map lies.
+
+    Source: https://en.wikipedia.org/wiki/Hilbert_curve
+    """
+    index, side = 0, 1 << (_CURVE_BITS - 1)
+    while side:
+        right, up = bool(x & side), bool(y & side)
+        index += side * side * ((3 * right) ^ up)
+        if not up:
+            if right:
+                x, y = ~x, ~y
+            x, y = y, x
+        side >>= 1
+    return index
 
 
 def _plan_slots(event: Event, target: Target, recipe: Recipe) -> Iterable[Slot]:

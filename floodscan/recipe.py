@@ -148,6 +148,27 @@ DEFAULT_PHASE_OFFSET_DAYS: Mapping[Phase, int] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPrices:
+    """What searches cost, to tell when one for several slots is cheaper; results don't hang on it.
+
+    Attributes:
+        request_items: Surplus items that one request less is worth; 0 lets every slot ask for itself.
+        page_items: Items that one request brings at most.
+        items_per_day: How many items of each sensor are made in a day over an area of one footprint.
+        footprint_degrees: Edge of a footprint of each sensor, degrees.
+    """
+
+    request_items: float = 250.0
+    page_items: int = 1000
+    items_per_day: Mapping[Sensor, float] = field(
+        default_factory=lambda: {Sensor.S1RTC: 0.35, Sensor.S2L2A: 0.3, Sensor.DEM: 1.0}
+    )
+    footprint_degrees: Mapping[Sensor, float] = field(
+        default_factory=lambda: {Sensor.S1RTC: 2.0, Sensor.S2L2A: 1.0, Sensor.DEM: 1.0}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """The rules of a run, the same for all of its events.
 
@@ -161,6 +182,7 @@ class Recipe:
         min_coverage: Share of a target that a pass must cover to be chosen by ``change-detection``.
         onset_guard_minutes: How long before the onset a scene must be to count as before the flood.
         warn_coverage_below: Share of a target that a choice must cover lest it gets a warning.
+        searches: What searches cost.
     """
 
     policy: Policy = Policy.REFERENCE
@@ -171,6 +193,7 @@ class Recipe:
     min_coverage: float = 0.5
     onset_guard_minutes: float = 0.0
     warn_coverage_below: float = 0.9
+    searches: SearchPrices = field(default_factory=SearchPrices)
 
     def ladder(self, sensor: Sensor) -> tuple[Relaxation, ...]:
         """List the steps that the policy takes for a sensor, in order; the reference policy takes none."""
@@ -186,7 +209,7 @@ class Recipe:
         return max([days, *(step.window_days for step in self.ladder(sensor) if step.window_days is not None)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell the recipe out in plain JSON types, every default included."""
+        """Spell out in plain JSON types all that results hang on, every default included."""
         return {
             "policy": str(self.policy),
             "tile_size_m": self.tile_size_m,
@@ -243,7 +266,8 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
 
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``, ``relax``,
-            ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below`` and one table per sensor.
+            ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below``, ``searches`` and one table
+            per sensor.
         source: Name of the file, for error messages.
 
     Raises:
@@ -261,6 +285,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
         onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
         warn_coverage_below=reader.fraction("warn_coverage_below", raw.get("warn_coverage_below", 0.9)),
+        searches=_parse_prices(reader, raw.get("searches", {})),
     )
     reader.finish()
     return recipe
@@ -304,6 +329,32 @@ def _parse_offsets(reader: FieldReader, raw: object) -> dict[Phase, int]:
     if list(offsets.values()) != sorted(offsets.values()):
         reader.fail("phase_offset_days", "must grow from pre_month to post_event")
     return offsets
+
+
+def _parse_prices(reader: FieldReader, raw: object) -> SearchPrices:
+    default = SearchPrices()
+    if not isinstance(raw, dict):
+        reader.fail("searches", "must be a table")
+        return default
+    reader.check_keys("searches.", raw, [f.name for f in fields(default)])
+    given: dict[str, Any] = {}
+    for name in ("items_per_day", "footprint_degrees"):
+        given[name] = _parse_by_sensor(reader, f"searches.{name}", raw.get(name, {}), getattr(default, name))
+    if "request_items" in raw:
+        given["request_items"] = reader.not_negative("searches.request_items", raw["request_items"])
+    if "page_items" in raw:
+        given["page_items"] = reader.count("searches.page_items", raw["page_items"])
+    return replace(default, **given)
+
+
+def _parse_by_sensor(
+    reader: FieldReader, name: str, raw: object, default: Mapping[Sensor, float]
+) -> Mapping[Sensor, float]:
+    if not isinstance(raw, dict):
+        reader.fail(name, "must be a table of numbers by sensor")
+        return default
+    reader.check_keys(f"{name}.", raw, list(Sensor))
+    return {s: reader.positive(f"{name}.{s}", raw[s]) if s in raw else default[s] for s in Sensor}
 
 
 def _parse_ladder(

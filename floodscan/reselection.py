@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from floodscan.outcomes import Outcome
-    from floodscan.planning import EventPlan, Search, Slot
+    from floodscan.planning import EventPlan, Slot
     from floodscan.recipe import Recipe, SensorRecipe
+    from floodscan.searches import Search
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,9 @@ import pyarrow.parquet as pq
 import shapely
 
 from floodscan.errors import OutputError
+from floodscan.files import replacing
 from floodscan.manifest import dump_manifest
-from floodscan.tables import CANDIDATES, EVENTS, check_table
+from floodscan.tables import CANDIDATES, EVENTS, SEARCHES, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,8 @@ class RunFolder:
     """The output folder of a run.
 
     Attributes:
-        path: ``run.json``, ``events.parquet``, ``candidates/*.parquet`` and ``manifests/*.json`` are in it.
+        path: ``run.json``, ``events.parquet``, ``candidates/*.parquet``, ``searches/*.parquet`` and
+            ``manifests/*.json`` are in it.
     """
 
     path: Path
@@ -43,6 +44,11 @@ class RunFolder:
     def candidates_path(self) -> Path:
         """Folder of GeoParquet parts, one row per slot × item."""
         return self.path / "candidates"
+
+    @property
+    def searches_path(self) -> Path:
+        """Folder of Parquet parts, one row per search."""
+        return self.path / "searches"
 
     @property
     def events_path(self) -> Path:
@@ -66,7 +72,7 @@ class RunFolder:
         """
         try:
             self._check_free(run_id)
-            for folder in (self.candidates_path, self.path / "manifests"):
+            for folder in (self.candidates_path, self.searches_path, self.path / "manifests"):
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.path / f".{uuid.uuid4().hex}.tmp"
             probe.touch()
@@ -89,6 +95,11 @@ class RunFolder:
         path = self.candidates_path / f"part-{number:05}.parquet"
         with replacing(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
+
+    def write_searches(self, number: int, searches: pa.Table) -> None:
+        """Write what became of the searches of a batch."""
+        with replacing(self.searches_path / f"part-{number:05}.parquet") as temporary:
+            pq.write_table(check_table(searches, SEARCHES), temporary, compression="zstd")
 
     def write_manifest(self, event_id: str, manifest: Json) -> None:
         """Write the manifest of an event."""
@@ -168,14 +179,3 @@ def to_geoparquet(candidates: pa.Table) -> pa.Table:
         column["bbox"] = [float(v) for v in shapely.total_bounds(geometries)]
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     return candidates.append_column("bbox", covering).replace_schema_metadata({"geo": orjson.dumps(geo)})
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside a file's; it takes the file's place when all went well."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -14,13 +14,14 @@ from weakref import finalize
 
 import orjson
 
-from floodscan.catalogs import PLANETARY_COMPUTER, open_catalog
+from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, put_behind
 from floodscan.engine import run_batches
 from floodscan.events import DEMO, load_events
+from floodscan.gates import open_gate
 from floodscan.manifest import Manifest, read_manifest
 from floodscan.outcomes import COMPLETE, Outcome, count_outcomes
 from floodscan.pipeline import Run
-from floodscan.planning import plan_batches
+from floodscan.planning import BATCH_EVENTS, plan_batches
 from floodscan.recipe import Recipe
 from floodscan.reselection import check_answerable, fit_ladder, stored_recipe
 from floodscan.reselection import reselect as choose_again
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
     Events = str | Path | Event | Sequence[Event]
-
-BATCH_EVENTS = 8
-"""Events of one batch, and so of one part of the candidate table."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -73,13 +71,14 @@ class ScanResult:
         return {o.event_id: read_manifest(self.folder.manifest_path(o.event_id)) for o in self.outcomes}
 
 
-def scan(
+def scan(  # noqa: PLR0913 - one parameter per choice
     events: Events,
     *,
     catalog: str | Catalog | None = None,
     recipe: Recipe | None = None,
     out: str | Path | None = None,
     client: Client | None = None,
+    access: Access | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ScanResult:
     """Find, score and choose scenes for flood events.
@@ -91,6 +90,7 @@ def scan(
         recipe: The rules; None is the default recipe.
         out: Folder to write to, on a disk that all workers share; None is one that goes with the result.
         client: Dask client; None works in this process.
+        access: How a STAC API is asked; None is moderate, and keeps no answers for another run.
         on_progress: Called with the number of events that are done, and of all.
 
     Raises:
@@ -98,21 +98,18 @@ def scan(
         CatalogError: The catalogue doesn't answer, or lacks a collection; nothing was written.
     """
     recipe = recipe or Recipe()
-    source = open_source(catalog, events)
+    access = access or Access()
+    source = access.keep(open_source(catalog, events))
     listed = load_events(events, phase_offset_days=recipe.phase_offset_days)
     catalog_id = source.describe([asked.collection for asked in recipe.sensors.values()])
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     run = Run(catalog=source, catalog_id=catalog_id, recipe=recipe, folder=folder)
-    head = _describe_run(run, listed)
-    folder.prepare(head["run_id"])
-    folder.write_run(head)
-    outcomes = _run_all(run, listed, client, on_progress)
+    head = _open_folder(run, listed)
+    with open_gate(client, access.rates) as gate:
+        outcomes = _run_all(replace(run, catalog=put_behind(source, gate)), listed, client, on_progress)
     folder.write_events(outcomes)
     folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
-    result = ScanResult(folder, tuple(outcomes))
-    if out is None:
-        finalize(result, rmtree, folder.path, ignore_errors=True)
-    return result
+    return _conclude(folder, outcomes, temporary=out is None)
 
 
 def reselect(
@@ -163,6 +160,20 @@ def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
     return open_catalog(catalog) if isinstance(catalog, str) else catalog
 
 
+def _open_folder(run: Run, events: Sequence[Event]) -> Json:
+    head = _describe_run(run, events)
+    run.folder.prepare(head["run_id"])
+    run.folder.write_run(head)
+    return head
+
+
+def _conclude(folder: RunFolder, outcomes: Sequence[Outcome], *, temporary: bool) -> ScanResult:
+    result = ScanResult(folder, tuple(outcomes))
+    if temporary:
+        finalize(result, rmtree, folder.path, ignore_errors=True)
+    return result
+
+
 def _run_all(
     run: Run,
     events: Sequence[Event],
@@ -175,7 +186,8 @@ def _run_all(
         by_batch[number] = outcomes
         if on_progress:
             on_progress(sum(map(len, by_batch.values())), len(events))
-    return [outcome for _, outcomes in sorted(by_batch.items()) for outcome in outcomes]
+    done = {outcome.event_id: outcome for outcomes in by_batch.values() for outcome in outcomes}
+    return [done[event.event_id] for event in events]
 
 
 def _describe_run(run: Run, events: Sequence[Event]) -> Json:

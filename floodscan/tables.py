@@ -77,7 +77,31 @@ EVENTS = pa.schema(
         pa.field("warnings", pa.list_(pa.string()), nullable=False),  # kind and place of each
     ]
 )
-"""How each event ended: one row per event; requests and seconds are of the batch it was in."""
+"""How each event ended: one row per event; what a shared search took is put down to the first event it is for."""
+
+
+SEARCHES = pa.schema(
+    [
+        pa.field("batch", pa.int32(), nullable=False),
+        pa.field("collection", pa.string(), nullable=False),
+        pa.field("west", pa.float64(), nullable=False),
+        pa.field("south", pa.float64(), nullable=False),
+        pa.field("east", pa.float64(), nullable=False),  # less than west across the antimeridian
+        pa.field("north", pa.float64(), nullable=False),
+        pa.field("start", _TIME),  # null searches all time
+        pa.field("end", _TIME),
+        pa.field("complete", pa.bool_(), nullable=False),
+        pa.field("reason", pa.string()),  # why it is not complete
+        pa.field("n_items", pa.int32(), nullable=False),
+        pa.field("n_pages", pa.int32(), nullable=False),
+        pa.field("n_requests", pa.int32(), nullable=False),
+        pa.field("n_retries", pa.int32(), nullable=False),
+        pa.field("n_bisections", pa.int32(), nullable=False),
+        pa.field("cached", pa.bool_(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+"""What became of every search: one row per search that was put to the catalogue."""
 
 
 def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -100,7 +100,7 @@ def test_plan_asks_nothing(run: Run) -> None:
     assert status == 0
     assert "2021-06-05T00:00:00Z/2021-06-25T23:59:59Z" in output
     read = orjson.loads(run("plan", "demo", "--json")[1])
-    assert (len(read[0]["slots"]), len(read[0]["searches"])) == (9, 9)
+    assert (len(read[0]["slots"]), len(read[0]["searches"])) == (9, 3)
 
 
 def test_explain_tells_why(demo_out: Path, run: Run) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from floodscan.planning import Batch, Search
+    from floodscan.planning import Batch
+    from floodscan.searches import Search
 
 
 @dataclass(frozen=True)

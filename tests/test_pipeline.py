@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from floodscan.planning import Search
+    from floodscan.searches import Search
 
 EVENT = "luxembourg_flood_2021_multimodal"
 

@@ -23,7 +23,9 @@ CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
 
 def contents(folder: Path) -> dict[str, Any]:
     """Read what a run left behind, but for times and where its answers came from."""
-    files: dict[str, Any] = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("part-*.parquet")}
+    files: dict[str, Any] = {
+        str(p.relative_to(folder)): p.read_bytes() for p in (folder / "candidates").glob("part-*.parquet")
+    }
     for path in (folder / "manifests").iterdir():
         files[path.name] = orjson.loads(path.read_bytes())
     return files

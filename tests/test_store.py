@@ -53,7 +53,13 @@ def test_no_temporary_file_is_left(folder: RunFolder) -> None:
     """Only the files of the contract are there."""
     names = sorted(str(file.relative_to(folder.path)) for file in folder.path.rglob("*") if file.is_file())
     manifest = "manifests/luxembourg_flood_2021_multimodal.json"
-    assert names == ["candidates/part-00000.parquet", "events.parquet", manifest, "run.json"]
+    assert names == [
+        "candidates/part-00000.parquet",
+        "events.parquet",
+        manifest,
+        "run.json",
+        "searches/part-00000.parquet",
+    ]
 
 
 def test_failed_write_leaves_what_was_there(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

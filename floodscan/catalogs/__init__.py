@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from floodscan.catalogs.access import Access, put_behind
 from floodscan.catalogs.api import ApiCatalog
 from floodscan.catalogs.base import Answer, Catalog
 from floodscan.catalogs.snapshot import SnapshotCatalog
 from floodscan.events import DEMO
 
-__all__ = ["Answer", "ApiCatalog", "Catalog", "SnapshotCatalog", "open_catalog"]
+__all__ = ["Access", "Answer", "ApiCatalog", "Catalog", "SnapshotCatalog", "open_catalog", "put_behind"]
 
 PLANETARY_COMPUTER = "planetary-computer"
 _PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com/api/stac/v1"

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+import orjson
 import pyarrow as pa
+from pystac import STACError
 from pystac_client import Client, ConformanceClasses
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from urllib3 import Retry
 
-from floodscan.catalogs.base import Answer
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import EDGES, STAC_NAMES, decode_page
+from floodscan.catalogs.base import Answer, Catalog, Gap
+from floodscan.catalogs.gate import Gate, LocalGate
+from floodscan.catalogs.items import parse_items, unique_rows
+from floodscan.catalogs.pages import EDGES, STAC_NAMES
+from floodscan.catalogs.paging import Pager, Tally, read_whole
+from floodscan.catalogs.transport import Budget, Limits, Request, RequestError, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.tables import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from floodscan.planning import Search
+    from floodscan.catalogs.pages import Item
+    from floodscan.searches import Search
 
     Json = dict[str, Any]
 
-PAGE_ITEMS = 1000
-TIMEOUT_SECONDS = 60.0
-_QUERY = re.compile(r"\?[^\s)'\"]+")
-_RETRIED_STATUS = (429, 500, 502, 503, 504)
+_DESCRIBE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,13 @@ class ApiCatalog:
 
     Attributes:
         url: Its landing page.
+        limits: How long, how large and how often it is asked.
+        gate: What every request to it passes.
     """
 
     url: str
+    limits: Limits = field(default_factory=Limits)
+    gate: Gate = field(default_factory=LocalGate)
 
     @property
     def location(self) -> str:
@@ -50,62 +57,42 @@ class ApiCatalog:
 
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the API answers and has these collections, and tell its STAC id."""
-        client = self._client()
+        # a person waits for this one, so an address where nobody answers is told soon
+        client = _open(replace(self, limits=replace(self.limits, tries=_DESCRIBE_TRIES))).client
         for collection in collections:
             try:
                 found = client.get_collection(collection)
-            except (APIError, OSError, ValueError, KeyError) as err:
-                raise self._error(err) from err
+            except RequestError as err:
+                if err.status != HTTPStatus.NOT_FOUND:
+                    raise CatalogError(self.location, err.reason) from err
+                found = None
             if found is None:
                 raise MissingCollectionError(self.location, f"has no collection '{collection}'")
         return client.id
 
     def search(self, search: Search) -> Answer:
-        """Find items, page by page; a bbox across the antimeridian is asked for in two halves."""
-        pages = [page for bbox in _halves(search.bbox) for page in self._pages(search, bbox)]
-        tables = [parse_items(page["features"], collection=search.collection, assets=search.assets) for page in pages]
+        """Find items, page by page and, where that can't be, part by part."""
+        started = time.perf_counter()
+        api = _open(self)
+        tally = Tally(Budget(self.limits))
+        tables = [ITEMS.empty_table()]
+        gaps: list[Gap] = []
+        for found in read_whole(search, api.read, tally, self.limits):
+            if isinstance(found, Gap):
+                gaps.append(found)
+            else:
+                tables.append(parse_items(found, collection=search.collection, assets=search.assets))
         return Answer(
-            items=pa.concat_tables(tables) if tables else ITEMS.empty_table(),
-            complete=not any(_ends_full(page) for page in pages),
-            n_requests=max(len(pages), 1),
+            items=unique_rows(pa.concat_tables(tables)),
+            complete=not gaps,
+            gaps=tuple(gaps),
+            n_requests=tally.budget.n_requests,
+            n_pages=tally.n_pages,
+            n_retries=tally.budget.n_retries,
+            n_bisections=tally.n_bisections,
+            seconds=time.perf_counter() - started,
+            problem=gaps[0].reason if gaps else None,
         )
-
-    def _pages(self, search: Search, bbox: tuple[float, ...]) -> Iterator[Json]:
-        client = self._client()
-        lean = client.conforms_to(ConformanceClasses.FIELDS)
-        try:
-            yield from client.search(
-                method="POST",
-                collections=[search.collection],
-                bbox=list(bbox),
-                datetime=str(search.window) if search.window else None,
-                limit=PAGE_ITEMS,
-                fields=lean_fields(search.assets) if lean else None,
-            ).pages_as_dicts()
-        except (APIError, OSError, ValueError) as err:
-            raise self._error(err) from err
-
-    def _client(self) -> Client:
-        try:
-            return _open_client(self.url)
-        except (APIError, OSError, ValueError, KeyError, TypeError) as err:
-            raise self._error(err) from err
-
-    def _error(self, err: Exception) -> CatalogError:
-        if status := getattr(err, "status_code", None):
-            return CatalogError(self.location, f"answered with HTTP status {status}")
-        reason = _QUERY.sub("", str(err).replace(self.url, self.location)).splitlines() or [type(err).__name__]
-        return CatalogError(self.location, f"can't be reached or read: {reason[0]}")
-
-
-class _PageIO(StacApiIO):
-    """Reads pages of items into structs: what isn't used of them never becomes an object."""
-
-    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> Json:  # noqa: ANN401 - as inherited
-        page = decode_page(txt)
-        if page.features is None:
-            return super().json_loads(txt, *args, **kwargs)
-        return {"features": page.features, "links": page.links}
 
 
 def public_url(url: str) -> str:
@@ -115,20 +102,78 @@ def public_url(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenApi:
+    """An API whose landing page was read.
+
+    Attributes:
+        client: pystac-client's; knows where to search and what the API conforms to.
+        pager: Reads pages.
+        lean: Whether items can be asked for in part.
+    """
+
+    client: Client
+    pager: Pager
+    lean: bool
+
+    def read(self, search: Search, tally: Tally) -> Iterator[list[Item]]:
+        """Give the items of each page of a search that doesn't cross the antimeridian."""
+        asked = self.client.search(
+            method="POST",
+            collections=[search.collection],
+            bbox=list(search.bbox),
+            datetime=str(search.window) if search.window else None,
+            fields=lean_fields(search.assets) if self.lean else None,
+        )
+        return self.pager.read(asked.get_parameters(), tally)
+
+
+class _BoundedIO(StacApiIO):
+    """Makes pystac-client's own requests, of landing page and collections, with the same care as searches."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: Json | None = None,
+    ) -> str:
+        """Make a request.
+
+        Raises:
+            RequestError: It wasn't answered.
+        """
+        del headers
+        request = Request(method or "GET", href, parameters or None)
+        return self._transport.ask(request, Budget(self._transport.limits), decode=_check_json)
+
+
+def _check_json(content: bytes) -> str:
+    orjson.loads(content)
+    return content.decode()
+
+
+def _open(catalog: ApiCatalog) -> _OpenApi:
+    try:
+        return _open_api(catalog)
+    except RequestError as err:
+        raise CatalogError(catalog.location, err.reason) from err
+    except (APIError, STACError, AttributeError, LookupError, TypeError, ValueError) as err:
+        raise CatalogError(catalog.location, "can't be read: its landing page is not a STAC API's") from err
+
+
 @lru_cache(maxsize=8)
-def _open_client(url: str) -> Client:
-    """Open the API once per process; its session keeps connections alive between searches."""
-    # urllib3 retries no POST unless told to, and a STAC search is a POST that changes nothing
-    retry = Retry(total=5, connect=2, backoff_factor=0.5, status_forcelist=_RETRIED_STATUS, allowed_methods=None)
-    # the timeout goes to open(): it overwrites the one given to StacApiIO
-    return Client.open(url, stac_io=_PageIO(max_retries=retry), timeout=TIMEOUT_SECONDS)
-
-
-def _halves(bbox: tuple[float, float, float, float]) -> list[tuple[float, float, float, float]]:
-    west, south, east, north = bbox
-    if west <= east:
-        return [bbox]
-    return [(west, south, 180.0, north), (-180.0, south, east, north)]
+def _open_api(catalog: ApiCatalog) -> _OpenApi:
+    """Open the API once per process; connections are kept alive between searches."""
+    transport = Transport(catalog.limits, catalog.gate)
+    client = Client.open(catalog.url, stac_io=_BoundedIO(transport))
+    link = client.get_search_link()
+    url = str(link.absolute_href) if link else f"{public_url(catalog.url).rstrip('/')}/search"
+    return _OpenApi(client, Pager(transport, url), client.conforms_to(ConformanceClasses.FIELDS))
 
 
 def lean_fields(assets: Sequence[str]) -> Json:
@@ -138,7 +183,4 @@ def lean_fields(assets: Sequence[str]) -> Json:
     return {"include": include + [f"assets.{key}.{EDGES}" for key in assets[:1]], "exclude": ["links"]}
 
 
-def _ends_full(page: Json) -> bool:
-    """Tell whether a page has all the items it may have and names no next one: more may exist."""
-    has_next = any(link.get("rel") == "next" for link in page.get("links", []))
-    return len(page["features"]) >= PAGE_ITEMS and not has_next
+_: type[Catalog] = ApiCatalog

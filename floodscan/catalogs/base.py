@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from floodscan.searches import touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow as pa
 
-    from floodscan.planning import Search
+    from floodscan.searches import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a search that was not answered.
+
+    Attributes:
+        search: The part.
+        reason: Why.
+    """
+
+    search: Search
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +35,34 @@ class Answer:
     Attributes:
         items: ITEMS table, in no particular order; it may hold more than was asked for.
         complete: False where the catalogue is known, or feared, to hold more than it gave.
-        n_requests: Requests that were made.
+        gaps: The parts that it is not complete in; none where that isn't known.
+        n_requests: Requests that were made, each try counted.
+        n_pages: Pages that were read.
+        n_retries: Requests that were made again.
+        n_bisections: Cuts into halves.
+        cached: Whether it came out of a cache.
         seconds: Time it took.
         problem: Why nothing came back; None where something did.
     """
 
     items: pa.Table
     complete: bool = True
+    gaps: tuple[Gap, ...] = ()
     n_requests: int = 0
+    n_pages: int = 0
+    n_retries: int = 0
+    n_bisections: int = 0
+    cached: bool = False
     seconds: float = 0.0
     problem: str | None = None
+
+    def about(self, question: Search) -> Answer:
+        """Look at it as the answer to one of the questions that the search was made for."""
+        if not self.gaps:
+            return self
+        touching = [gap for gap in self.gaps if touch(gap.search, question)]
+        problem = touching[0].reason if touching else None
+        return replace(self, complete=not touching, gaps=tuple(touching), problem=problem)
 
 
 class Catalog(Protocol):

@@ -52,6 +52,13 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
     return check_table(pa.table(columns, schema=ITEMS), ITEMS)
 
 
+def unique_rows(items: pa.Table) -> pa.Table:
+    """Keep the first of the rows of each item, in the order given."""
+    keys = list(zip(items["collection"].to_pylist(), items["item_id"].to_pylist(), strict=True))
+    first = {key: number for number, key in reversed(list(enumerate(keys)))}
+    return items if len(first) == len(keys) else items.take(pa.array(sorted(first.values()), pa.int64()))
+
+
 def _parse_times(properties: Sequence[Any]) -> pa.Array:
     """Read ``datetime``, else ``start_datetime``; null where neither can be read."""
     kind = ITEMS.field("datetime").type

@@ -71,6 +71,7 @@ class Page(msgspec.Struct):
 
     features: list[Item] | None = None
     links: list[dict[str, Any]] = []
+    matched: Any = msgspec.field(name="numberMatched", default=None)
 
 
 _PAGE = msgspec.json.Decoder(Page)
@@ -110,6 +111,7 @@ def _decode_odd(text: str | bytes) -> Page:
     return Page(
         features=decode_items(features) if isinstance(features, list) else None,
         links=[link for link in links if isinstance(link, dict)] if isinstance(links, list) else [],
+        matched=raw.get("numberMatched") if isinstance(raw, dict) else None,
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan.footprints import Geometries
-    from floodscan.planning import Search
+    from floodscan.searches import Search
 
 CATALOG_KEY = b"floodscan:catalog"
 """Metadata key of a snapshot under which JSON tells the ``id`` of the catalogue that it is of."""

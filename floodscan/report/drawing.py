@@ -14,8 +14,8 @@ from matplotlib import style
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
+from floodscan.files import replacing
 from floodscan.recipe import Sensor
-from floodscan.store import replacing
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from floodscan.manifest import Manifest
     from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan
+    from floodscan.searches import Search
 
     Json = dict[str, Any]
 
@@ -110,11 +111,11 @@ def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
         show(console, f"{len(rows)} of {len(outcomes)} events are not complete", header, rows)
 
 
-def show_plan(console: Console, plan: EventPlan) -> None:
-    """Print what would be asked for an event: its slots by target, and the searches."""
+def show_plan(console: Console, plan: EventPlan, searched: Sequence[Search]) -> None:
+    """Print what would be asked for an event: its slots by target, and the searches, which others may share."""
     slots = [(slot.target.target_id, slot.phase, slot.sensor, slot.day, slot.window) for slot in plan.slots]
     show(console, f"{plan.event.event_id}: {len(slots)} slots", ("target", "phase", "sensor", "date", "window"), slots)
-    searches = [(s.collection, s.window, ", ".join(map(str, s.bbox))) for s in plan.searches]
+    searches = [(s.collection, s.window, ", ".join(map(str, s.bbox))) for s in searched]
     show(console, f"{len(searches)} searches", ("collection", "window", "bbox"), searches)
 
 

@@ -12,9 +12,9 @@ import pytest
 from floodscan import CatalogError, MissingCollectionError, Recipe
 from floodscan.catalogs import ApiCatalog, Catalog, SnapshotCatalog, open_catalog
 from floodscan.catalogs.api import public_url
-from floodscan.planning import Search
 from floodscan.recipe import TimeWindow
 from floodscan.scoring import unique_items
+from floodscan.searches import Search
 from floodscan.tables import ITEMS
 from tests.servers.fixtures import shared_data
 from tests.servers.process import free_port

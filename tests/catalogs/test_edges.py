@@ -10,8 +10,8 @@ import pytest
 from floodscan.catalogs.items import parse_items
 from floodscan.catalogs.pages import decode_items
 from floodscan.catalogs.snapshot import SnapshotCatalog
-from floodscan.planning import Search
 from floodscan.recipe import DEFAULT_SENSORS, Sensor
+from floodscan.searches import Search
 from tests.servers.records import demo_items
 
 SQUARE = [300000.0, 5490240.0, 409800.0, 5600040.0]

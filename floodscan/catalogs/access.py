@@ -1,0 +1,65 @@
+"""How a run asks its catalogue: how much at once, and what it need not ask again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+
+from floodscan.catalogs.api import ApiCatalog
+from floodscan.catalogs.cache import CachedCatalog
+from floodscan.catalogs.gate import Rates
+
+if TYPE_CHECKING:
+    from floodscan.catalogs.base import Catalog
+    from floodscan.catalogs.gate import Gate
+
+MAX_IN_FLIGHT = 32
+MAX_AGE_DAYS = 7.0
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a run may ask of a STAC API; a snapshot on disk needs none of it.
+
+    Attributes:
+        max_in_flight: Requests on their way at once, over all workers; None is any number.
+        max_per_second: Requests that start in a second, over all workers; None is any number.
+        cache: Folder of answers, on a disk that all workers share; None keeps none.
+        max_age_days: Kept answers that are older are asked for again.
+        refresh: Ask for everything again, and keep the new answers.
+    """
+
+    max_in_flight: int | None = MAX_IN_FLIGHT
+    max_per_second: float | None = None
+    cache: Path | None = None
+    max_age_days: float = MAX_AGE_DAYS
+    refresh: bool = False
+
+    @property
+    def rates(self) -> Rates:
+        """The limits of the gate."""
+        return Rates(self.max_in_flight, self.max_per_second)
+
+    def keep(self, catalog: Catalog) -> Catalog:
+        """Put the cache before a catalogue that makes requests."""
+        if self.cache is None or not isinstance(catalog, ApiCatalog):
+            return catalog
+        age = 0.0 if self.refresh else self.max_age_days * _DAY_SECONDS
+        return CachedCatalog(catalog, Path(self.cache).absolute(), not_before=time.time() - age)
+
+
+def default_cache() -> Path:
+    """Name the user's own folder for answers."""
+    return user_cache_path("floodscan", appauthor=False) / "answers"
+
+
+def put_behind(catalog: Catalog, gate: Gate) -> Catalog:
+    """Put a gate before a catalogue's requests; one that makes none is given as it is."""
+    if isinstance(catalog, CachedCatalog):
+        return replace(catalog, catalog=replace(catalog.catalog, gate=gate))
+    return replace(catalog, gate=gate) if isinstance(catalog, ApiCatalog) else catalog

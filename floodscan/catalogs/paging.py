@@ -1,0 +1,153 @@
+"""All pages of one search, and all parts of a search that can't be had whole.
+
+A page that is full but names no next one is not taken for the end, nor is a search that the server gives up on: both
+are asked again in halves, of time first, then of space, down to a floor. What can't be had even so is a ``Gap``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from floodscan.catalogs.base import Gap
+from floodscan.catalogs.pages import decode_page
+from floodscan.catalogs.transport import Budget, Request, RequestError
+from floodscan.searches import halve, sides
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from floodscan.catalogs.pages import Item, Page
+    from floodscan.catalogs.transport import Limits, Transport
+    from floodscan.searches import Search
+
+    Json = dict[str, Any]
+    ReadPages = Callable[[Search, "Tally"], Iterator[list[Item]]]
+
+_MAX_EMPTY_PAGES = 10
+
+
+class NotTheEndError(Exception):
+    """The pages ended although the server holds, or may hold, more."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a search took.
+
+    Attributes:
+        budget: Requests and time.
+        n_pages: Pages that were read.
+        n_bisections: Cuts into halves.
+    """
+
+    budget: Budget
+    n_pages: int = 0
+    n_bisections: int = 0
+
+
+@dataclass(slots=True)
+class Pager:
+    """Follows ``next`` links.
+
+    Attributes:
+        transport: Makes the requests.
+        url: Where searches are posted.
+        full_page: The most items that came on a page with a ``next`` link; a server may give fewer than asked for.
+    """
+
+    transport: Transport
+    url: str
+    full_page: int = 0
+
+    def read(self, body: Json, tally: Tally) -> Iterator[list[Item]]:
+        """Give the items of each page of a search.
+
+        Args:
+            body: The search as it is posted, but for ``limit``.
+            tally: Counts pages and requests.
+
+        Raises:
+            RequestError: A page can't be had.
+            NotTheEndError: The last page was not the end.
+        """
+        request: Request | None = Request("POST", self.url, {**body, "limit": self.transport.limits.page_items})
+        asked: list[Request] = []
+        n_items = n_empty = 0
+        while request:
+            if request in asked or n_empty > _MAX_EMPTY_PAGES:
+                raise NotTheEndError("pages lead back to pages that were read already")
+            asked.append(request)
+            page = self.transport.ask(request, tally.budget, decode=_decode)
+            features = page.features or []
+            tally.n_pages += 1
+            n_items += len(features)
+            n_empty = 0 if features else n_empty + 1
+            yield features
+            request = self._next(page, request)
+            self._check_end(page, len(features), n_items, is_last=request is None)
+
+    def _next(self, page: Page, request: Request) -> Request | None:
+        link = next((each for each in page.links if each.get("rel") == "next"), None)
+        if link is None:
+            return None
+        url = str(link.get("href") or self.url)
+        if _origin(url) != _origin(self.url):
+            # whoever answers there is not whom the user named, and might be sent what was meant for that one
+            raise NotTheEndError("the next page is said to be on another host")
+        if str(link.get("method", "GET")).upper() == "POST":
+            body = link.get("body") or {}
+            return Request("POST", url, {**(request.body or {}), **body} if link.get("merge") else body)
+        return Request("GET", url, None)
+
+    def _check_end(self, page: Page, n_features: int, n_items: int, *, is_last: bool) -> None:
+        if not is_last:
+            self.full_page = max(self.full_page, n_features)
+            return
+        if n_features >= self.transport.limits.page_items or n_features == self.full_page > 0:
+            raise NotTheEndError("a full page names no next one")
+        if isinstance(page.matched, int) and page.matched > n_items:
+            raise NotTheEndError(f"{n_items} of {page.matched} items were given")
+
+
+def read_whole(search: Search, read: ReadPages, tally: Tally, limits: Limits) -> Iterator[list[Item] | Gap]:
+    """Give the items of a search page by page, cutting it into halves where it can't be had whole.
+
+    Args:
+        search: What is asked.
+        read: Gives the pages of a search that needs no cut at the antimeridian.
+        tally: Counts the cuts.
+        limits: How many cuts are made at most.
+
+    Yields:
+        The items of a page, some of them more than once; or a part that can't be had.
+    """
+    parts = [*reversed(sides(search))]
+    while parts:
+        part = parts.pop()
+        try:
+            yield from read(part, tally)
+            continue
+        except NotTheEndError as err:
+            reason, mends = str(err), True
+        except RequestError as err:
+            reason, mends = err.reason, err.too_much
+        halves = halve(part) if mends and tally.n_bisections < limits.max_bisections else None
+        if halves and tally.budget.seconds_left > 0:
+            tally.n_bisections += 1
+            parts += reversed(halves)
+        else:
+            yield Gap(part, reason)
+
+
+def _decode(content: bytes) -> Page:
+    page = decode_page(content)
+    if page.features is None:
+        raise ValueError("the answer is no page of items")
+    return page
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port

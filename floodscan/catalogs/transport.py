@@ -1,0 +1,276 @@
+"""One HTTP request to a catalogue and its answer: bounded in time and size, tried again where that may help.
+
+What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not JSON, and the
+statuses 408, 429, 500, 502, 503 and 504. Between tries there is a pause of random length, up to twice as long each
+time; where the server names the pause (``Retry-After``), the gate holds everybody's requests so long. No message holds
+a URL: a URL may hold a secret.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from floodscan.catalogs.gate import Gate
+
+T = TypeVar("T")
+
+_CHUNK = 2**16
+_CONNECTIONS = 64
+_PASSING = {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+_TOO_MUCH = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.GATEWAY_TIMEOUT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long, how large and how often.
+
+    Attributes:
+        page_items: Items asked for at once.
+        connect_seconds: For a connection to be there.
+        silence_seconds: Without a byte from the server.
+        request_seconds: For one request and its whole answer.
+        max_bytes: Of one answer, unpacked.
+        tries: Of one request.
+        tries_too_much: Of one request that the server can't answer in time: halves of it may be better.
+        search_tries: Repeated requests of one search and its halves together.
+        search_seconds: For one search and its halves together, with all pauses.
+        max_bisections: Cuts into halves of one search.
+        pause_seconds: Longest pause after a first try; it doubles with each.
+        max_pause_seconds: Longest pause.
+    """
+
+    page_items: int = 1000
+    connect_seconds: float = 10.0
+    silence_seconds: float = 60.0
+    request_seconds: float = 120.0
+    max_bytes: int = 2**28
+    tries: int = 8
+    tries_too_much: int = 2
+    search_tries: int = 60
+    search_seconds: float = 1800.0
+    max_bisections: int = 200
+    pause_seconds: float = 0.5
+    max_pause_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked over HTTP.
+
+    Attributes:
+        method: ``GET`` or ``POST``.
+        url: Where to.
+        body: JSON of a ``POST``.
+    """
+
+    method: str
+    url: str
+    body: Mapping[str, Any] | None = None
+
+
+class RequestError(Exception):
+    """A request that wasn't answered.
+
+    Attributes:
+        reason: Why, without secrets.
+        status: HTTP status; None where there was none.
+        passing: Whether another try may help.
+        too_much: Whether asking for less may help.
+    """
+
+    def __init__(
+        self, reason: str, *, status: int | None = None, passing: bool = False, too_much: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.passing = passing
+        self.too_much = too_much
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one search may still cost, and what it has cost.
+
+    Attributes:
+        limits: The bounds.
+        started: Second at which it began, on the monotonic clock.
+        n_requests: Requests that were made, each try counted.
+        n_retries: Those that were made again.
+    """
+
+    limits: Limits
+    started: float = field(default_factory=time.monotonic)
+    n_requests: int = 0
+    n_retries: int = 0
+
+    @property
+    def seconds_left(self) -> float:
+        """Time that the search may still take."""
+        return self.started + self.limits.search_seconds - time.monotonic()
+
+    def ends(self, state: RetryCallState) -> bool:
+        """Tell, after a try that failed, whether it was the last."""
+        err = state.outcome and state.outcome.exception()
+        too_much = isinstance(err, RequestError) and err.too_much
+        tries = self.limits.tries_too_much if too_much else self.limits.tries
+        spent = self.n_retries >= self.limits.search_tries or self.seconds_left <= state.upcoming_sleep
+        return spent or state.attempt_number >= tries
+
+
+class Transport:
+    """Makes requests to one catalogue; used by all threads of a process.
+
+    Args:
+        limits: How long, how large and how often.
+        gate: What every request passes.
+    """
+
+    def __init__(self, limits: Limits, gate: Gate) -> None:
+        self.limits = limits
+        self._gate = gate
+        self._session = requests.Session()
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._session.headers["Accept-Encoding"] = "gzip"
+        self._pause = wait_random_exponential(multiplier=limits.pause_seconds, max=limits.max_pause_seconds)
+
+    def ask(self, request: Request, budget: Budget, *, decode: Callable[[bytes], T]) -> T:
+        """Make a request and give its answer.
+
+        Args:
+            request: What to ask.
+            budget: What the search may still cost.
+            decode: Makes of the body what is wanted; raises a ValueError where the body is no such thing.
+
+        Raises:
+            RequestError: No try was answered.
+        """
+
+        def try_once() -> T:
+            content = self._try(request, budget)
+            try:
+                return decode(content)
+            except ValueError as err:
+                raise RequestError("answered with something that can't be read", passing=True) from err
+
+        tries = Retrying(
+            retry=retry_if_exception(lambda err: isinstance(err, RequestError) and err.passing),
+            wait=self._pause,
+            stop=budget.ends,
+            before_sleep=lambda _: _count_retry(budget),
+            reraise=True,
+        )
+        return tries(try_once)
+
+    def _try(self, request: Request, budget: Budget) -> bytes:
+        with self._gate.enter():
+            budget.n_requests += 1
+            deadline = time.monotonic() + self.limits.request_seconds
+            try:
+                with self._send(request) as response:
+                    self._check_status(response, budget)
+                    return self._read(response, deadline)
+            except (requests.RequestException, HTTPError, OSError) as err:
+                raise _translate(err) from err
+
+    def _send(self, request: Request) -> requests.Response:
+        return self._session.request(
+            request.method,
+            request.url,
+            data=None if request.body is None else orjson.dumps(request.body),
+            headers=None if request.body is None else {"Content-Type": "application/json"},
+            timeout=(self.limits.connect_seconds, self.limits.silence_seconds),
+            stream=True,
+            # a search is a POST, and a redirected POST turns into a GET for something else
+            allow_redirects=request.body is None,
+        )
+
+    def _check_status(self, response: requests.Response, budget: Budget) -> None:
+        status = response.status_code
+        if status == HTTPStatus.OK:
+            return
+        reason = f"answered with HTTP status {status}"
+        if (pause := _retry_after(response)) is not None and status in _PASSING:
+            if pause > budget.seconds_left:
+                raise RequestError(f"{reason} and asked to wait for {pause:.0f} s", status=status)
+            self._gate.hold(pause)
+        elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._gate.hold(self.limits.pause_seconds)
+        raise RequestError(reason, status=status, passing=status in _PASSING, too_much=status in _TOO_MUCH)
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        """Read the body piece by piece: a server may drip, or send little that unpacks to much."""
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.raw.read1(_CHUNK, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self.limits.max_bytes:
+                raise RequestError(
+                    f"answered with more than {self.limits.max_bytes} bytes", passing=True, too_much=True
+                )
+            if time.monotonic() > deadline:
+                reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
+                raise RequestError(reason, passing=True, too_much=True)
+        return b"".join(pieces)
+
+
+def _count_retry(budget: Budget) -> None:
+    budget.n_retries += 1
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Read how long the server wants to be left alone, seconds; both forms, a number and a date."""
+    text = response.headers.get("Retry-After")
+    try:
+        return None if text is None else max(float(Retry().parse_retry_after(text)), 0.0)
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def _translate(err: Exception) -> RequestError:
+    """Say what went wrong on the way; the error's own text may hold the URL."""
+    if isinstance(err, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return RequestError("can't be reached: its URL is not valid")
+    if isinstance(err, requests.ReadTimeout | ReadTimeoutError):
+        return RequestError("was silent for too long", passing=True, too_much=True)
+    if isinstance(err, requests.ConnectTimeout):
+        return RequestError("can't be reached in time", passing=True)
+    if isinstance(err, requests.exceptions.SSLError):
+        return RequestError("can't be reached: TLS failed")
+    cause = _system_error(err)
+    return RequestError(f"can't be reached or read: {cause}", passing=True)
+
+
+def _system_error(err: BaseException) -> str:
+    """Find the operating system's word for it among the causes."""
+    seen: BaseException | None = err
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, requests.RequestException):
+            return seen.strerror
+        inner = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
+        reason = getattr(inner, "reason", None)
+        seen = (reason if isinstance(reason, BaseException) else inner) or seen.__cause__ or seen.__context__
+    return type(err).__name__

@@ -1,0 +1,151 @@
+"""Kept answers: asked once, whole or not at all, and never a stale or an incomplete one."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+import floodscan
+from floodscan.catalogs import Access, ApiCatalog, SnapshotCatalog, open_catalog
+from floodscan.catalogs.cache import CachedCatalog
+from floodscan.cli import cli
+from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
+from tests.runs import result_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers.fixtures import StacApi
+
+
+@pytest.fixture
+def cached(lean_api: StacApi, tmp_path: Path) -> CachedCatalog:
+    """An API with an empty cache before it."""
+    return CachedCatalog(ApiCatalog(lean_api.url), tmp_path / "cache", not_before=0.0)
+
+
+def files(catalog: CachedCatalog) -> list[Path]:
+    """List all that is in the cache, half-written files too."""
+    return [path for path in catalog.folder.rglob("*") if path.is_file()]
+
+
+def test_a_repeated_scan_makes_no_request(tmp_path: Path, lean_api: StacApi) -> None:
+    """Not even for the landing page; and it gives the same bytes."""
+    access = Access(cache=tmp_path / "cache")
+    floodscan.scan("demo", catalog=lean_api.url, access=access, out=tmp_path / "first")
+    before = lean_api.server.requests().total()
+    again = floodscan.scan("demo", catalog=lean_api.url, access=access, out=tmp_path / "again")
+    assert lean_api.server.requests().total() == before
+    assert result_bytes(tmp_path / "again") == result_bytes(tmp_path / "first")
+    assert again.ok
+    assert again.outcomes[0].n_requests == 0
+
+
+def test_refresh_asks_again(tmp_path: Path, lean_api: StacApi) -> None:
+    """And keeps the new answers, for itself too."""
+    access = Access(cache=tmp_path / "cache")
+    floodscan.scan("demo", catalog=lean_api.url, access=access, out=tmp_path / "first")
+    before = lean_api.searches()
+    floodscan.scan("demo", catalog=lean_api.url, access=replace(access, refresh=True), out=tmp_path / "again")
+    assert lean_api.searches() == before + 3
+
+
+def test_the_command_line_keeps_answers_by_itself(tmp_path: Path, lean_api: StacApi) -> None:
+    """``--cache`` says where, ``--refresh`` asks again; the user's own folder is the default."""
+    command = ["scan", "demo", "--cluster", "none", "--catalog", lean_api.url]
+    counts = []
+    for name, more in (("a", []), ("b", []), ("c", ["--refresh"]), ("d", ["--cache", str(tmp_path / "own")])):
+        before = lean_api.searches()
+        done = CliRunner().invoke(cli, [*command, "--out", str(tmp_path / name), *more], standalone_mode=False)
+        assert done.return_value == 0
+        counts.append(lean_api.searches() - before)
+    assert counts == [3, 0, 3, 3]
+    assert any((tmp_path / "own").rglob("*.arrow"))
+
+
+def test_what_is_kept_is_what_was_answered(cached: CachedCatalog) -> None:
+    """To the last byte."""
+    first, again = cached.search(SEARCH), cached.search(SEARCH)
+    assert again.items.equals(first.items)
+    assert (first.cached, again.cached) == (False, True)
+    assert (first.n_requests, again.n_requests) == (1, 0)
+
+
+def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
+    """Another box, window, collection or asset is another question, as is another catalogue."""
+    cached.search(SEARCH)
+    assert SEARCH.window
+    others = [
+        replace(SEARCH, bbox=(5.8, 49.4, 6.5, 50.1)),
+        replace(SEARCH, window=replace(SEARCH.window, end=SEARCH.window.start)),
+        replace(SEARCH, collection="sentinel-1-rtc"),
+        replace(SEARCH, assets=("B02",)),
+    ]
+    assert not any(cached.search(other).cached for other in others)
+    assert len(files(cached)) == 5
+    elsewhere = replace(cached, catalog=ApiCatalog(cached.catalog.url.replace("127.0.0.1", "localhost")))
+    assert not elsewhere.search(SEARCH).cached
+
+
+def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
+    """One that is older is asked for again, and is young then."""
+    cached.search(SEARCH)
+    (path,) = files(cached)
+    os.utime(path, (1_000, 1_000))
+    young = replace(cached, not_before=time.time() - 60)
+    assert not young.search(SEARCH).cached
+    assert young.search(SEARCH).cached
+
+
+@pytest.mark.parametrize("content", [b"", b"ARROW1", None])
+def test_a_broken_file_counts_as_none(content: bytes | None, cached: CachedCatalog) -> None:
+    """Empty, of something else or cut in the middle: it is asked again and mended."""
+    whole = cached.search(SEARCH)
+    (path,) = files(cached)
+    path.write_bytes(path.read_bytes()[:-200] if content is None else content)
+    again = cached.search(SEARCH)
+    assert not again.cached
+    assert again.items.equals(whole.items)
+    assert cached.search(SEARCH).cached
+
+
+def test_an_incomplete_answer_is_not_kept(tmp_path: Path, lean_api: StacApi) -> None:
+    """It is asked for again the next time."""
+    with faulty(lean_api, lambda n: "400" if n == 0 else None) as (catalog, _):
+        cached = CachedCatalog(catalog, tmp_path / "cache", not_before=0.0)
+        assert not cached.search(SEARCH).complete
+        assert files(cached) == []
+        again = cached.search(SEARCH)
+    assert again.complete
+    assert not again.cached
+
+
+def test_many_at_once_leave_one_whole_file(cached: CachedCatalog) -> None:
+    """Writers at the same time don't harm each other, and leave nothing half-written behind."""
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(len(cached.search(SEARCH).items))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert len(files(cached)) == 1
+
+
+def test_a_cache_that_can_not_be_written_costs_no_results(lean_api: StacApi, tmp_path: Path) -> None:
+    """A file stands where the folder should be: the answer comes all the same."""
+    (tmp_path / "cache").write_text("in the way")
+    cached = CachedCatalog(ApiCatalog(lean_api.url, LIMITS), tmp_path / "cache", not_before=0.0)
+    assert cached.describe([]) == "floodscan-demo"
+    assert cached.search(SEARCH).complete
+
+
+def test_a_snapshot_needs_no_cache(tmp_path: Path) -> None:
+    """It is on disk already."""
+    assert isinstance(Access(cache=tmp_path).keep(open_catalog("demo")), SnapshotCatalog)

@@ -1,0 +1,162 @@
+"""Every way in which a catalogue can fail: what can be mended is mended, what can't is told, and nothing is lost."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan.catalogs import ApiCatalog
+from floodscan.catalogs.transport import Limits
+from floodscan.recipe import TimeWindow
+from floodscan.searches import Search
+from tests.servers.proxy import MENDABLE_FAULTS, fault_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from floodscan.catalogs.base import Answer
+    from tests.servers.fixtures import StacApi
+    from tests.servers.proxy import FaultProxy, Script
+
+SEARCH = Search(
+    collection="sentinel-2-l2a",
+    bbox=(5.7333, 49.4426, 6.5282, 50.1830),
+    window=TimeWindow(datetime(2021, 6, 5, tzinfo=UTC), datetime(2021, 7, 28, 23, 59, 59, tzinfo=UTC)),
+    assets=("B02", "B03"),
+)
+LIMITS = Limits(
+    page_items=60,
+    silence_seconds=0.5,
+    request_seconds=0.5,
+    max_bytes=2_000_000,
+    pause_seconds=0.01,
+    search_seconds=60.0,
+)
+"""Small enough for several pages, and for faults that take time to take little of it."""
+
+
+@pytest.fixture(params=["lean_api", "pgstac_api"])
+def api(request: pytest.FixtureRequest) -> StacApi:
+    """Each of the STAC APIs."""
+    chosen: StacApi = request.getfixturevalue(request.param)
+    return chosen
+
+
+@contextmanager
+def faulty(api: StacApi, script: Script, limits: Limits = LIMITS) -> Iterator[tuple[ApiCatalog, FaultProxy]]:
+    """Give an API behind a proxy that follows a script."""
+    with fault_proxy(api.url, script=script) as proxy:
+        yield ApiCatalog(proxy.url, limits), proxy
+
+
+def ids(answer: Answer) -> list[str]:
+    """List what was found."""
+    return sorted(answer.items["item_id"].to_pylist())
+
+
+def expected(api: StacApi) -> list[str]:
+    """List what there is to be found, by one request that holds all of it."""
+    answer = ApiCatalog(api.url).search(SEARCH)
+    assert answer.n_requests == 1
+    return ids(answer)
+
+
+@pytest.mark.parametrize("fault", MENDABLE_FAULTS)
+@pytest.mark.parametrize("nth", [0, 1])
+def test_a_fault_of_one_request_loses_nothing(fault: str, nth: int, api: StacApi) -> None:
+    """Each fault, on the first page or on the second, ends in the whole answer, each item once."""
+    with faulty(api, lambda n: fault if n == nth else None) as (catalog, proxy):
+        answer = catalog.search(SEARCH)
+    assert proxy.faults == [fault]
+    assert answer.complete
+    assert ids(answer) == expected(api)
+    assert answer.n_requests == len(proxy.visits) > 3
+
+
+@pytest.mark.parametrize("fault", [*MENDABLE_FAULTS, "429", "400", "redirect"])
+def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_api: StacApi) -> None:
+    """Where every request fails, the answer says that it is not complete, and why; the rest is all that there is."""
+    limits = Limits(
+        page_items=60,
+        silence_seconds=0.2,
+        request_seconds=0.2,
+        max_bytes=2_000_000,
+        tries=2,
+        pause_seconds=0.01,
+        max_pause_seconds=0.02,
+        search_seconds=4.0,
+        max_bisections=12,
+    )
+    harmless = {"repeated items", "missing next", "next on another host", "next in circles"}
+    with faulty(lean_api, lambda _: fault, limits) as (catalog, _proxy):
+        answer = catalog.search(SEARCH)
+    if fault in harmless:
+        assert answer.complete
+        assert ids(answer) == expected(lean_api)
+    else:
+        assert not answer.complete
+        assert answer.problem == answer.gaps[0].reason
+        assert catalog.url not in str(answer.gaps)
+
+
+@pytest.mark.parametrize("fault", ["400", "redirect"])
+def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacApi) -> None:
+    """A request that is wrong is not repeated, and a redirected search is not followed."""
+    with faulty(lean_api, lambda _: fault) as (catalog, proxy):
+        answer = catalog.search(SEARCH)
+    assert len(proxy.visits) == answer.n_requests == 1
+    assert answer.n_retries == 0
+    assert answer.problem == f"answered with HTTP status {'302' if fault == 'redirect' else fault}"
+
+
+def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
+    """A server that gives up on the whole search, but not on its halves, loses nothing."""
+    with faulty(api, lambda n: "504" if n < LIMITS.tries_too_much else None) as (catalog, proxy):
+        answer = catalog.search(SEARCH)
+    assert answer.complete
+    assert ids(answer) == expected(api)
+    assert answer.n_bisections == 1
+    assert answer.n_requests == len(proxy.visits)
+
+
+def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: StacApi) -> None:
+    """Of a search whose later half fails for good, only questions about that half are incomplete."""
+    with faulty(lean_api, lambda n: {0: "504", 1: "504", 2: None, 3: None}.get(n, "400")) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    (gap,) = answer.gaps
+    assert gap.search.window is not None
+    early = TimeWindow(datetime(2021, 6, 11, tzinfo=UTC), datetime(2021, 6, 19, 23, 59, 59, tzinfo=UTC))
+    question = Search(SEARCH.collection, SEARCH.bbox, early, SEARCH.assets)
+    assert answer.about(question).complete
+    assert not answer.about(SEARCH).complete
+    assert 0 < len(ids(answer)) < len(expected(lean_api))
+
+
+def test_a_pause_that_the_server_asks_for_is_kept(lean_api: StacApi) -> None:
+    """After ``Retry-After: 3`` there is no request for three seconds."""
+    with faulty(lean_api, lambda n: "429 for 3 s" if n == 0 else None) as (catalog, proxy):
+        answer = catalog.search(SEARCH)
+    assert answer.complete
+    assert proxy.visits[1].began - proxy.visits[0].began >= 3.0
+
+
+def test_a_pause_beyond_the_budget_is_not_sat_out(lean_api: StacApi) -> None:
+    """Asked to come back in an hour, a search fails at once and says so."""
+    started = time.monotonic()
+    with faulty(lean_api, lambda _: "429 for an hour") as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert time.monotonic() - started < 10
+    assert answer.problem == "answered with HTTP status 429 and asked to wait for 3600 s"
+
+
+def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:
+    """User, password and query of a catalogue's URL are in no message."""
+    with faulty(lean_api, lambda _: "400") as (_, proxy):
+        secret = ApiCatalog(proxy.url.replace("//", "//someone:hunter2@") + "/?token=hunter3", LIMITS)
+        answer = secret.search(SEARCH)
+    assert "hunter" not in f"{answer.gaps} {secret.location}"
+    assert answer.problem == "answered with HTTP status 400"

@@ -1,0 +1,103 @@
+"""With fewer searches or with one per slot: the same candidates and manifests, byte for byte."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import shapely
+
+import floodscan
+from floodscan.events import Event, Phase
+from floodscan.planning import hilbert_index, plan_batches
+from floodscan.recipe import Recipe, SearchPrices
+from tests.runs import result_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers.fixtures import StacApi
+
+APART = Recipe(searches=SearchPrices(request_items=0))
+"""Every slot asks for itself, as the plain procedure does."""
+
+
+def make_events(n: int) -> list[Event]:
+    """Make events with boxes around Luxembourg and dates in June and July 2021, some of them twice at one place."""
+    return [_make_event(number) for number in range(n)]
+
+
+def _make_event(number: int) -> Event:
+    west, south = 5.2 + number * 7 % 11 / 10, 49.1 + number * 5 % 9 / 10
+    day = datetime(2021, 7, 1, tzinfo=UTC) + timedelta(days=number * 3 % 17)
+    offsets = Recipe().phase_offset_days
+    return Event(
+        event_id=f"event-{number:03}",
+        aoi=shapely.box(west, south, west + 0.4, south + 0.3),
+        bbox=(west, south, west + 0.4, south + 0.3),
+        phase_dates={phase: (day + timedelta(days=offsets[phase])).date() for phase in Phase},
+        onset=day,
+        target_crs="EPSG:32632",
+    )
+
+
+def test_the_demo_takes_three_searches_in_place_of_nine(tmp_path: Path, pgstac_api: StacApi) -> None:
+    """One of each sensor, counted at the server, with the same result as one for each slot."""
+    counts = []
+    for name, recipe in (("apart", APART), ("together", Recipe())):
+        before = pgstac_api.searches()
+        floodscan.scan("demo", catalog=pgstac_api.url, recipe=recipe, out=tmp_path / name)
+        counts.append(pgstac_api.searches() - before)
+    assert counts == [9, 3]
+    assert result_bytes(tmp_path / "together") == result_bytes(tmp_path / "apart")
+
+
+@pytest.mark.parametrize("tile_size_m", [None, 15_000.0])
+def test_neighbouring_events_share_searches_with_the_same_result(
+    tile_size_m: float | None, tmp_path: Path, lean_api: StacApi
+) -> None:
+    """Events of a batch whose boxes and windows are close ask together, and each gets what it would have got alone."""
+    events = make_events(20)
+    before = lean_api.searches()
+    for name, recipe in (("apart", APART), ("together", Recipe())):
+        recipe = replace(recipe, tile_size_m=tile_size_m)  # noqa: PLW2901 - the same recipe with tiles
+        floodscan.scan(events, catalog=lean_api.url, recipe=recipe, out=tmp_path / name)
+    assert lean_api.searches() - before < 20 * 9 + 20
+    assert result_bytes(tmp_path / "together") == result_bytes(tmp_path / "apart")
+
+
+def test_requests_of_a_shared_search_are_counted_once(tmp_path: Path, lean_api: StacApi) -> None:
+    """The events' requests add up to what the server saw."""
+    before = lean_api.searches()
+    result = floodscan.scan(make_events(12), catalog=lean_api.url, out=tmp_path)
+    assert sum(outcome.n_requests for outcome in result.outcomes) == lean_api.searches() - before > 0
+
+
+def test_events_come_back_in_the_order_given(tmp_path: Path) -> None:
+    """Batches are cut along a curve; the events' table is not."""
+    events = make_events(20)
+    result = floodscan.scan(events, catalog="demo", out=tmp_path)
+    assert [outcome.event_id for outcome in result.outcomes] == [event.event_id for event in events]
+
+
+def test_a_batch_holds_neighbours() -> None:
+    """Two far clusters of events, given alternately, end in batches of their own."""
+    here = [replace(event, event_id=f"here-{n}") for n, event in enumerate(make_events(8))]
+    there = [
+        replace(event, event_id=f"there-{n}", aoi=shapely.box(100, -10, 101, -9), bbox=(100.0, -10.0, 101.0, -9.0))
+        for n, event in enumerate(make_events(8))
+    ]
+    mixed = [event for pair in zip(here, there, strict=True) for event in pair]
+    batches = list(plan_batches(mixed, Recipe(), batch_size=8))
+    kinds = [{plan.event.event_id.split("-")[0] for plan in batch.plans} for batch in batches]
+    assert sorted(map(tuple, kinds)) == [("here",), ("there",)]
+
+
+def test_the_curve_steps_from_cell_to_neighbouring_cell() -> None:
+    """Each cell has a number of its own, and the next number is next door."""
+    cells = {hilbert_index(x, y): (x, y) for x in range(32) for y in range(32)}
+    assert sorted(cells) == list(range(1024))
+    steps = [abs(cells[i + 1][0] - cells[i][0]) + abs(cells[i + 1][1] - cells[i][1]) for i in range(1023)]
+    assert set(steps) == {1}

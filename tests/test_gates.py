@@ -1,0 +1,128 @@
+"""One gate for all workers, proved by counting at the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from distributed import Client, LocalCluster
+
+import floodscan
+from floodscan import Recipe
+from floodscan.catalogs import Access, ApiCatalog
+from floodscan.recipe import SearchPrices
+from tests.runs import result_bytes
+from tests.servers.proxy import fault_proxy
+from tests.test_coalescing import make_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.servers.fixtures import StacApi
+
+APART = Recipe(searches=SearchPrices(request_items=0))
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """Four workers of four threads."""
+    with (
+        LocalCluster(n_workers=4, threads_per_worker=4, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_the_server_never_sees_more_at_once_than_it_may(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+    """Sixteen threads would like to ask; eight are let through at a time, and eight there are."""
+    with fault_proxy(lean_api.url, latency=0.05) as proxy:
+        result = floodscan.scan(
+            make_events(16),
+            catalog=proxy.url,
+            recipe=APART,
+            client=client,
+            access=Access(max_in_flight=8),
+            out=tmp_path,
+        )
+    assert proxy.most_at_once == 8
+    assert len(proxy.visits) == sum(outcome.n_requests for outcome in result.outcomes) > 100
+
+
+def test_when_one_is_told_to_wait_all_do(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+    """After ``Retry-After: 3`` the server sees no request for three seconds, and then all the rest."""
+    with fault_proxy(lean_api.url, latency=0.02, script=lambda n: "429 for 3 s" if n == 30 else None) as proxy:
+        result = floodscan.scan(
+            make_events(16),
+            catalog=proxy.url,
+            recipe=APART,
+            client=client,
+            access=Access(max_in_flight=8),
+            out=tmp_path,
+        )
+    told = proxy.visits[30].began + 0.02
+    # what had entered before the answer was read is on its way already
+    on_the_way = 0.3
+    assert not [visit for visit in proxy.visits if told + on_the_way < visit.began < told + 3.0]
+    assert [visit for visit in proxy.visits if visit.began >= told + 3.0]
+    assert proxy.most_at_once <= 8
+    assert all(outcome.n_candidates for outcome in result.outcomes)
+
+
+def test_no_more_start_in_a_second_than_may(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+    """At 40 a second, two requests that are n apart start n/40 s apart."""
+    with fault_proxy(lean_api.url) as proxy:
+        floodscan.scan(
+            make_events(8),
+            catalog=proxy.url,
+            recipe=APART,
+            client=client,
+            access=Access(max_per_second=40),
+            out=tmp_path,
+        )
+    began = sorted(visit.began for visit in proxy.visits)
+    n = len(began) - 1
+    assert n > 40
+    assert began[-1] - began[0] >= n / 40 - 0.2
+
+
+def test_a_worker_that_dies_gives_its_places_back(tmp_path: Path, lean_api: StacApi) -> None:
+    """With all places taken by a worker that is killed, the others go on, and the result is the same."""
+    events = make_events(24)
+    floodscan.scan(events, catalog=lean_api.url, recipe=APART, out=tmp_path / "alone")
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+        fault_proxy(lean_api.url, latency=0.05) as proxy,
+    ):
+        killed: list[int] = []
+
+        def kill_one(_: int, __: int) -> None:
+            if not killed:
+                killed.append(cluster.workers[0].pid)
+                cluster.workers[0].process.process.kill()
+
+        floodscan.scan(
+            events,
+            catalog=proxy.url,
+            recipe=APART,
+            client=client,
+            access=Access(max_in_flight=2),
+            out=tmp_path / "killed",
+            on_progress=kill_one,
+        )
+    assert killed
+    assert proxy.most_at_once <= 4
+    assert result_bytes(tmp_path / "killed") == result_bytes(tmp_path / "alone")
+
+
+def test_a_catalogue_without_requests_needs_no_gate(tmp_path: Path, client: Client) -> None:
+    """The bundled snapshot is scanned on a cluster as ever."""
+    assert floodscan.scan("demo", client=client, out=tmp_path).ok
+
+
+def test_a_gate_of_this_process_is_enough_without_a_cluster(tmp_path: Path, lean_api: StacApi) -> None:
+    """In one process one request at a time is made."""
+    with fault_proxy(lean_api.url) as proxy:
+        floodscan.scan("demo", catalog=ApiCatalog(proxy.url), access=Access(max_in_flight=1), out=tmp_path)
+    assert proxy.most_at_once == 1
