@@ -17,16 +17,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from floodscan.catalogs.access import MAX_AGE_DAYS, MAX_IN_FLIGHT, Access, default_cache
 from floodscan.errors import FloodscanError, Problem, RecipeError
 from floodscan.events import load_events
-from floodscan.outcomes import count_outcomes
+from floodscan.outcomes import count_outcomes, count_warnings
 from floodscan.planning import BATCH_EVENTS, plan_batches
-from floodscan.recipe import Recipe, load_recipe
+from floodscan.recipe import Policy, Recipe, load_recipe
+from floodscan.report.compare import compare as compare_runs
 from floodscan.report.explain import explain as explain_event
-from floodscan.report.tables import show_choices, show_explanation, show_outcomes, show_plan
+from floodscan.report.tables import show_choices, show_comparison, show_explanation, show_outcomes, show_plan
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan
     from floodscan.searches import Search
     from floodscan.sweep import ScanResult
@@ -40,6 +42,11 @@ _PIPED_WIDTH = 1000
 
 _recipe_option = click.option(
     "--recipe", metavar="TOML", help="Sensors, windows, filters and policy; default: the published ones."
+)
+_policy_option = click.option(
+    "--policy",
+    type=click.Choice([str(policy) for policy in Policy]),
+    help="How scenes are chosen; default: the recipe's.",
 )
 _tile_option = click.option(
     "--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too."
@@ -110,6 +117,7 @@ def cli() -> None:
 @click.argument("events")
 @click.option("--catalog", help="planetary-computer (default), demo, a STAC API's URL, or stac-geoparquet.")
 @_recipe_option
+@_policy_option
 @click.option("--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME.")
 @click.option("--cluster", default="local", show_default=True, help="local, none, or a scheduler's address.")
 @click.option("--workers", type=click.IntRange(1), help="Processes of a local cluster; default: cores.")
@@ -120,6 +128,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     events: str,
     catalog: str | None,
     recipe: str | None,
+    policy: str | None,
     out: str | None,
     cluster: str,
     workers: int | None,
@@ -139,7 +148,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     from floodscan.sweep import open_source  # noqa: PLC0415
     from floodscan.sweep import scan as scan_events  # noqa: PLC0415
 
-    rules = _load_recipe(recipe, tile_size)
+    rules = _load_recipe(recipe, tile_size, policy)
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
     with open_client(cluster, n_workers=workers) as client, _progress() as on_progress:
         result = scan_events(
@@ -193,6 +202,38 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
 
 
 @cli.command()
+@click.argument("source", metavar="OUT")
+@_recipe_option
+@_policy_option
+@click.option("--out", required=True, metavar="DIR", help="Where results go: a folder of their own.")
+@_json_option
+def reselect(source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool) -> int:
+    """Choose again from the candidates of the run in folder OUT, without asking the catalogue.
+
+    Without --recipe the run's own rules hold, except for steps that would need a wider window than was searched.
+    """
+    from floodscan.sweep import reselect as choose_again  # noqa: PLC0415 - what needs Dask takes a second to import
+
+    rules = None if recipe is None else _load_recipe(recipe)
+    result = choose_again(source, out=out, policy=Policy(policy) if policy else None, recipe=rules)
+    _print_result(result, as_json=as_json)
+    return EXIT_OK if result.ok else EXIT_UNFILLED
+
+
+@cli.command()
+@click.argument("one", metavar="OUT1")
+@click.argument("other", metavar="OUT2")
+@_json_option
+def compare(one: str, other: str, *, as_json: bool) -> None:
+    """List the slots that the runs in folders OUT1 and OUT2 fill with other scenes, side by side with reasons."""
+    found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)))
+    if as_json:
+        _print_json(found)
+    else:
+        show_comparison(_console(), found)
+
+
+@cli.command()
 @click.argument("out")
 @click.argument("event")
 @click.option("--to", metavar="DIR", help="Where pictures go; default: OUT/plots.")
@@ -211,10 +252,12 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
         _console().print(path, markup=False)
 
 
-def _load_recipe(path: str | None, tile_size: float | None) -> Recipe:
+def _load_recipe(path: str | None, tile_size: float | None = None, policy: str | None = None) -> Recipe:
     if tile_size is not None and not 0 < tile_size < float("inf"):
         raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])
     recipe = load_recipe(path)
+    if policy is not None:
+        recipe = replace(recipe, policy=Policy(policy))
     return recipe if tile_size is None else replace(recipe, tile_size_m=tile_size)
 
 
@@ -249,6 +292,15 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
     )
     console.print("  candidates/*.parquet  manifests/<event>.json  events.parquet  run.json")
     console.print("Why: floodscan explain OUT EVENT; pictures: floodscan plot OUT EVENT")
+    _print_warnings(console, result.outcomes)
+
+
+def _print_warnings(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Sum up the warnings at the end, where they are seen."""
+    if kinds := count_warnings(outcomes):
+        counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        n_events = sum(bool(outcome.warnings) for outcome in outcomes)
+        console.print(f"warnings at {n_events} of {len(outcomes)} events: {counts}", style="yellow")
 
 
 def _plan_facts(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:

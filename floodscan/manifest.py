@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pystac
 import shapely
@@ -23,6 +24,7 @@ from floodscan.errors import ManifestError
 from floodscan.events import Phase
 from floodscan.footprints import bbox_of
 from floodscan.recipe import Sensor
+from floodscan.selection import slot_numbers
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from floodscan.catalogs.base import Answer
+    from floodscan.checks import Assessment
     from floodscan.events import Event
     from floodscan.outcomes import Shortfall
     from floodscan.planning import EventPlan
@@ -64,7 +67,7 @@ _MARGIN_KEYS: Mapping[str, Sequence[str]] = {
 }
 
 
-def build_manifest(
+def build_manifest(  # noqa: PLR0913 - one per part of it
     plan: EventPlan,
     candidates: pa.Table,
     *,
@@ -72,6 +75,7 @@ def build_manifest(
     catalog_id: str,
     answers: Mapping[Search, Answer],
     shortfalls: Iterable[Shortfall],
+    assessment: Assessment,
 ) -> Json:
     """Say in JSON types what was chosen for an event.
 
@@ -82,27 +86,35 @@ def build_manifest(
         catalog_id: STAC id of the catalogue.
         answers: What came back for each search of the plan.
         shortfalls: Slots that stayed empty, and why.
+        assessment: What there is to say of the choices.
 
     Returns:
         A manifest that fits the JSON schema ``manifest.schema.json``.
     """
     rows = _top_rows(candidates)
+    empty = list(shortfalls)
     return {
         "schema_version": SCHEMA_VERSION,
         "event": _event_facts(plan.event),
         "phase_order": [str(phase) for phase in Phase],
         "collections": {str(s): asked.collection for s, asked in recipe.sensors.items()},
         "assets": {str(s): list(asked.assets) for s, asked in recipe.sensors.items()},
-        **_choices(rows.get(AOI, ()), recipe),
-        "tiles": [_describe_tile(tile, rows.get(tile.target_id, ()), recipe) for tile in plan.targets[1:]],
-        "failures": [shortfall.to_dict() for shortfall in shortfalls],
+        **_choices(rows.get(AOI, ()), recipe, assessment),
+        "tiles": [_describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment) for tile in plan.targets[1:]],
+        "failures": [shortfall.to_dict() for shortfall in empty],
+        "coverage": _describe_coverage(assessment, len(empty)),
+        "warnings": [finding.to_dict() for finding in assessment.findings],
         "items": _items(chain.from_iterable(rows.values())),
-        "provenance": {
-            "floodscan": version("floodscan"),
-            "catalog": catalog_id,
-            "recipe": recipe.to_dict(),
-            "searches": [_describe_search(search, answers[search]) for search in plan.searches],
-        },
+        "provenance": _describe_origin(plan, recipe, catalog_id, answers),
+    }
+
+
+def _describe_origin(plan: EventPlan, recipe: Recipe, catalog_id: str, answers: Mapping[Search, Answer]) -> Json:
+    return {
+        "floodscan": version("floodscan"),
+        "catalog": catalog_id,
+        "recipe": recipe.to_dict(),
+        "searches": [_describe_search(search, answers[search]) for search in plan.searches],
     }
 
 
@@ -117,28 +129,44 @@ def _event_facts(event: Event) -> Json:
     }
 
 
-def _describe_tile(tile: Target, rows: Sequence[Json], recipe: Recipe) -> Json:
-    return {"target_id": tile.target_id, "bbox": list(tile.bbox), **_choices(rows, recipe)}
+def _describe_tile(tile: Target, rows: Sequence[Json], recipe: Recipe, assessment: Assessment) -> Json:
+    return {"target_id": tile.target_id, "bbox": list(tile.bbox), **_choices(rows, recipe, assessment)}
+
+
+def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
+    promised = assessment.promise
+    return {
+        "joint_frac": dict(assessment.joint_frac),
+        "empty_slots": empty_slots,
+        "valid_pixel_frac": promised and promised.valid_pixel_frac,
+        "chips": promised and promised.chips,
+        "chips_total": promised and promised.chips_total,
+    }
 
 
 def _top_rows(candidates: pa.Table) -> dict[str, list[Json]]:
-    """Take by target what a manifest tells of: the selected, and the runner-up of each slot."""
-    ranks = candidates["rank"].to_numpy(zero_copy_only=False)
-    kept = candidates["selected"].to_numpy() | (ranks == 2)  # noqa: PLR2004 - rank of the runner-up
+    """Take by target what a manifest tells of: the selected, and the first that is ranked behind them in each slot."""
+    selected = candidates["selected"].to_numpy(zero_copy_only=False)
+    ranked = candidates["rank"].is_valid().to_numpy(zero_copy_only=False)
+    slots = slot_numbers(candidates)
+    behind = np.flatnonzero(~selected & ranked)
+    runners_up = behind[np.unique(slots[behind], return_index=True)[1]]
     by_target: dict[str, list[Json]] = {}
-    for row in candidates.filter(kept).to_pylist():
+    for row in candidates.take(np.union1d(np.flatnonzero(selected), runners_up)).to_pylist():
         by_target.setdefault(row["target_id"], []).append(row)
     return by_target
 
 
-def _choices(rows: Sequence[Json], recipe: Recipe) -> Json:
+def _choices(rows: Sequence[Json], recipe: Recipe, assessment: Assessment) -> Json:
     imagery = [sensor for sensor in recipe.sensors if sensor is not Sensor.DEM]
     selected: Json = {str(phase): dict.fromkeys(map(str, imagery)) for phase in Phase}
     runners_up = {(row["phase"], row["sensor"]): row for row in rows if not row["selected"]}
+    members: dict[tuple[str, str], list[Json]] = {}
     for row in rows:
         if row["selected"] and row["phase"] is not None:
-            slot = (row["phase"], row["sensor"])
-            selected[row["phase"]][row["sensor"]] = _choice(row, runners_up.get(slot))
+            members.setdefault((row["phase"], row["sensor"]), []).append(row)
+    for slot, mosaic in members.items():
+        selected[slot[0]][slot[1]] = _choice(mosaic, runners_up.get(slot), assessment)
     dem = [_measures(row) for row in rows if row["selected"] and row["phase"] is None]
     return {"selected": selected, "dem_items": dem}
 
@@ -151,7 +179,12 @@ def _measures(row: Json) -> Json:
     }
 
 
-def _choice(row: Json, runner_up: Json | None) -> Json:
+def _choice(members: Sequence[Json], runner_up: Json | None, assessment: Assessment) -> Json:
+    """Tell of a slot's scenes; what stands for one scene is that of the first, which adds most."""
+    row = members[0]
+    mosaic = assessment.mosaics[row["target_id"], row["phase"], row["sensor"]]
+    grade, reason = assessment.grades[row["target_id"]] or (None, None)
+    geometry = {"grade": grade, "grade_reason": reason} if row["sensor"] == Sensor.S1RTC else {}
     return {
         **_measures(row),
         "datetime": _text(row["datetime"]),
@@ -159,6 +192,10 @@ def _choice(row: Json, runner_up: Json | None) -> Json:
         "day_offset": row["day_offset"],
         **{key: row[column] for key, column in _SENSOR_KEYS[row["sensor"]].items()},
         "platform": row["platform"],
+        "coverage_frac": mosaic.coverage_frac,
+        "items": [{**_measures(member), "share": mosaic.shares[member["item_id"]]} for member in members],
+        "relaxed": sorted({step for member in members for step in member["relaxed"] or ()}),
+        **geometry,
         "runner_up": runner_up and {**_measures(runner_up), "margin": margin(row, runner_up)},
     }
 
@@ -171,8 +208,11 @@ def margin(row: Json, runner_up: Json) -> Json:
         runner_up: The row that is ranked behind it in the same slot.
 
     Returns:
-        ``by`` (a column; ``item_id`` where all measures tie), ``selected`` and ``runner_up``.
+        ``by`` (a column; ``item_id`` where all measures tie), ``selected`` and ``runner_up``. Where a policy
+        chose all slots together, no measure of one slot decides: ``by`` is then ``all_slots_together``.
     """
+    if row["relaxed"] is not None:
+        return {"by": "all_slots_together", "selected": None, "runner_up": None}
     by = next((key for key in _MARGIN_KEYS[row["sensor"]] if row[key] != runner_up[key]), "item_id")
     values = {"selected": row[by], "runner_up": runner_up[by]}
     return {"by": by, **{k: _text(v) if by == "datetime" else v for k, v in values.items()}}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from floodscan.scoring import TOO_CLOUDY
 from floodscan.selection import SELECTED
+from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from floodscan.catalogs.base import Answer
+    from floodscan.checks import Assessment
     from floodscan.planning import EventPlan, Slot
     from floodscan.recipe import Recipe
     from floodscan.searches import Search
@@ -63,6 +66,11 @@ class Outcome:
     n_candidates: int
     n_requests: int
     seconds: float
+    joint_frac: float | None
+    valid_pixel_frac: float | None
+    chips: int | None
+    chips_total: int | None
+    warnings: tuple[str, ...]
 
 
 def find_shortfalls(
@@ -89,10 +97,12 @@ def conclude(
     candidates: pa.Table,
     answers: Mapping[Search, Answer],
     shortfalls: Sequence[Shortfall],
+    assessment: Assessment,
 ) -> Outcome:
     """Sum up an event as a row of EVENTS; the reason names every slot of the AOI that stayed empty."""
     n_filled = len(plan.slots) - len(shortfalls)
     asked = [answers[search] for search in plan.searches]
+    promised = assessment.promise
     return Outcome(
         event_id=plan.event.event_id,
         status=COMPLETE if not shortfalls else PARTIAL if n_filled else FAILED,
@@ -102,6 +112,11 @@ def conclude(
         n_candidates=len(candidates),
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
+        joint_frac=assessment.joint_frac[AOI],
+        valid_pixel_frac=promised.valid_pixel_frac if promised else None,
+        chips=promised.chips if promised else None,
+        chips_total=promised.chips_total if promised else None,
+        warnings=tuple(map(str, assessment.findings)),
     )
 
 
@@ -115,7 +130,13 @@ def count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
         "filled": sum(outcome.n_filled for outcome in outcomes),
         "candidates": sum(outcome.n_candidates for outcome in outcomes),
         "requests": sum(outcome.n_requests for outcome in outcomes),
+        "warnings": sum(len(outcome.warnings) for outcome in outcomes),
     }
+
+
+def count_warnings(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Count warnings by kind, the most frequent first."""
+    return dict(Counter(warning.split()[0] for outcome in outcomes for warning in outcome.warnings).most_common())
 
 
 def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
@@ -152,11 +173,13 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
     if not answer.complete:
         return "incomplete", "the catalogue held back part of its answer; run again with a smaller area"
     asked = recipe.sensors[slot.sensor]
-    wider = f"widen {slot.sensor}.window_days (now {asked.window_days})"
+    wider = f"widen {slot.sensor}.window_days (now {recipe.widest_window_days(slot.sensor)})"
+    climbed = ", ".join(map(str, recipe.ladder(slot.sensor)))
+    after = f" after {climbed}" if climbed and slot.window is not None else ""
     if slot.window is None:
         wider = f"look whether {asked.collection} covers the area"
     if not found:
-        return "no_candidates", wider
+        return f"no_candidates{after}", wider
     counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
     hints = [wider]
     if (cloudy := found.get(TOO_CLOUDY)) and cloudy.least_cloud is not None:
@@ -164,4 +187,4 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
             0,
             f"raise {slot.sensor}.max_cloud_percent (now {asked.max_cloud_percent:g}) above {cloudy.least_cloud:g}",
         )
-    return f"all_rejected ({counts})", ", or ".join(hints)
+    return f"all_rejected ({counts}){after}", ", or ".join(hints)

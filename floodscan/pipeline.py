@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.catalogs.base import Answer
+from floodscan.checks import assess
 from floodscan.errors import CatalogError
 from floodscan.manifest import build_manifest
 from floodscan.outcomes import Outcome, conclude, find_shortfalls
@@ -76,7 +77,8 @@ def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outc
         for plan, answered in zip(batch.plans, shared, strict=True)
         for slot in plan.slots
     ]
-    candidates = select(score(items, slots, run.recipe, complete=complete), run.recipe.policy)
+    scored = score(items, slots, run.recipe, complete=complete)
+    candidates = select(scored, run.recipe.policy, plans=batch.plans, recipe=run.recipe)
     run.folder.write_candidates(batch.number, candidates)
     run.folder.write_searches(batch.number, tabulate_searches(batch, answers))
     return [
@@ -121,6 +123,7 @@ def _share(batch: Batch, answers: Sequence[Answer]) -> list[dict[Search, Answer]
 
 def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer]) -> Outcome:
     shortfalls = find_shortfalls(plan, candidates, answers, run.recipe)
+    assessment = assess(plan, candidates, run.recipe)
     manifest = build_manifest(
         plan,
         candidates,
@@ -128,6 +131,7 @@ def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapp
         catalog_id=run.catalog_id,
         answers=answers,
         shortfalls=shortfalls,
+        assessment=assessment,
     )
     run.folder.write_manifest(plan.event.event_id, manifest)
-    return conclude(plan, candidates, answers, shortfalls)
+    return conclude(plan, candidates, answers, shortfalls, assessment)

@@ -31,7 +31,7 @@ class Slot:
         phase: None for the DEM, which has no date.
         sensor: The kind of scene.
         day: UTC date of the phase; None for the DEM.
-        window: When scenes may be from; None is any time.
+        window: When scenes may be from at the utmost, the steps of the recipe's ladder included; None is any time.
     """
 
     event_id: str
@@ -156,9 +156,10 @@ def hilbert_index(x: int, y: int) -> int:
 
 def _plan_slots(event: Event, target: Target, recipe: Recipe) -> Iterable[Slot]:
     for phase, day in event.phase_dates.items():
-        for sensor, asked in recipe.sensors.items():
-            if sensor is not Sensor.DEM and asked.window_days is not None:
-                window = TimeWindow.around(day, asked.window_days)
+        for sensor in recipe.sensors:
+            days = recipe.widest_window_days(sensor)
+            if sensor is not Sensor.DEM and days is not None:
+                window = TimeWindow.around(day, days)
                 yield Slot(event.event_id, target, phase, sensor, day, window)
     if Sensor.DEM in recipe.sensors:
         yield Slot(event.event_id, target, None, Sensor.DEM, None, None)

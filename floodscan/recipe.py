@@ -6,18 +6,17 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from floodscan.errors import Problem, RecipeError, suggest
+from floodscan.errors import Problem, RecipeError
 from floodscan.events import Phase
+from floodscan.fields import FieldReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 _LAST_SECOND = time(23, 59, 59)
-_RECIPE_KEYS = ("policy", "sensors", "tile_size_m", "phase_offset_days", "searches")
 
 
 class Sensor(StrEnum):
@@ -32,6 +31,7 @@ class Policy(StrEnum):
     """The rules by which scenes are chosen."""
 
     REFERENCE = "reference"
+    CHANGE_DETECTION = "change-detection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,34 @@ class SensorRecipe:
     max_cloud_percent: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relaxation:
+    """A step of the ladder: which rule is loosened for slots that would stay empty; exactly one is.
+
+    Attributes:
+        sensor: Whose rule.
+        window_days: Days before and after a phase's date that are searched.
+        max_cloud_percent: A scene's cloud cover must be strictly below this.
+        mixed_track: Whether SAR phases may lie on different tracks.
+    """
+
+    sensor: Sensor
+    window_days: int | None = None
+    max_cloud_percent: float | None = None
+    mixed_track: bool = False
+
+    def __str__(self) -> str:
+        """Write the step as ``S1RTC.window_days=7``."""
+        name, value = next((k, v) for k, v in self.to_dict().items() if k != "sensor")
+        return f"{self.sensor}.{name}={str(value).lower() if value is True else f'{value:g}'}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell it out in JSON types: the sensor, and the rule that is loosened."""
+        rules = {"window_days": self.window_days, "max_cloud_percent": self.max_cloud_percent}
+        given = {name: value for name, value in rules.items() if value is not None}
+        return {"sensor": str(self.sensor), **given, **({"mixed_track": True} if self.mixed_track else {})}
+
+
 DEFAULT_SENSORS: Mapping[Sensor, SensorRecipe] = {
     Sensor.S1RTC: SensorRecipe(
         collection="sentinel-1-rtc",
@@ -100,6 +128,16 @@ DEFAULT_SENSORS: Mapping[Sensor, SensorRecipe] = {
     ),
     Sensor.DEM: SensorRecipe(collection="cop-dem-glo-30", assets=("data",)),
 }
+
+DEFAULT_LADDER = (
+    # 15 days hold a whole 12-day cycle: every track passes once
+    Relaxation(sensor=Sensor.S1RTC, window_days=7),
+    Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=50.0),
+    Relaxation(sensor=Sensor.S2L2A, window_days=15),
+    # a satellite that flies alone needs its next cycle for the second scene after the onset
+    Relaxation(sensor=Sensor.S1RTC, window_days=12),
+    Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
+)
 
 DEFAULT_PHASE_OFFSET_DAYS: Mapping[Phase, int] = {
     Phase.PRE_MONTH: -30,
@@ -139,6 +177,11 @@ class Recipe:
         sensors: What is asked of each sensor, in the order of the manifest.
         phase_offset_days: Days from an event's date to each phase's, for events that give one date.
         tile_size_m: Edge of the tiles that each AOI is cut into, metres; None leaves it whole.
+        relax: Steps by which policy ``change-detection`` loosens the rules for slots that would stay
+            empty, the first ones first.
+        min_coverage: Share of a target that a pass must cover to be chosen by ``change-detection``.
+        onset_guard_minutes: How long before the onset a scene must be to count as before the flood.
+        warn_coverage_below: Share of a target that a choice must cover lest it gets a warning.
         searches: What searches cost.
     """
 
@@ -146,7 +189,24 @@ class Recipe:
     sensors: Mapping[Sensor, SensorRecipe] = field(default_factory=lambda: dict(DEFAULT_SENSORS))
     phase_offset_days: Mapping[Phase, int] = field(default_factory=lambda: dict(DEFAULT_PHASE_OFFSET_DAYS))
     tile_size_m: float | None = None
+    relax: tuple[Relaxation, ...] = DEFAULT_LADDER
+    min_coverage: float = 0.5
+    onset_guard_minutes: float = 0.0
+    warn_coverage_below: float = 0.9
     searches: SearchPrices = field(default_factory=SearchPrices)
+
+    def ladder(self, sensor: Sensor) -> tuple[Relaxation, ...]:
+        """List the steps that the policy takes for a sensor, in order; the reference policy takes none."""
+        if self.policy is Policy.REFERENCE:
+            return ()
+        return tuple(step for step in self.relax if step.sensor is sensor)
+
+    def widest_window_days(self, sensor: Sensor) -> int | None:
+        """Tell the days around a phase's date that are searched: those of the ladder's widest step."""
+        days = self.sensors[sensor].window_days
+        if days is None:
+            return None
+        return max([days, *(step.window_days for step in self.ladder(sensor) if step.window_days is not None)])
 
     def to_dict(self) -> dict[str, Any]:
         """Spell out in plain JSON types all that results hang on, every default included."""
@@ -158,6 +218,10 @@ class Recipe:
                 str(sensor): {f.name: _plain(getattr(asked, f.name)) for f in fields(asked)}
                 for sensor, asked in self.sensors.items()
             },
+            "relax": [step.to_dict() for step in self.relax],
+            "min_coverage": self.min_coverage,
+            "onset_guard_minutes": self.onset_guard_minutes,
+            "warn_coverage_below": self.warn_coverage_below,
         }
 
 
@@ -182,31 +246,52 @@ def load_recipe(path: str | Path | None) -> Recipe:
     return parse_recipe(raw, source=str(path))
 
 
+def recipe_from_dict(spelled: Mapping[str, Any], *, source: str) -> Recipe:
+    """Read back what ``Recipe.to_dict`` spelled out, such as a run's ``run.json`` holds.
+
+    Raises:
+        RecipeError: It is none.
+    """
+    sensors = spelled.get("sensors", {})
+    tables = {name: {k: v for k, v in asked.items() if v is not None} for name, asked in sensors.items()}
+    for name, asked in tables.items():
+        if name in DEFAULT_SENSORS and not DEFAULT_SENSORS[Sensor(name)].polarizations:
+            asked.pop("polarizations", None)
+    plain = {name: value for name, value in spelled.items() if value is not None}
+    return parse_recipe({**plain, "sensors": list(sensors), **tables}, source=source)
+
+
 def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
     """Make a recipe of parsed TOML; what it doesn't say keeps its default.
 
     Args:
-        raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
-            ``searches`` and one table per sensor.
+        raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``, ``relax``,
+            ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below``, ``searches`` and one table
+            per sensor.
         source: Name of the file, for error messages.
 
     Raises:
         RecipeError: Names the field and what it may be.
     """
-    reader = _Reader(source)
-    reader.check_keys("", raw, [*_RECIPE_KEYS, *Sensor])
+    reader = FieldReader(source)
+    reader.check_keys("", raw, [f.name for f in fields(Recipe)] + list(Sensor))
+    sensors = _parse_sensors(reader, raw)
     recipe = Recipe(
         policy=Policy(reader.choice("policy", raw.get("policy", "reference"), list(Policy))),
-        sensors=_parse_sensors(reader, raw),
+        sensors=sensors,
         phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
         tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
+        relax=_parse_ladder(reader, raw, sensors),
+        min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
+        onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
+        warn_coverage_below=reader.fraction("warn_coverage_below", raw.get("warn_coverage_below", 0.9)),
         searches=_parse_prices(reader, raw.get("searches", {})),
     )
     reader.finish()
     return recipe
 
 
-def _parse_sensors(reader: _Reader, raw: Mapping[str, Any]) -> dict[Sensor, SensorRecipe]:
+def _parse_sensors(reader: FieldReader, raw: Mapping[str, Any]) -> dict[Sensor, SensorRecipe]:
     names = reader.texts("sensors", raw.get("sensors", list(Sensor)))
     known = [name for name in names if reader.choice("sensors", name, list(Sensor)) == name]
     if not names:
@@ -214,7 +299,7 @@ def _parse_sensors(reader: _Reader, raw: Mapping[str, Any]) -> dict[Sensor, Sens
     return {sensor: _parse_sensor(reader, sensor, raw.get(sensor, {})) for sensor in Sensor if sensor in known}
 
 
-def _parse_sensor(reader: _Reader, sensor: Sensor, raw: object) -> SensorRecipe:
+def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRecipe:
     default = DEFAULT_SENSORS[sensor]
     checks: dict[str, Callable[[str, Any], Any]] = {
         "collection": reader.text,
@@ -232,7 +317,7 @@ def _parse_sensor(reader: _Reader, sensor: Sensor, raw: object) -> SensorRecipe:
     return replace(default, **given)
 
 
-def _parse_offsets(reader: _Reader, raw: object) -> dict[Phase, int]:
+def _parse_offsets(reader: FieldReader, raw: object) -> dict[Phase, int]:
     offsets = dict(DEFAULT_PHASE_OFFSET_DAYS)
     if not isinstance(raw, dict):
         reader.fail("phase_offset_days", "must be a table of days by phase")
@@ -246,7 +331,7 @@ def _parse_offsets(reader: _Reader, raw: object) -> dict[Phase, int]:
     return offsets
 
 
-def _parse_prices(reader: _Reader, raw: object) -> SearchPrices:
+def _parse_prices(reader: FieldReader, raw: object) -> SearchPrices:
     default = SearchPrices()
     if not isinstance(raw, dict):
         reader.fail("searches", "must be a table")
@@ -263,7 +348,7 @@ def _parse_prices(reader: _Reader, raw: object) -> SearchPrices:
 
 
 def _parse_by_sensor(
-    reader: _Reader, name: str, raw: object, default: Mapping[Sensor, float]
+    reader: FieldReader, name: str, raw: object, default: Mapping[Sensor, float]
 ) -> Mapping[Sensor, float]:
     if not isinstance(raw, dict):
         reader.fail(name, "must be a table of numbers by sensor")
@@ -272,78 +357,44 @@ def _parse_by_sensor(
     return {s: reader.positive(f"{name}.{s}", raw[s]) if s in raw else default[s] for s in Sensor}
 
 
-class _Reader:
-    """Checks values of a recipe and collects what is wrong, so that all of it is told at once."""
+def _parse_ladder(
+    reader: FieldReader, raw: Mapping[str, Any], sensors: Mapping[Sensor, SensorRecipe]
+) -> tuple[Relaxation, ...]:
+    """Read the steps; without any, take those of the default ladder that loosen something here."""
+    now = {sensor: (asked.window_days, asked.max_cloud_percent) for sensor, asked in sensors.items()}
+    if "relax" not in raw:
+        return tuple(step for step in DEFAULT_LADDER if step.sensor in now and _loosens(step, *now[step.sensor]))
+    if not isinstance(raw["relax"], list) or not all(isinstance(step, dict) for step in raw["relax"]):
+        reader.fail("relax", "must be tables; write [[relax]], in double brackets")
+        return ()
+    steps = [_parse_step(reader, f"relax {number}", step) for number, step in enumerate(raw["relax"], 1)]
+    for number, step in enumerate(steps, 1):
+        if step is not None and step.sensor in now:
+            days, percent = now[step.sensor]
+            if not _loosens(step, days, percent):
+                reader.fail(f"relax {number}", f"{step} loosens nothing: the rule is no stricter before it")
+            now[step.sensor] = (step.window_days or days, step.max_cloud_percent or percent)
+    return tuple(step for step in steps if step is not None)
 
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._problems: list[Problem] = []
 
-    def fail(self, name: str, text: str) -> None:
-        self._problems.append(Problem("", name, text))
+def _loosens(step: Relaxation, window_days: int | None, max_cloud_percent: float | None) -> bool:
+    wider = step.window_days is not None and window_days is not None and step.window_days > window_days
+    limits = (step.max_cloud_percent, max_cloud_percent)
+    cloudier = limits[0] is not None and limits[1] is not None and limits[0] > limits[1]
+    return step.mixed_track or wider or cloudier
 
-    def finish(self) -> None:
-        if self._problems:
-            raise RecipeError(self._source, self._problems)
 
-    def check_keys(self, prefix: str, raw: Mapping[str, Any], known: Sequence[Any]) -> None:
-        for key in raw:
-            if key not in known:
-                self.fail(prefix + key, f"unknown; {suggest(key, known)}")
-
-    def choice(self, name: str, value: object, known: list[Any]) -> str:
-        if value not in known:
-            self.fail(name, f"'{value}' is unknown; {suggest(str(value), known)}")
-            return str(known[0])
-        return str(value)
-
-    def optional(self, raw: Mapping[str, Any], name: str, check: Callable[[str, Any], float]) -> float | None:
-        return check(name, raw[name]) if name in raw else None
-
-    def text(self, name: str, value: object) -> str:
-        if not isinstance(value, str) or not value:
-            self.fail(name, "must be a text")
-        return str(value)
-
-    def texts(self, name: str, value: object) -> tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-            self.fail(name, "must be a list of texts")
-            return ()
-        if len(set(value)) < len(value):
-            self.fail(name, "names one twice")
-        return tuple(value)
-
-    def integer(self, name: str, value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            self.fail(name, "must be a whole number")
-            return 0
-        return value
-
-    def days(self, name: str, value: object) -> int:
-        days = self.integer(name, value)
-        if not 0 <= days <= 366:  # noqa: PLR2004 - more than a year is a slip of the pen
-            self.fail(name, "must be between 0 and 366 days")
-        return days
-
-    def positive(self, name: str, value: object) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            self.fail(name, "must be a number")
-            return 1.0
-        if not (value > 0 and isfinite(value)):
-            self.fail(name, "must be above 0")
-        return float(value)
-
-    def not_negative(self, name: str, value: object) -> float:
-        return 0.0 if value == 0 and not isinstance(value, bool) else self.positive(name, value)
-
-    def count(self, name: str, value: object) -> int:
-        number = self.integer(name, value)
-        if number < 1:
-            self.fail(name, "must be at least 1")
-        return number
-
-    def percent(self, name: str, value: object) -> float:
-        percent = self.positive(name, value)
-        if percent > 100:  # noqa: PLR2004 - percent
-            self.fail(name, "must be at most 100 percent")
-        return percent
+def _parse_step(reader: FieldReader, name: str, raw: Mapping[str, Any]) -> Relaxation | None:
+    rules: dict[str, Callable[[str, Any], Any]] = {
+        "window_days": reader.days,
+        "max_cloud_percent": reader.percent,
+        "mixed_track": reader.true,
+    }
+    reader.check_keys(f"{name}.", raw, ["sensor", *rules])
+    sensor = reader.choice(f"{name}.sensor", raw.get("sensor"), [Sensor.S1RTC, Sensor.S2L2A])
+    given: dict[str, Any] = {rule: check(f"{name}.{rule}", raw[rule]) for rule, check in rules.items() if rule in raw}
+    fits = {"S1RTC": {"window_days", "mixed_track"}, "S2L2A": {"window_days", "max_cloud_percent"}}[sensor]
+    if len(given) != 1 or not given.keys() <= fits:
+        reader.fail(name, f"must loosen one rule of {sensor}: {' or '.join(sorted(fits))}")
+        return None
+    return Relaxation(sensor=Sensor(sensor), **given)

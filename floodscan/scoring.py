@@ -42,8 +42,10 @@ MISSING_ASSETS = "missing_assets"
 MISSING_POLARIZATIONS = "missing_polarizations"
 TOO_CLOUDY = "too_cloudy"
 INCOMPLETE = "incomplete_answer"
+OUTSIDE_WINDOW = "outside_window"
 
 _DAY = 86_400_000_000  # microseconds
+_LAST_SECOND = 86_399_000_000
 _NO_TIME = np.iinfo(np.int64).min
 
 
@@ -75,7 +77,7 @@ def score(
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
     candidates = _tabulate(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
-    return candidates if complete is None else _withhold(candidates, np.array(complete)[of_slots])
+    return candidates if complete is None else withhold(candidates, np.array(complete)[of_slots], recipe)
 
 
 def unique_items(items: pa.Table) -> pa.Table:
@@ -123,7 +125,7 @@ def _join(slots: Sequence[Slot], targets: Sequence[Target], pair_targets: Indice
 
 
 def _inside_window(items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices) -> Mask:
-    times = _microseconds(items["datetime"])[of_items]
+    times = microseconds(items["datetime"])[of_items]
     opens, closes = np.full((2, len(slots)), _NO_TIME)
     for number, slot in enumerate(slots):
         if slot.window is not None:
@@ -156,7 +158,10 @@ def _tabulate(
     taken = items.take(pa.array(of_items))
     days, offsets = _days(taken["datetime"], slots, of_slots)
     sensors = [slot.sensor for slot in slots]
-    missing, verdicts = _judge(taken, np.array(sensors, dtype=object)[of_slots], overlaps, recipe)
+    of_sensors = np.array(sensors, dtype=object)[of_slots]
+    missing, lacking = _find_missing(taken["assets"], of_sensors, recipe)
+    outside = _outside_windows(taken["datetime"], offsets, of_sensors, recipe)
+    verdicts = judge(taken, of_sensors, recipe, overlaps=overlaps, lacking=lacking, outside=outside)
     own = {
         "event_id": _spread([slot.event_id for slot in slots], of_slots),
         "target_id": _spread([slot.target.target_id for slot in slots], of_slots),
@@ -169,6 +174,8 @@ def _tabulate(
         "rank": pa.nulls(len(taken), pa.int32()),
         "selected": np.zeros(len(taken), dtype=bool),
         "verdict": verdicts,
+        "relaxed": pa.nulls(len(taken), CANDIDATES.field("relaxed").type),
+        "superseded_by": pa.nulls(len(taken), pa.string()),
     }
     columns = [own[name] if name in own else taken[name] for name in CANDIDATES.names]
     return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)
@@ -180,7 +187,7 @@ def _spread(values: Sequence[str | None], of_slots: Indices) -> pa.Array:
 
 def _days(times: pa.ChunkedArray, slots: Sequence[Slot], of_slots: Indices) -> tuple[pa.Array, pa.Array]:
     """Count UTC calendar days from each slot's date: without sign (999 unknown), and signed."""
-    micros = _microseconds(times)
+    micros = microseconds(times)
     dated = np.array([slot.day is not None for slot in slots], dtype=bool)[of_slots]
     days = np.array([slot.day or 0 for slot in slots], dtype="datetime64[D]").astype(np.int64)
     offsets = micros // _DAY - days[of_slots]
@@ -190,31 +197,85 @@ def _days(times: pa.ChunkedArray, slots: Sequence[Slot], of_slots: Indices) -> t
     return pa.array(distance, mask=~dated), pa.array(signed, mask=~dated | unknown)
 
 
-def _judge(
-    taken: pa.Table, sensors: NDArray[np.object_], overlaps: NDArray[np.float64], recipe: Recipe
-) -> tuple[pa.ListArray, NDArray[np.object_]]:
-    """List each candidate's missing assets, and say why it can't be chosen or that it is eligible."""
-    missing = np.zeros((len(taken), 0), dtype=bool)
-    keys: list[str] = []
-    verdicts = np.full(len(taken), ELIGIBLE, dtype=object)
+def judge(
+    scenes: pa.Table,
+    sensors: NDArray[np.object_],
+    recipe: Recipe,
+    *,
+    overlaps: NDArray[np.float64],
+    lacking: Mask,
+    outside: Mask,
+) -> NDArray[np.object_]:
+    """Say of each scene why it can't be chosen, or that it is eligible; the last reason that holds counts.
+
+    Args:
+        scenes: Table with ``cloud_cover`` and ``polarizations``, n rows.
+        sensors: Which sensor each is a candidate for, shape (n,).
+        recipe: The rules.
+        overlaps: Part of the target that each covers, shape (n,).
+        lacking: Whether it lacks an asset, shape (n,).
+        outside: Whether it is outside of the window that the recipe starts with, shape (n,).
+
+    Returns:
+        Verdicts, shape (n,).
+    """
+    verdicts = np.full(len(scenes), ELIGIBLE, dtype=object)
     for sensor, asked in recipe.sensors.items():
         here = sensors == sensor
-        lacking = ~_has_each(taken["assets"], asked.assets, of_map_keys=True) & here[:, None]
-        missing, keys = np.hstack([missing, lacking]), [*keys, *asked.assets]
         if asked.max_cloud_percent is not None:
-            cloud = pc.fill_null(taken["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+            cloud = pc.fill_null(scenes["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
             verdicts[here & ~(cloud < asked.max_cloud_percent)] = TOO_CLOUDY
+        verdicts[here & outside] = OUTSIDE_WINDOW
         if asked.polarizations:
-            has = _has_each(taken["polarizations"], asked.polarizations, of_map_keys=False).all(axis=1)
+            has = _has_each(scenes["polarizations"], asked.polarizations, of_map_keys=False).all(axis=1)
             verdicts[here & ~has] = MISSING_POLARIZATIONS
-        verdicts[lacking.any(axis=1)] = MISSING_ASSETS
+    verdicts[lacking] = MISSING_ASSETS
     verdicts[overlaps == 0] = NO_OVERLAP
-    return _lists(keys, missing), verdicts
+    return verdicts
 
 
-def _withhold(candidates: pa.Table, complete: Mask) -> pa.Table:
+def _find_missing(assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe) -> tuple[pa.ListArray, Mask]:
+    """List the assets that each scene lacks, and tell whether it lacks any."""
+    missing = np.zeros((len(assets), 0), dtype=bool)
+    keys: list[str] = []
+    for sensor, asked in recipe.sensors.items():
+        lacking = ~_has_each(assets, asked.assets, of_map_keys=True) & (sensors == sensor)[:, None]
+        missing, keys = np.hstack([missing, lacking]), [*keys, *asked.assets]
+    return _lists(keys, missing), np.asarray(missing.any(axis=1), dtype=bool)
+
+
+def _outside_windows(times: pa.ChunkedArray, offsets: pa.Array, sensors: NDArray[np.object_], recipe: Recipe) -> Mask:
+    """Tell which candidates only a wider window admits than the recipe starts with."""
+    outside = np.zeros(len(times), dtype=bool)
+    for sensor, asked in recipe.sensors.items():
+        if asked.window_days is not None and recipe.ladder(sensor):
+            outside |= (sensors == sensor) & beyond(times, offsets, asked.window_days)
+    return outside
+
+
+def beyond(times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray, window_days: int) -> Mask:
+    """Tell which candidates are outside a window of whole UTC days, as ``TimeWindow.around`` spans it, shape (n,).
+
+    An unknown time is outside of none.
+    """
+    offsets = np.asarray(day_offsets.fill_null(0))
+    after_last_second = microseconds(times) % _DAY > _LAST_SECOND
+    far: Mask = (np.abs(offsets) > window_days) | ((offsets == window_days) & after_last_second)
+    far &= ~np.asarray(day_offsets.is_null())
+    return far
+
+
+def withhold(candidates: pa.Table, complete: Mask, recipe: Recipe) -> pa.Table:
+    """Let nothing be chosen from incomplete answers, not after loosening a rule either.
+
+    Args:
+        candidates: Judged CANDIDATES.
+        complete: Whether the answer that each row is from was complete, shape (n,).
+        recipe: The rules; what a step of its ladder would admit is withheld too.
+    """
     verdicts = candidates["verdict"]
-    withheld = pc.and_(pa.array(~complete), pc.equal(verdicts, ELIGIBLE))
+    relaxable = [OUTSIDE_WINDOW, TOO_CLOUDY] if any(map(recipe.ladder, recipe.sensors)) else []
+    withheld = pc.and_(pa.array(~complete), pc.is_in(verdicts, pa.array([ELIGIBLE, *relaxable])))
     place = candidates.schema.get_field_index("verdict")
     return candidates.set_column(place, candidates.schema.field(place), pc.if_else(withheld, INCOMPLETE, verdicts))
 
@@ -238,6 +299,6 @@ def _lists(texts: Sequence[str], chosen: Mask) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(texts, pa.string()).take(pa.array(columns)))
 
 
-def _microseconds(times: pa.ChunkedArray) -> Indices:
+def microseconds(times: pa.ChunkedArray) -> Indices:
     """Count microseconds since 1970; an unknown time is the smallest integer."""
     return np.asarray(times.combine_chunks().cast(pa.int64()).fill_null(_NO_TIME))

@@ -19,7 +19,7 @@ from floodscan.manifest import dump_manifest
 from floodscan.tables import CANDIDATES, EVENTS, SEARCHES, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from floodscan.outcomes import Outcome
@@ -129,6 +129,24 @@ class RunFolder:
         keep = None if event_id is None else ds.field("event_id") == event_id
         found = ds.dataset(parts, format="parquet").to_table(columns=CANDIDATES.names, filter=keep)
         return check_table(found.replace_schema_metadata(None).cast(CANDIDATES), CANDIDATES)
+
+    def read_parts(self) -> Iterator[tuple[int, pa.Table]]:
+        """Read the CANDIDATES part by part, as they were written: the number of each part, and its rows."""
+        for path in sorted(self.candidates_path.glob("part-*.parquet")):
+            found = pq.read_table(path, columns=CANDIDATES.names)
+            yield int(path.stem.removeprefix("part-")), found.replace_schema_metadata(None).cast(CANDIDATES)
+
+    def read_run(self) -> Json:
+        """Read what the run was.
+
+        Raises:
+            OutputError: There is no description of one.
+        """
+        try:
+            run: Json = orjson.loads(self.run_path.read_bytes())
+        except (OSError, ValueError) as err:
+            raise OutputError(f"{self.path}: holds no run.json; is it the output of a scan?") from err
+        return run
 
     def read_events(self) -> pa.Table:
         """Read EVENTS.

@@ -23,6 +23,8 @@ from floodscan.outcomes import COMPLETE, Outcome, count_outcomes
 from floodscan.pipeline import Run
 from floodscan.planning import BATCH_EVENTS, plan_batches
 from floodscan.recipe import Recipe
+from floodscan.reselection import check_answerable, fit_ladder, stored_recipe
+from floodscan.reselection import reselect as choose_again
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs import Catalog
     from floodscan.events import Event
+    from floodscan.recipe import Policy
 
     Json = dict[str, Any]
     Events = str | Path | Event | Sequence[Event]
@@ -107,6 +110,47 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     folder.write_events(outcomes)
     folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
     return _conclude(folder, outcomes, temporary=out is None)
+
+
+def reselect(
+    source: str | Path,
+    *,
+    out: str | Path,
+    policy: Policy | None = None,
+    recipe: Recipe | None = None,
+) -> ScanResult:
+    """Choose again from the candidates of a finished run, without asking the catalogue.
+
+    Args:
+        source: Folder of the run.
+        out: Folder to write to, of its own.
+        policy: How scenes are chosen; None is the recipe's.
+        recipe: The rules; None are the run's own, of whose ladder the steps are left out that would need
+            a wider window than was searched.
+
+    Raises:
+        InputError: The stored candidates can't answer these rules, or a folder can't be used; nothing
+            was written.
+    """
+    held = RunFolder(Path(source).absolute())
+    searched = stored_recipe(held)
+    rules = recipe or searched
+    if policy is not None:
+        rules = replace(rules, policy=policy)
+    if recipe is None:
+        rules = fit_ladder(rules, searched)
+    check_answerable(rules, searched, source=str(held.path))
+    run = held.read_run()
+    facts = {name: run[name] for name in ("floodscan", "catalog", "events_digest")}
+    facts |= {"recipe": rules.to_dict(), "reselected_from": run["run_id"]}
+    head = {"run_id": _digest(facts), **facts, "versions": run["versions"], "started": _now()}
+    folder = RunFolder(Path(out).absolute())
+    folder.prepare(head["run_id"])
+    folder.write_run(head)
+    outcomes = choose_again(held, folder, rules)
+    folder.write_events(outcomes)
+    folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
+    return ScanResult(folder, tuple(outcomes))
 
 
 def open_source(catalog: str | Catalog | None, events: object) -> Catalog:

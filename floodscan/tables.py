@@ -16,6 +16,8 @@ _SCENE_FIELDS = [
     pa.field("mgrs_tile", pa.string()),
     pa.field("processing_baseline", pa.string()),
     pa.field("polarizations", pa.list_(pa.string())),
+    pa.field("proj_epsg", pa.int32()),  # of the scene's own pixel grid
+    pa.field("proj_bbox", pa.list_(pa.float64())),  # four edges of its raster in that system; null if not told
 ]
 
 ITEMS = pa.schema(
@@ -48,6 +50,10 @@ CANDIDATES = pa.schema(
         pa.field("rank", pa.int32()),  # 1 is best; null for the rejected
         pa.field("selected", pa.bool_(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
+        pa.field(
+            "relaxed", pa.list_(pa.string())
+        ),  # steps of the recipe's ladder that admit it; null if none is needed
+        pa.field("superseded_by", pa.string()),  # id of the same scene in a newer processing
         pa.field("assets", _ASSETS),
         pa.field("geometry", pa.binary(), nullable=False),
     ]
@@ -64,6 +70,11 @@ EVENTS = pa.schema(
         pa.field("n_candidates", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("joint_frac", pa.float64()),  # of the AOI, by all its chosen scenes; null where none was
+        pa.field("valid_pixel_frac", pa.float64()),  # predicted, on the event's 10 m grid
+        pa.field("chips", pa.int32()),
+        pa.field("chips_total", pa.int32()),
+        pa.field("warnings", pa.list_(pa.string()), nullable=False),  # kind and place of each
     ]
 )
 """How each event ended: one row per event; what a shared search took is put down to the first event it is for."""

@@ -54,7 +54,10 @@ def test_scan_prints_the_choices_and_writes_them(demo_out: Path, run: Run) -> No
     assert (status, errors) == (0, "")
     lines = output.splitlines()
     assert lines[0] == EVENT
-    assert len([line for line in lines if "S1A_IW_GRDH" in line or "_T31UGR_" in line]) == 8
+    choices = lines[: lines.index("")]
+    assert len([line for line in choices if "S1A_IW_GRDH" in line or "_T31UGR_" in line]) == 8
+    assert "joint coverage 0.837894; predicted 80.545% valid pixels, 890 of 1120 chips" in lines
+    assert "warnings at 1 of 1 events" in lines[-1]
     assert "\x1b" not in output
     assert str(demo_out) in output
 
@@ -187,3 +190,28 @@ def test_every_command_and_option_has_help(name: str, run: Run) -> None:
     assert output.startswith("Usage")
     for parameter in cli.commands[name].params:
         assert parameter.param_type_name == "argument" or getattr(parameter, "help", None)
+
+
+def test_choices_are_made_again_and_compared(demo_out: Path, run: Run, tmp_path: Path) -> None:
+    """By the other policy from the stored candidates, and side by side with the first."""
+    again = tmp_path / "again"
+    status, output, errors = run("reselect", demo_out, "--policy", "change-detection", "--out", again)
+    assert (status, errors) == (0, "")
+    assert "0 requests" in output
+    assert "joint coverage 1.000000" in output
+    status, output, errors = run("compare", demo_out, again)
+    assert (status, errors) == (0, "")
+    assert output.startswith("7 slots differ, 2 are the same")
+    assert "wrong_side_of_onset" in output
+    status, output, _ = run("compare", demo_out, again, "--json")
+    assert status == 0
+    assert len(orjson.loads(output)["slots"]) == 7
+
+
+def test_what_was_not_searched_cannot_be_chosen_from(demo_out: Path, run: Run, tmp_path: Path) -> None:
+    """A recipe that asks for more is refused by name."""
+    recipe = tmp_path / "wide.toml"
+    recipe.write_text("[S1RTC]\nwindow_days = 9\n")
+    status, _, errors = run("reselect", demo_out, "--recipe", recipe, "--out", tmp_path / "no")
+    assert status == 2
+    assert "S1RTC.window_days is 9, searched were 4" in errors

@@ -20,14 +20,14 @@ from pystac_client.stac_api_io import StacApiIO
 from floodscan.catalogs.base import Answer, Catalog, Gap
 from floodscan.catalogs.gate import Gate, LocalGate
 from floodscan.catalogs.items import parse_items, unique_rows
-from floodscan.catalogs.pages import STAC_NAMES
+from floodscan.catalogs.pages import EDGES, STAC_NAMES
 from floodscan.catalogs.paging import Pager, Tally, read_whole
 from floodscan.catalogs.transport import Budget, Limits, Request, RequestError, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.tables import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from floodscan.catalogs.pages import Item
     from floodscan.searches import Search
@@ -177,10 +177,11 @@ def _open_api(catalog: ApiCatalog) -> _OpenApi:
     return _OpenApi(client, Pager(transport, url), client.conforms_to(ConformanceClasses.FIELDS))
 
 
-def lean_fields(assets: Iterable[str]) -> Json:
+def lean_fields(assets: Sequence[str]) -> Json:
     """Name what is used of an item, for servers that conform to the ``fields`` extension."""
     include = ["id", "collection", "bbox", "geometry", *(f"properties.{name}" for name in STAC_NAMES)]
-    return {"include": include + [f"assets.{key}.href" for key in assets], "exclude": ["links"]}
+    include += [f"assets.{key}.href" for key in assets]
+    return {"include": include + [f"assets.{key}.{EDGES}" for key in assets[:1]], "exclude": ["links"]}
 
 
 _: type[Catalog] = ApiCatalog

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 
 from floodscan.catalogs.pages import SCENE_PROPERTIES, Properties, field_name
@@ -41,6 +44,7 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
         "item_id": [item.id for item in items],
         "datetime": _parse_times(properties),
         **{name: _column(name, properties) for name in SCENE_PROPERTIES},
+        "proj_bbox": parse_edges([_edges(item, assets) for item in items]),
         "assets": _parse_assets(items, assets),
         "geometry": shapely.to_wkb(footprints),
         "extent": shapely.to_wkb(extents),
@@ -86,6 +90,41 @@ def unsigned(href: str) -> str:
     return urlunsplit(parts._replace(query="")) if names & _SECRETS else href
 
 
+def parse_edges(values: Sequence[object]) -> pa.Array:
+    """Read the four edges of each item's raster; what is not four finite numbers is null.
+
+    Args:
+        values: ``proj:bbox`` of each item, shape (n,).
+
+    Returns:
+        Lists of four numbers, shape (n,).
+    """
+    kind = ITEMS.field("proj_bbox").type
+    if set(map(type, values)) <= {list, _NONE}:
+        with suppress(pa.ArrowException):
+            edges = pa.array(values, kind)
+            if _are_edges(edges):
+                return edges
+    return pa.array(map(_coerce_edges, values), kind)
+
+
+def _are_edges(edges: pa.ListArray) -> bool:
+    lengths = pc.list_value_length(edges).drop_null().to_numpy()
+    numbers = edges.flatten()
+    return bool((lengths == _N_EDGES).all() and numbers.null_count == 0 and np.isfinite(numbers.to_numpy()).all())
+
+
+def _edges(item: Item, assets: Sequence[str]) -> object:
+    asset = (item.assets or {}).get(assets[0]) if assets else None
+    return None if asset is None else asset.edges
+
+
+def _coerce_edges(value: object) -> list[float] | None:
+    numbers = [_coerce_number(v) for v in value] if isinstance(value, list) else []
+    edges = [number for number in numbers if number is not None and isfinite(number)]
+    return edges if len(numbers) == len(edges) == _N_EDGES else None
+
+
 def _column(name: str, properties: Sequence[Any]) -> pa.Array:
     first, *others = map(field_name, SCENE_PROPERTIES[name])
     values = [getattr(p, first) for p in properties]
@@ -105,6 +144,9 @@ def _coerce_number(value: object) -> float | None:
 
 
 def _coerce_int32(value: object) -> int | None:
+    if isinstance(value, str):
+        code = _EPSG.fullmatch(value)
+        return int(code[1]) if code else None
     number = _coerce_number(value)
     whole = number is not None and number.is_integer() and abs(number) <= np.iinfo(np.int32).max
     return int(number) if whole and number is not None else None
@@ -119,6 +161,8 @@ def _coerce_texts(value: object) -> list[str] | None:
 
 
 _NONE = type(None)
+_N_EDGES = 4
+_EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # what newer items write in ``proj:code``
 _EXPECTED: dict[str, set[type]] = {
     "double": {float, int, _NONE},
     "int32": {int, _NONE},

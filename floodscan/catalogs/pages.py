@@ -23,8 +23,12 @@ SCENE_PROPERTIES = {
     "mgrs_tile": ("s2:mgrs_tile",),
     "processing_baseline": ("s2:processing_baseline",),
     "polarizations": ("sar:polarizations",),
+    "proj_epsg": ("proj:epsg", "proj:code"),
 }
 """Column of ITEMS → the STAC properties it is read from, the first that an item has."""
+
+EDGES = "proj:bbox"
+"""Field of an asset that tells the edges of its raster. It is read of the first asset asked for: all share it."""
 
 TIME_PROPERTIES = ("datetime", "start_datetime")
 
@@ -48,6 +52,7 @@ class Asset(msgspec.Struct):
     """A file of an item."""
 
     href: Any = None
+    edges: Any = msgspec.field(name=EDGES, default=None)
 
 
 class Item(msgspec.Struct):

@@ -14,8 +14,8 @@ import pyarrow.dataset as ds
 import shapely
 
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.items import unsigned
-from floodscan.catalogs.pages import SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES
+from floodscan.catalogs.items import parse_edges, unsigned
+from floodscan.catalogs.pages import EDGES, SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.footprints import extents_of_empty, fill_from_bbox, repair
 from floodscan.tables import ITEMS, check_table
@@ -100,6 +100,8 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
         if name in file.schema.names
     }
     columns |= {f"asset {key}": ds.field("assets", key, "href") for key in _asset_keys(file, search.assets)}
+    for key in _edge_keys(file, search.assets):
+        columns[EDGES] = ds.field("assets", key, EDGES)
     found = file.to_table(columns=columns, filter=_filter(file.schema, search))
     footprints, extent = _parse_geometries(found)
     return check_table(
@@ -112,6 +114,7 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
                     name: _coalesce(found, sources, ITEMS.field(name).type)
                     for name, sources in SCENE_PROPERTIES.items()
                 },
+                "proj_bbox": parse_edges(_values(found, EDGES)),
                 "assets": _read_assets(found, search.assets),
                 "geometry": shapely.to_wkb(footprints),
                 "extent": shapely.to_wkb(extent),
@@ -126,6 +129,15 @@ def _asset_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
     kind = file.schema.field("assets").type if "assets" in file.schema.names else pa.struct([])
     known = {field.name for field in kind}
     return [key for key in wanted if key in known]
+
+
+def _edge_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
+    known = _asset_keys(file, wanted[:1])
+    return [key for key in known if EDGES in {field.name for field in file.schema.field("assets").type.field(key).type}]
+
+
+def _values(found: pa.Table, name: str) -> list[Any]:
+    return found[name].to_pylist() if name in found.column_names else [None] * len(found)
 
 
 def _filter(schema: pa.Schema, search: Search) -> pc.Expression:
@@ -144,14 +156,21 @@ def _filter(schema: pa.Schema, search: Search) -> pc.Expression:
 
 
 def _coalesce(found: pa.Table, sources: Iterable[str], kind: pa.DataType) -> pa.Array:
-    present = [found[source].cast(kind, safe=False) for source in sources if source in found.column_names]
+    present = [_cast(found[source], kind) for source in sources if source in found.column_names]
     return pc.coalesce(*present) if present else pa.nulls(len(found), kind)
+
+
+def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Cast as it is; of a text that should be a number, such as ``EPSG:32632``, take the number at its end."""
+    if pa.types.is_integer(kind) and not pa.types.is_integer(values.type) and not pa.types.is_floating(values.type):
+        values = pc.extract_regex(values.cast(pa.string()), r"^EPSG:(?P<code>[0-9]{4,6})$")
+        values = pc.struct_field(values, "code")
+    return values.cast(kind, safe=False)
 
 
 def _parse_geometries(found: pa.Table) -> tuple[Geometries, Geometries]:
     raw = found["geometry"].cast(pa.binary())
-    bboxes = found["bbox"].to_pylist() if "bbox" in found.column_names else [None] * len(found)
-    corners = [_corners(bbox) for bbox in bboxes]
+    corners = [_corners(bbox) for bbox in _values(found, "bbox")]
     footprints = shapely.from_wkb(np.asarray(raw, dtype=object), on_invalid="ignore")
     unreadable = shapely.is_missing(footprints)
     footprints[unreadable] = shapely.Polygon()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 MEASURES = ("overlap_frac", "days_from_phase", "day_offset", "cloud_cover", "relative_orbit", "orbit_state")
-_SHOWN = ("item_id", "rank", "verdict", "phase", "datetime", *MEASURES, "missing_assets")
+_SHOWN = ("item_id", "rank", "verdict", "phase", "datetime", *MEASURES, "missing_assets", "relaxed", "superseded_by")
 
 
 def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, target_id: str = AOI) -> list[Json]:
@@ -87,7 +87,9 @@ def _is_wanted(words: Sequence[str], phase: str | None, sensor: str) -> bool:
 
 def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Json | None) -> Json:
     ranked = [row for row in rows if row["rank"] is not None]
-    lead = margin(*ranked[:2]) if phase is not None and len(ranked) > 1 else None
+    chosen = [row for row in ranked if row["selected"]]
+    others = [row for row in ranked if not row["selected"]]
+    lead = margin(chosen[0], others[0]) if phase is not None and chosen and others else None
     return {
         "phase": phase,
         "sensor": sensor,
@@ -102,11 +104,23 @@ def _decision(rows: list[Json], ranked: list[Json], lead: Json | None) -> str:
     if ranked[0]["phase"] is None:
         return f"{len(ranked)} tiles; {rejected}"
     chosen = ranked[0]["item_id"]
+    if ranked[0]["relaxed"] is not None:
+        return _decision_together(ranked, n_rejected=len(rows) - len(ranked))
     if lead is None:
         return f"{chosen}: the only one that may be chosen; {rejected}"
     values = f"{_short(lead['selected'])} against {_short(lead['runner_up'])}"
     others = f"{len(ranked) - 1} more ranked, {rejected}"
     return f"{chosen}: ahead of {ranked[1]['item_id']} by {lead['by']}, {values}; {others}"
+
+
+def _decision_together(ranked: list[Json], *, n_rejected: int) -> str:
+    """Tell of a choice that was made for all slots together: no measure of one slot decides."""
+    members = [row for row in ranked if row["selected"]]
+    steps = sorted({step for row in members for step in row["relaxed"]})
+    mosaic = f"{members[0]['item_id']}" + (f" and {len(members) - 1} more of its pass" if len(members) > 1 else "")
+    relaxed = f", relaxed by {' and '.join(steps)}" if steps else ""
+    others = f"{len(ranked) - len(members)} more ranked, {n_rejected} rejected"
+    return f"{mosaic}: chosen for all slots together{relaxed}; {others}"
 
 
 def _short(value: object) -> str:

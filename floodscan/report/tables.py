@@ -11,6 +11,7 @@ from rich.text import Text
 
 from floodscan.outcomes import COMPLETE
 from floodscan.selection import SELECTED
+from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _STYLES = {SELECTED: "bold green", "eligible": "", "complete": "green", "partial": "yellow", "failed": "red"}
-_FOLDED = {"scene", "reason", "hint", "window"}
-_NUMBERS = {"days", "overlap", "cloud %", "orbit", "rank", "filled", "slots"}
+_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", "one", "other"}
+_NUMBERS = {"days", "overlap", "cloud %", "orbit", "rank", "filled", "slots", "mosaic"}
+
+
+_COVERAGE = ("joint_frac", "valid_pixel_frac", "chips", "chips_total")
+_EVENTS_SHOWN = 20
 
 
 def show(console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -59,9 +64,11 @@ def show_choices(console: Console, manifest: Manifest) -> None:
         for sensor, choice in content["selected"][phase].items()
     ]
     rows += [(None, "DEM", *_choice_cells(tile)) for tile in content["dem_items"]]
-    header = ("phase", "sensor", "scene", "datetime", "days", "overlap", "cloud %", "orbit")
+    header = ("phase", "sensor", "scene", "datetime", "days", "overlap", "cloud %", "orbit", "mosaic", "relaxed")
     show(console, manifest.event_id, header, rows)
     show_failures(console, manifest)
+    show_warnings(console, manifest)
+    show_coverage(console, manifest)
 
 
 def show_failures(console: Console, manifest: Manifest) -> None:
@@ -70,6 +77,30 @@ def show_failures(console: Console, manifest: Manifest) -> None:
         header = ("target", "phase", "sensor", "reason", "hint")
         rows = [[failure[name.replace("target", "target_id")] for name in header] for failure in manifest.failures]
         show(console, f"{manifest.event_id}: empty slots", header, rows)
+
+
+def show_warnings(console: Console, manifest: Manifest) -> None:
+    """Print what to know before using the choices."""
+    if found := manifest.content["warnings"]:
+        header = ("warning", "target", "phase", "sensor", "text")
+        rows = [(each["code"], each["target_id"], each["phase"], each["sensor"], each["text"]) for each in found]
+        show(console, f"{manifest.event_id}: warnings", header, rows)
+
+
+def show_coverage(console: Console, manifest: Manifest) -> None:
+    """Print what the choices cover together, and what packaging will make of them."""
+    coverage = manifest.content["coverage"]
+    joint = coverage["joint_frac"][AOI]
+    if joint is not None:
+        empty = f" ({coverage['empty_slots']} empty slots not counted)" if coverage["empty_slots"] else ""
+        console.print(f"joint coverage {joint:.6f}{empty}", end="")
+        if coverage["chips"] is not None:
+            console.print(
+                f"; predicted {coverage['valid_pixel_frac']:.3%} valid pixels, "
+                f"{coverage['chips']} of {coverage['chips_total']} chips",
+                end="",
+            )
+        console.print("\n")
 
 
 def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
@@ -97,12 +128,41 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
         show(console, f"{place}: {slot['decision']}", header, [[row[name] for name in header] for row in cells])
 
 
+def show_comparison(console: Console, found: Json) -> None:
+    """Print the slots whose choice differs, and what the choices of both runs cover."""
+    header = ("event", "target", "slot", "one", "other", "one in the other", "other in the one")
+    rows = [
+        (
+            slot["event_id"],
+            slot["target_id"],
+            "/".join(filter(None, (slot["phase"], slot["sensor"]))),
+            _scenes(slot["one"]),
+            _scenes(slot["other"]),
+            slot["one_in_other"],
+            slot["other_in_one"],
+        )
+        for slot in found["slots"]
+    ]
+    show(console, f"{len(rows)} slots differ, {found['same']} are the same", header, rows)
+    header = ("event", "run", "joint coverage", "valid pixels", "chips", "of", "warnings")
+    events = [
+        (event["event_id"], run, *(event[run][name] for name in _COVERAGE), len(event[run]["warnings"]))
+        for event in found["events"][:_EVENTS_SHOWN]
+        for run in ("one", "other")
+    ]
+    show(console, f"{len(found['events'])} events", header, events)
+
+
+def _scenes(ids: Sequence[str]) -> str | None:
+    return f"{ids[0]} +{len(ids) - 1}" if len(ids) > 1 else ids[0] if ids else None
+
+
 def _candidate_cells(candidate: Json) -> dict[str, object]:
     orbit, offset = candidate["relative_orbit"], candidate["day_offset"]
     return {
         "rank": candidate["rank"],
         "scene": candidate["item_id"],
-        "verdict": " ".join([candidate["verdict"], *candidate["missing_assets"]]),
+        "verdict": " ".join([candidate["verdict"], *candidate["missing_assets"], *_newer(candidate)]),
         "datetime": candidate["datetime"] if candidate["phase"] else None,
         "overlap": candidate["overlap_frac"],
         "days": candidate["days_from_phase"] if offset is None else f"{offset:+d}",
@@ -111,9 +171,13 @@ def _candidate_cells(candidate: Json) -> dict[str, object]:
     }
 
 
+def _newer(candidate: Json) -> tuple[str, ...]:
+    return () if candidate["superseded_by"] is None else ("by", candidate["superseded_by"])
+
+
 def _choice_cells(choice: Json | None) -> tuple[object, ...]:
     if choice is None:
-        return (None,) * 6
+        return (None,) * 8
     return (
         choice["id"],
         choice.get("datetime"),
@@ -121,6 +185,8 @@ def _choice_cells(choice: Json | None) -> tuple[object, ...]:
         choice["aoi_overlap_frac"],
         choice.get("eo:cloud_cover"),
         choice.get("relative_orbit"),
+        len(choice["items"]) if "items" in choice else None,
+        " ".join(choice.get("relaxed", [])) or None,
     )
 
 

@@ -1,6 +1,6 @@
-"""Which candidate fills each slot: ranks and chooses, by policy; tables in, tables out.
+"""Policy ``reference``: the published procedure, each slot by itself.
 
-Policy ``reference`` is the published procedure. Within a slot the eligible candidates are ordered
+Within a slot the eligible candidates are ordered
 
 - Sentinel-1: larger overlap, fewer days from the phase's date, then the texts of time, relative orbit, orbit state;
 - Sentinel-2: larger overlap, lower cloud cover, fewer days, then the text of time;
@@ -18,32 +18,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.recipe import Policy, Sensor
+from floodscan.recipe import Sensor
 from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE
-from floodscan.tables import CANDIDATES, check_table
+from floodscan.tables import CANDIDATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from numpy.typing import NDArray
 
 SELECTED = "selected"
 
 _SLOT = ("event_id", "target_id", "phase", "sensor")
-
-
-def select(candidates: pa.Table, policy: Policy) -> pa.Table:
-    """Rank the candidates of each slot and choose among them.
-
-    Args:
-        candidates: CANDIDATES table, the rows of one slot one after the other.
-        policy: The rules.
-
-    Returns:
-        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within one the
-        ranked first, then the rejected by item id.
-    """
-    return check_table(_POLICIES[policy](candidates), CANDIDATES)
 
 
 def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
@@ -55,7 +39,16 @@ def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
     return np.append(0, np.cumsum(changes))
 
 
-def _select_reference(candidates: pa.Table) -> pa.Table:
+def select_reference(candidates: pa.Table) -> pa.Table:
+    """Order the candidates of each slot by the published rules and select the first.
+
+    Args:
+        candidates: CANDIDATES table, the rows of one slot one after the other.
+
+    Returns:
+        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within one the
+        ranked first, then the rejected by item id.
+    """
     slots = slot_numbers(candidates)
     eligible = pc.equal(candidates["verdict"], ELIGIBLE).to_numpy()
     order = np.lexsort([*reversed(_reference_keys(candidates, eligible)), ~eligible, slots])
@@ -101,6 +94,3 @@ def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64
 def _codes(values: pa.ChunkedArray) -> NDArray[np.int64]:
     encoded = values.combine_chunks().dictionary_encode(null_encoding="encode")
     return np.asarray(encoded.indices)
-
-
-_POLICIES: Mapping[Policy, Callable[[pa.Table], pa.Table]] = {Policy.REFERENCE: _select_reference}

@@ -1,0 +1,176 @@
+"""What choosing costs by policy ``change-detection``: events of 8 slots with 40 candidates each, on one core.
+
+    python benchmarks/selection.py [--events 10000]
+
+Candidates are made up, seeded: of each Sentinel-1 slot ten passes of four frames on five tracks, of each Sentinel-2
+slot seven passes of three orbits over six tiles, with any cloud; a frame's footprint and a tile's in an orbit are the
+same in each pass, as real ones are. Making them is not measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from statistics import median
+from time import process_time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from floodscan.checks import assess
+from floodscan.events import Event, Phase
+from floodscan.planning import plan_event
+from floodscan.recipe import DEFAULT_SENSORS, Policy, Recipe, Sensor
+from floodscan.selection import select
+from floodscan.tables import CANDIDATES
+
+if TYPE_CHECKING:
+    from floodscan.planning import EventPlan
+
+FLOOD = date(2021, 7, 15)
+OFFSETS = {Phase.PRE_MONTH: -30, Phase.PRE_EVENT: -4, Phase.EVENT: 0, Phase.POST_EVENT: 3}
+PER_SLOT = 40
+EVENTS_AT_ONCE = 50
+LIMIT_MS = 5.0
+
+
+def make_events(first: int, number: int) -> list[Event]:
+    """Make events about the world."""
+    events = []
+    for index in range(first, first + number):
+        west, south = (index * 7.3) % 340 - 170, (index * 3.1) % 110 - 55
+        area = shapely.box(west, south, west + 0.8, south + 0.74)
+        dates = {phase: FLOOD + timedelta(days=days) for phase, days in OFFSETS.items()}
+        onset = datetime.combine(FLOOD, time.min, UTC)
+        events.append(
+            Event(
+                event_id=f"e{index}", aoi=area, bbox=area.bounds, phase_dates=dates, onset=onset,
+                target_crs="EPSG:3857",
+            )
+        )  # fmt: skip
+    return events
+
+
+def make_candidates(plan: EventPlan, rng: np.random.Generator) -> pa.Table:
+    """Make an event's scored candidates: 40 for each slot that has a date, and four DEM tiles."""
+    slots = [slot for slot in plan.slots if slot.phase is not None]
+    parts = [_slot_rows(plan, number, rng) for number in range(len(slots))]
+    return pa.concat_tables([*parts, _dem_rows(plan)])
+
+
+def _slot_rows(plan: EventPlan, number: int, rng: np.random.Generator) -> pa.Table:
+    slot = plan.slots[number]
+    radar = slot.sensor == Sensor.S1RTC
+    days = DEFAULT_SENSORS[slot.sensor].window_days or 0
+    n_passes, members = (10, 4) if radar else (7, 6)
+    passes = np.repeat(np.arange(n_passes), members)[:PER_SLOT]
+    offsets = rng.integers(-days, days + 1, n_passes)[passes]
+    seconds = 20_000 + passes * 60 + np.arange(PER_SLOT) % members
+    orbits, parts = passes % (5 if radar else 3), np.arange(PER_SLOT) % members
+    footprints = _footprints(plan, orbits * members + parts, radar=radar)
+    area = plan.event.aoi
+    overlaps = np.round(shapely.area(shapely.intersection(footprints, area)) / area.area, 12)
+    ids = [f"{slot.sensor}_{slot.phase}_{i:02}" for i in range(PER_SLOT)]
+    start = datetime.combine(slot.day or FLOOD, time.min, UTC)
+    cloud = rng.uniform(0, 100, PER_SLOT)
+    verdicts = np.where(overlaps == 0, "no_overlap", "eligible")
+    return _table(
+        {
+            "event_id": plan.event.event_id, "target_id": "aoi", "phase": str(slot.phase), "sensor": str(slot.sensor),
+            "collection": DEFAULT_SENSORS[slot.sensor].collection, "item_id": ids,
+            "datetime": [start + timedelta(days=int(d), seconds=int(s)) for d, s in zip(offsets, seconds, strict=True)],
+            "days_from_phase": np.abs(offsets), "day_offset": offsets, "overlap_frac": overlaps,
+            "cloud_cover": None if radar else cloud,
+            "relative_orbit": orbits + 1, "orbit_state": "descending", "platform": "S",
+            "datatake_id": [f"{slot.phase}_{p}" for p in passes],
+            "mgrs_tile": None if radar else [f"31UG{i % members}" for i in range(PER_SLOT)],
+            "processing_baseline": "05.00", "polarizations": [["VV", "VH"]] * PER_SLOT,
+            "verdict": np.where((verdicts == "eligible") & (cloud >= 25) & (not radar), "too_cloudy", verdicts),
+            "geometry": shapely.to_wkb(footprints),
+        },
+        PER_SLOT,
+    )  # fmt: skip
+
+
+def _footprints(plan: EventPlan, kinds: np.ndarray, *, radar: bool) -> np.ndarray:
+    """Draw slanted boxes near the event, one of each kind."""
+    west, south, _, _ = plan.event.bbox
+    size = 2.4 if radar else 1.2
+    rng = np.random.default_rng(round(1000 * (west + 180)))
+    shifts = rng.uniform(-size * 0.8, 0.4, (kinds.max() + 1, 2))
+    left, low = (shifts[kinds] + (west, south)).T
+    lean = 0.2
+    corners = [(left, low), (left + size, low), (left + size + lean, low + size), (left + lean, low + size)]
+    return shapely.polygons(np.stack([np.column_stack(corner) for corner in corners], axis=1))
+
+
+def _dem_rows(plan: EventPlan) -> pa.Table:
+    west, south, _, _ = plan.event.bbox
+    cells = [shapely.box(west - 1 + i, south - 1 + j, west + i + 0.5, south + j + 0.5) for i in (0, 1) for j in (0, 1)]
+    overlaps = shapely.area(shapely.intersection(cells, plan.event.aoi)) / plan.event.aoi.area
+    return _table(
+        {
+            "event_id": plan.event.event_id, "target_id": "aoi", "sensor": "DEM", "collection": "cop-dem-glo-30",
+            "item_id": [f"dem{i}" for i in range(4)], "overlap_frac": overlaps,
+            "verdict": np.where(overlaps == 0, "no_overlap", "eligible"), "geometry": shapely.to_wkb(cells),
+        },
+        4,
+    )  # fmt: skip
+
+
+def _table(columns: dict[str, object], n: int) -> pa.Table:
+    own = {"missing_assets": [[]] * n, "selected": False, "assets": [[]] * n, **columns}
+    arrays = []
+    for field in CANDIDATES:
+        value = own.get(field.name)
+        values = list(value) if isinstance(value, list | np.ndarray) else [value] * n
+        arrays.append(pa.array(values, field.type))
+    return pa.table(arrays, schema=CANDIDATES)
+
+
+def measure(n_events: int) -> dict[str, list[float]]:
+    """Time both policies, and the assessment that follows, in milliseconds of CPU per event, batch by batch."""
+    rng = np.random.default_rng(20210715)
+    recipe = Recipe(policy=Policy.CHANGE_DETECTION)
+    spent: dict[str, list[float]] = {"reference": [], "change-detection": [], "measures and warnings": []}
+    for first in range(0, n_events, EVENTS_AT_ONCE):
+        number = min(EVENTS_AT_ONCE, n_events - first)
+        plans = [plan_event(event, recipe) for event in make_events(first, number)]
+        tables = [make_candidates(plan, rng) for plan in plans]
+        scored = pa.concat_tables(tables).combine_chunks()
+        started = process_time()
+        select(scored, Policy.REFERENCE)
+        referred = process_time()
+        chosen = select(scored, recipe.policy, plans=plans, recipe=recipe)
+        selected = process_time()
+        own = [chosen.filter(pa.compute.equal(chosen["event_id"], plan.event.event_id)) for plan in plans]
+        before = process_time()
+        for plan, table in zip(plans, own, strict=True):
+            assess(plan, table, recipe)
+        times = (referred - started, selected - referred, process_time() - before)
+        for name, seconds in zip(spent, times, strict=True):
+            spent[name].append(1000 * seconds / number)
+    return spent
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description="Time the choice of scenes, per event.")
+    parser.add_argument("--events", type=int, default=10_000)
+    given = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    pa.set_cpu_count(1)
+    spent = measure(given.events)
+    print(f"{given.events} events, 8 slots, {PER_SLOT} candidates each; milliseconds of CPU per event")
+    print(f"{'':24}{'mean':>8}{'median':>8}{'most':>8}  (of {len(spent['reference'])} batches)")
+    for name, values in spent.items():
+        print(f"{name:24}{sum(values) / len(values):8.2f}{median(values):8.2f}{max(values):8.2f}")
+    mean = sum(spent["change-detection"]) / len(spent["change-detection"])
+    print(f"change-detection is {'within' if mean <= LIMIT_MS else 'over'} its {LIMIT_MS:g} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""What there is to say of an event's choices, whatever policy made them: coverage, geometry, and warnings."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from floodscan.coverage import area_frac, covered_ground, intersect, plan_grid, promise, union
+from floodscan.events import Phase
+from floodscan.recipe import Sensor
+from floodscan.selection.passes import number_passes, wrong_side
+from floodscan.tiling import AOI
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from shapely.geometry.base import BaseGeometry
+
+    from floodscan.coverage import Promise
+    from floodscan.planning import EventPlan
+    from floodscan.recipe import Recipe
+    from floodscan.tiling import Target
+
+    Json = dict[str, Any]
+    SlotKey = tuple[str | None, str]
+
+WRONG_SIDE = "wrong_side_of_onset"
+REUSED_SCENE = "reused_scene"
+REUSED_PASS = "reused_pass"  # noqa: S105 - of a satellite
+OUT_OF_ORDER = "out_of_order"
+MIXED_TRACKS = "mixed_tracks"
+LOW_COVERAGE = "low_coverage"
+LOW_JOINT_COVERAGE = "low_joint_coverage"
+
+_SAME_FRAME = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A warning: a choice that a flood mapper would want to know of before using it.
+
+    Attributes:
+        code: Kind of warning.
+        target_id: ``aoi``, or a tile.
+        phase: None where several phases are concerned.
+        sensor: None where several sensors are.
+        text: What was found.
+    """
+
+    code: str
+    target_id: str
+    phase: str | None
+    sensor: str | None
+    text: str
+
+    def to_dict(self) -> Json:
+        """Spell it out in JSON types."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Name the kind and the place."""
+        return " ".join([self.code, "/".join(filter(None, (self.target_id, self.phase, self.sensor)))])
+
+
+@dataclass(frozen=True, slots=True)
+class Mosaic:
+    """What fills a slot.
+
+    Attributes:
+        coverage_frac: Part of the target that its scenes cover, in equal-area terms.
+        shares: Part of the target that each scene adds to those before it, by item id.
+    """
+
+    coverage_frac: float
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """All there is to say of an event's choices.
+
+    Attributes:
+        mosaics: What fills each slot, by target, phase and sensor.
+        joint_frac: Part of each target that all its chosen slots cover together; None where none is filled.
+        promise: Pixels and chips of the event's grid that this makes; None where there is no such grid.
+        grades: SAR geometry of each target: grade and reason; None with less than two scenes.
+        findings: The warnings.
+    """
+
+    mosaics: Mapping[tuple[str, str | None, str], Mosaic]
+    joint_frac: Mapping[str, float | None]
+    promise: Promise | None
+    grades: Mapping[str, tuple[str, str | None] | None]
+    findings: tuple[Finding, ...]
+
+
+def assess(plan: EventPlan, candidates: pa.Table, recipe: Recipe) -> Assessment:
+    """Measure and check the choices of one event.
+
+    Args:
+        plan: The event and its targets.
+        candidates: Ranked CANDIDATES of this event.
+        recipe: The rules.
+    """
+    chosen = _Chosen(plan, candidates.filter(candidates["selected"]), recipe)
+    mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
+    joint_frac: dict[str, float | None] = {}
+    grades = {}
+    findings: list[Finding] = []
+    whole: BaseGeometry | None = None
+    for target in plan.targets:
+        slots = chosen.slots(target)
+        grounds = {slot: union(chosen.ground[rows]) for slot, rows in slots.items()}
+        own = {slot: _measure(chosen, rows, grounds[slot], target) for slot, rows in slots.items()}
+        mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
+        joint = intersect({ground.wkb: ground for ground in grounds.values()}.values())
+        joint_frac[target.target_id] = None if joint is None else area_frac(joint, target.area)
+        grades[target.target_id] = _grade(chosen, slots)
+        findings += _check_target(chosen, target, slots)
+        findings += _check_coverage(target, own, joint_frac[target.target_id], recipe)
+        whole = joint if target.target_id == AOI else whole
+    grid = plan_grid(plan.event.bbox, plan.event.target_crs)
+    promised = None if grid is None else promise(grid, whole)
+    return Assessment(mosaics, joint_frac, promised, grades, tuple(findings))
+
+
+class _Chosen:
+    """The chosen rows of an event, with what each covers."""
+
+    def __init__(self, plan: EventPlan, rows: pa.Table, recipe: Recipe) -> None:
+        self.ids = rows["item_id"].to_pylist()
+        self.ground = _draw(rows, self.ids)
+        self.footprints = shapely.from_wkb(rows["geometry"].to_numpy())
+        self.passes = number_passes(rows).tolist()
+        self.times = rows["datetime"].to_pylist()
+        self.wrong = wrong_side(rows, {plan.event.event_id: plan.event.onset}, recipe).tolist()
+        self.onset = plan.event.onset
+        orbits, states = rows["relative_orbit"].to_pylist(), rows["orbit_state"].to_pylist()
+        channels = ["+".join(sorted(p or ())) for p in rows["polarizations"].to_pylist()]
+        self.tracks = [f"{o} {s} {c}" for o, s, c in zip(orbits, states, channels, strict=True)]
+        self._keys = list(
+            zip(*(rows[name].to_pylist() for name in ("target_id", "phase", "sensor")), strict=True)
+        )  # fmt: skip
+
+    def slots(self, target: Target) -> dict[SlotKey, list[int]]:
+        """List the rows of each filled slot of a target, in order."""
+        found: dict[SlotKey, list[int]] = {}
+        for row, (target_id, phase, sensor) in enumerate(self._keys):
+            if target_id == target.target_id:
+                found.setdefault((phase, sensor), []).append(row)
+        return found
+
+
+def _draw(rows: pa.Table, ids: list[str]) -> Any:  # noqa: ANN401 - an array of geometries
+    """Draw each scene once, however many slots it fills."""
+    first = {item_id: row for row, item_id in reversed(list(enumerate(ids)))}
+    places = {item_id: place for place, item_id in enumerate(first)}
+    drawn = covered_ground(rows.take(pa.array(list(first.values()), pa.int64())))
+    return drawn[np.array([places[item_id] for item_id in ids], dtype=int)]
+
+
+def _measure(chosen: _Chosen, rows: list[int], ground: BaseGeometry, target: Target) -> Mosaic:
+    whole = area_frac(ground, target.area)
+    if len(rows) == 1:
+        return Mosaic(whole, {chosen.ids[rows[0]]: whole})
+    shares, before = {}, 0.0
+    for number, row in enumerate(rows, 1):
+        covered = whole if number == len(rows) else area_frac(union(chosen.ground[rows[:number]]), target.area)
+        shares[chosen.ids[row]] = round(max(covered - before, 0.0), 12)
+        before = covered
+    return Mosaic(whole, shares)
+
+
+def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, str | None] | None:
+    """Grade the SAR geometry: A one track and frame, B one track, C several; with the reason for less than A."""
+    radar = {phase: rows for (phase, sensor), rows in slots.items() if sensor == Sensor.S1RTC}
+    if len(radar) <= 1:
+        return None
+    by_track = _phases_by_track(chosen, radar)
+    if len(by_track) > 1:
+        return "C", "several tracks: " + "; ".join(f"{', '.join(p)} on {t}" for t, p in by_track.items())
+    frames = {phase: union(chosen.footprints[rows]) for phase, rows in radar.items()}
+    first, *others = frames
+    for phase in others:
+        shared = _shared(frames[first], frames[phase])
+        if shared < _SAME_FRAME:
+            return "B", f"one track, other frames: {phase} shares {shared:.0%} of its ground with {first}"
+    return "A", None
+
+
+def _phases_by_track(chosen: _Chosen, radar: Mapping[Any, list[int]]) -> dict[str, list[str]]:
+    by_track: dict[str, list[str]] = {}
+    for phase, rows in radar.items():
+        by_track.setdefault(chosen.tracks[rows[0]], []).append(str(phase))
+    return by_track
+
+
+def _shared(one: BaseGeometry, other: BaseGeometry) -> float:
+    joined = shapely.union(one, other).area
+    return float(shapely.intersection(one, other).area / joined) if joined else 1.0
+
+
+def _check_target(chosen: _Chosen, target: Target, slots: Mapping[SlotKey, list[int]]) -> Iterable[Finding]:
+    for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
+        own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
+        for phase, rows in own.items():
+            wrong = [row for row in rows if chosen.wrong[row]]
+            if wrong:
+                side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
+                text = f"{chosen.ids[wrong[0]]} is {side} the onset {chosen.onset:%Y-%m-%dT%H:%MZ}"
+                yield Finding(WRONG_SIDE, target.target_id, phase, sensor, text)
+        yield from _check_reuse(chosen, target, sensor, own)
+        if sensor == Sensor.S1RTC and len(tracks := _phases_by_track(chosen, own)) > 1:
+            text = "a change between phases is partly geometry: " + "; ".join(
+                f"{', '.join(p)} on {t}" for t, p in tracks.items()
+            )
+            yield Finding(MIXED_TRACKS, target.target_id, None, sensor, text)
+
+
+def _check_reuse(chosen: _Chosen, target: Target, sensor: str, slots: Mapping[Phase, list[int]]) -> Iterable[Finding]:
+    """Find phases that hold what an earlier one holds, or what is not later than that."""
+    phases = list(slots)
+    for number, phase in enumerate(phases):
+        for earlier in phases[:number]:
+            if kind := _clash(chosen, slots[earlier], slots[phase]):
+                text = f"{chosen.ids[slots[phase][0]]}: {_CLASHES[kind]} {earlier}"
+                yield Finding(kind, target.target_id, phase, sensor, text)
+                break
+
+
+_CLASHES = {
+    REUSED_SCENE: "the scene is in this phase and in",
+    REUSED_PASS: "the pass is in this phase and in",
+    OUT_OF_ORDER: "is not later than the scene of",
+}
+
+
+def _clash(chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]) -> str | None:
+    if {chosen.ids[row] for row in earlier} & {chosen.ids[row] for row in later}:
+        return REUSED_SCENE
+    if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:
+        return REUSED_PASS
+    times = [[chosen.times[row] for row in rows if chosen.times[row] is not None] for rows in (earlier, later)]
+    return OUT_OF_ORDER if all(times) and min(times[1]) <= max(times[0]) else None
+
+
+def _check_coverage(
+    target: Target, mosaics: Mapping[SlotKey, Mosaic], joint_frac: float | None, recipe: Recipe
+) -> Iterable[Finding]:
+    limit = recipe.warn_coverage_below
+    for (phase, sensor), mosaic in mosaics.items():
+        if mosaic.coverage_frac < limit:
+            text = f"covers {mosaic.coverage_frac:.1%} of the target, less than {limit:.0%}"
+            yield Finding(LOW_COVERAGE, target.target_id, phase, sensor, text)
+    if joint_frac is not None and joint_frac < limit:
+        text = f"all chosen scenes together cover {joint_frac:.1%} of the target, less than {limit:.0%}"
+        yield Finding(LOW_JOINT_COVERAGE, target.target_id, None, None, text)

@@ -1,0 +1,331 @@
+"""What chosen scenes cover together: of an area, in equal-area terms, and of an event's pixel grid.
+
+A Sentinel-2 scene's pixels fill a square in a UTM zone of their own. Straight lon/lat lines between its corners, as its
+footprint has them, leave the square's edge by hundreds of metres, so a footprint is bent until its corners' straight
+lines are the square's edges; what it lacks of the square stays lacking. Other scenes' edges are straight in lon/lat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyproj
+import shapely
+
+from floodscan.footprints import repair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from floodscan.footprints import BBox, Geometries
+
+    Indices = NDArray[np.int64]
+
+PIXEL_METRES = 10.0
+CHIP_PIXELS = 256
+CHIP_STRIDE_PIXELS = 208
+MIN_CHIP_VALID_FRAC = 0.8
+
+_WGS84 = "OGC:CRS84"
+_EDGE_PARTS = 128  # a tile's edge in parts of under a kilometre, each straight to 3 cm
+_EDGE_DEGREES = 0.01
+_BOUND_POINTS = 21
+_WHOLE = 0.9999
+_BEND_STEPS = 8
+_HALF_TURN = 180.0
+# WGS 84, for the authalic latitude of Snyder, Map Projections (1987), 3-12
+_ECCENTRICITY = 0.0818191908426
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelGrid:
+    """An event's grid of 10 m pixels: the box of its AOI's bbox in its target CRS.
+
+    Attributes:
+        crs: Target CRS.
+        bounds: West, south, east, north in the units of the CRS.
+        width: Pixels from west to east.
+        height: Pixels from north to south.
+    """
+
+    crs: str
+    bounds: tuple[float, float, float, float]
+    width: int
+    height: int
+
+    @property
+    def chips_shape(self) -> tuple[int, int]:
+        """Chips from north to south and from west to east."""
+        rows, columns = (max(0, (n - CHIP_PIXELS) // CHIP_STRIDE_PIXELS + 1) for n in (self.height, self.width))
+        return rows, columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What packaging will make of the choices.
+
+    Attributes:
+        valid_pixel_frac: Pixels with data of every chosen scene over all pixels.
+        chips: Chips with enough valid pixels.
+        chips_total: All chips of the grid.
+    """
+
+    valid_pixel_frac: float
+    chips: int
+    chips_total: int
+
+
+def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
+    """Lay the pixel grid of an AOI's bbox; None where the CRS can't hold it."""
+    west, south, east, north = _transformer(_WGS84, crs).transform_bounds(*bbox, densify_pts=_BOUND_POINTS)
+    if not all(map(isfinite, (west, south, east, north))) or west >= east or south >= north:
+        return None
+    width, height = ceil((east - west) / PIXEL_METRES), ceil((north - south) / PIXEL_METRES)
+    return PixelGrid(crs=crs, bounds=(west, south, east, north), width=width, height=height)
+
+
+def covered_ground(rows: pa.Table) -> Geometries:
+    """Draw what each scene's pixels cover.
+
+    Args:
+        rows: Table with ``geometry``, ``proj_epsg``, ``proj_bbox`` and ``mgrs_tile``, n rows.
+
+    Returns:
+        Valid polygons in lon/lat, cut at the antimeridian, shape (n,).
+    """
+    ground = np.array(shapely.from_wkb(rows["geometry"].to_numpy()), dtype=object)
+    grids = zip(
+        rows["mgrs_tile"].to_pylist(), rows["proj_epsg"].to_pylist(), rows["proj_bbox"].to_pylist(), strict=True
+    )
+    for index, (tile, epsg, edges) in enumerate(grids):
+        if tile is not None and epsg is not None and edges is not None:
+            ground[index] = _fill_square(ground[index], epsg, tuple(edges))
+    return ground
+
+
+def union(ground: Geometries) -> BaseGeometry:
+    """Join what several scenes cover."""
+    return ground[0] if len(ground) == 1 else shapely.union_all(ground)
+
+
+def intersect(grounds: Iterable[BaseGeometry]) -> BaseGeometry | None:
+    """Keep what all of some areas cover together; None of none."""
+    joint: BaseGeometry | None = None
+    for ground in grounds:
+        joint = ground if joint is None else shapely.intersection(joint, ground)
+    return joint
+
+
+def area_frac(ground: BaseGeometry, target: BaseGeometry) -> float:
+    """Measure which part of a target an area covers, in equal-area terms, between 0 and 1."""
+    if shapely.covers(ground, target):
+        return 1.0
+    shared, whole = equal_area(np.array([shapely.intersection(ground, target), target]))
+    return round(min(float(shared / whole), 1.0), 12)
+
+
+def equal_area(areas: Geometries) -> NDArray[np.float64]:
+    """Measure areas on the ellipsoid, in units of its own, shape (n,)."""
+    flat = shapely.transform(shapely.segmentize(areas, _EDGE_DEGREES * 10), _flatten)
+    measured: NDArray[np.float64] = shapely.area(flat)
+    return measured
+
+
+def authalic(latitudes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map latitudes in degrees to heights on an equal-area cylinder, between −2 and 2 (Snyder 1987, 3-12)."""
+    sine = np.sin(np.radians(latitudes))
+    e = _ECCENTRICITY
+    heights: NDArray[np.float64] = (1 - e**2) * (
+        sine / (1 - (e * sine) ** 2) - np.log((1 - e * sine) / (1 + e * sine)) / (2 * e)
+    )
+    return heights
+
+
+def promise(grid: PixelGrid, joint: BaseGeometry | None) -> Promise:
+    """Count the pixels and the chips of a grid that lie in an area.
+
+    A pixel counts where its centre lies in the area. Rows of pixels are kept as runs, so that memory and
+    time follow the area's outline, not its pixels.
+
+    Args:
+        grid: The event's grid.
+        joint: What all chosen scenes cover, in lon/lat; None counts nothing.
+    """
+    rows, starts, ends = _runs(grid, joint)
+    counts = _count_in_chips(grid, rows, starts, ends)
+    return Promise(
+        valid_pixel_frac=int((ends - starts).sum()) / (grid.width * grid.height),
+        chips=int((counts >= MIN_CHIP_VALID_FRAC * CHIP_PIXELS**2).sum()),
+        chips_total=int(np.prod(grid.chips_shape)),
+    )
+
+
+def _runs(grid: PixelGrid, joint: BaseGeometry | None) -> tuple[Indices, Indices, Indices]:
+    """Cut an area into runs of pixels: the row, the first column and the one after the last, shape (n,) each."""
+    none = np.zeros(0, dtype=np.int64)
+    if joint is None or joint.is_empty:
+        return none, none, none
+    west, _, east, north = grid.bounds
+    pixel_width = (east - west) / grid.width
+    pixel_height = (north - grid.bounds[1]) / grid.height
+    xs, ys, same_ring = _outline(grid, joint)
+    across, down = (xs - west) / pixel_width - 0.5, (north - ys) / pixel_height - 0.5
+    rows, places = _crossings(across, down, same_ring, grid.height)
+    columns = np.clip(np.ceil(places).astype(np.int64), 0, grid.width)
+    order = np.lexsort((columns, rows))
+    rows, columns = rows[order][::2], columns[order]
+    starts, ends = columns[::2], columns[1::2]
+    kept = ends > starts
+    return rows[kept], starts[kept], ends[kept]
+
+
+def _outline(
+    grid: PixelGrid, joint: BaseGeometry
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """List an area's vertices in the grid's CRS, and whether each is in one ring with the next."""
+    box = _transformer(_WGS84, grid.crs).transform_bounds(
+        *grid.bounds, densify_pts=_BOUND_POINTS, direction=pyproj.enums.TransformDirection.INVERSE
+    )
+    if box[0] <= box[2]:  # what lies far from the grid may have no place in its CRS
+        margin = 2 * _EDGE_DEGREES
+        near = shapely.box(box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
+        joint = shapely.intersection(joint, near)
+    rings = shapely.get_rings(shapely.get_parts(shapely.segmentize(joint, _EDGE_DEGREES)))
+    points, owners = shapely.get_coordinates(rings, return_index=True)
+    xs, ys = _transformer(_WGS84, grid.crs).transform(*points.T)
+    return xs, ys, owners[1:] == owners[:-1]
+
+
+def _crossings(
+    across: NDArray[np.float64], down: NDArray[np.float64], same_ring: NDArray[np.bool_], height: int
+) -> tuple[Indices, NDArray[np.float64]]:
+    """Find where outlines cross the middles of rows: the rows, and the place in each, shape (n,) each."""
+    tops, bottoms = np.minimum(down[:-1], down[1:]), np.maximum(down[:-1], down[1:])
+    first = np.clip(np.ceil(tops), 0, height).astype(np.int64)
+    last = np.clip(np.ceil(bottoms), 0, height).astype(np.int64)
+    repeats = np.where(same_ring, last - first, 0)
+    edges = np.repeat(np.arange(len(repeats)), repeats)
+    rows = first[edges] + np.arange(len(edges)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    slopes = np.diff(across)[edges] / np.diff(down)[edges]
+    return rows, across[edges] + (rows - down[edges]) * slopes
+
+
+def _count_in_chips(grid: PixelGrid, rows: Indices, starts: Indices, ends: Indices) -> Indices:
+    """Count the pixels of runs in each chip that they reach, shape (rows of chips, columns reached)."""
+    n_rows, n_columns = grid.chips_shape
+    if len(rows) == 0:
+        return np.zeros((n_rows, 0), dtype=np.int64)
+    tops = np.arange(n_rows) * CHIP_STRIDE_PIXELS
+    first, last = np.searchsorted(rows, tops), np.searchsorted(rows, tops + CHIP_PIXELS)
+    reached = range(
+        max(0, (int(starts.min()) - CHIP_PIXELS) // CHIP_STRIDE_PIXELS),
+        min(n_columns, int(ends.max()) // CHIP_STRIDE_PIXELS + 1),
+    )
+    counts = np.zeros((n_rows, len(reached)), dtype=np.int64)
+    for place, column in enumerate(reached):
+        left = column * CHIP_STRIDE_PIXELS
+        inside = np.maximum(np.minimum(ends, left + CHIP_PIXELS) - np.maximum(starts, left), 0)
+        sums = np.append(0, np.cumsum(inside))
+        counts[:, place] = sums[last] - sums[first]
+    return counts
+
+
+def _fill_square(footprint: BaseGeometry, epsg: int, edges: tuple[float, ...]) -> BaseGeometry:
+    """Bend a footprint's straight lines so that those between the raster's corners become the raster's edges."""
+    square = _square(epsg, edges)
+    if square is None or not shapely.intersects(footprint, square.ground):
+        return footprint
+    shares = shapely.transform(footprint, square.to_shares)
+    if shares.area > _WHOLE:
+        return square.ground
+    bent: BaseGeometry = repair(square.bend(np.array([shapely.make_valid(shares)])))[0]
+    return bent
+
+
+@dataclass(frozen=True, slots=True)
+class _Square:
+    """A raster's square.
+
+    Attributes:
+        edges: West, south, east, north in its own system.
+        transformer: From that system to lon/lat.
+        corners: South-west, south-east, north-east and north-west in lon/lat, unrolled, shape (4, 2).
+        ground: The square in lon/lat, cut at the antimeridian.
+    """
+
+    edges: tuple[float, ...]
+    transformer: pyproj.Transformer
+    corners: NDArray[np.float64]
+    ground: BaseGeometry
+
+    def to_shares(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Tell where points in lon/lat lie between the four corners: shares of width and height, shape (n, 2).
+
+        That inverts the bilinear map of the corners, by iteration: tiles are nearly parallelograms.
+        """
+        origin, east, far, north = self.corners
+        unrolled = np.where((self.corners[:, 0].max() > _HALF_TURN) & (points[:, :1] < 0), (2 * _HALF_TURN, 0), (0, 0))
+        inverse = np.linalg.inv(np.column_stack([east - origin, north - origin]))
+        twist = far - east - north + origin
+        places = points + unrolled - origin
+        shares = places @ inverse.T
+        for _ in range(_BEND_STEPS):
+            shares = (places - shares.prod(axis=1, keepdims=True) * twist) @ inverse.T
+        clipped: NDArray[np.float64] = np.clip(shares, 0.0, 1.0)
+        return clipped
+
+    def bend(self, shares: Geometries) -> Geometries:
+        """Draw in lon/lat what is given in shares of the square."""
+        return _bend(self.edges, self.transformer, shapely.segmentize(shares, 1 / _EDGE_PARTS))
+
+
+@lru_cache(maxsize=4096)
+def _square(epsg: int, edges: tuple[float, ...]) -> _Square | None:
+    west, south, east, north = edges
+    if not (west < east and south < north):
+        return None
+    try:
+        transformer = _transformer(f"EPSG:{epsg}", _WGS84)
+    except pyproj.exceptions.CRSError:
+        return None
+    corners = np.column_stack(transformer.transform((west, east, east, west), (south, south, north, north)))
+    if not np.isfinite(corners).all():
+        return None
+    if np.ptp(corners[:, 0]) > _HALF_TURN:
+        corners[corners[:, 0] < 0, 0] += 2 * _HALF_TURN
+    unit = shapely.segmentize(np.array([shapely.box(0, 0, 1, 1)]), 1 / _EDGE_PARTS)
+    (ground,) = repair(_bend(edges, transformer, unit))
+    return _Square(edges, transformer, corners, ground)
+
+
+def _bend(edges: tuple[float, ...], transformer: pyproj.Transformer, shares: Geometries) -> Geometries:
+    west, south, east, north = edges
+
+    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        metres = points * (east - west, north - south) + (west, south)
+        return np.column_stack(transformer.transform(*metres.T))
+
+    moved: Geometries = shapely.transform(shares, move)
+    return moved
+
+
+@lru_cache(maxsize=256)
+def _transformer(source: str, target: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(source, target, always_xy=True)
+
+
+def _flatten(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([points[:, 0], authalic(points[:, 1])])
+
+
+def joint_ground(groups: Sequence[Geometries]) -> BaseGeometry | None:
+    """Keep what every slot's scenes cover: joined within a slot, intersected over the slots; None of none."""
+    return intersect(union(group) for group in groups if len(group))

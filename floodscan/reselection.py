@@ -1,0 +1,266 @@
+"""Choose again from the candidates of a finished run, by other rules, without asking the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+from floodscan.catalogs.base import Answer
+from floodscan.checks import assess
+from floodscan.errors import InputError
+from floodscan.events import Event, Phase
+from floodscan.manifest import build_manifest, read_manifest
+from floodscan.outcomes import conclude, find_shortfalls
+from floodscan.planning import plan_event
+from floodscan.recipe import recipe_from_dict
+from floodscan.scoring import beyond, judge, withhold
+from floodscan.selection import select
+from floodscan.tables import CANDIDATES, ITEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from floodscan.outcomes import Outcome
+    from floodscan.planning import EventPlan, Slot
+    from floodscan.recipe import Recipe, SensorRecipe
+    from floodscan.searches import Search
+    from floodscan.store import RunFolder
+
+    Json = dict[str, Any]
+
+
+def stored_recipe(folder: RunFolder) -> Recipe:
+    """Read by which rules a run searched.
+
+    Raises:
+        OutputError: The folder holds no run.
+    """
+    return recipe_from_dict(folder.read_run()["recipe"], source=str(folder.run_path))
+
+
+def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
+    """Leave out the steps of a ladder that need a wider window than was searched."""
+    steps = tuple(
+        step
+        for step in recipe.relax
+        if step.window_days is None or step.window_days <= (searched.widest_window_days(step.sensor) or 0)
+    )
+    return replace(recipe, relax=steps)
+
+
+def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
+    """Refuse rules that the stored candidates can't answer.
+
+    Args:
+        recipe: The rules to choose by.
+        searched: Those that the candidates were searched by.
+        source: Name of the run, for the message.
+
+    Raises:
+        InputError: Names each rule that asks for more than was searched.
+    """
+    problems = [
+        problem
+        for sensor, asked in recipe.sensors.items()
+        for problem in (
+            _gaps(recipe, searched, sensor, asked) if sensor in searched.sensors else [f"{sensor} was not searched"]
+        )
+    ]
+    if recipe.tile_size_m != searched.tile_size_m:
+        problems.append(f"tile_size_m is {recipe.tile_size_m}, searched was {searched.tile_size_m}")
+    if recipe.phase_offset_days != searched.phase_offset_days:
+        problems.append("phase_offset_days are others than those that were searched by")
+    if problems:
+        raise InputError(f"{source}: its candidates can't answer this recipe: {'; '.join(problems)}; scan again")
+
+
+def _gaps(recipe: Recipe, searched: Recipe, sensor: Any, asked: SensorRecipe) -> list[str]:  # noqa: ANN401
+    had = searched.sensors[sensor]
+    problems = []
+    if asked.collection != had.collection:
+        problems.append(f"{sensor}.collection is {asked.collection}, searched was {had.collection}")
+    if missing := sorted(set(asked.assets) - set(had.assets)):
+        problems.append(f"{sensor}.assets {', '.join(missing)} were not asked for")
+    days, had_days = recipe.widest_window_days(sensor), searched.widest_window_days(sensor)
+    if days is not None and had_days is not None and days > had_days:
+        problems.append(f"{sensor}.window_days is {days}, searched were {had_days}")
+    return problems
+
+
+def reselect(source: RunFolder, out: RunFolder, recipe: Recipe) -> list[Outcome]:
+    """Choose again for every event of a run, and write a run's folder of its own.
+
+    Args:
+        source: A finished run.
+        out: Where results go; prepared, without the run's description.
+        recipe: The rules to choose by.
+
+    Returns:
+        How each event ends now, in the order of the run.
+
+    Raises:
+        InputError: The stored candidates can't answer these rules.
+    """
+    check_answerable(recipe, stored_recipe(source), source=str(source.path))
+    outcomes: dict[str, Outcome] = {}
+    catalog_id = source.read_run()["catalog"]["id"]
+    events = source.read_events()["event_id"].to_pylist()
+    for number, stored in source.read_parts():
+        found = set(stored["event_id"].unique().to_pylist())
+        present = [event_id for event_id in events if event_id in found]
+        outcomes |= _choose(source, out, recipe, present, stored, number=number, catalog_id=catalog_id)
+    rest = [event_id for event_id in events if event_id not in outcomes]
+    outcomes |= _choose(source, out, recipe, rest, CANDIDATES.empty_table(), number=None, catalog_id=catalog_id)
+    return [outcomes[event_id] for event_id in events]
+
+
+def _choose(  # noqa: PLR0913 - one per part
+    source: RunFolder,
+    out: RunFolder,
+    recipe: Recipe,
+    event_ids: Sequence[str],
+    stored: pa.Table,
+    *,
+    number: int | None,
+    catalog_id: str,
+) -> dict[str, Outcome]:
+    manifests = {event_id: read_manifest(source.manifest_path(event_id)).content for event_id in event_ids}
+    plans = [plan_event(read_event(content["event"]), recipe) for content in manifests.values()]
+    answers = {
+        plan.event.event_id: _answers(plan, recipe, manifests[plan.event.event_id]["provenance"]["searches"])
+        for plan in plans
+    }
+    judged = _judge_again(stored, plans, answers, recipe)
+    candidates = select(judged, recipe.policy, plans=plans, recipe=recipe)
+    if number is not None:
+        out.write_candidates(number, candidates)
+    outcomes = {}
+    for plan in plans:
+        event_id = plan.event.event_id
+        own = candidates.filter(pc.field("event_id") == event_id)
+        shortfalls = find_shortfalls(plan, own, answers[event_id], recipe)
+        assessment = assess(plan, own, recipe)
+        manifest = build_manifest(
+            plan,
+            own,
+            recipe=recipe,
+            catalog_id=catalog_id,
+            answers=answers[event_id],
+            shortfalls=shortfalls,
+            assessment=assessment,
+        )
+        out.write_manifest(event_id, manifest)
+        outcomes[event_id] = conclude(plan, own, answers[event_id], shortfalls, assessment)
+    return outcomes
+
+
+def read_event(facts: Json) -> Event:
+    """Make an event of what its manifest tells of it."""
+    return Event(
+        event_id=facts["name"],
+        aoi=shapely.geometry.shape(facts["aoi"]),
+        bbox=tuple(facts["bbox"]),
+        phase_dates={Phase(phase): date.fromisoformat(day) for phase, day in facts["phase_dates"].items()},
+        onset=datetime.fromisoformat(facts["onset"]),
+        target_crs=facts["target_crs"],
+    )
+
+
+def _answers(plan: EventPlan, recipe: Recipe, searches: Sequence[Json]) -> Mapping[Search, Answer]:
+    """Stand in for the answers to a plan's searches: nothing new, as complete as what the candidates came from."""
+    by_search = {plan.search_of(slot, recipe): slot for slot in plan.slots}
+    return {
+        search: Answer(items=ITEMS.empty_table(), complete=_is_complete(slot, search, searches))
+        for search, slot in by_search.items()
+    }
+
+
+def _is_complete(slot: Slot, search: Search, searches: Sequence[Json]) -> bool:
+    """Tell whether no search that could have brought candidates of a slot was answered in part."""
+    for made in searches:
+        if made["collection"] == search.collection and not made["complete"]:
+            opens, _, closes = (made["datetime"] or "/").partition("/")
+            wanted = ("", "") if slot.window is None else str(slot.window).split("/")
+            if not opens or not wanted[0] or (opens <= wanted[1] and wanted[0] <= closes):
+                return False
+    return True
+
+
+def _judge_again(
+    stored: pa.Table, plans: Sequence[EventPlan], answers: Mapping[str, Mapping[Search, Answer]], recipe: Recipe
+) -> pa.Table:
+    """Give the stored candidates the verdicts that a scan by these rules would have given them."""
+    sensors = np.array(stored["sensor"].to_pylist(), dtype=object)
+    kept, outside = np.zeros((2, len(stored)), dtype=bool)
+    for sensor, asked in recipe.sensors.items():
+        here, widest = sensors == sensor, recipe.widest_window_days(sensor)
+        kept |= here
+        if asked.window_days is not None and widest is not None:
+            kept &= ~(here & beyond(stored["datetime"], stored["day_offset"], widest))
+            outside |= here & beyond(stored["datetime"], stored["day_offset"], asked.window_days)
+    candidates, sensors, outside = stored.filter(pa.array(kept)), sensors[kept], outside[kept]
+    missing = _still_missing(candidates, sensors, recipe)
+    verdicts = judge(
+        candidates,
+        sensors,
+        recipe,
+        overlaps=candidates["overlap_frac"].to_numpy(),
+        lacking=np.asarray(pc.list_value_length(missing)) > 0,
+        outside=outside,
+    )
+    n = len(candidates)
+    fresh = {
+        "missing_assets": missing,
+        "assets": _still_wanted(candidates, sensors, recipe),
+        "rank": pa.nulls(n, pa.int32()),
+        "selected": pa.array(np.zeros(n, dtype=bool)),
+        "verdict": pa.array(verdicts, pa.string()),
+        "relaxed": pa.nulls(n, CANDIDATES.field("relaxed").type),
+        "superseded_by": pa.nulls(n, pa.string()),
+    }
+    judged = pa.table([fresh.get(name, candidates[name]) for name in CANDIDATES.names], schema=CANDIDATES)
+    return withhold(judged, _complete(judged, plans, answers, recipe), recipe)
+
+
+def _still_missing(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe) -> pa.Array:
+    wanted = {str(sensor): set(asked.assets) for sensor, asked in recipe.sensors.items()}
+    lists = candidates["missing_assets"].to_pylist()
+    kept = [[key for key in keys if key in wanted[sensor]] for sensor, keys in zip(sensors, lists, strict=True)]
+    return pa.array(kept, CANDIDATES.field("missing_assets").type)
+
+
+def _still_wanted(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe) -> pa.Array | pa.ChunkedArray:
+    """Keep the hrefs of the assets that the rules ask for, in the recipe's order."""
+    order = {str(sensor): asked.assets for sensor, asked in recipe.sensors.items()}
+    maps = candidates["assets"].to_pylist()
+    found = [
+        [(key, dict(pairs)[key]) for key in order[sensor] if key in dict(pairs)]
+        for sensor, pairs in zip(sensors, maps, strict=True)
+    ]
+    return pa.array(found, CANDIDATES.field("assets").type)
+
+
+def _complete(
+    candidates: pa.Table,
+    plans: Sequence[EventPlan],
+    answers: Mapping[str, Mapping[Search, Answer]],
+    recipe: Recipe,
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Tell of each candidate whether the answer that it came from was complete, shape (n,)."""
+    partial = {
+        (plan.event.event_id, slot.target.target_id, slot.phase and str(slot.phase), str(slot.sensor))
+        for plan in plans
+        for slot in plan.slots
+        if not answers[plan.event.event_id][plan.search_of(slot, recipe)].complete
+    }
+    if not partial:
+        return np.ones(len(candidates), dtype=bool)
+    names = ("event_id", "target_id", "phase", "sensor")
+    keys = zip(*(candidates[name].to_pylist() for name in names), strict=True)
+    return np.array([key not in partial for key in keys], dtype=bool)

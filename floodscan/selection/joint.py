@@ -1,0 +1,223 @@
+"""Passes for all slots of a target at once: the best combination, found phase by phase.
+
+States are combinations for the phases so far. A state is dropped once another one is as good or better in everything
+that can still count; what remains after the last phase holds the optimum. Nothing is dropped for its number until
+``MAX_STATES`` remain, which takes very many passes that cover different parts of a target; no slot is lost then either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from floodscan.selection.passes import Unit
+
+    Slots = Sequence[Sequence[Unit]]
+
+MAX_STATES = 512
+
+_LONG_AGO = -(2**63)
+ALL_POINTS = -1
+"""As a set of points: every one there is."""
+
+
+class State(NamedTuple):
+    """A combination for the phases so far.
+
+    ``filled`` counts its slots, ``rung`` is the last step of the ladder that it needs, ``off`` counts
+    scenes off the main track, ``relaxed`` sums up steps; ``joint`` are the points that all cover,
+    ``least`` is the number of points of the scene that covers the fewest, ``cost`` and ``key`` are the
+    sums of the units' own. ``end`` and ``used`` bind what may follow: later passes, and others.
+    """
+
+    filled: int = 0
+    rung: int = 0
+    off: int = 0
+    relaxed: int = 0
+    joint: int = ALL_POINTS
+    least: int = 2**30
+    cost: int = 0
+    key: tuple[tuple[str, ...], ...] = ()
+    end: int = _LONG_AGO
+    used: frozenset[int] = frozenset()
+    units: tuple[Unit | None, ...] = ()
+
+
+class Fill(NamedTuple):
+    """How well slots can be filled: compared in this order, smaller is better."""
+
+    empty: int
+    rung: int
+    off: int
+    relaxed: int
+
+
+def fill_of(state: State) -> Fill:
+    """Tell how well a finished state fills its slots."""
+    return Fill(-state.filled, state.rung, state.off, state.relaxed)
+
+
+def best_fill(slots: Slots, *, track: int | None = None, mixed_rung: int = 0) -> Fill:
+    """Find how well slots can be filled, whatever the passes cover.
+
+    Args:
+        slots: Units of each phase.
+        track: Main track; None where tracks don't count.
+        mixed_rung: Step of the ladder that admits other tracks; 0 admits them never.
+    """
+    if fills_perfectly(slots, track=track):
+        return Fill(-len(slots), 0, 0, 0)
+    bare = [
+        sorted(
+            {unit._replace(points=ALL_POINTS, cost=0, key=(), scenes=(), track=_side(unit, track)) for unit in units}
+        )
+        for units in slots
+    ]
+    here = None if track is None else 0
+    return min(map(fill_of, combine([State()], bare, track=here, mixed_rung=mixed_rung)))
+
+
+def fills_perfectly(slots: Slots, *, track: int | None) -> bool:
+    """Tell whether every slot can be filled without any step: the pass that ends first leaves most to the next."""
+    end, used = _LONG_AGO, set()
+    for units in slots:
+        free = [u for u in units if u.level == 0 and not _side(u, track) and u.start > end]
+        if not free:
+            return False
+        first = min(free, key=lambda unit: unit.end)
+        end = first.end
+        used.add(first.pass_id)
+    return len(used) == len(slots)
+
+
+def _side(unit: Unit, track: int | None) -> int:
+    return int(track is not None and unit.track != track)
+
+
+def combine(
+    states: Iterable[State],
+    slots: Slots,
+    *,
+    track: int | None = None,
+    mixed_rung: int = 0,
+    limit: Fill | None = None,
+) -> list[State]:
+    """Extend states by one sensor's phases.
+
+    Args:
+        states: What was combined before, of other sensors.
+        slots: Units of each phase, in order.
+        track: Main track; None where tracks don't count.
+        mixed_rung: Step of the ladder that admits other tracks; 0 admits them never.
+        limit: Keep only states that fill the slots as well as this.
+
+    Returns:
+        The states that no other one is better than, or as good as, in everything.
+    """
+    current = [state._replace(filled=0, rung=0, off=0, relaxed=0, end=_LONG_AGO, used=frozenset()) for state in states]
+    for phase, every in enumerate(slots):
+        units = [unit for unit in every if _is_usable(unit, track, mixed_rung, limit)]
+        later = _last_starts(slots[phase + 1 :])
+        left = len(slots) - phase - 1
+        grown = [
+            grown
+            for state in current
+            for grown in _grow(state, units, later, track=track, mixed_rung=mixed_rung)
+            if limit is None or _may_reach(grown, left, limit)
+        ]
+        current = undominated(grown)
+    return current
+
+
+def _is_usable(unit: Unit, track: int | None, mixed_rung: int, limit: Fill | None) -> bool:
+    if unit.track != track and track is not None and (not mixed_rung or (limit is not None and limit.off == 0)):
+        return False
+    return limit is None or (unit.level <= limit.rung and unit.level <= limit.relaxed)
+
+
+def _last_starts(slots: Slots) -> dict[int, int]:
+    """Tell for each pass when the last unit of it in some slots starts."""
+    last: dict[int, int] = {}
+    for units in slots:
+        for unit in units:
+            last[unit.pass_id] = max(unit.start, last.get(unit.pass_id, _LONG_AGO))
+    return last
+
+
+def _grow(
+    state: State, units: Sequence[Unit], later: dict[int, int], *, track: int | None, mixed_rung: int
+) -> Iterable[State]:
+    yield state._replace(key=(*state.key, ()), units=(*state.units, None))
+    for unit in units:
+        if unit.start <= state.end or unit.pass_id in state.used:
+            continue
+        off = _side(unit, track)
+        yield State(
+            state.filled + 1,
+            max(state.rung, unit.level, mixed_rung if off else 0),
+            state.off + off,
+            state.relaxed + unit.level,
+            state.joint & unit.points,
+            min(state.least, unit.size),
+            state.cost + unit.cost,
+            (*state.key, unit.key),
+            unit.end,
+            # order alone keeps most passes from coming again; only the others are worth remembering
+            state.used | {unit.pass_id} if later.get(unit.pass_id, _LONG_AGO) > unit.end else state.used,
+            (*state.units, unit),
+        )
+
+
+def _may_reach(state: State, left: int, limit: Fill) -> bool:
+    return state.filled + left >= -limit.empty and (state.rung, state.off, state.relaxed) <= limit[1:]
+
+
+def undominated(states: Iterable[State]) -> list[State]:
+    """Keep the states that no other one is as good as in everything."""
+    kept: list[State] = []
+    for state in sorted(states, key=_order):
+        for better in kept:
+            if _dominates(better, state):
+                break
+        else:
+            kept.append(state)
+    return kept if len(kept) <= MAX_STATES else _thin_out(kept)
+
+
+def _thin_out(states: list[State]) -> list[State]:
+    """Keep the first, and of the others those that leave most to later phases: so that no slot is lost."""
+    first = states[:MAX_STATES]
+    earliest: dict[object, State] = {}
+    for state in states:
+        key = (fill_of(state), state.used)
+        if key not in earliest or state.end < earliest[key].end:
+            earliest[key] = state
+    return first + [state for state in earliest.values() if state not in first]
+
+
+def _order(state: State) -> tuple[object, ...]:
+    """Sort so that a state comes behind all that dominate it."""
+    joint = state.joint.bit_count() if state.joint >= 0 else 2**30
+    return (*fill_of(state), -joint, -state.least, state.cost, state.key, state.end, len(state.used))
+
+
+def _dominates(one: State, other: State) -> bool:
+    return (
+        one.end <= other.end
+        and one.cost <= other.cost
+        and one.least >= other.least
+        and one.filled >= other.filled
+        and one.rung <= other.rung
+        and one.off <= other.off
+        and one.relaxed <= other.relaxed
+        and (one.cost < other.cost or one.key <= other.key)
+        and one.used <= other.used
+        and one.joint & other.joint == other.joint
+    )
+
+
+def best(states: Iterable[State], limit: Fill, value: Callable[[State], tuple[object, ...]]) -> State:
+    """Take the finished state with the smallest value among those that fill as well as ``limit``."""
+    return min((state for state in states if fill_of(state) == limit), key=value)

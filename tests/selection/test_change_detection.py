@@ -1,0 +1,205 @@
+"""Policy ``change-detection``: its rules on made-up events, and its optimum against all combinations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise, product
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from floodscan.events import Phase
+from floodscan.recipe import Recipe, Sensor
+from floodscan.selection import change_detection, slot_numbers
+from floodscan.selection.change_detection import lay_out
+from floodscan.selection.passes import learn, make_units
+from tests.selection.worlds import World, random_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from floodscan.selection.change_detection import Choice
+    from floodscan.selection.passes import Unit
+
+    Row = dict[str, Any]
+
+SEEDS = range(150)
+SMALL_SEEDS = range(100)
+
+
+def mosaics(table: pa.Table, sensor: Sensor) -> dict[Phase, list[Row]]:
+    """List a sensor's chosen rows by phase, in order of the phases."""
+    rows = [row for row in table.filter(table["selected"]).to_pylist() if row["sensor"] == sensor]
+    by_phase = {phase: [row for row in rows if row["phase"] == phase] for phase in Phase}
+    return {phase: members for phase, members in by_phase.items() if members}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_choice_breaks_a_rule(seed: int) -> None:
+    """Onset, order, reuse, track, mosaics and limits hold in any generated input."""
+    world = random_world(seed)
+    table = world.chosen()
+    onset, guard = world.event.onset, timedelta(minutes=world.recipe.onset_guard_minutes)
+    for sensor in (Sensor.S1RTC, Sensor.S2L2A):
+        by_phase = mosaics(table, sensor)
+        for phase, rows in by_phase.items():
+            times = [row["datetime"] for row in rows]
+            before = phase in {Phase.PRE_MONTH, Phase.PRE_EVENT}
+            assert max(times) < onset - guard if before else min(times) >= onset
+            assert len({(row["datatake_id"] or "")[:9] for row in rows}) == 1
+            assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+        for earlier, later in pairwise(by_phase.values()):
+            assert max(row["datetime"] for row in earlier) < min(row["datetime"] for row in later)
+        ids = [row["item_id"] for rows in by_phase.values() for row in rows]
+        takes = [{row["datatake_id"][:9] for row in rows} for rows in by_phase.values() if rows[0]["datatake_id"]]
+        assert len(ids) == len(set(ids))
+        assert len(set().union(*takes)) == len(takes)
+    check_track(table, world.recipe)
+    check_limits(table, world.recipe)
+
+
+def check_track(table: pa.Table, recipe: Recipe) -> None:
+    """One SAR track, unless the ladder allows several and says so."""
+    rows = [row for members in mosaics(table, Sensor.S1RTC).values() for row in members]
+    tracks = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows}
+    mixed = [row for row in rows if "S1RTC.mixed_track=true" in row["relaxed"]]
+    assert len(tracks) <= 1 or mixed
+    assert not mixed or any(step.mixed_track for step in recipe.relax)
+
+
+def check_limits(table: pa.Table, recipe: Recipe) -> None:
+    """Windows and clouds are those of the recipe, or of the steps that a choice names."""
+    for row in table.filter(table["selected"]).to_pylist():
+        asked = recipe.sensors[Sensor(row["sensor"])]
+        steps = dict(step.split("=") for step in row["relaxed"])
+        days = float(steps.get(f"{row['sensor']}.window_days", asked.window_days or 0))
+        assert row["phase"] is None or row["days_from_phase"] <= days
+        if asked.max_cloud_percent is not None:
+            assert row["cloud_cover"] < float(steps.get("S2L2A.max_cloud_percent", asked.max_cloud_percent))
+        assert row["missing_assets"] == []
+
+
+@pytest.mark.parametrize("seed", SEEDS[:60])
+def test_the_order_of_candidates_changes_nothing(seed: int) -> None:
+    """Items in another order, and rows of a slot in another order, give the same table."""
+    world = random_world(seed)
+    table = world.chosen()
+    rng = Random(seed)  # noqa: S311 - a test's seed
+    scored = world.scored(rng)
+    keys = np.array([rng.random() for _ in range(len(scored))])
+    shuffled = scored.take(pa.array(np.lexsort([keys, slot_numbers(scored)])))
+    assert world.chosen(shuffled).equals(table)
+
+
+def laid_out(world: World) -> Choice:
+    """Give what there is to choose from."""
+    scored = world.scored()
+    onsets = {world.event.event_id: world.event.onset}
+    facts = learn(scored, slot_numbers(scored), onsets, world.recipe)
+    measures = change_detection._Measures(scored, facts)
+    return lay_out(world.plan.targets[0], list(range(len(scored))), measures, world.recipe)
+
+
+Combination = tuple["Unit | None", ...]
+
+
+def may_follow(combination: Combination) -> bool:
+    """Tell whether phases follow each other and share no pass."""
+    units = [unit for unit in combination if unit is not None]
+    distinct = len({unit.pass_id for unit in units}) == len(units)
+    return distinct and all(one.end < other.start for one, other in pairwise(units))
+
+
+def fill(combination: Combination, track: int, mixed_rung: int) -> tuple[int, int, int, int]:
+    """Value how well slots are filled, as the docstring of the policy words it."""
+    units = [unit for unit in combination if unit is not None]
+    off = sum(unit.track != track for unit in units)
+    rungs = [unit.level for unit in units] + ([mixed_rung] if off else [])
+    return -len(units), max(rungs, default=0), off, sum(unit.level for unit in units)
+
+
+def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
+    """Look at every combination of every sensor."""
+    kept: list[list[Combination]] = []
+    least_points = round(recipe.min_coverage * 64**2)
+    for sensor in choice.units:
+        slots = [make_units(choice.scenes.get((sensor, phase), []), sensor, least=least_points) for phase in Phase]
+        ladder = recipe.ladder(sensor)
+        mixed_rung = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
+        everything = [c for c in product(*[[None, *units] for units in slots]) if may_follow(c)]
+        tracks = sorted({unit.track for units in slots for unit in units}) or [0]
+        valued = []
+        for track in tracks:
+            usable = [c for c in everything if mixed_rung or all(u is None or u.track == track for u in c)]
+            best = min(fill(c, track, mixed_rung) for c in usable)
+            tied = [c for c in usable if fill(c, track, mixed_rung) == best]
+            reach = min((-least(c), sum(u.cost for u in c if u)) for c in tied)
+            valued.append((best, reach, track, tied))
+        kept.append(min(valued, key=lambda entry: entry[:3])[3])
+
+    def worth(combinations: Sequence[Combination]) -> tuple[Any, ...]:
+        units = [unit for combination in combinations for unit in combination]
+        joint = choice.ground
+        for unit in units:
+            joint &= unit.points if unit else joint
+        cost = sum(unit.cost for unit in units if unit)
+        return -joint.bit_count(), -least(units), cost, tuple(unit.key if unit else () for unit in units)
+
+    return min(product(*kept), key=worth)
+
+
+def least(units: Iterable[Unit | None]) -> int:
+    """Count the points of the unit that covers the fewest."""
+    return min((unit.points.bit_count() for unit in units if unit), default=2**30)
+
+
+@pytest.mark.parametrize("seed", SMALL_SEEDS)
+def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
+    """No combination is better by the written objective."""
+    world = random_world(seed + 1000, n_passes=12)
+    choice = laid_out(world)
+    expected = brute_force(choice, world.recipe)
+    found = change_detection._optimize(choice.units, choice.ground, world.recipe)
+    keys = [[unit.key if unit else () for unit in units] for units, _ in found.values()]
+    assert keys == [[unit.key if unit else () for unit in units] for units in expected]
+
+
+def reference_rule(choice: Choice, sensor: Sensor, track: int, levels: int) -> list[Any]:
+    """Take for one phase after the other the largest scene, then the nearest, that the rules admit."""
+    taken: list[Any] = []
+    for phase in Phase:
+        passes = {unit.pass_id for unit in choice.units[sensor][list(Phase).index(phase)]}
+        end, used = max((s.start for s in taken if s), default=-(2**63)), {s.pass_id for s in taken if s}
+        admitted = [
+            scene
+            for scene in choice.scenes.get((sensor, phase), [])
+            if scene.level <= levels and scene.track == track and scene.start > end and scene.pass_id not in used
+            and scene.points and scene.pass_id in passes
+        ]  # fmt: skip
+        admitted.sort(key=lambda s: (-s.points.bit_count(), s.days, s.start, s.item_id))
+        taken.append(admitted[0] if admitted else None)
+    return taken
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_joint_coverage_is_never_worse_than_that_of_the_reference_rule(seed: int) -> None:
+    """The published order, applied to the same scenes of the same track, covers no more together."""
+    world = random_world(seed + 5000, n_passes=14)
+    world = replace(world, recipe=replace(world.recipe, relax=()))
+    choice = laid_out(world)
+    found = change_detection._optimize(choice.units, choice.ground, world.recipe)
+    ours = theirs = choice.ground
+    comparable = True
+    for sensor, (units, track) in found.items():
+        scenes = reference_rule(choice, sensor, track, 0)
+        comparable &= [scene is None for scene in scenes] == [unit is None for unit in units]
+        for unit, scene in zip(units, scenes, strict=True):
+            ours &= unit.points if unit else ours
+            theirs &= scene.points if scene else theirs
+        assert sum(unit is not None for unit in units) >= sum(scene is not None for scene in scenes)
+    if comparable:
+        assert ours.bit_count() >= theirs.bit_count()

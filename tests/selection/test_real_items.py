@@ -1,0 +1,112 @@
+"""Split granules among real Sentinel-2 items, and the demo, under policy ``change-detection``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import shapely
+
+import floodscan
+from floodscan import Policy, Recipe, Sensor
+from floodscan.catalogs.items import parse_items
+from floodscan.catalogs.pages import decode_items
+from floodscan.coverage import area_frac
+from floodscan.events import Phase
+from floodscan.footprints import bbox_of
+from floodscan.planning import plan_event
+from floodscan.scoring import score
+from floodscan.selection import select
+from tests.selection.worlds import make_event
+from tests.servers.records import real_items
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Item = dict[str, Any]
+
+
+def split_pairs() -> list[tuple[Item, Item]]:
+    """Find items of one tile and time, under two ids, among the 1,000 real ones."""
+    groups: dict[tuple[str, str], dict[str, Item]] = defaultdict(dict)
+    for item in real_items():
+        properties = item["properties"]
+        if "s2:mgrs_tile" in properties and str(properties["datetime"]).startswith("2024"):
+            groups[properties["s2:mgrs_tile"], str(properties["datetime"])[:19]][item["id"]] = item
+    return [(one, other) for one, other in (tuple(g.values()) for g in groups.values() if len(g) == 2)]
+
+
+def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
+    """All 13 pairs complete each other: both are chosen, none is a duplicate."""
+    pairs = split_pairs()
+    if not pairs:
+        pytest.skip("the real items are not at hand")
+    assert len(pairs) == 13
+    recipe = Recipe(policy=Policy.CHANGE_DETECTION, relax=())
+    asked = replace(recipe.sensors[Sensor.S2L2A], max_cloud_percent=100.1)
+    recipe = replace(recipe, sensors={Sensor.S2L2A: asked})
+    for pair in pairs:
+        table = parse_items(decode_items(pair), collection=asked.collection, assets=asked.assets)
+        area = shapely.union_all(shapely.from_wkb(table["geometry"].to_numpy()))
+        day = table["datetime"][0].as_py().date()
+        event = replace(
+            make_event(), aoi=area, bbox=bbox_of(area), phase_dates=dict.fromkeys(Phase, day),
+            onset=table["datetime"][0].as_py(),
+        )  # fmt: skip
+        plan = plan_event(event, recipe)
+        chosen = select(score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe)
+        rows = chosen.filter(chosen["selected"]).to_pylist()
+        assert {row["item_id"] for row in rows} == {item["id"] for item in pair}
+        assert len({row["phase"] for row in rows}) == 1
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The demo's manifest under the policy."""
+    out: Path = tmp_path_factory.mktemp("demo") / "out"
+    run = floodscan.scan("demo", recipe=Recipe(policy=Policy.CHANGE_DETECTION), out=out)
+    (manifest,) = run.manifests.values()
+    return manifest.content
+
+
+def test_the_demo_has_one_sar_track_in_all_phases(demo: dict[str, Any]) -> None:
+    """Relative orbit 37 on 15 June, 9, 15 and 21 July."""
+    choices = [demo["selected"][phase]["S1RTC"] for phase in demo["phase_order"]]
+    assert [choice["relative_orbit"] for choice in choices] == [37] * 4
+    days = [choice["datetime"][:10] for choice in choices]
+    assert days == ["2021-06-15", "2021-07-09", "2021-07-15", "2021-07-21"]
+    assert {choice["grade"] for choice in choices} == {"B"}
+    assert all("other frames" in choice["grade_reason"] for choice in choices)
+
+
+def test_the_demo_has_four_optical_passes_on_their_side_of_the_onset(demo: dict[str, Any]) -> None:
+    """Each covers the whole area; the overcast phase says which step it took."""
+    choices = [demo["selected"][phase]["S2L2A"] for phase in demo["phase_order"]]
+    days = [choice["datetime"][:10] for choice in choices]
+    assert days == ["2021-06-11", "2021-07-06", "2021-07-21", "2021-07-26"]
+    assert all(choice["coverage_frac"] > 0.99 for choice in choices)
+    assert [choice["relaxed"] for choice in choices] == [[], ["S2L2A.max_cloud_percent=50"], [], []]
+    for choice in choices:
+        shares = [item["share"] for item in choice["items"]]
+        assert choice["id"] == choice["items"][0]["id"]
+        assert shares[0] == max(shares)
+        assert sum(shares) == pytest.approx(choice["coverage_frac"])
+
+
+def test_the_demo_covers_all_of_the_area_and_warns_of_nothing(demo: dict[str, Any]) -> None:
+    """The reference policy's choices cover 0.838 together and make 890 chips."""
+    assert demo["coverage"] == {
+        "joint_frac": {"aoi": 1.0},
+        "empty_slots": 0,
+        "valid_pixel_frac": 1.0,
+        "chips": 1120,
+        "chips_total": 1120,
+    }
+    assert demo["warnings"] == []
+
+
+def test_a_share_is_of_equal_area() -> None:
+    """The figures of the choices are those of ``coverage``."""
+    assert area_frac(shapely.box(0, 0, 1, 1), shapely.box(0, 0, 2, 1)) == pytest.approx(0.5)

@@ -1,0 +1,118 @@
+"""Warnings and grades of choices, whatever policy made them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan.checks import assess
+from floodscan.recipe import Policy, Recipe
+from tests.selection.worlds import FLOOD, World, dem_item, make_event, random_world, s1_item, s2_item
+
+if TYPE_CHECKING:
+    from floodscan.checks import Assessment
+    from tests.selection.worlds import Item
+
+ALL = (9.0, 49.0, 12.0, 52.0)
+LEFT = (9.0, 49.0, 10.5, 52.0)
+RIGHT = (10.5, 49.0, 12.0, 52.0)
+
+
+def day(offset: int) -> datetime:
+    """Give a moment some days from the flood."""
+    return datetime(FLOOD.year, FLOOD.month, FLOOD.day, 5, tzinfo=UTC) + timedelta(days=offset)
+
+
+def assessed(*items: Item, policy: Policy = Policy.REFERENCE) -> Assessment:
+    """Choose by a policy and assess."""
+    world = World(make_event(), list(items), Recipe(policy=policy))
+    return assess(world.plan, world.chosen(), world.recipe)
+
+
+def codes(assessment: Assessment) -> list[str]:
+    """List the warnings, short."""
+    return [str(finding) for finding in assessment.findings]
+
+
+def test_a_reused_scene_on_the_wrong_side_is_told() -> None:
+    """The reference policy takes one scene after the flood for three phases."""
+    found = codes(assessed(s2_item("a", day(2), ALL)))
+    assert found == [
+        "wrong_side_of_onset aoi/pre_event/S2L2A",
+        "reused_scene aoi/event/S2L2A",
+        "reused_scene aoi/post_event/S2L2A",
+    ]
+
+
+def test_two_scenes_of_one_pass_are_told() -> None:
+    """Different scenes of one datatake are no two moments."""
+    items = [s2_item("a", day(2), LEFT, take="GS2A_1"), s2_item("b", day(2), ALL, take="GS2A_1", cloud=20.0)]
+    world = World(make_event(), items, Recipe())
+    table = world.chosen()
+    rows = table.to_pylist()
+    for row in rows:
+        row["selected"] = (row["phase"], row["item_id"]) in {("event", "a"), ("post_event", "b")}
+    found = assess(world.plan, type(table).from_pylist(rows, schema=table.schema), world.recipe)
+    assert "reused_pass aoi/post_event/S2L2A" in codes(found)
+
+
+def test_mixed_tracks_are_told_and_graded_c() -> None:
+    """The reason names the phases by track."""
+    found = assessed(s1_item("a", day(-30), ALL), s1_item("b", day(0), ALL, orbit=139))
+    assert "mixed_tracks aoi/S1RTC" in codes(found)
+    grade = found.grades["aoi"]
+    assert grade is not None
+    assert grade[0] == "C"
+    assert "pre_month on 37 descending" in str(grade[1])
+
+
+@pytest.mark.parametrize(("second", "grade"), [(ALL, "A"), ((9.0, 49.1, 12.0, 52.1), "B"), (LEFT, "B")])
+def test_one_track_is_graded_by_its_frames(second: tuple[float, float, float, float], grade: str) -> None:
+    """The same frame is A, another one of the track is B."""
+    found = assessed(s1_item("a", day(-30), ALL), s1_item("b", day(-5), second), policy=Policy.CHANGE_DETECTION)
+    assert found.grades["aoi"] is not None
+    assert found.grades["aoi"][0] == grade
+
+
+def test_one_scene_has_no_grade() -> None:
+    """Nothing to compare it with."""
+    assert assessed(s1_item("a", day(-30), ALL)).grades == {"aoi": None}
+
+
+def test_low_coverage_is_told_for_slots_and_together() -> None:
+    """Two complementary halves cover nothing together."""
+    found = assessed(s1_item("a", day(-30), LEFT), s2_item("b", day(-30), RIGHT), dem_item(10.0))
+    assert codes(found) == [
+        "low_coverage aoi/pre_month/S1RTC",
+        "low_coverage aoi/pre_month/S2L2A",
+        "low_joint_coverage aoi",
+    ]
+    assert found.joint_frac == {"aoi": 0.0}
+    assert found.promise is not None
+    assert found.promise.chips == 0
+
+
+def test_nothing_chosen_has_no_joint_coverage() -> None:
+    """No number is made up."""
+    found = assessed()
+    assert found.joint_frac == {"aoi": None}
+    assert codes(found) == []
+
+
+def test_the_limit_is_the_recipes() -> None:
+    """A half is enough where the recipe says so."""
+    world = World(make_event(), [s1_item("a", day(-30), LEFT)], Recipe(warn_coverage_below=0.4))
+    assert assess(world.plan, world.chosen(), world.recipe).findings == ()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_change_detection_is_warned_of_coverage_alone(seed: int) -> None:
+    """None of the reference policy's violations is left, but for tracks that the ladder mixed."""
+    world = random_world(seed)
+    recipe = replace(world.recipe, relax=tuple(step for step in world.recipe.relax if not step.mixed_track))
+    world = replace(world, recipe=recipe)
+    found = assess(world.plan, world.chosen(), world.recipe)
+    assert {finding.code for finding in found.findings} <= {"low_coverage", "low_joint_coverage"}

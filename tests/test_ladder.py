@@ -1,0 +1,82 @@
+"""The ladder of relaxations in a recipe: read, checked, written back, and what it makes the searches ask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from floodscan.errors import RecipeError
+from floodscan.planning import plan_event
+from floodscan.recipe import Policy, Recipe, Relaxation, Sensor, parse_recipe, recipe_from_dict
+from tests.selection.worlds import make_event
+
+
+def test_a_recipe_reads_back_what_it_spells_out() -> None:
+    """For every policy and ladder."""
+    ladder = (
+        Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=40.0),
+        Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
+    )
+    for recipe in (
+        Recipe(),
+        Recipe(policy=Policy.CHANGE_DETECTION, relax=ladder, onset_guard_minutes=30.0, min_coverage=0.0),
+        Recipe(relax=(), tile_size_m=5000.0, warn_coverage_below=0.5),
+    ):
+        assert recipe_from_dict(recipe.to_dict(), source="run.json") == recipe
+
+
+def test_steps_are_read_in_order() -> None:
+    """Each loosens one rule of one sensor."""
+    raw = {"relax": [{"sensor": "S1RTC", "window_days": 6}, {"sensor": "S2L2A", "max_cloud_percent": 60}]}
+    assert [str(step) for step in parse_recipe(raw, source="x").relax] == [
+        "S1RTC.window_days=6",
+        "S2L2A.max_cloud_percent=60",
+    ]
+
+
+def test_default_steps_that_loosen_nothing_are_left_out() -> None:
+    """Who searches three weeks anyway needs no wider window."""
+    recipe = parse_recipe({"S1RTC": {"window_days": 21}, "sensors": ["S1RTC", "DEM"]}, source="x")
+    assert [str(step) for step in recipe.relax] == ["S1RTC.mixed_track=true"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "named"),
+    [
+        ("S1RTC", "double brackets"),
+        ([{"sensor": "S1RTC"}], "must loosen one rule"),
+        ([{"sensor": "S1RTC", "max_cloud_percent": 50}], "must loosen one rule"),
+        ([{"sensor": "DEM", "window_days": 50}], "'DEM' is unknown"),
+        ([{"sensor": "S1RTC", "window_days": 3}], "loosens nothing"),
+        ([{"sensor": "S1RTC", "window_days": 7}, {"sensor": "S1RTC", "window_days": 7}], "relax 2"),
+        ([{"sensor": "S1RTC", "mixed_track": False}], "must be true"),
+        ([{"sensor": "S1RTC", "window_day": 7}], "did you mean 'window_days'"),
+    ],
+)
+def test_a_bad_step_is_named(steps: Any, named: str) -> None:  # noqa: ANN401
+    """With its number, and what may stand there."""
+    with pytest.raises(RecipeError, match=named):
+        parse_recipe({"relax": steps}, source="x")
+
+
+@pytest.mark.parametrize("name", ["min_coverage", "warn_coverage_below"])
+def test_shares_are_between_0_and_1(name: str) -> None:
+    """A percentage is a slip."""
+    with pytest.raises(RecipeError, match=name):
+        parse_recipe({name: 90}, source="x")
+
+
+def test_searches_ask_for_the_widest_window_of_the_policy() -> None:
+    """The reference policy asks for no more than its own."""
+    event = make_event()
+    recipe = Recipe()
+    spans = {}
+    for policy in Policy:
+        slots = plan_event(event, replace(recipe, policy=policy)).slots
+        windows = [slot.window for slot in slots if slot.sensor is Sensor.S1RTC and slot.window]
+        spans[policy] = {window.end - window.start + timedelta(seconds=1) for window in windows}
+    assert spans[Policy.REFERENCE] == {timedelta(days=9)}
+    assert spans[Policy.CHANGE_DETECTION] == {timedelta(days=25)}

@@ -1,0 +1,188 @@
+"""Choosing again from stored candidates gives what a scan by the same rules gives, or is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import shapely
+
+import floodscan
+from floodscan import InputError, OutputError, Policy, Recipe, Sensor, sweep
+from floodscan.catalogs.base import Answer
+from floodscan.recipe import Relaxation
+from floodscan.report.compare import compare
+from floodscan.store import RunFolder
+from floodscan.tables import ITEMS
+
+CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """Read what a run left behind, but for times and where its answers came from."""
+    files: dict[str, Any] = {
+        str(p.relative_to(folder)): p.read_bytes() for p in (folder / "candidates").glob("part-*.parquet")
+    }
+    for path in (folder / "manifests").iterdir():
+        files[path.name] = orjson.loads(path.read_bytes())
+    return files
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The demo by both policies."""
+    folder = tmp_path_factory.mktemp("runs")
+    floodscan.scan("demo", out=folder / "reference")
+    floodscan.scan("demo", out=folder / "change-detection", recipe=CHANGE_DETECTION)
+    return {policy: folder / policy for policy in ("reference", "change-detection")}
+
+
+def test_the_reference_policy_from_stored_candidates_is_that_of_a_scan(runs: dict[str, Path], tmp_path: Path) -> None:
+    """What only the wider windows found is left out: the same bytes as if it had never been searched."""
+    sweep.reselect(runs["change-detection"], out=tmp_path / "again", policy=Policy.REFERENCE)
+    assert contents(tmp_path / "again") == contents(runs["reference"])
+
+
+def test_change_detection_from_its_own_candidates_is_that_of_the_scan(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Nothing changes where no rule does."""
+    sweep.reselect(runs["change-detection"], out=tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(runs["change-detection"])
+
+
+def test_a_reference_run_can_be_chosen_from_by_the_other_policy(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Steps that need more than was searched are left out of the default ladder; the recipe says which are left."""
+    result = sweep.reselect(runs["reference"], out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    (manifest,) = result.manifests.values()
+    choices = manifest.content["selected"]
+    assert {choices[phase]["S1RTC"]["relative_orbit"] for phase in choices} == {37}
+    steps = manifest.content["provenance"]["recipe"]["relax"]
+    assert steps == [
+        {"sensor": "S2L2A", "max_cloud_percent": 50.0},
+        {"sensor": "S1RTC", "mixed_track": True},
+    ]
+    assert result.outcomes[0].n_requests == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)}, "S1RTC.window_days is 9, searched were 4"),
+        ({"tile_size_m": 5000.0}, "tile_size_m is 5000.0"),
+        ({"S2L2A": {"window_days": 11}}, "S2L2A.window_days is 11, searched were 10"),
+        ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL were not asked for"),
+        ({"DEM": {"collection": "nasadem"}}, "DEM.collection is nasadem"),
+    ],
+)
+def test_rules_that_ask_for_more_are_refused(
+    runs: dict[str, Path], tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    """The message names what was not searched, and nothing is written."""
+    recipe = replace(CHANGE_DETECTION, relax=())
+    sensors = {s: replace(asked, **change.get(str(s), {})) for s, asked in recipe.sensors.items()}
+    own = {name: value for name, value in change.items() if name not in list(Sensor)}
+    with pytest.raises(InputError, match=named):
+        sweep.reselect(runs["reference"], out=tmp_path / "no", recipe=replace(recipe, sensors=sensors, **own))
+    assert not (tmp_path / "no").exists()
+
+
+def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Narrower windows, less cloud and fewer bands give the same bytes as a scan by them."""
+    sensors = dict(Recipe().sensors)
+    sensors[Sensor.S1RTC] = replace(sensors[Sensor.S1RTC], window_days=2)
+    sensors[Sensor.S2L2A] = replace(sensors[Sensor.S2L2A], max_cloud_percent=10.0, assets=("B03", "B02"))
+    recipe = Recipe(sensors=sensors)
+    floodscan.scan("demo", out=tmp_path / "scan", recipe=recipe)
+    sweep.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
+    ours, theirs = contents(tmp_path / "again"), contents(tmp_path / "scan")
+    # the first asset asked for tells the square of the raster: a scan by other bands asks another one
+    assert ours.keys() == theirs.keys()
+    (name,) = (name for name in ours if name.endswith(".json"))
+    assert ours[name] == theirs[name]
+
+
+def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
+    """What a catalogue held back can't be chosen by other rules either."""
+    demo = sweep.open_source("demo", "demo")
+
+    class Partial:
+        """The demo, but its SAR answers are known to lack something."""
+
+        location = "partial"
+
+        def describe(self, collections: Any) -> str:  # noqa: ANN401
+            return demo.describe(collections)
+
+        def search(self, search: Any) -> Answer:  # noqa: ANN401
+            answer = demo.search(search)
+            return replace(answer, complete=search.collection != "sentinel-1-rtc")
+
+    floodscan.scan("demo", catalog=Partial(), out=tmp_path / "part")
+    result = sweep.reselect(tmp_path / "part", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    (manifest,) = result.manifests.values()
+    empty = [failure["sensor"] for failure in manifest.failures]
+    assert empty == ["S1RTC"] * 4
+    assert {failure["reason"] for failure in manifest.failures} == {"incomplete"}
+
+
+def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
+    """An event that nothing was found for fails again, with its reason."""
+    bare = sweep.open_source("demo", "demo")
+
+    class Empty:
+        """A catalogue without items."""
+
+        location = "empty"
+
+        def describe(self, collections: Any) -> str:  # noqa: ANN401
+            return bare.describe(collections)
+
+        def search(self, _: Any) -> Answer:  # noqa: ANN401
+            return Answer(items=ITEMS.empty_table())
+
+    floodscan.scan("demo", catalog=Empty(), out=tmp_path / "none")
+    result = sweep.reselect(tmp_path / "none", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    assert [outcome.status for outcome in result.outcomes] == ["failed"]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    """Says what is missing."""
+    with pytest.raises(OutputError, match=r"run\.json"):
+        sweep.reselect(tmp_path, out=tmp_path / "out")
+
+
+def test_compare_lists_what_differs_with_reasons(runs: dict[str, Path]) -> None:
+    """Each run tells how it judged what the other chose."""
+    found = compare(RunFolder(runs["reference"]), RunFolder(runs["change-detection"]))
+    assert found["same"] == 2
+    slots = {(slot["phase"], slot["sensor"]): slot for slot in found["slots"]}
+    assert len(slots) == 7
+    flood = slots["pre_event", "S2L2A"]
+    assert flood["one"][0].startswith("S2A_MSIL2A_20210721")
+    assert flood["one_in_other"] == "wrong_side_of_onset"
+    assert flood["other_in_one"] == "too_cloudy"
+    assert slots["pre_month", "S1RTC"]["one_in_other"] == "other_track"
+    (event,) = found["events"]
+    assert (event["one"]["chips"], event["other"]["chips"]) == (890, 1120)
+    assert event["one"]["joint_frac"] < event["other"]["joint_frac"] == 1.0
+    assert len(event["one"]["warnings"]) == 10
+    assert event["other"]["warnings"] == []
+
+
+def test_a_run_is_the_same_as_itself(runs: dict[str, Path]) -> None:
+    """Nothing differs."""
+    folder = RunFolder(runs["reference"])
+    assert compare(folder, folder)["slots"] == []
+
+
+def test_runs_of_other_events_are_not_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    """No slot is in both."""
+    event = floodscan.read_events(
+        Path(floodscan.__file__).parent / "data" / "demo" / "event.toml", phase_offset_days=Recipe().phase_offset_days
+    )[0]
+    other = replace(event, event_id="elsewhere", aoi=shapely.box(5.8, 49.5, 6.0, 49.6), bbox=(5.8, 49.5, 6.0, 49.6))
+    floodscan.scan(other, catalog="demo", out=tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="no event in common"):
+        compare(RunFolder(runs["reference"]), RunFolder(tmp_path / "elsewhere"))
