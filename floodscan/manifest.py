@@ -111,11 +111,17 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
 
 def _describe_origin(plan: EventPlan, recipe: Recipe, catalog_id: str, answers: Mapping[Search, Answer]) -> Json:
     return {
-        "floodscan": version("floodscan"),
+        "floodscan": _version(),
         "catalog": catalog_id,
         "recipe": recipe.to_dict(),
         "searches": [_describe_search(search, answers[search]) for search in plan.searches],
     }
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    """Tell the package's version; looking it up takes as long as all else in a manifest."""
+    return version("floodscan")
 
 
 def _event_facts(event: Event) -> Json:

@@ -81,10 +81,22 @@ def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outc
     candidates = select(scored, run.recipe.policy, plans=batch.plans, recipe=run.recipe)
     run.folder.write_candidates(batch.number, candidates)
     run.folder.write_searches(batch.number, tabulate_searches(batch, answers))
+    of_event = _split_by_event(candidates)
     return [
-        _finish_event(run, plan, candidates.filter(pc.field("event_id") == plan.event.event_id), answered)
+        _finish_event(run, plan, of_event.get(plan.event.event_id, candidates.slice(0, 0)), answered)
         for plan, answered in zip(batch.plans, shared, strict=True)
     ]
+
+
+def _split_by_event(candidates: pa.Table) -> dict[str, pa.Table]:
+    """Cut a table, in which the rows of an event are one after the other, by event."""
+    runs = pc.run_end_encode(candidates["event_id"].combine_chunks())
+    ends = runs.run_ends.to_pylist()
+    starts = [0, *ends][: len(ends)]
+    return {
+        event_id: candidates.slice(start, end - start)
+        for event_id, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
+    }
 
 
 def tabulate_searches(batch: Batch, answers: Sequence[Answer]) -> pa.Table:

@@ -53,44 +53,55 @@ class SnapshotCatalog:
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the snapshot can be read and has these collections, and tell its STAC id."""
         files = self._files()
-        found = {
-            name for file in files for name in file.to_table(columns=["collection"])["collection"].unique().to_pylist()
-        }
+        found = {name for file in files for name in file.collections}
         for collection in collections:
             if collection not in found:
                 problem = f"has no collection '{collection}'; it has {', '.join(sorted(found))}"
                 raise MissingCollectionError(self.location, problem)
-        raw = (files[0].schema.metadata or {}).get(CATALOG_KEY)
+        raw = (files[0].dataset.schema.metadata or {}).get(CATALOG_KEY)
         return str(orjson.loads(raw)["id"]) if raw else self.path.stem
 
     def search(self, search: Search) -> Answer:
         """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""
         try:
-            tables = [_read_items(file, search) for file in self._files()]
+            tables = [
+                _read_items(file.dataset, search) for file in self._files() if search.collection in file.collections
+            ]
         except (pa.ArrowException, OSError, KeyError) as err:
             raise CatalogError(self.location, f"can't be read: {err}") from err
-        return Answer(items=pa.concat_tables(tables))
+        return Answer(items=pa.concat_tables([ITEMS.empty_table(), *tables]))
 
-    def _files(self) -> tuple[ds.Dataset, ...]:
+    def _files(self) -> tuple[_File, ...]:
         try:
             return _open_files(self.path)
         except (pa.ArrowException, OSError) as err:
             raise CatalogError(self.location, f"can't be read as stac-geoparquet: {err}") from err
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file by itself: collections differ in their assets, so the files of a folder share no schema."""
+
+    dataset: ds.Dataset
+    collections: frozenset[str]
+
+
 @lru_cache(maxsize=8)
-def _open_files(path: Path) -> tuple[ds.Dataset, ...]:
-    """Open each file by itself: collections differ in their assets, so the files share no schema."""
+def _open_files(path: Path) -> tuple[_File, ...]:
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not paths:
         message = f"no .parquet file in {path}"
         raise FileNotFoundError(message)
-    files = tuple(ds.dataset(each, format="parquet") for each in paths)
-    for file, each in zip(files, paths, strict=True):
-        if missing := {"id", "collection", "geometry"}.difference(file.schema.names):
-            message = f"{each} has no column {', '.join(sorted(missing))}"
-            raise OSError(message)
-    return files
+    return tuple(map(_open_file, paths))
+
+
+def _open_file(path: Path) -> _File:
+    dataset = ds.dataset(path, format="parquet")
+    if missing := {"id", "collection", "geometry"}.difference(dataset.schema.names):
+        message = f"{path} has no column {', '.join(sorted(missing))}"
+        raise OSError(message)
+    names = dataset.to_table(columns=["collection"])["collection"].unique().to_pylist()
+    return _File(dataset, frozenset(names))
 
 
 def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
