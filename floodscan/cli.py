@@ -271,6 +271,28 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
         _console().print(path, markup=False)
 
 
+@cli.command()
+@click.option("--profile", metavar="YAML", help="Look at SLURM too, and from a compute node.")
+@click.option("--catalog", default="planetary-computer", show_default=True, help="The catalogue that will be asked.")
+@click.option("--wait", "wait_seconds", default=300.0, show_default=True, metavar="SECONDS", help="For a compute node.")
+@_json_option
+def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: bool) -> int:
+    """Look whether everything is there that a sweep needs; the exit status is 0 if it is, and 1 if not."""
+    # what needs Dask takes a second to import: the other commands do without
+    from floodscan.clusters.profile import load_profile  # noqa: PLC0415
+    from floodscan.doctor import examine  # noqa: PLC0415
+
+    read = load_profile(profile) if profile else None
+    checks = []
+    for check in examine(profile=read, catalog=catalog, wait_seconds=wait_seconds):
+        checks.append(check)
+        if not as_json:
+            _console().print(f"{'ok' if check.ok else 'NO':<4}{check.name:<28}{check.text}", markup=False)
+    if as_json:
+        _print_json([{"name": c.name, "ok": c.ok, "text": c.text} for c in checks])
+    return EXIT_OK if all(check.ok for check in checks) else EXIT_UNFILLED
+
+
 def _load_recipe(path: str | None, tile_size: float | None = None, policy: str | None = None) -> Recipe:
     if tile_size is not None and not 0 < tile_size < float("inf"):
         raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])
