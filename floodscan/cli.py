@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_UNFILLED = 1
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 _EVENTS_SHOWN_WHOLE = 3
 _PIPED_WIDTH = 1000
@@ -94,6 +97,8 @@ def _access_options(command: Callable[..., int]) -> Callable[..., int]:
 
 def main() -> None:
     """Run the command line; what a person did wrong is told in one message."""
+    # without a handler a driver that is told to end leaves its worker jobs behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     try:
         status = cli.main(standalone_mode=False)
     except click.ClickException as err:
@@ -103,7 +108,7 @@ def main() -> None:
         Console(stderr=True, soft_wrap=True).print(f"error: {err}", style="red", markup=False, highlight=False)
         status = EXIT_BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
-        status = 130
+        status = EXIT_INTERRUPTED
     sys.exit(status if isinstance(status, int) else EXIT_OK)
 
 
@@ -119,8 +124,17 @@ def cli() -> None:
 @_recipe_option
 @_policy_option
 @click.option("--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME.")
-@click.option("--cluster", default="local", show_default=True, help="local, none, or a scheduler's address.")
-@click.option("--workers", type=click.IntRange(1), help="Processes of a local cluster; default: cores.")
+@click.option(
+    "--cluster",
+    default="local",
+    show_default=True,
+    help="local, none, slurm (submits worker jobs), allocation (this SLURM job's nodes), or a scheduler's address.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes of a local cluster, default: cores; worker jobs of slurm."
+)
+@click.option("--profile", metavar="YAML", help="What worker jobs are like: dask-jobqueue's section jobqueue.slurm.")
+@click.option("--dry-run", is_flag=True, help="Print the script of a worker job, and submit nothing.")
 @_access_options
 @_tile_option
 @_json_option
@@ -132,9 +146,11 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     out: str | None,
     cluster: str,
     workers: int | None,
+    profile: str | None,
     tile_size: float | None,
     *,
     access: Access,
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Choose scenes for flood events.
@@ -144,13 +160,16 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     The exit status is 0 if every slot was filled, 1 if some was not, 2 if something given can't be used.
     """
     # what needs Dask takes a second to import: the other commands do without
-    from floodscan.clusters import open_client  # noqa: PLC0415
+    from floodscan.clusters import open_client, preview_jobs  # noqa: PLC0415
     from floodscan.sweep import open_source  # noqa: PLC0415
     from floodscan.sweep import scan as scan_events  # noqa: PLC0415
 
     rules = _load_recipe(recipe, tile_size, policy)
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
-    with open_client(cluster, n_workers=workers) as client, _progress() as on_progress:
+    if dry_run:
+        click.echo(preview_jobs(cluster, profile=profile), nl=False)
+        return EXIT_OK
+    with open_client(cluster, n_workers=workers, profile=profile) as client, _progress() as on_progress:
         result = scan_events(
             listed,
             catalog=open_source(catalog, events),
@@ -250,6 +269,28 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
 
     for path in plot_event(RunFolder(Path(out)), event, to=to, kind=kind):
         _console().print(path, markup=False)
+
+
+@cli.command()
+@click.option("--profile", metavar="YAML", help="Look at SLURM too, and from a compute node.")
+@click.option("--catalog", default="planetary-computer", show_default=True, help="The catalogue that will be asked.")
+@click.option("--wait", "wait_seconds", default=300.0, show_default=True, metavar="SECONDS", help="For a compute node.")
+@_json_option
+def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: bool) -> int:
+    """Look whether everything is there that a sweep needs; the exit status is 0 if it is, and 1 if not."""
+    # what needs Dask takes a second to import: the other commands do without
+    from floodscan.clusters.profile import load_profile  # noqa: PLC0415
+    from floodscan.doctor import examine  # noqa: PLC0415
+
+    read = load_profile(profile) if profile else None
+    checks = []
+    for check in examine(profile=read, catalog=catalog, wait_seconds=wait_seconds):
+        checks.append(check)
+        if not as_json:
+            _console().print(f"{'ok' if check.ok else 'NO':<4}{check.name:<28}{check.text}", markup=False)
+    if as_json:
+        _print_json([{"name": c.name, "ok": c.ok, "text": c.text} for c in checks])
+    return EXIT_OK if all(check.ok for check in checks) else EXIT_UNFILLED
 
 
 def _load_recipe(path: str | None, tile_size: float | None = None, policy: str | None = None) -> Recipe:

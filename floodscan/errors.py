@@ -4,10 +4,12 @@
     ├── InputError            something a person wrote can't be used; nothing was started
     │   ├── EventError        an event file, by file, row and field
     │   ├── RecipeError       a recipe, by file and field
+    │   ├── ProfileError      a profile of worker jobs, by file and field
     │   └── OutputError       the output folder
     ├── CatalogError          a catalogue can't be asked, or answered with an error
     │   └── MissingCollectionError
     │                         a catalogue lacks a collection that the recipe names
+    ├── ClusterError          a cluster has no workers left, and gets no more
     └── ManifestError         a file that is not a manifest
 
 Every one survives pickling, so that a worker can send it: the arguments are kept, and the text is made in ``__str__``.
@@ -70,6 +72,10 @@ class RecipeError(_FileError):
     """A recipe can't be used: says which file and field."""
 
 
+class ProfileError(_FileError):
+    """A profile of worker jobs can't be used: says which file and field."""
+
+
 class OutputError(InputError):
     """The output folder can't be written, or holds another run."""
 
@@ -88,6 +94,10 @@ class CatalogError(FloodscanError):
 
 class MissingCollectionError(CatalogError):
     """A catalogue lacks a collection that the recipe names."""
+
+
+class ClusterError(FloodscanError):
+    """A cluster has no workers left, and gets no more."""
 
 
 class ManifestError(FloodscanError):

@@ -14,9 +14,11 @@ SAMPLES = [
     errors.InputError("text"),
     errors.EventError("f.csv", [Problem("row 1", "bbox", "has no area")]),
     errors.RecipeError("r.toml", [Problem("", "policy", "is unknown"), Problem("", "", "text")]),
+    errors.ProfileError("p.yaml", [Problem("", "account", "is missing")]),
     errors.OutputError("text"),
     errors.CatalogError("demo", "is away"),
     errors.MissingCollectionError("demo", "has no collection"),
+    errors.ClusterError("text"),
     errors.ManifestError("m.json", "is none"),
 ]
 

@@ -1,0 +1,44 @@
+"""Tasks on this machine, or on a scheduler that already runs."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from distributed import Client, LocalCluster
+
+from floodscan.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
+    """Open a client of a cluster of processes, one per core if no number is given."""
+    with _start(n_workers) as started, Client(started) as client:
+        yield client
+
+
+def _start(n_workers: int | None) -> LocalCluster:
+    """Start processes on this machine that listen to nobody else, their HTTP servers too."""
+    return LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=4,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+    )
+
+
+def connect(address: str) -> Client:
+    """Connect to a scheduler that already runs.
+
+    Raises:
+        InputError: No scheduler answers at the address.
+    """
+    try:
+        return Client(address, timeout=10)
+    except (OSError, ValueError, TimeoutError) as err:
+        message = f"--cluster {address}: no Dask scheduler answers there ({err}); known: none, local, slurm, allocation"
+        raise InputError(message) from err

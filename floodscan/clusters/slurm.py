@@ -1,0 +1,255 @@
+"""Tasks on the nodes of a SLURM site: a scheduler here, worker jobs or one allocation there, TLS between them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import subprocess
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dask import config
+from distributed import Client, Scheduler, SpecCluster
+from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.utils import get_ip_interface
+
+from floodscan.clusters.commands import SlurmCommandError, rehearse
+from floodscan.clusters.interrupts import interrupt_main_thread, undisturbed
+from floodscan.clusters.pool import JobPool, keep_jobs
+from floodscan.clusters.script import build_script, job_of_worker
+from floodscan.clusters.tls import make_security
+from floodscan.errors import ClusterError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from distributed import Security
+
+    from floodscan.clusters.profile import Profile
+    from floodscan.clusters.script import WorkerScript
+
+_UNKNOWN_SCHEDULER = "tls://DRIVER:PORT"
+_STEP_END_SECONDS = 20.0
+
+# What sbatch says, and the field of a profile that it speaks of; the first that fits.
+_FIELD_OF_WORD = {
+    "account": "account",
+    "project": "account",
+    "time": "walltime",
+    "qos": "job-extra-directives",
+    "partition": "queue",
+    "memory": "memory",
+    "cpu": "cores",
+    "node configuration": "cores",
+}
+
+
+class _Watch(SchedulerPlugin):
+    """Tells a pool whose workers come, and when one has gone."""
+
+    def __init__(self, pool: JobPool) -> None:
+        self._pool = pool
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        self._pool.welcome(job_of_worker(str(scheduler.workers[worker].name)))
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: object) -> None:  # noqa: ARG002 - distributed's
+        self._pool.disturb()
+
+
+@contextmanager
+def open_slurm_client(profile: Profile, *, n_jobs: int) -> Iterator[Client]:
+    """Submit worker jobs and open a client of them; at the end all jobs are gone.
+
+    Args:
+        profile: What the jobs are like.
+        n_jobs: How many are kept running.
+
+    Raises:
+        InputError: SLURM would refuse the jobs, or an address is wrong; nothing was submitted.
+        ClusterError: Worker jobs end as soon as they start.
+    """
+    with _private_folder(profile) as folder:
+        security = make_security(folder)
+        with _scheduler(profile, security) as cluster:
+            name = _new_name(profile)
+            logs = _log_folder(profile, folder)
+            script = build_script(profile, name=name, scheduler=cluster.scheduler_address, security=security, logs=logs)
+            check_script(profile, script)
+            pool = JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs)
+            scheduler: Any = cluster.scheduler
+            scheduler.add_plugin(_Watch(pool), name="floodscan-jobs")
+            with _explained(lambda: pool.failure), keep_jobs(pool), Client(cluster) as client:
+                yield client
+
+
+@contextmanager
+def open_allocation_client(profile: Profile) -> Iterator[Client]:
+    """Start workers on all nodes of the SLURM job that this process is in, and open a client of them.
+
+    Raises:
+        InputError: This process is in no SLURM job, or an address is wrong.
+        ClusterError: The workers ended.
+    """
+    n_nodes = os.environ.get("SLURM_JOB_NUM_NODES")
+    if n_nodes is None:
+        raise InputError("--cluster allocation: works inside of a SLURM job only; see jobs/sweep-one-allocation.sbatch")
+    with _private_folder(profile) as folder:
+        security = make_security(folder)
+        with _scheduler(profile, security) as cluster:
+            script = build_script(
+                profile,
+                name=_new_name(profile),
+                scheduler=cluster.scheduler_address,
+                security=security,
+                logs=folder,
+                lifetime=False,
+            )
+            step = _Step(script, folder, n_nodes=n_nodes, n_cores=profile.values["cores"])
+            with _explained(lambda: step.failure), step.running(), Client(cluster) as client:
+                yield client
+
+
+def preview_script(profile: Profile) -> WorkerScript:
+    """Write the script of a worker job without submitting it; only the driver's address is not known yet."""
+    with _private_folder(profile) as folder:
+        return build_script(
+            profile,
+            name=_new_name(profile),
+            scheduler=_UNKNOWN_SCHEDULER,
+            security=make_security(folder),
+            logs=_log_folder(profile, folder),
+        )
+
+
+def check_script(profile: Profile, script: WorkerScript) -> None:
+    """Ask SLURM whether it would take a worker job.
+
+    Raises:
+        InputError: It would not; says why, and which field of the profile that is about.
+    """
+    try:
+        rehearse(str(script))
+    except SlurmCommandError as err:
+        said = err.text.lower()
+        field = next((field for word, field in _FIELD_OF_WORD.items() if word in said), None)
+        if field is None or err.is_passing:
+            raise InputError(f"{profile.source}: SLURM refuses the worker job: {err}") from err
+        raise profile.refuse(field, f"SLURM refuses the worker job: {err}") from err
+
+
+def find_address(profile: Profile) -> str:
+    """Find the address on which this machine is reached by the nodes.
+
+    Raises:
+        InputError: The profile names an interface that is not here.
+    """
+    if profile.host is not None:
+        return profile.host
+    interface = profile.values["interface"]
+    try:
+        address: str = get_ip_interface(interface)
+    except ValueError as err:
+        raise profile.refuse("interface", f"{err}") from err
+    return address
+
+
+class _Step:
+    """The workers of an allocation: one job step, one task per node."""
+
+    def __init__(self, script: WorkerScript, folder: Path, *, n_nodes: str, n_cores: int) -> None:
+        self.failure: str | None = None
+        self._log = folder / "workers.log"
+        path = folder / "workers.sh"
+        path.write_text(str(script))
+        # a node that is lost takes its own workers with it, and no others
+        self._command = ["srun", "-N", n_nodes, "-n", n_nodes, "-c", str(n_cores), "--no-kill"]
+        self._command += ["--kill-on-bad-exit=0", "--wait=0", "bash", str(path)]
+        self._closing = False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with self._log.open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - SLURM's own command
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        watch = threading.Thread(target=self._watch, args=(process,), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            self._closing = True
+            with undisturbed():
+                process.terminate()
+                watch.join(_STEP_END_SECONDS)
+            if process.poll() is None:
+                process.kill()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        if not self._closing:
+            said = self._log.read_text(errors="replace").strip().splitlines()[-5:]
+            self.failure = f"the workers ended ({process.returncode}); the last one said: {' / '.join(said)}"
+            interrupt_main_thread()
+
+
+@contextmanager
+def _scheduler(profile: Profile, security: Security) -> Iterator[SpecCluster]:
+    """Run a scheduler in this process that speaks nothing but TLS."""
+    options = {
+        **profile.values.get("scheduler-options", {}),
+        "host": find_address(profile),
+        "protocol": "tls://",
+        "security": security,
+        "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+    }
+    with config.set({"distributed.scheduler.http.routes": []}):
+        cluster = SpecCluster(
+            workers={},
+            scheduler={"cls": Scheduler, "options": options},
+            security=security,
+            silence_logs=logging.ERROR,
+        )
+    with cluster:
+        scheduler: Any = cluster.scheduler
+        scheduler.http_server.stop()
+        yield cluster
+
+
+@contextmanager
+def _private_folder(profile: Profile) -> Iterator[Path]:
+    """Make a folder for keys that the nodes see and nobody else may open; it goes at the end."""
+    try:
+        profile.shared_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(prefix="run-", dir=profile.shared_folder, ignore_cleanup_errors=True)
+    except OSError as err:
+        text = f"{profile.shared_folder} can't be written: {err.strerror}; name a folder that all nodes see"
+        raise profile.refuse("shared-temp-directory", text) from err
+    with made as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _explained(failure: Callable[[], str | None]) -> Iterator[None]:
+    """Turn the interrupt of a cluster that gave up, and SLURM's own errors, into an error that says why."""
+    try:
+        yield
+    except SlurmCommandError as err:
+        raise ClusterError(str(err)) from err
+    except KeyboardInterrupt:
+        if (reason := failure()) is None:
+            raise
+        raise ClusterError(reason) from None
+
+
+def _new_name(profile: Profile) -> str:
+    return f"{profile.values.get('name', 'floodscan')}-{secrets.token_hex(4)}"
+
+
+def _log_folder(profile: Profile, folder: Path) -> Path:
+    return Path(profile.values.get("log-directory", folder / "logs"))

@@ -1,0 +1,87 @@
+"""A certificate authority for one run: who has no certificate of it reaches neither scheduler nor workers."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from distributed import Security
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LIFE = timedelta(days=30)
+_CLOCK_SKEW = timedelta(minutes=10)
+
+
+def make_security(folder: Path) -> Security:
+    """Write an authority and a certificate that it signed, and give them as Dask's security.
+
+    Scheduler, workers and client trust whatever the authority signed, so that one certificate serves all three. The
+    authority's own key is never written: nobody can sign another.
+
+    Args:
+        folder: A folder that only the user can open, on a disk that all nodes see.
+    """
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    authority = _sign("floodscan authority", authority_key, authority_key, is_authority=True)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _sign("floodscan", key, authority_key, is_authority=False)
+    pem = serialization.Encoding.PEM
+    key_bytes = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    ca_file = _write(folder / "ca.pem", authority.public_bytes(pem))
+    cert_file = _write(folder / "run.pem", certificate.public_bytes(pem))
+    key_file = _write(folder / "run.key", key_bytes)
+    roles = ("scheduler", "worker", "client")
+    files = {f"tls_{role}_{kind}": path for role in roles for kind, path in (("cert", cert_file), ("key", key_file))}
+    return Security(require_encryption=True, tls_ca_file=ca_file, **files)
+
+
+def _sign(
+    name: str, key: ec.EllipticCurvePrivateKey, authority_key: ec.EllipticCurvePrivateKey, *, is_authority: bool
+) -> x509.Certificate:
+    now = datetime.now(UTC)
+    issuer = authority_key.public_key()
+    # identifiers and usage are what Python 3.13 and later insist on
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .issuer_name(_name("floodscan authority"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _CLOCK_SKEW)
+        .not_valid_after(now + _LIFE)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
+        .add_extension(_usage(is_authority=is_authority), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+
+
+def _usage(*, is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+
+def _write(path: Path, content: bytes) -> str:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    return str(path)

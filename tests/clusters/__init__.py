@@ -1,0 +1,1 @@
+"""Profiles, scripts and certificates, without a cluster."""

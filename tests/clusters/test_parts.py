@@ -1,0 +1,79 @@
+"""The parts of a pool of worker jobs, each alone."""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from floodscan.clusters.commands import SlurmCommandError, call, patiently
+from floodscan.clusters.pool import LOSS_WINDOW_SECONDS, is_hopeless
+from floodscan.clusters.script import lifetime_args
+from floodscan.clusters.tls import make_security
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_certificates_satisfy_a_strict_check(tmp_path: Path) -> None:
+    """A handshake in memory, by the rules that newer Pythons apply."""
+    security: Any = make_security(tmp_path)
+    sides = []
+    for purpose in (ssl.Purpose.CLIENT_AUTH, ssl.Purpose.SERVER_AUTH):
+        context = ssl.create_default_context(purpose, cafile=security.tls_ca_file)
+        context.load_cert_chain(security.tls_worker_cert, security.tls_worker_key)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        sides.append(context)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = sides[0].wrap_bio(to_server, to_client, server_side=True)
+    client = sides[1].wrap_bio(to_client, to_server)
+    for side in (client, server, client, server):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    assert server.getpeercert()
+    assert client.getpeercert()
+
+
+def test_workers_end_before_their_job() -> None:
+    """Even the last of a staggered lot ends before the walltime; a profile that says when is obeyed."""
+    assert lifetime_args(timedelta(hours=6), ()) == ["--lifetime", "20700s", "--lifetime-stagger", "450s"]
+    assert lifetime_args(timedelta(minutes=6), ()) == ["--lifetime", "300s", "--lifetime-stagger", "30s"]
+    assert lifetime_args(timedelta(hours=6), ("--lifetime", "1h")) == []
+
+
+def test_losses_are_forgotten_after_a_while() -> None:
+    """Only losses within the window count, and more of them are allowed to more jobs."""
+    assert not is_hopeless(deque([0.0] * 6), now=1.0, wanted=1)
+    assert is_hopeless(deque([0.0] * 7), now=1.0, wanted=1)
+    assert not is_hopeless(deque([0.0] * 7), now=1.0, wanted=2)
+    assert not is_hopeless(deque([0.0] * 7), now=LOSS_WINDOW_SECONDS + 1, wanted=1)
+
+
+def test_passing_errors_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy controller is asked again; a refusal is not."""
+    monkeypatch.setattr("floodscan.clusters.commands._RETRY_SECONDS", (0.0, 0.0))
+    errors = [SlurmCommandError("sbatch", "Socket timed out on send/recv operation")] * 2
+
+    def ask() -> str:
+        if errors:
+            raise errors.pop()
+        return "taken"
+
+    assert patiently(ask) == "taken"
+    errors.extend([SlurmCommandError("sbatch", "Invalid account")] * 2)
+    with pytest.raises(SlurmCommandError, match="Invalid account"):
+        patiently(ask)
+    assert len(errors) == 1
+
+
+def test_missing_command_is_told() -> None:
+    """A machine without SLURM is named as such."""
+    with pytest.raises(SlurmCommandError, match=r"not found; is this machine part of a SLURM site\?"):
+        call(["no-such-command-of-slurm"])

@@ -1,0 +1,82 @@
+"""Profiles: what a person must set is named, by file and field, before anything is submitted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from floodscan.clusters.profile import load_profile
+from floodscan.errors import ProfileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = {
+    "queue": "cpu",
+    "account": "p200123",
+    "walltime": "1-06:00:00",
+    "cores": 128,
+    "processes": 64,
+    "memory": "480GB",
+    "interface": "ib0",
+}
+
+
+def write(folder: Path, section: object) -> Path:
+    """Write a profile."""
+    path = folder / "p.yaml"
+    path.write_text(yaml.safe_dump({"jobqueue": {"slurm": section}}))
+    return path
+
+
+def test_reads_what_dask_jobqueue_reads(tmp_path: Path) -> None:
+    """Keys may be spelt with dashes or underscores; null is as good as absent."""
+    profile = load_profile(write(tmp_path, GOOD | {"job_extra_directives": ["--qos=short"], "job-cpu": None}))
+    assert profile.walltime == timedelta(hours=30)
+    assert profile.values["job-extra-directives"] == ["--qos=short"]
+    assert "job-cpu" not in profile.values
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"account": None}, "field 'jobqueue.slurm.account': is missing: your project's account, such as p200123"),
+        ({"account": "p200xxx"}, "field 'jobqueue.slurm.account': is still the placeholder p200xxx"),
+        ({"walltime": 21600}, "field 'jobqueue.slurm.walltime': 21600 must be \"HH:MM:SS\""),
+        ({"cores": "many"}, "field 'jobqueue.slurm.cores': must be a whole number above 0"),
+        ({"processes": 129}, "field 'jobqueue.slurm.processes': must not be above cores (128)"),
+        ({"memory": "lots"}, "field 'jobqueue.slurm.memory': 'lots' must be an amount such as 480GB"),
+        ({"interface": None}, "field 'jobqueue.slurm.interface': is missing: the network interface"),
+        ({"qos": "short"}, "field 'jobqueue.slurm.qos': unknown"),
+        ({"walltme": "1"}, "did you mean 'walltime'?"),
+        ({"job-script-prologue": "set -e"}, "field 'jobqueue.slurm.job-script-prologue': must be a list of texts"),
+    ],
+)
+def test_what_must_be_set_is_named(change: dict[str, object], text: str, tmp_path: Path) -> None:
+    """The message says file, field and what to write there."""
+    path = write(tmp_path, GOOD | change)
+    with pytest.raises(ProfileError) as wanting:
+        load_profile(path)
+    assert str(wanting.value).startswith(str(path))
+    assert text in str(wanting.value)
+
+
+def test_an_address_may_stand_for_an_interface(tmp_path: Path) -> None:
+    """Where no interface is known the driver's address is enough."""
+    section = {key: value for key, value in GOOD.items() if key != "interface"}
+    assert load_profile(write(tmp_path, section | {"scheduler-options": {"host": "10.0.0.1"}})).host == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"), [(None, "can't be read"), ("a: [", "is not YAML"), ("a: 1", "field 'jobqueue.slurm'")]
+)
+def test_file_that_is_no_profile(content: str | None, text: str, tmp_path: Path) -> None:
+    """Missing, broken and other files are told apart."""
+    path = tmp_path / "p.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ProfileError, match=text):
+        load_profile(path)

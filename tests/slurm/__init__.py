@@ -1,0 +1,1 @@
+"""Sweeps on a real SLURM that runs on this machine for the tests."""

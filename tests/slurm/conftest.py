@@ -1,0 +1,90 @@
+"""Fixtures of the sweeps on SLURM: the site, and events enough for a sweep."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from floodscan import scan
+from floodscan.events import load_events
+from tests.servers.process import ServerUnavailableError
+from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
+from tests.test_sameness import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+N_EVENTS = 56
+
+PROFILE = {
+    "queue": "cpu",
+    "account": ACCOUNT,
+    "walltime": "00:10:00",
+    "cores": 1,
+    "processes": 1,
+    "memory": "2GB",
+    "job-mem": "0",
+    "interface": "lo",
+    "job-extra-directives": ["--qos=short", "--nodes=1", "--no-requeue"],
+    "death-timeout": 30,
+}
+
+
+@pytest.fixture(scope="session")
+def running_site() -> Iterator[SlurmSite]:
+    """A SLURM of four nodes; skipped where it isn't installed, except on CI, where that fails."""
+    with ExitStack() as stack:
+        try:
+            site = stack.enter_context(slurm_site())
+        except ServerUnavailableError as error:
+            if os.environ.get("CI"):
+                pytest.fail(f"CI must have SLURM: {error}")
+            pytest.skip(str(error))
+        yield site
+
+
+@pytest.fixture
+def site(running_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmSite]:
+    """The site with an empty queue, found by SLURM's commands; what a test leaves in the queue is cancelled."""
+    monkeypatch.setenv("SLURM_CONF", str(running_site.conf))
+    yield running_site
+    running_site.clear()
+
+
+def write_profile(folder: Path, **values: object) -> Path:
+    """Write a profile of small worker jobs that the site takes.
+
+    Args:
+        folder: Where to; what the jobs write goes there too.
+        values: What differs from that.
+    """
+    folders = {"shared-temp-directory": str(folder / "private"), "local-directory": str(folder / "tmp")}
+    section = PROFILE | folders | {key.replace("_", "-"): value for key, value in values.items()}
+    path = folder / "profile.yaml"
+    path.write_text(yaml.safe_dump({"jobqueue": {"slurm": section}}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copies of the demo event as a table."""
+    (demo,) = load_events("demo", phase_offset_days={})
+    columns = ["event_id", "west", "south", "east", "north", "target_crs", *demo.phase_dates]
+    fixed = [*demo.aoi.bounds, demo.target_crs, *demo.phase_dates.values()]
+    rows = [",".join(map(str, [f"copy-{n:03}", *fixed])) for n in range(N_EVENTS)]
+    path = tmp_path_factory.mktemp("events") / "events.csv"
+    path.write_text("\n".join([",".join(columns), *rows, ""]))
+    return path
+
+
+@pytest.fixture(scope="session")
+def reference(events: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What those events write in this process."""
+    out = tmp_path_factory.mktemp("reference") / "out"
+    scan(events, catalog="demo", out=out)
+    return written(out)

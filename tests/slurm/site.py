@@ -1,0 +1,195 @@
+"""A SLURM site on loopback: munged, slurmctld and several slurmd, all in a folder that goes with them."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.servers.process import LOOPBACK, ServerUnavailableError, child, free_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+N_NODES = 4
+ACCOUNT = "p200123"
+_DAEMONS = ("munged", "slurmctld", "slurmd")
+_SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
+_CLIENT_SECONDS = 20.0
+
+# Nodes claim the CPUs and the memory of MeluXina's, whatever this machine has, and are given away whole. Listening on
+# loopback alone has to be asked for, and where no cgroups are mounted slurmd wants to be told to do without.
+_CONF = """\
+ClusterName=floodscan
+SlurmctldHost={host}({loopback})
+SlurmctldPort={port}
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge.sock
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+JobSubmitPlugins=lua
+MpiDefault=none
+SwitchType=switch/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=10000,bf_interval=1
+KillWait=3
+ReturnToService=2
+SlurmdParameters=config_overrides
+PropagateResourceLimits=NONE
+MailProg=/bin/true
+{nodes}
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=48:00:00 DefaultTime=01:00:00 OverSubscribe=EXCLUSIVE State=UP
+"""
+_NODE = (
+    "NodeName={name} NodeHostname={host} NodeAddr={loopback} Port={port} CPUs=256 Boards=1 SocketsPerBoard=1 "
+    "CoresPerSocket=256 ThreadsPerCore=1 RealMemory=512000 State=UNKNOWN"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmSite:
+    """A SLURM that runs; its commands find it by the environment.
+
+    Attributes:
+        conf: What `SLURM_CONF` is set to.
+    """
+
+    conf: Path
+
+    def run(self, *command: str) -> str:
+        """Run one of SLURM's commands and give what it prints."""
+        done = subprocess.run(  # noqa: S603
+            command,
+            env={**os.environ, "SLURM_CONF": str(self.conf)},
+            capture_output=True,
+            text=True,
+            timeout=_CLIENT_SECONDS,
+            check=True,
+        )
+        return done.stdout
+
+    def jobs(self, state: str | None = None) -> list[str]:
+        """Ids of the jobs in the queue, or of those in one state, oldest first."""
+        lines = [line.split() for line in self.run("squeue", "-h", "-S", "i", "-o", "%A %T").splitlines()]
+        return [job_id for job_id, found in lines if state in {None, found}]
+
+    def wait_for_jobs(self, count: int, *, state: str | None = None, seconds: float = 30.0) -> list[str]:
+        """Wait until that many jobs are in the queue.
+
+        Raises:
+            TimeoutError: They are not in time.
+        """
+        deadline = time.monotonic() + seconds
+        while len(jobs := self.jobs(state)) != count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{count} jobs expected, the queue holds: {self.run('squeue')}")
+            time.sleep(0.1)
+        return jobs
+
+    def clear(self) -> None:
+        """Cancel whatever a test left in the queue."""
+        if jobs := self.jobs():
+            self.run("scancel", *jobs)
+            self.wait_for_jobs(0)
+
+
+@contextlib.contextmanager
+def slurm_site() -> Iterator[SlurmSite]:
+    """Run a SLURM of four nodes and end it, by its pids, on the way out.
+
+    Yields:
+        The site, once all of its nodes are idle.
+
+    Raises:
+        ServerUnavailableError: SLURM isn't installed, or didn't come up.
+    """
+    programs = {name: _find(name) for name in _DAEMONS}
+    # Not the folder of pytest: munge wants its socket where every user may look.
+    folder = Path(tempfile.mkdtemp(prefix="floodscan-slurm-"))
+    try:
+        folder.chmod(0o755)
+        site = SlurmSite(_configure(folder))
+        with contextlib.ExitStack() as stack:
+            _start(programs, site, stack)
+            yield site
+            site.clear()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _find(name: str) -> str:
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_FOLDERS])
+    if found := shutil.which(name, path=path):
+        return found
+    raise ServerUnavailableError(f"SLURM isn't installed: no {name} (apt-get install slurm-wlm munge)")
+
+
+def _nodes() -> list[str]:
+    return [f"mel{number:04}" for number in range(1, N_NODES + 1)]
+
+
+def _configure(folder: Path) -> Path:
+    host = socket.gethostname().split(".")[0]
+    nodes = [_NODE.format(name=name, host=host, loopback=LOOPBACK, port=free_port()) for name in _nodes()]
+    conf = folder / "slurm.conf"
+    conf.write_text(
+        _CONF.format(
+            host=host,
+            loopback=LOOPBACK,
+            port=free_port(),
+            user=getpass.getuser(),
+            folder=folder,
+            nodes="\n".join(nodes),
+        )
+    )
+    (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+    shutil.copy(Path(__file__).with_name("site.lua"), folder / "job_submit.lua")
+    for name in ("state", *(f"spool-{node}" for node in _nodes())):
+        (folder / name).mkdir()
+    key = folder / "munge.key"
+    key.touch(mode=0o600)
+    key.write_bytes(os.urandom(1024))
+    return conf
+
+
+def _start(programs: dict[str, str], site: SlurmSite, stack: contextlib.ExitStack) -> None:
+    folder = site.conf.parent
+    munge_socket = folder / "munge.sock"
+    munged = [programs["munged"], "--foreground", f"--socket={munge_socket}", f"--key-file={folder}/munge.key"]
+    munged += [f"--pid-file={folder}/munged.pid", f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge.seed"]
+    log = folder / "munged.out"
+    wait_until(munge_socket.exists, stack.enter_context(child(munged, log=log)), log=log)
+    conf = str(site.conf)
+    log = folder / "slurmctld.log"
+    controller = stack.enter_context(child([programs["slurmctld"], "-D", "-c", "-f", conf], log=log))
+    for name in _nodes():
+        command = [programs["slurmd"], "-D", "-f", conf, "-N", name]
+        stack.enter_context(child(command, log=folder / f"slurmd-{name}.log"))
+    wait_until(lambda: _idle(site) == N_NODES, controller, log=log)
+
+
+def _idle(site: SlurmSite) -> int:
+    try:
+        return site.run("sinfo", "-h", "-N", "-o", "%t").split().count("idle")
+    except subprocess.CalledProcessError:
+        return 0

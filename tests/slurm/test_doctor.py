@@ -1,0 +1,61 @@
+"""The doctor finds what is missing before a sweep does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from click.testing import CliRunner
+
+from floodscan.cli import cli
+from tests.slurm.conftest import write_profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.slurm.site import SlurmSite
+
+
+def test_all_is_well(site: SlurmSite, tmp_path: Path) -> None:
+    """SLURM, folder, driver and catalogue, here and from a compute node; nothing is left."""
+    words = ["doctor", "--catalog", "demo", "--profile", str(write_profile(tmp_path)), "--json"]
+    done = CliRunner().invoke(cli, words, standalone_mode=False)
+    assert done.exception is None
+    checks = orjson.loads(done.output)
+    assert {check["name"]: check["ok"] for check in checks} == dict.fromkeys(
+        [
+            "catalogue from here",
+            "sbatch",
+            "interface",
+            "job script",
+            "shared folder",
+            "shared folder from a node",
+            "driver from a node",
+            "catalogue from a node",
+        ],
+        True,
+    )
+    assert done.return_value == 0
+    site.wait_for_jobs(0)
+    assert list((tmp_path / "private").iterdir()) == []
+
+
+def test_what_is_missing_is_told(site: SlurmSite, tmp_path: Path) -> None:
+    """One line each; what depends on it is not tried."""
+    path = write_profile(tmp_path, account="p999999", interface="ib7")
+    done = CliRunner().invoke(cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False)
+    assert done.return_value == 1
+    wrong = [line for line in done.output.splitlines() if line.startswith("NO")]
+    assert len(wrong) == 2
+    assert "not a valid network interface" in wrong[0]
+    assert "unknown account p999999" in wrong[1]
+    assert site.jobs() == []
+
+
+def test_prologue_that_fails_on_a_node_is_quoted(site: SlurmSite, tmp_path: Path) -> None:
+    """The job's own words are told."""
+    path = write_profile(tmp_path, job_script_prologue=["echo no such module", "exit 1"])
+    done = CliRunner().invoke(cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False)
+    assert done.return_value == 1
+    assert "no such module" in done.output.splitlines()[-1]
+    site.wait_for_jobs(0)

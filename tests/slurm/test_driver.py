@@ -1,0 +1,117 @@
+"""How a driver ends: refused before any work, told to stop, or without hope; it leaves no job and no key."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from distributed import as_completed
+
+from floodscan.cli import main
+from floodscan.clusters import open_client, pool
+from floodscan.errors import ClusterError, InputError
+from tests.servers.process import child
+from tests.slurm.conftest import write_profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.slurm.site import SlurmSite
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"account": "p999999"}, ["field 'jobqueue.slurm.account'", "unknown account p999999"]),
+        (
+            {"job_extra_directives": ["--qos=none"]},
+            ["field 'jobqueue.slurm.job-extra-directives'", "unknown qos none"],
+        ),
+        ({"walltime": "07:00:00"}, ["field 'jobqueue.slurm.walltime'", "above the limit of the qos"]),
+        ({"queue": "gpu"}, ["field 'jobqueue.slurm.queue'", "invalid partition"]),
+        ({"cores": 500}, ["field 'jobqueue.slurm.cores'", "node configuration is not available"]),
+        ({"interface": "ib7"}, ["field 'jobqueue.slurm.interface'", "'ib7' is not a valid network interface"]),
+    ],
+)
+def test_what_the_site_refuses_is_one_message(
+    values: dict[str, object],
+    words: list[str],
+    site: SlurmSite,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Exit status 2, the file, the field and the site's own words; nothing was submitted or written."""
+    path = write_profile(tmp_path, **values)
+    command = ["floodscan", "scan", "demo", "--cluster", "slurm", "--profile", str(path), "--out", str(tmp_path / "o")]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    output, message = capfd.readouterr()
+    assert (output, message.count("\n")) == ("", 1)
+    for word in (str(path), *words):
+        assert word.lower() in message.lower()
+    assert site.jobs() == []
+    assert not (tmp_path / "o").exists()
+    assert list((tmp_path / "private").glob("*")) == []
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_told_to_stop_leaves_nothing(
+    number: signal.Signals, status: int, events: Path, site: SlurmSite, tmp_path: Path
+) -> None:
+    """Ctrl-C and SIGTERM in mid-sweep: queue and private folder are empty once the driver has ended."""
+    path = write_profile(tmp_path)
+    command = [
+        sys.executable,
+        "-m",
+        "floodscan",
+        "scan",
+        str(events),
+        "--catalog",
+        "demo",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    command += ["--cluster", "slurm", "--workers", "3", "--profile", str(path)]
+    with child(command, log=tmp_path / "driver.log") as driver:
+        site.wait_for_jobs(3, state="RUNNING", seconds=60)
+        driver.send_signal(number)
+        assert driver.wait(60) == status
+    assert site.jobs() == []
+    assert list((tmp_path / "private").iterdir()) == []
+
+
+def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prologue that fails on the nodes: a few jobs are tried, then one error quotes what they said."""
+    monkeypatch.setattr(pool, "_BRISK_SECONDS", 0.2)
+    path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
+    with (
+        pytest.raises(ClusterError, match=r"worker jobs ended within 10 minutes, and no worker came.*no such module"),
+        open_client("slurm", n_workers=1, profile=path),
+    ):
+        time.sleep(60)
+    assert site.jobs() == []
+
+
+def test_jobs_that_reach_their_lifetime_are_replaced(site: SlurmSite, tmp_path: Path) -> None:
+    """Worker jobs end themselves in the middle of the work, which goes on in the jobs that replace them."""
+    path = write_profile(tmp_path, worker_extra_args=["--lifetime", "10s", "--lifetime-stagger", "2s"])
+    with open_client("slurm", n_workers=1, profile=path) as client:
+        assert client is not None
+        before = set(site.jobs())
+        # as the engine does: what is done is taken and released, for it would die with its worker
+        done = as_completed(client.map(time.sleep, [1.0] * 16, pure=False), with_results=True)
+        assert [result for _, result in done] == [None] * 16
+        assert set(site.jobs()) - before
+    assert site.jobs() == []
+
+
+def test_slurm_wants_a_profile() -> None:
+    """The message says which option, and where to start."""
+    with pytest.raises(InputError, match=r"--profile.*jobs/meluxina\.yaml"), open_client("slurm"):
+        pass

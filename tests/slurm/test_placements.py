@@ -1,0 +1,90 @@
+"""The job scripts of `jobs/` run to the end: a driver that submits worker jobs, and one allocation for all."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from floodscan.clusters import preview_jobs
+from floodscan.clusters.profile import load_profile
+from floodscan.errors import ProfileError
+from tests.servers.process import REPO_ROOT
+from tests.slurm.conftest import write_profile
+from tests.slurm.site import ACCOUNT
+from tests.test_sameness import written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.slurm.site import SlurmSite
+
+JOBS = REPO_ROOT / "jobs"
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a user sets once: profile and Python environment; the prologue is the site's."""
+    prologue = yaml.safe_load((JOBS / "meluxina.yaml").read_text())["jobqueue"]["slurm"]["job-script-prologue"]
+    path = write_profile(tmp_path, job_script_prologue=prologue, python="python")
+    monkeypatch.setenv("FLOODSCAN_PROFILE", str(path))
+    monkeypatch.setenv("FLOODSCAN_JOBS", str(JOBS))
+    monkeypatch.setenv("FLOODSCAN_VENV", sys.prefix)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("sbatch_words", "scan_words"),
+    [
+        ([str(JOBS / "sweep.sbatch")], ["--workers", "2"]),
+        (["-N", "2", str(JOBS / "sweep-one-allocation.sbatch")], []),
+    ],
+    ids=["driver job", "one allocation"],
+)
+def test_job_script_gives_the_bytes_of_one_process(
+    sbatch_words: list[str],
+    scan_words: list[str],
+    site: SlurmSite,
+    events: Path,
+    reference: dict[str, bytes],
+    tmp_path: Path,
+) -> None:
+    """From sbatch to an empty queue, with the site's headers and environment."""
+    log, out = tmp_path / "driver.log", tmp_path / "out"
+    (tmp_path / "private").mkdir()
+    scan = [str(events), "--catalog", "demo", "--out", str(out), *scan_words]
+    site.run("sbatch", "-A", ACCOUNT, "--output", str(log), *sbatch_words, *scan)
+    wait_for_the_end(site, log)
+    assert written(out) == reference, log.read_text()
+    assert list((tmp_path / "private").iterdir()) == []
+
+
+def wait_for_the_end(site: SlurmSite, log: Path, seconds: float = 120.0) -> None:
+    """Wait until the queue is empty."""
+    deadline = time.monotonic() + seconds
+    while site.jobs():
+        said = log.read_text() if log.exists() else "nothing"
+        assert time.monotonic() < deadline, f"{site.run('squeue')}; the driver said: {said}"
+        time.sleep(0.5)
+
+
+def test_profile_for_the_site_wants_an_account() -> None:
+    """The profile that ships can't be used by mistake: all but the account is there."""
+    with pytest.raises(ProfileError) as wanting:
+        load_profile(JOBS / "meluxina.yaml")
+    assert str(wanting.value).endswith("account': is still the placeholder p200xxx: set your project's account")
+    assert len(wanting.value.problems) == 1
+
+
+def test_profile_for_the_site_is_taken(site: SlurmSite, tmp_path: Path) -> None:
+    """With an account and an interface of this machine the header goes through `sbatch --test-only` unchanged."""
+    text = (JOBS / "meluxina.yaml").read_text().replace("p200xxx ", ACCOUNT).replace("ib0 ", "lo")
+    text += f"    shared-temp-directory: {tmp_path}\n"
+    (tmp_path / "profile.yaml").write_text(text)
+    preview = tmp_path / "job.sh"
+    preview.write_text(preview_jobs("slurm", profile=tmp_path / "profile.yaml"))
+    site.run("sbatch", "--test-only", str(preview))
+    assert "--hint=nomultithread" in preview.read_text()

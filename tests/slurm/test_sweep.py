@@ -1,0 +1,154 @@
+"""A sweep on four worker jobs over TLS: the bytes of one process, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from distributed import Client, Worker
+
+from floodscan import scan
+from floodscan.clusters import open_client
+from floodscan.clusters.tls import make_security
+from tests.servers.process import REPO_ROOT
+from tests.slurm.conftest import write_profile
+from tests.slurm.slow import SlowDemo
+from tests.test_sameness import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from distributed import Security
+
+    from tests.slurm.site import SlurmSite
+
+N_JOBS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Worker jobs that run, with their client.
+
+    Attributes:
+        client: Connected over TLS.
+        site: The SLURM below.
+        private: Folder of keys and logs.
+    """
+
+    client: Client
+    site: SlurmSite
+    private: Path
+
+    @property
+    def scheduler(self) -> str:
+        """Address of the scheduler."""
+        address: str = self.client.scheduler_info()["address"]
+        return address
+
+    def workers(self) -> dict[str, dict[str, object]]:
+        """What the scheduler knows of its workers, by address."""
+        known: dict[str, dict[str, object]] = self.client.scheduler_info(n_workers=-1)["workers"]
+        return known
+
+
+@pytest.fixture(scope="module")
+def sweep(running_site: SlurmSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
+    """Four worker jobs, all connected; none is left afterwards, and no key."""
+    folder = tmp_path_factory.mktemp("sweep")
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("SLURM_CONF", str(running_site.conf))
+        patch.setenv("PYTHONPATH", str(REPO_ROOT))
+        client = stack.enter_context(open_client("slurm", n_workers=N_JOBS, profile=write_profile(folder)))
+        assert client is not None
+        client.wait_for_workers(N_JOBS, timeout=120)
+        yield Sweep(client, running_site, folder / "private")
+    assert running_site.jobs() == []
+    assert list((folder / "private").iterdir()) == []
+
+
+def test_gives_the_bytes_of_one_process(
+    sweep: Sweep, events: Path, reference: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Candidates and manifests do not tell where they were made; all traffic is TLS."""
+    scan(events, catalog="demo", out=tmp_path / "out", client=sweep.client)
+    assert written(tmp_path / "out") == reference
+    addresses = {*sweep.workers(), sweep.scheduler}
+    assert {address.partition("://")[0] for address in addresses} == {"tls"}
+    assert len(sweep.site.jobs("RUNNING")) == N_JOBS
+
+
+def test_keys_are_the_users_alone(sweep: Sweep) -> None:
+    """Nobody else may open the folder, nor a key in it, and the authority's own key is nowhere."""
+    (run,) = sweep.private.iterdir()
+    assert stat.S_IMODE(run.stat().st_mode) == 0o700
+    kept = {path.name: stat.S_IMODE(path.stat().st_mode) for path in run.iterdir() if path.is_file()}
+    assert kept == {"ca.pem": 0o600, "run.pem": 0o600, "run.key": 0o600}
+
+
+def test_strangers_are_refused(sweep: Sweep, tmp_path: Path) -> None:
+    """Neither plain TCP nor TLS with the certificate of another authority gets an answer, from any of the parts."""
+    foreign = make_security(tmp_path)
+    assert answers(sweep.scheduler, sweep.client.security)
+    nannies = [str(facts["nanny"]) for facts in sweep.workers().values()]
+    for address in [sweep.scheduler, *list(sweep.workers())[:1], *nannies[:1]]:
+        plain = address.replace("tls://", "tcp://")
+        assert not answers(plain, None)
+        assert not answers(address, foreign)
+
+
+def answers(address: str, security: Security | None) -> bool:
+    """Whether a part of the cluster takes a stranger's connection."""
+    try:
+        Client(address, security=security, timeout=2).close()
+    except (OSError, TimeoutError):
+        return False
+    return True
+
+
+def test_http_serves_nothing(sweep: Sweep) -> None:
+    """TLS does not cover the HTTP servers: the scheduler's is closed, those of workers are empty and on loopback."""
+
+    def where(dask_worker: Worker) -> tuple[str, int]:
+        server: Any = dask_worker.http_server
+        return server.address, server.port
+
+    for host, port in sweep.client.run(where).values():
+        assert host == "127.0.0.1"
+        for page in ("status", "health", "metrics", "info/main/workers.html", "json/identity.json"):
+            with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5)
+            refused.value.close()
+    port = sweep.client.scheduler_info()["services"]["dashboard"]
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+
+
+def test_lost_jobs_and_workers_are_replaced(
+    sweep: Sweep, events: Path, reference: dict[str, bytes], tmp_path: Path
+) -> None:
+    """A worker is killed and a job cancelled in mid-sweep: the same bytes, and full strength again without a hand."""
+    before = sweep.site.jobs("RUNNING")
+    by_job = {str(facts["name"]).split(".")[0]: address for address, facts in sweep.workers().items()}
+    pids = sweep.client.run(os.getpid)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(scan, events, catalog=SlowDemo(2.0), out=tmp_path / "out", client=sweep.client)
+        while not any(sweep.client.processing().values()):
+            assert not running.done()
+        os.kill(pids[by_job[before[0]]], signal.SIGKILL)
+        sweep.site.run("scancel", before[1])
+        result = running.result(timeout=120)
+    assert result.ok
+    assert written(tmp_path / "out") == reference
+    after = sweep.site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
+    assert (len(set(after) - set(before)), before[1] in after) == (1, False)
+    sweep.client.wait_for_workers(N_JOBS, timeout=60)
