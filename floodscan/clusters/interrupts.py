@@ -37,6 +37,15 @@ def undisturbed() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let an interrupt through meanwhile, where a shell that started this in the background has it ignored."""
+    with handlers_kept():
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+
+
 def interrupt_main_thread() -> None:
     """Wake the main thread, which waits for results that will not come, with a KeyboardInterrupt."""
     if (ident := threading.main_thread().ident) is not None:

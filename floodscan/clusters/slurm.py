@@ -18,7 +18,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.utils import get_ip_interface
 
 from floodscan.clusters.commands import SlurmCommandError, rehearse
-from floodscan.clusters.interrupts import interrupt_main_thread, undisturbed
+from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
 from floodscan.clusters.pool import JobPool, keep_jobs
 from floodscan.clusters.script import build_script, job_of_worker
 from floodscan.clusters.tls import make_security
@@ -238,7 +238,8 @@ def _private_folder(profile: Profile) -> Iterator[Path]:
 def _explained(failure: Callable[[], str | None]) -> Iterator[None]:
     """Turn the interrupt of a cluster that gave up, and SLURM's own errors, into an error that says why."""
     try:
-        yield
+        with interruptible():
+            yield
     except SlurmCommandError as err:
         raise ClusterError(str(err)) from err
     except KeyboardInterrupt:
