@@ -118,7 +118,9 @@ def cli() -> None:
     """Find, score and choose satellite scenes for flood events."""
 
 
-@cli.command()
+@cli.command(
+    epilog="The exit status is 0 if every slot was filled, 1 if some was not, 2 if something given can't be used."
+)
 @click.argument("events")
 @click.option("--catalog", help="planetary-computer (default), demo, a STAC API's URL, or stac-geoparquet.")
 @_recipe_option
@@ -156,23 +158,19 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Choose scenes for flood events.
 
     EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
-
-    The exit status is 0 if every slot was filled, 1 if some was not, 2 if something given can't be used.
     """
     # what needs Dask takes a second to import: the other commands do without
-    from floodscan.clusters import open_client, preview_jobs  # noqa: PLC0415
-    from floodscan.sweep import open_source  # noqa: PLC0415
-    from floodscan.sweep import scan as scan_events  # noqa: PLC0415
+    from floodscan import clusters, sweep  # noqa: PLC0415
 
     rules = _load_recipe(recipe, tile_size, policy)
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
     if dry_run:
-        click.echo(preview_jobs(cluster, profile=profile), nl=False)
+        click.echo(clusters.preview_jobs(cluster, profile=profile), nl=False)
         return EXIT_OK
-    with open_client(cluster, n_workers=workers, profile=profile) as client, _progress() as on_progress:
-        result = scan_events(
+    with clusters.open_client(cluster, n_workers=workers, profile=profile) as client, _progress() as on_progress:
+        result = sweep.scan(
             listed,
-            catalog=open_source(catalog, events),
+            catalog=sweep.open_source(catalog, events),
             recipe=rules,
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
