@@ -19,7 +19,7 @@ import shapely
 from floodscan.footprints import repair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ class Promise:
 
 def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
     """Lay the pixel grid of an AOI's bbox; None where the CRS can't hold it."""
-    west, south, east, north = _transformer(_WGS84, crs).transform_bounds(*bbox, densify_pts=_BOUND_POINTS)
+    west, south, east, north = open_transformer(_WGS84, crs).transform_bounds(*bbox, densify_pts=_BOUND_POINTS)
     if not all(map(isfinite, (west, south, east, north))) or west >= east or south >= north:
         return None
     width, height = ceil((east - west) / PIXEL_METRES), ceil((north - south) / PIXEL_METRES)
@@ -191,7 +191,7 @@ def _outline(
     grid: PixelGrid, joint: BaseGeometry
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """List an area's vertices in the grid's CRS, and whether each is in one ring with the next."""
-    box = _transformer(_WGS84, grid.crs).transform_bounds(
+    box = open_transformer(_WGS84, grid.crs).transform_bounds(
         *grid.bounds, densify_pts=_BOUND_POINTS, direction=pyproj.enums.TransformDirection.INVERSE
     )
     if box[0] <= box[2]:  # what lies far from the grid may have no place in its CRS
@@ -200,7 +200,7 @@ def _outline(
         joint = shapely.intersection(joint, near)
     rings = shapely.get_rings(shapely.get_parts(shapely.segmentize(joint, _EDGE_DEGREES)))
     points, owners = shapely.get_coordinates(rings, return_index=True)
-    xs, ys = _transformer(_WGS84, grid.crs).transform(*points.T)
+    xs, ys = open_transformer(_WGS84, grid.crs).transform(*points.T)
     return xs, ys, owners[1:] == owners[:-1]
 
 
@@ -293,7 +293,7 @@ def _square(epsg: int, edges: tuple[float, ...]) -> _Square | None:
     if not (west < east and south < north):
         return None
     try:
-        transformer = _transformer(f"EPSG:{epsg}", _WGS84)
+        transformer = open_transformer(f"EPSG:{epsg}", _WGS84)
     except pyproj.exceptions.CRSError:
         return None
     corners = np.column_stack(transformer.transform((west, east, east, west), (south, south, north, north)))
@@ -318,14 +318,10 @@ def _bend(edges: tuple[float, ...], transformer: pyproj.Transformer, shares: Geo
 
 
 @lru_cache(maxsize=256)
-def _transformer(source: str, target: str) -> pyproj.Transformer:
+def open_transformer(source: str, target: str) -> pyproj.Transformer:
+    """Open the way from one system to another, x first; opening one takes as long as moving thousands of points."""
     return pyproj.Transformer.from_crs(source, target, always_xy=True)
 
 
 def _flatten(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([points[:, 0], authalic(points[:, 1])])
-
-
-def joint_ground(groups: Sequence[Geometries]) -> BaseGeometry | None:
-    """Keep what every slot's scenes cover: joined within a slot, intersected over the slots; None of none."""
-    return intersect(union(group) for group in groups if len(group))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyproj
 import shapely
 
+from floodscan.coverage import open_transformer
 from floodscan.footprints import bbox_of, repair
 
 if TYPE_CHECKING:
@@ -83,10 +83,8 @@ def _cell_areas(columns: Indices, rows: Indices, size_m: float, crs: str) -> Geo
 
 
 def _reproject(geometries: Geometries, source: str, target: str) -> Geometries:
-    transformer = pyproj.Transformer.from_crs(source, target, always_xy=True)
-
     def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(transformer.transform(*points.T))
+        return np.column_stack(open_transformer(source, target).transform(*points.T))
 
     moved: Geometries = shapely.transform(geometries, move)
     return moved

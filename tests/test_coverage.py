@@ -13,15 +13,24 @@ import shapely
 
 import floodscan
 from floodscan import coverage
-from floodscan.coverage import area_frac, covered_ground, joint_ground, plan_grid, promise
+from floodscan.coverage import area_frac, covered_ground, intersect, plan_grid, promise, union
 from floodscan.data.tile_grids import TILE_METRES, tile_footprint, tile_square
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shapely.geometry.base import BaseGeometry
+
+    from floodscan.footprints import Geometries
 
 DEMO_BBOX = (5.7333, 49.4426, 6.5282, 50.183)
 SMALL_BBOX = (5.90, 49.60, 6.02, 49.68)
 SEED = 20210715
+
+
+def joint_ground(groups: Iterable[Geometries]) -> BaseGeometry | None:
+    """Keep what every slot's scenes cover: joined within a slot, intersected over the slots; None of none."""
+    return intersect(union(group) for group in groups if len(group))
 
 
 def scene_rows(tile: str, *footprints: BaseGeometry) -> pa.Table:

@@ -41,12 +41,6 @@ class Profile:
         return _parse_walltime(self.values["walltime"])
 
     @property
-    def n_processes(self) -> int:
-        """Worker processes of one job."""
-        n: int = self.values.get("processes", 1)
-        return n
-
-    @property
     def worker_args(self) -> tuple[str, ...]:
         """Arguments of ``dask worker`` beyond those that other values become."""
         return tuple(map(str, self.values.get("worker-extra-args", ())))

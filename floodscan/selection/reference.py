@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from floodscan.recipe import Sensor
 from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE
+from floodscan.selection.passes import encode
 from floodscan.tables import CANDIDATES
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
     """Number the slots of a table whose rows are grouped by slot, shape (n,)."""
     if len(candidates) == 0:
         return np.zeros(0, dtype=np.int64)
-    codes = np.stack([_codes(candidates[name]) for name in _SLOT])
+    codes = np.stack([np.asarray(encode(candidates[name])) for name in _SLOT])
     changes = (codes[:, 1:] != codes[:, :-1]).any(axis=0)
     return np.append(0, np.cumsum(changes))
 
@@ -89,8 +90,3 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
 def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64]:
     """Rank values by order, equal ones alike. A time's UTC text of fixed width sorts as the time does."""
     return np.asarray(pc.rank(pc.fill_null(values, missing), sort_keys="ascending", tiebreaker="dense"))
-
-
-def _codes(values: pa.ChunkedArray) -> NDArray[np.int64]:
-    encoded = values.combine_chunks().dictionary_encode(null_encoding="encode")
-    return np.asarray(encoded.indices)
