@@ -36,12 +36,12 @@ def three_in_ten(n: int) -> str | None:
 
 def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -> None:
     """Fifty events, on workers, with small pages: the same candidates and manifests, every search complete."""
-    floodscan.scan(EVENTS, catalog=ApiCatalog(pgstac_api.url, LIMITS), recipe=APART, out=tmp_path / "calm")
+    limits = replace(LIMITS, page_items=12, search_tries=300, search_seconds=300.0)
+    floodscan.scan(EVENTS, catalog=ApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
     with open_client("local", n_workers=2) as client, fault_proxy(pgstac_api.url, script=three_in_ten) as proxy:
         result = floodscan.scan(
             EVENTS,
-            catalog=ApiCatalog(proxy.url, replace(LIMITS, search_seconds=300.0)),
-            recipe=APART,
+            catalog=ApiCatalog(proxy.url, limits),
             client=client,
             out=tmp_path / "faulty",
         )
