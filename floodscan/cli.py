@@ -167,13 +167,13 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
     if dry_run:
         click.echo(clusters.preview_jobs(cluster, profile=profile), nl=False)
         return EXIT_OK
-    with clusters.open_client(cluster, n_workers=workers, profile=profile) as client, _progress() as on_progress:
+    with clusters.prepare_client(cluster, n_workers=workers, profile=profile) as start, _progress() as on_progress:
         result = sweep.scan(
             listed,
             catalog=sweep.open_source(catalog, events),
             recipe=rules,
             out=out or f"floodscan-{Path(events).stem}",
-            client=client,
+            client=start,
             access=access,
             on_progress=on_progress,
         )

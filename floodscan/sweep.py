@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -29,6 +30,7 @@ from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     import geopandas as gpd
     from distributed import Client
@@ -77,7 +79,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     catalog: str | Catalog | None = None,
     recipe: Recipe | None = None,
     out: str | Path | None = None,
-    client: Client | None = None,
+    client: Client | Callable[[], AbstractContextManager[Client | None]] | None = None,
     access: Access | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ScanResult:
@@ -89,7 +91,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
             Computer; for the demo event the demo's snapshot.
         recipe: The rules; None is the default recipe.
         out: Folder to write to, on a disk that all workers share; None is one that goes with the result.
-        client: Dask client; None works in this process.
+        client: Dask client, or what opens one as soon as everything else was found good; None works in this process.
         access: How a STAC API is asked; None is moderate, and keeps no answers for another run.
         on_progress: Called with the number of events that are done, and of all.
 
@@ -105,8 +107,8 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     run = Run(catalog=source, catalog_id=catalog_id, recipe=recipe, folder=folder)
     head = _open_folder(run, listed)
-    with open_gate(client, access.rates) as gate:
-        outcomes = _run_all(replace(run, catalog=put_behind(source, gate)), listed, client, on_progress)
+    with client() if callable(client) else nullcontext(client) as opened, open_gate(opened, access.rates) as gate:
+        outcomes = _run_all(replace(run, catalog=put_behind(source, gate)), listed, opened, on_progress)
     folder.write_events(outcomes)
     folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
     return _conclude(folder, outcomes, temporary=out is None)

@@ -60,6 +60,35 @@ def test_what_the_site_refuses_is_one_message(
     assert list((tmp_path / "private").glob("*")) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--catalog", "http://127.0.0.1:9/"], "catalogue http://127.0.0.1:9"),
+        (["--catalog", "demo", "--out", "{tmp}"], "holds other files"),
+    ],
+    ids=["catalogue", "out"],
+)
+def test_nothing_is_submitted_before_all_was_found_good(
+    words: list[str],
+    message: str,
+    site: SlurmSite,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A catalogue that doesn't answer and an OUT that can't be used are told before there is any job."""
+    before = site.submissions()
+    command = ["floodscan", "scan", "demo", "--out", str(tmp_path / "o"), "--cluster", "slurm"]
+    command += ["--profile", str(write_profile(tmp_path)), *(word.format(tmp=tmp_path) for word in words)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert message in capfd.readouterr().err
+    assert site.submissions() == before
+    assert not (tmp_path / "o").exists()
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_told_to_stop_leaves_nothing(
     number: signal.Signals, status: int, events: Path, site: SlurmSite, tmp_path: Path
@@ -88,6 +117,7 @@ def test_told_to_stop_leaves_nothing(
 
 def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prologue that fails on the nodes: a few jobs are tried, then one error quotes what they said."""
+    before = site.submissions()
     monkeypatch.setattr(pool, "_BRISK_SECONDS", 0.2)
     path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
     with (
@@ -96,6 +126,7 @@ def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, mo
     ):
         time.sleep(60)
     assert site.jobs() == []
+    assert site.submissions() > before
 
 
 def test_jobs_that_reach_their_lifetime_are_replaced(site: SlurmSite, tmp_path: Path) -> None:
