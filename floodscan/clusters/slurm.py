@@ -6,9 +6,8 @@ import logging
 import os
 import secrets
 import subprocess
-import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from distributed.utils import get_ip_interface
 from floodscan.clusters.commands import SlurmCommandError, rehearse
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
 from floodscan.clusters.pool import JobPool, keep_jobs
+from floodscan.clusters.private import private_folder
 from floodscan.clusters.script import build_script, job_of_worker
 from floodscan.clusters.tls import make_security
 from floodscan.errors import ClusterError, InputError
@@ -239,15 +239,14 @@ def _scheduler(profile: Profile, security: Security) -> Iterator[SpecCluster]:
 
 @contextmanager
 def _private_folder(profile: Profile) -> Iterator[Path]:
-    """Make a folder for keys that the nodes see and nobody else may open; it goes at the end."""
-    try:
-        profile.shared_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = tempfile.TemporaryDirectory(prefix="run-", dir=profile.shared_folder, ignore_cleanup_errors=True)
-    except OSError as err:
-        text = f"{profile.shared_folder} can't be written: {err.strerror}; name a folder that all nodes see"
-        raise profile.refuse("shared-temp-directory", text) from err
-    with made as folder:
-        yield Path(folder)
+    """Make a folder for the run's keys; it goes at the end."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(private_folder(profile.shared_folder))
+        except OSError as err:
+            text = f"{profile.shared_folder} can't be written: {err.strerror}; name a folder that all nodes see"
+            raise profile.refuse("shared-temp-directory", text) from err
+        yield folder
 
 
 @contextmanager
