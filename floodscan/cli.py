@@ -116,7 +116,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     if dry_run:
         click.echo(clusters.preview_jobs(place.cluster, profile=place.profile), nl=False)
         return EXIT_OK
-    opening = clusters.open_client(place.cluster, n_workers=place.n_workers, profile=place.profile)
+    opening = clusters.prepare_client(place.cluster, n_workers=place.n_workers, profile=place.profile)
     with _progress() as on_progress, opening as client:
         result = sweep.scan(
             listed,

@@ -16,6 +16,7 @@ import msgspec
 
 from floodscan.catalogs import open_catalog
 from floodscan.clusters.commands import SlurmCommandError, call, cancel, list_jobs, submit
+from floodscan.clusters.private import remove_abandoned
 from floodscan.clusters.slurm import check_script, find_address, preview_script
 from floodscan.errors import FloodscanError
 from floodscan.recipe import DEFAULT_SENSORS
@@ -72,8 +73,8 @@ def examine(*, profile: Profile | None, catalog: str, wait_seconds: float) -> It
     checks = [
         _check("sbatch", lambda: call(["sbatch", "--version"]).strip()),
         _check("interface", lambda: f"this machine is {find_address(profile)} to the nodes"),
-        _check("job script", lambda: _take_job(profile)),
         _check("shared folder", lambda: _write_shared(profile)),
+        _check("job script", lambda: _take_job(profile)),
     ]
     yield from checks
     if all(check.ok for check in checks):
@@ -108,8 +109,10 @@ def _take_job(profile: Profile) -> str:
 
 def _write_shared(profile: Profile) -> str:
     profile.shared_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    removed = remove_abandoned(profile.shared_folder)
     with TemporaryDirectory(dir=profile.shared_folder):
-        return f"{profile.shared_folder} can be written"
+        found = f"; the keys of {removed} killed drivers were removed" if removed else ""
+        return f"{profile.shared_folder} can be written{found}"
 
 
 def _read_shared(folder: Path) -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
-from floodscan.clusters.local import connect, open_local_client
+from floodscan.clusters.local import open_local_client, prepare_connection
 from floodscan.clusters.profile import Profile, load_profile
-from floodscan.clusters.slurm import open_allocation_client, open_slurm_client, preview_script
+from floodscan.clusters.slurm import prepare_allocation_client, prepare_slurm_client, preview_script
 from floodscan.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from distributed import Client
+
+    Opener = Callable[[], AbstractContextManager[Client | None]]
 
 NONE = "none"
 LOCAL = "local"
@@ -29,18 +32,39 @@ def open_client(
 ) -> Iterator[Client | None]:
     """Open a Dask client and close it, and what was started for it, at the end.
 
+    Args and errors are those of ``prepare_client``.
+    """
+    with prepare_client(cluster, n_workers=n_workers, profile=profile) as start, start() as client:
+        yield client
+
+
+def prepare_client(
+    cluster: str, *, n_workers: int | None = None, profile: str | Path | None = None
+) -> AbstractContextManager[Opener]:
+    """Check all that can be checked of a cluster before anything is started or submitted on it.
+
     Args:
         cluster: ``none`` (no Dask client: in this process), ``local``, ``slurm`` (worker jobs are submitted),
             ``allocation`` (workers on the nodes of the SLURM job that this process is in), or a scheduler's address.
         n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``, None is one.
         profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``.
 
+    Returns:
+        A context of what opens the client, which closes it, and what was started for it, at the end.
+
     Raises:
         InputError: No scheduler answers at the address, or SLURM would refuse the jobs.
-        ClusterError: Worker jobs end as soon as they start.
+        ClusterError: From the opened client: worker jobs end as soon as they start.
     """
-    with _open(cluster, n_workers, profile) as client:
-        yield client
+    if cluster == NONE:
+        return nullcontext(nullcontext)
+    if cluster == LOCAL:
+        return nullcontext(partial(open_local_client, n_workers))
+    if cluster == SLURM:
+        return prepare_slurm_client(_need_profile(cluster, profile), n_jobs=n_workers or 1)
+    if cluster == ALLOCATION:
+        return prepare_allocation_client(_need_profile(cluster, profile))
+    return prepare_connection(cluster)
 
 
 def preview_jobs(cluster: str, *, profile: str | Path | None) -> str:
@@ -52,18 +76,6 @@ def preview_jobs(cluster: str, *, profile: str | Path | None) -> str:
     if cluster != SLURM:
         raise InputError(f"--dry-run: --cluster {cluster} has no job script; use --cluster slurm")
     return str(preview_script(_need_profile(cluster, profile)))
-
-
-def _open(cluster: str, n_workers: int | None, profile: str | Path | None) -> AbstractContextManager[Client | None]:
-    if cluster == NONE:
-        return nullcontext()
-    if cluster == LOCAL:
-        return open_local_client(n_workers)
-    if cluster == SLURM:
-        return open_slurm_client(_need_profile(cluster, profile), n_jobs=n_workers or 1)
-    if cluster == ALLOCATION:
-        return open_allocation_client(_need_profile(cluster, profile))
-    return connect(cluster)
 
 
 def _need_profile(cluster: str, profile: str | Path | None) -> Profile:

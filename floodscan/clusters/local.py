@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from distributed import Client, LocalCluster
@@ -10,7 +10,8 @@ from distributed import Client, LocalCluster
 from floodscan.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 
 @contextmanager
@@ -31,14 +32,17 @@ def _start(n_workers: int | None) -> LocalCluster:
     )
 
 
-def connect(address: str) -> Client:
+@contextmanager
+def prepare_connection(address: str) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
     """Connect to a scheduler that already runs.
 
     Raises:
         InputError: No scheduler answers at the address.
     """
     try:
-        return Client(address, timeout=10)
+        client = Client(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as err:
         message = f"--cluster {address}: no Dask scheduler answers there ({err}); known: none, local, slurm, allocation"
         raise InputError(message) from err
+    with client:
+        yield lambda: nullcontext(client)

@@ -6,9 +6,9 @@ import logging
 import os
 import secrets
 import subprocess
-import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,14 @@ from distributed.utils import get_ip_interface
 from floodscan.clusters.commands import SlurmCommandError, rehearse
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
 from floodscan.clusters.pool import JobPool, keep_jobs
+from floodscan.clusters.private import private_folder
 from floodscan.clusters.script import build_script, job_of_worker
 from floodscan.clusters.tls import make_security
 from floodscan.errors import ClusterError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from distributed import Security
 
@@ -62,16 +64,19 @@ class _Watch(SchedulerPlugin):
 
 
 @contextmanager
-def open_slurm_client(profile: Profile, *, n_jobs: int) -> Iterator[Client]:
-    """Submit worker jobs and open a client of them; at the end all jobs are gone.
+def prepare_slurm_client(profile: Profile, *, n_jobs: int) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
+    """Start a scheduler and let SLURM look at the script of its worker jobs; what is given submits them.
 
     Args:
         profile: What the jobs are like.
         n_jobs: How many are kept running.
 
+    Yields:
+        What submits the jobs and opens a client of them; when that closes, all jobs are gone.
+
     Raises:
         InputError: SLURM would refuse the jobs, or an address is wrong; nothing was submitted.
-        ClusterError: Worker jobs end as soon as they start.
+        ClusterError: From the opened client: worker jobs end as soon as they start.
     """
     with _private_folder(profile) as folder:
         security = make_security(folder)
@@ -80,20 +85,27 @@ def open_slurm_client(profile: Profile, *, n_jobs: int) -> Iterator[Client]:
             logs = _log_folder(profile, folder)
             script = build_script(profile, name=name, scheduler=cluster.scheduler_address, security=security, logs=logs)
             check_script(profile, script)
-            pool = JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs)
-            scheduler: Any = cluster.scheduler
-            scheduler.add_plugin(_Watch(pool), name="floodscan-jobs")
-            with _explained(lambda: pool.failure), keep_jobs(pool), Client(cluster) as client:
-                yield client
+            yield partial(_submit, JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs), cluster)
 
 
 @contextmanager
-def open_allocation_client(profile: Profile) -> Iterator[Client]:
-    """Start workers on all nodes of the SLURM job that this process is in, and open a client of them.
+def _submit(pool: JobPool, cluster: SpecCluster) -> Iterator[Client]:
+    scheduler: Any = cluster.scheduler
+    scheduler.add_plugin(_Watch(pool), name="floodscan-jobs")
+    with _explained(lambda: pool.failure), keep_jobs(pool), Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def prepare_allocation_client(profile: Profile) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
+    """Start a scheduler for the nodes of the SLURM job that this process is in.
+
+    Yields:
+        What starts workers on all of them, and opens a client; when that closes, they end.
 
     Raises:
         InputError: This process is in no SLURM job, or an address is wrong.
-        ClusterError: The workers ended.
+        ClusterError: From the opened client: the workers ended.
     """
     n_nodes = os.environ.get("SLURM_JOB_NUM_NODES")
     if n_nodes is None:
@@ -109,9 +121,13 @@ def open_allocation_client(profile: Profile) -> Iterator[Client]:
                 logs=folder,
                 lifetime=False,
             )
-            step = _Step(script, folder, n_nodes=n_nodes, n_cores=profile.values["cores"])
-            with _explained(lambda: step.failure), step.running(), Client(cluster) as client:
-                yield client
+            yield partial(_run_step, _Step(script, folder, n_nodes=n_nodes, n_cores=profile.values["cores"]), cluster)
+
+
+@contextmanager
+def _run_step(step: _Step, cluster: SpecCluster) -> Iterator[Client]:
+    with _explained(lambda: step.failure), step.running(), Client(cluster) as client:
+        yield client
 
 
 def preview_script(profile: Profile) -> WorkerScript:
@@ -223,15 +239,14 @@ def _scheduler(profile: Profile, security: Security) -> Iterator[SpecCluster]:
 
 @contextmanager
 def _private_folder(profile: Profile) -> Iterator[Path]:
-    """Make a folder for keys that the nodes see and nobody else may open; it goes at the end."""
-    try:
-        profile.shared_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = tempfile.TemporaryDirectory(prefix="run-", dir=profile.shared_folder, ignore_cleanup_errors=True)
-    except OSError as err:
-        text = f"{profile.shared_folder} can't be written: {err.strerror}; name a folder that all nodes see"
-        raise profile.refuse("shared-temp-directory", text) from err
-    with made as folder:
-        yield Path(folder)
+    """Make a folder for the run's keys; it goes at the end."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(private_folder(profile.shared_folder))
+        except OSError as err:
+            text = f"{profile.shared_folder} can't be written: {err.strerror}; name a folder that all nodes see"
+            raise profile.refuse("shared-temp-directory", text) from err
+        yield folder
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from distributed import Security
+
+from floodscan.clusters.private import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,5 @@ def _name(text: str) -> x509.Name:
 
 
 def _write(path: Path, content: bytes) -> str:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+    write_private(path, content)
     return str(path)

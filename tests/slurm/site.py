@@ -93,6 +93,10 @@ class SlurmSite:
         lines = [line.split() for line in self.run("squeue", "-h", "-S", "i", "-o", "%A %T").splitlines()]
         return [job_id for job_id, found in lines if state in {None, found}]
 
+    def submissions(self) -> int:
+        """Number of jobs that were ever submitted, by the controller's log."""
+        return (self.conf.parent / "slurmctld.log").read_text().count("_slurm_rpc_submit_batch_job: JobId=")
+
     def wait_for_jobs(self, count: int, *, state: str | None = None, seconds: float = 30.0) -> list[str]:
         """Wait until that many jobs are in the queue.
 

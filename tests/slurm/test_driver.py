@@ -11,10 +11,11 @@ import pytest
 from distributed import as_completed
 
 from floodscan.cli import main
-from floodscan.clusters import open_client, pool
+from floodscan.clusters import open_client, pool, prepare_client
 from floodscan.errors import ClusterError, InputError
 from tests.servers.process import child
 from tests.slurm.conftest import write_profile
+from tests.slurm.site import N_NODES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,24 +61,47 @@ def test_what_the_site_refuses_is_one_message(
     assert list((tmp_path / "private").glob("*")) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--catalog", "http://127.0.0.1:9/"], "catalogue http://127.0.0.1:9"),
+        (["--catalog", "demo", "--out", "{tmp}"], "holds other files"),
+    ],
+    ids=["catalogue", "out"],
+)
+def test_nothing_is_submitted_before_all_was_found_good(
+    words: list[str],
+    message: str,
+    site: SlurmSite,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A catalogue that doesn't answer and an OUT that can't be used are told before there is any job."""
+    before = site.submissions()
+    command = ["floodscan", "scan", "demo", "--out", str(tmp_path / "o"), "--cluster", "slurm"]
+    command += ["--profile", str(write_profile(tmp_path)), *(word.format(tmp=tmp_path) for word in words)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert message in capfd.readouterr().err
+    assert site.submissions() == before
+    assert not (tmp_path / "o").exists()
+
+
+def scan_command(events: Path, profile: Path, out: Path, *, n_jobs: int) -> list[str]:
+    """Write the command of a driver."""
+    words = [str(events), "--catalog", "demo", "--out", str(out), "--profile", str(profile)]
+    return [sys.executable, "-m", "floodscan", "scan", *words, "--cluster", "slurm", "--workers", str(n_jobs)]
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_told_to_stop_leaves_nothing(
     number: signal.Signals, status: int, events: Path, site: SlurmSite, tmp_path: Path
 ) -> None:
     """Ctrl-C and SIGTERM in mid-sweep: queue and private folder are empty once the driver has ended."""
-    path = write_profile(tmp_path)
-    command = [
-        sys.executable,
-        "-m",
-        "floodscan",
-        "scan",
-        str(events),
-        "--catalog",
-        "demo",
-        "--out",
-        str(tmp_path / "o"),
-    ]
-    command += ["--cluster", "slurm", "--workers", "3", "--profile", str(path)]
+    command = scan_command(events, write_profile(tmp_path), tmp_path / "o", n_jobs=3)
     with child(command, log=tmp_path / "driver.log") as driver:
         site.wait_for_jobs(3, state="RUNNING", seconds=60)
         driver.send_signal(number)
@@ -86,8 +110,26 @@ def test_told_to_stop_leaves_nothing(
     assert list((tmp_path / "private").iterdir()) == []
 
 
+def test_killed_driver_leaves_nothing_for_long(events: Path, site: SlurmSite, tmp_path: Path) -> None:
+    """After kill -9 running jobs leave, queued ones when they had their turn, and keys with the next start."""
+    path = write_profile(tmp_path, death_timeout=5)
+    private = tmp_path / "private"
+    with child(scan_command(events, path, tmp_path / "o", n_jobs=N_NODES + 1), log=tmp_path / "driver.log") as driver:
+        site.wait_for_jobs(N_NODES, state="RUNNING", seconds=60)
+        driver.kill()
+    (left,) = private.iterdir()
+    site.wait_for_jobs(0, seconds=60)
+    with prepare_client("slurm", profile=path):
+        (living,) = private.iterdir()
+        assert living != left
+        with prepare_client("slurm", profile=path):
+            assert living.exists()
+    assert list(private.iterdir()) == []
+
+
 def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prologue that fails on the nodes: a few jobs are tried, then one error quotes what they said."""
+    before = site.submissions()
     monkeypatch.setattr(pool, "_BRISK_SECONDS", 0.2)
     path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
     with (
@@ -96,6 +138,7 @@ def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, mo
     ):
         time.sleep(60)
     assert site.jobs() == []
+    assert site.submissions() > before
 
 
 def test_jobs_that_reach_their_lifetime_are_replaced(site: SlurmSite, tmp_path: Path) -> None:

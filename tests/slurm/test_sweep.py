@@ -17,6 +17,7 @@ from distributed import Client, Worker
 
 from floodscan import scan
 from floodscan.clusters import open_client
+from floodscan.clusters.private import OWNER_FILE
 from floodscan.clusters.tls import make_security
 from tests.servers.process import REPO_ROOT
 from tests.slurm.conftest import write_profile
@@ -92,7 +93,7 @@ def test_keys_are_the_users_alone(sweep: Sweep) -> None:
     (run,) = sweep.private.iterdir()
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     kept = {path.name: stat.S_IMODE(path.stat().st_mode) for path in run.iterdir() if path.is_file()}
-    assert kept == {"ca.pem": 0o600, "run.pem": 0o600, "run.key": 0o600}
+    assert kept == dict.fromkeys([OWNER_FILE, "ca.pem", "run.pem", "run.key"], 0o600)
 
 
 def test_strangers_are_refused(sweep: Sweep, tmp_path: Path) -> None:
