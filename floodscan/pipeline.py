@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from floodscan.catalogs.base import Answer
 from floodscan.checks import assess
@@ -16,12 +15,13 @@ from floodscan.manifest import build_manifest
 from floodscan.outcomes import Outcome, conclude, find_shortfalls
 from floodscan.scoring import score
 from floodscan.selection import select
-from floodscan.tables import ITEMS, SEARCHES
+from floodscan.tables import ITEMS, SEARCHES, split_by_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from floodscan.catalogs.base import Catalog
+    from floodscan.checks import Assessment
     from floodscan.planning import Batch, EventPlan
     from floodscan.recipe import Recipe
     from floodscan.searches import Search
@@ -81,22 +81,12 @@ def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outc
     candidates = select(scored, run.recipe.policy, plans=batch.plans, recipe=run.recipe)
     run.folder.write_candidates(batch.number, candidates)
     run.folder.write_searches(batch.number, tabulate_searches(batch, answers))
-    of_event = _split_by_event(candidates)
+    of_event, assessments = split_by_event(candidates), assess(batch.plans, candidates, run.recipe)
+    none = candidates.slice(0, 0)
     return [
-        _finish_event(run, plan, of_event.get(plan.event.event_id, candidates.slice(0, 0)), answered)
-        for plan, answered in zip(batch.plans, shared, strict=True)
+        _finish_event(run, plan, of_event.get(event_id, none), answered, assessments[event_id])
+        for event_id, plan, answered in zip(assessments, batch.plans, shared, strict=True)
     ]
-
-
-def _split_by_event(candidates: pa.Table) -> dict[str, pa.Table]:
-    """Cut a table, in which the rows of an event are one after the other, by event."""
-    runs = pc.run_end_encode(candidates["event_id"].combine_chunks())
-    ends = runs.run_ends.to_pylist()
-    starts = [0, *ends][: len(ends)]
-    return {
-        event_id: candidates.slice(start, end - start)
-        for event_id, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
-    }
 
 
 def tabulate_searches(batch: Batch, answers: Sequence[Answer]) -> pa.Table:
@@ -133,9 +123,10 @@ def _share(batch: Batch, answers: Sequence[Answer]) -> list[dict[Search, Answer]
     return shared
 
 
-def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer]) -> Outcome:
+def _finish_event(
+    run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer], assessment: Assessment
+) -> Outcome:
     shortfalls = find_shortfalls(plan, candidates, answers, run.recipe)
-    assessment = assess(plan, candidates, run.recipe)
     manifest = build_manifest(
         plan,
         candidates,

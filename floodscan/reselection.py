@@ -21,7 +21,7 @@ from floodscan.planning import plan_event
 from floodscan.recipe import recipe_from_dict
 from floodscan.scoring import beyond, judge, withhold
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS
+from floodscan.tables import CANDIDATES, ITEMS, split_by_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,12 +140,12 @@ def _choose(  # noqa: PLR0913 - one per part
     candidates = select(judged, recipe.policy, plans=plans, recipe=recipe)
     if number is not None:
         out.write_candidates(number, candidates)
+    of_event, assessments = split_by_event(candidates), assess(plans, candidates, recipe)
     outcomes = {}
     for plan in plans:
         event_id = plan.event.event_id
-        own = candidates.filter(pc.field("event_id") == event_id)
+        own, assessment = of_event.get(event_id, candidates.slice(0, 0)), assessments[event_id]
         shortfalls = find_shortfalls(plan, own, answers[event_id], recipe)
-        assessment = assess(plan, own, recipe)
         manifest = build_manifest(
             plan,
             own,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _TIME = pa.timestamp("us", tz="UTC")
 _ASSETS = pa.map_(pa.string(), pa.string())
@@ -114,3 +115,14 @@ def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
         message = f"expected columns\n{schema}\ngot\n{table.schema}"
         raise TypeError(message)
     return table
+
+
+def split_by_event(table: pa.Table) -> dict[str, pa.Table]:
+    """Cut a table, in which the rows of an event are one after the other, by event."""
+    runs = pc.run_end_encode(table["event_id"].combine_chunks())
+    ends = runs.run_ends.to_pylist()
+    starts = [0, *ends][: len(ends)]
+    return {
+        event_id: table.slice(start, end - start)
+        for event_id, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
+    }

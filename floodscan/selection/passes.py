@@ -46,8 +46,10 @@ MILLI = 1000
 CLOUD_PERCENT_PER_DAY = 5
 """Cloud that weighs as much as a day's distance from the phase's date."""
 
+NO_INSTANT = np.iinfo(np.int64).min
+"""``microseconds`` of an unknown time."""
+
 _GAP = 600_000_000  # microseconds
-_NO_TIME = np.iinfo(np.int64).min
 _BASELINE = r"_N\d\d\.\d\d$"  # reprocessing changes the end of a Sentinel-2 datatake's id
 
 
@@ -120,7 +122,7 @@ def learn(candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], 
     possible = np.isin(verdicts, (ELIGIBLE, OUTSIDE_WINDOW, TOO_CLOUDY))
     times = microseconds(candidates["datetime"])
     imagery = ~pc.equal(candidates["sensor"], Sensor.DEM).to_numpy(zero_copy_only=False)
-    timeless = imagery & possible & (times == _NO_TIME)
+    timeless = imagery & possible & (times == NO_INSTANT)
     wrong = imagery & possible & ~timeless & wrong_side(candidates, onsets, recipe)
     verdicts[timeless], verdicts[wrong] = NO_TIME, WRONG_SIDE
     possible &= ~timeless & ~wrong
