@@ -36,6 +36,7 @@ FLOOD = date(2021, 7, 15)
 OFFSETS = {Phase.PRE_MONTH: -30, Phase.PRE_EVENT: -4, Phase.EVENT: 0, Phase.POST_EVENT: 3}
 PER_SLOT = 40
 EVENTS_AT_ONCE = 50
+SWATH_DEGREES = 2.6
 LIMIT_MS = 5.0
 
 
@@ -77,8 +78,7 @@ def _slot_rows(plan: EventPlan, number: int, rng: np.random.Generator) -> pa.Tab
     offsets = rng.integers(-days, days + 1, n_passes)[passes]
     seconds = 20_000 + passes * 60 + np.arange(PER_SLOT) % members
     orbits, parts = passes % (5 if radar else 3), np.arange(PER_SLOT) % members
-    kinds = orbits * members + parts
-    footprints, edges = (_frames(plan, kinds), None) if radar else _tiles(plan, kinds)
+    footprints, edges = (_frames(plan, orbits * members + parts), None) if radar else _tiles(plan, parts, orbits)
     area = plan.event.aoi
     overlaps = np.round(shapely.area(shapely.intersection(footprints, area)) / area.area, 12)
     ids = [f"{slot.sensor}_{slot.phase}_{i:02}" for i in range(PER_SLOT)]
@@ -112,14 +112,16 @@ def _frames(plan: EventPlan, kinds: np.ndarray) -> np.ndarray:
     return shapely.polygons(np.stack([np.column_stack(corner) for corner in corners], axis=1))
 
 
-def _tiles(plan: EventPlan, kinds: np.ndarray) -> tuple[np.ndarray, list[list[float]]]:
-    """Draw squares of the event's zone near it, one of each kind, by straight lines; tell also their edges."""
+def _tiles(plan: EventPlan, tiles: np.ndarray, orbits: np.ndarray) -> tuple[np.ndarray, list[list[float]]]:
+    """Draw squares of the event's zone near it, cut by the swath of an orbit; tell also the squares' edges."""
     zone = f"EPSG:{utm_zone(*plan.event.bbox[:2])}"
-    left, low = open_transformer("OGC:CRS84", zone).transform(*_corners(plan, kinds, 1.2))
+    left, low = open_transformer("OGC:CRS84", zone).transform(*_corners(plan, tiles, 1.2))
     squares = shapely.box(left, low, left + TILE_METRES, low + TILE_METRES)
     to_degrees = open_transformer(zone, "OGC:CRS84").transform
-    footprints = shapely.transform(squares, lambda points: np.column_stack(to_degrees(*points.T)))
-    return footprints, shapely.bounds(squares).tolist()
+    drawn = shapely.transform(squares, lambda points: np.column_stack(to_degrees(*points.T)))
+    west, _ = _corners(plan, orbits, SWATH_DEGREES)
+    swaths = shapely.box(west, -90, west + SWATH_DEGREES, 90)
+    return shapely.intersection(drawn, swaths), shapely.bounds(squares).tolist()
 
 
 def _corners(plan: EventPlan, kinds: np.ndarray, size: float) -> np.ndarray:

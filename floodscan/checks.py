@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -139,8 +139,8 @@ class _Chosen:
 
     def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
         self.ids = rows["item_id"].to_pylist()
-        self.ground = covered_ground(rows)
-        self.footprints = shapely.from_wkb(rows["geometry"].to_numpy())
+        self._ground = covered_ground(rows)
+        self._unions: dict[tuple[int, ...], BaseGeometry] = {}
         self.passes = number_passes(rows).tolist()
         self.times = microseconds(rows["datetime"]).tolist()
         self.wrong = wrong_side(rows, {plan.event.event_id: plan.event.onset for plan in plans}, recipe).tolist()
@@ -152,6 +152,13 @@ class _Chosen:
     def slots(self, plan: EventPlan, target: Target) -> dict[SlotKey, list[int]]:
         """List the rows of each filled slot of a target, in order."""
         return self._slots.get((plan.event.event_id, target.target_id), {})
+
+    def ground(self, rows: Sequence[int]) -> BaseGeometry:
+        """Join what some rows cover; what is of the same scenes is one object."""
+        key = tuple(id(self._ground[row]) for row in rows)
+        if key not in self._unions:
+            self._unions[key] = union(self._ground[rows])
+        return self._unions[key]
 
 
 def _rows_by_slot(rows: pa.Table) -> dict[tuple[str, str], dict[SlotKey, list[int]]]:
@@ -167,16 +174,17 @@ def _measure(
     chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
 ) -> tuple[dict[SlotKey, Mosaic], BaseGeometry | None, float | None]:
     """Measure what fills each slot of a target, and what all that covers together: the ground, and its share."""
-    grown = {slot: [union(chosen.ground[rows[:n]]) for n in range(1, len(rows) + 1)] for slot, rows in slots.items()}
-    joint = intersect({ground.wkb: ground for *_, ground in grown.values()}.values())
+    grown = {slot: [chosen.ground(rows[:n]) for n in range(1, len(rows) + 1)] for slot, rows in slots.items()}
+    joint = intersect({id(ground): ground for *_, ground in grown.values()}.values())
     if joint is None:
         return {}, None, None
-    *fracs, joint_frac = area_fracs([*chain.from_iterable(grown.values()), joint], target.area)
-    left = iter(fracs)
+    areas = {id(area): area for area in [*chain.from_iterable(grown.values()), joint]}
+    fracs = dict(zip(areas, area_fracs(list(areas.values()), target.area), strict=True))
     mosaics = {
-        slot: _mosaic([chosen.ids[row] for row in rows], list(islice(left, len(rows)))) for slot, rows in slots.items()
+        slot: _mosaic([chosen.ids[row] for row in rows], [fracs[id(area)] for area in grown[slot]])
+        for slot, rows in slots.items()
     }
-    return mosaics, joint, joint_frac
+    return mosaics, joint, fracs[id(joint)]
 
 
 def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
@@ -193,7 +201,7 @@ def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, st
     by_track = _phases_by_track(chosen, radar)
     if len(by_track) > 1:
         return "C", "several tracks: " + "; ".join(f"{', '.join(p)} on {t}" for t, p in by_track.items())
-    frames = {phase: union(chosen.footprints[rows]) for phase, rows in radar.items()}
+    frames = {phase: chosen.ground(rows) for phase, rows in radar.items()}
     first, *others = frames
     for phase in others:
         shared = _shared(frames[first], frames[phase])
@@ -210,6 +218,8 @@ def _phases_by_track(chosen: _Chosen, radar: Mapping[Any, list[int]]) -> dict[st
 
 
 def _shared(one: BaseGeometry, other: BaseGeometry) -> float:
+    if one is other:
+        return 1.0
     joined = shapely.union(one, other).area
     return float(shapely.intersection(one, other).area / joined) if joined else 1.0
 

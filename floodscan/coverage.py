@@ -101,20 +101,26 @@ def covered_ground(rows: pa.Table) -> Geometries:
         rows: Table with ``geometry``, ``proj_epsg``, ``proj_bbox`` and ``mgrs_tile``, n rows.
 
     Returns:
-        Valid polygons in lon/lat, cut at the antimeridian, shape (n,).
+        Valid polygons in lon/lat, cut at the antimeridian, shape (n,); what is alike is one object.
     """
     names = ("geometry", "mgrs_tile", "proj_epsg", "proj_bbox")
+    drawn: dict[tuple[bytes, int | None, tuple[float, ...]], BaseGeometry] = {}
     ground = np.full(len(rows), None, dtype=object)
     for index, (footprint, tile, epsg, edges) in enumerate(zip(*(rows[n].to_pylist() for n in names), strict=True)):
-        on_grid = tile is not None and epsg is not None and edges is not None
-        ground[index] = _draw(footprint, epsg, tuple(edges)) if on_grid else shapely.from_wkb(footprint)
+        key = (
+            (footprint, None, ()) if tile is None or epsg is None or edges is None else (footprint, epsg, tuple(edges))
+        )
+        if key not in drawn:
+            drawn[key] = _draw(*key)
+        ground[index] = drawn[key]
     return ground
 
 
 @lru_cache(maxsize=1024)
-def _draw(footprint: bytes, epsg: int, edges: tuple[float, ...]) -> BaseGeometry:
-    """Draw a scene of a square; a tile's scenes of one orbit have one outline, in every phase and in the next event."""
-    return _fill_square(shapely.from_wkb(footprint), epsg, edges)
+def _draw(footprint: bytes, epsg: int | None, edges: tuple[float, ...]) -> BaseGeometry:
+    """Draw a scene; a tile's scenes of one orbit have one outline, in every phase and in the next event."""
+    outline: BaseGeometry = shapely.from_wkb(footprint)
+    return outline if epsg is None else _fill_square(outline, epsg, edges)
 
 
 def union(ground: Geometries) -> BaseGeometry:
@@ -237,25 +243,21 @@ def _crossings(
 
 def _count_in_chips(grid: PixelGrid, rows: Indices, starts: Indices, ends: Indices) -> Indices:
     """Count the pixels of runs in each chip, shape (rows of chips, columns of chips)."""
-    n_rows, n_columns = grid.chips_shape
-    row_edges, column_edges = _chip_edges(n_rows), _chip_edges(n_columns)
+    (row_edges, tops, bottoms), (column_edges, lefts, rights) = map(_chip_edges, grid.chips_shape)
     bands = np.searchsorted(row_edges, rows, side="right")
     before = _count_before(bands, starts, len(row_edges), column_edges)
     before -= _count_before(bands, ends, len(row_edges), column_edges)
-    tops, bottoms, lefts, rights = (
-        np.searchsorted(edges, np.arange(n) * CHIP_STRIDE_PIXELS + size)
-        for edges, n in ((row_edges, n_rows), (column_edges, n_columns))
-        for size in (0, CHIP_PIXELS)
-    )
     in_rows = before[bottoms] - before[tops]
     counts: Indices = in_rows[:, rights] - in_rows[:, lefts]
     return counts
 
 
-def _chip_edges(n_chips: int) -> Indices:
-    """List where chips begin and end, ascending."""
+@lru_cache(maxsize=256)
+def _chip_edges(n_chips: int) -> tuple[Indices, Indices, Indices]:
+    """List where chips begin and end, ascending, and the numbers of each chip's first and last edge among these."""
     starts = np.arange(n_chips) * CHIP_STRIDE_PIXELS
-    return np.union1d(starts, starts + CHIP_PIXELS)
+    edges = np.union1d(starts, starts + CHIP_PIXELS)
+    return edges, np.searchsorted(edges, starts), np.searchsorted(edges, starts + CHIP_PIXELS)
 
 
 def _count_before(bands: Indices, columns: Indices, n_bands: int, edges: Indices) -> Indices:
@@ -300,12 +302,14 @@ class _Square:
         edges: West, south, east, north in its own system.
         transformer: From that system to lon/lat.
         corners: South-west, south-east, north-east and north-west in lon/lat, unrolled, shape (4, 2).
+        inverse: From lon/lat to shares of width and height, but for what ``twist`` bends, shape (2, 2).
         ground: The square in lon/lat, cut at the antimeridian.
     """
 
     edges: tuple[float, ...]
     transformer: pyproj.Transformer
     corners: NDArray[np.float64]
+    inverse: NDArray[np.float64]
     ground: BaseGeometry
 
     def to_shares(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -315,12 +319,11 @@ class _Square:
         """
         origin, east, far, north = self.corners
         unrolled = np.where((self.corners[:, 0].max() > _HALF_TURN) & (points[:, :1] < 0), (2 * _HALF_TURN, 0), (0, 0))
-        inverse = np.linalg.inv(np.column_stack([east - origin, north - origin]))
         twist = far - east - north + origin
         places = points + unrolled - origin
-        shares = places @ inverse.T
+        shares = places @ self.inverse.T
         for _ in range(_BEND_STEPS):
-            shares = (places - shares.prod(axis=1, keepdims=True) * twist) @ inverse.T
+            shares = (places - shares.prod(axis=1, keepdims=True) * twist) @ self.inverse.T
         clipped: NDArray[np.float64] = np.clip(shares, 0.0, 1.0)
         return clipped
 
@@ -345,7 +348,8 @@ def _square(epsg: int, edges: tuple[float, ...]) -> _Square | None:
         corners[corners[:, 0] < 0, 0] += 2 * _HALF_TURN
     unit = shapely.segmentize(np.array([shapely.box(0, 0, 1, 1)]), 1 / _EDGE_PARTS)
     (ground,) = repair(_bend(edges, transformer, unit))
-    return _Square(edges, transformer, corners, ground)
+    inverse = np.linalg.inv(np.column_stack([corners[1] - corners[0], corners[3] - corners[0]]))
+    return _Square(edges, transformer, corners, inverse, ground)
 
 
 def _bend(edges: tuple[float, ...], transformer: pyproj.Transformer, shares: Geometries) -> Geometries:
