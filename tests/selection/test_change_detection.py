@@ -99,8 +99,9 @@ def laid_out(world: World) -> Choice:
     """Give what there is to choose from."""
     scored = world.scored()
     onsets = {world.event.event_id: world.event.onset}
-    facts = learn(scored, slot_numbers(scored), onsets, world.recipe)
-    measures = change_detection._Measures(scored, facts)
+    slots = slot_numbers(scored)
+    facts = learn(scored, slots, onsets, world.recipe)
+    measures = change_detection._Measures(scored, slots, facts)
     return lay_out(world.plan.targets[0], list(range(len(scored))), measures, world.recipe)
 
 
