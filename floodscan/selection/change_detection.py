@@ -36,6 +36,7 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from functools import reduce
+from itertools import groupby
 from math import ceil
 from operator import attrgetter, or_
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
     Indices = NDArray[np.int64]
     Slots = list[list[Unit]]
+    Points = tuple[int, int]  # a set of points, and how many they are
 
 REDUNDANT = "redundant"
 OTHER_TRACK = "other_track"
@@ -162,18 +164,18 @@ def _choose_target(target: Target, rows: list[int], measures: _Measures, result:
     choice = lay_out(target, rows, measures, recipe)
     result.choose_dem(choice.dem_rows)
     for sensor, (found, track) in _optimize(choice.units, choice.ground, recipe).items():
-        for phase, units, unit in zip(Phase, choice.units[sensor], found, strict=True):
-            result.choose(choice.scenes.get((sensor, phase), []), units, unit, track=track)
+        for scenes, units, unit in zip(choice.scenes[sensor], choice.units[sensor], found, strict=True):
+            result.choose(scenes, units, unit, track=track)
 
 
 class Choice(NamedTuple):
     """What there is to choose from for a target.
 
-    ``scenes`` by slot and ``units`` by sensor and phase; ``ground`` is the set of points that the DEM
-    covers, or all where it covers none.
+    ``scenes`` and ``units`` by sensor and phase; ``ground`` is the set of points that the DEM covers, or
+    all where it covers none. Of what needs steps of the ladder nothing is made where no slot needs them.
     """
 
-    scenes: dict[tuple[str, str | None], list[Scene]]
+    scenes: dict[Sensor, list[list[Scene]]]
     units: dict[Sensor, Slots]
     ground: int
     dem_rows: list[int]
@@ -184,30 +186,35 @@ def lay_out(target: Target, rows: list[int], measures: _Measures, recipe: Recipe
     possible = [row for row in rows if measures.level[row] != NEVER]
     points, whole = _points(target, possible, measures)
     least = ceil(recipe.min_coverage * whole.bit_count())
-    by_slot: dict[int, list[Scene]] = {}
-    for row in possible:
-        by_slot.setdefault(measures.slot[row], []).append(measures.scene(row, *points[row]))
-    firsts = [found[0].row for found in by_slot.values()]
-    slots_found = [(measures.sensor[row], measures.phase[row]) for row in firsts]
-    scenes = dict(zip(slots_found, by_slot.values(), strict=True))
-    dem = [scene for (sensor, _), found in scenes.items() if sensor == Sensor.DEM for scene in found]
-    ground = reduce(or_, (scene.points for scene in dem)) if dem else whole
-    sensors = [sensor for sensor in _SENSORS if sensor in recipe.sensors]
-    slots = {sensor: [scenes.get((sensor, phase), []) for phase in Phase] for sensor in sensors}
-    units = {sensor: _units(slots[sensor], sensor, least=least) for sensor in sensors}
-    return Choice(scenes, units, ground, [scene.row for scene in dem])
+    by_slot: dict[tuple[str, str | None], list[int]] = {}
+    for _, found in groupby(possible, measures.slot.__getitem__):
+        first, *others = found
+        by_slot[measures.sensor[first], measures.phase[first]] = [first, *others]
+    dem = by_slot.get((Sensor.DEM, None), [])
+    ground = reduce(or_, (points[row][0] for row in dem)) if dem else whole
+    scenes: dict[Sensor, list[list[Scene]]] = {}
+    units: dict[Sensor, Slots] = {}
+    for sensor in filter(recipe.sensors.__contains__, _SENSORS):
+        slots = [by_slot.get((sensor, phase), []) for phase in Phase]
+        scenes[sensor], units[sensor] = _make(slots, points, measures, sensor, least=least)
+    return Choice(scenes, units, ground, dem)
 
 
-def _units(slots: Sequence[Sequence[Scene]], sensor: Sensor, *, least: int) -> Slots:
-    """Make the units of a sensor's slots; those that need steps only where the slots can't be filled without."""
-    base = [make_units([scene for scene in scenes if scene.level == 0], sensor, least=least) for scenes in slots]
-    tracks = {unit.track for units in base for unit in units}
-    if any(fills_perfectly(base, track=track) for track in tracks):
-        return base
-    return [make_units(scenes, sensor, least=least) for scenes in slots]
+def _make(
+    slots: Sequence[Sequence[int]], points: Mapping[int, Points], measures: _Measures, sensor: Sensor, *, least: int
+) -> tuple[list[list[Scene]], Slots]:
+    """Make a sensor's scenes and units; those that need steps only where its slots can't be filled without."""
+    base = [[row for row in rows if measures.level[row] == 0] for rows in slots]
+    for admitted in (base, slots):
+        scenes = [[measures.scene(row, *points[row]) for row in rows] for rows in admitted]
+        units = [make_units(found, sensor, least=least) for found in scenes]
+        tracks = {unit.track for found in units for unit in found}
+        if any(fills_perfectly(units, track=track) for track in tracks):
+            break
+    return scenes, units
 
 
-def _points(target: Target, rows: list[int], measures: _Measures) -> tuple[dict[int, tuple[int, int]], int]:
+def _points(target: Target, rows: list[int], measures: _Measures) -> tuple[dict[int, Points], int]:
     """Tell which points of a target each scene covers and how many, and which there are; draw each footprint once."""
     lattice = lay_lattice(target)
     partial = dict.fromkeys(measures.geometry[row] for row in rows if not measures.whole[row])
