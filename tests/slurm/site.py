@@ -1,4 +1,9 @@
-"""A SLURM site on loopback: munged, slurmctld and several slurmd, all in a folder that goes with them."""
+"""A SLURM site on loopback: munged, slurmctld and several slurmd, all in a folder that goes with them.
+
+    python -m tests.slurm.site COMMAND …
+
+runs a command on one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -197,3 +203,14 @@ def _idle(site: SlurmSite) -> int:
         return site.run("sinfo", "-h", "-N", "-o", "%t").split().count("idle")
     except subprocess.CalledProcessError:
         return 0
+
+
+def main() -> int:
+    """Run the command that is given on a site, and give its exit status."""
+    with slurm_site() as site:
+        environment = {**os.environ, "SLURM_CONF": str(site.conf)}
+        return subprocess.run(sys.argv[1:], env=environment, check=False).returncode  # noqa: S603 - the user's own
+
+
+if __name__ == "__main__":
+    sys.exit(main())
