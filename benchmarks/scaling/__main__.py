@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from benchmarks.scaling.measure import Json
 
 _SLOT_SEARCHES = 9  # of an event: four phases of two sensors, and the DEM
+_SELDOM_DAYS = 12
 _WARM_UP_EVENTS = 48  # of each worker
 
 
@@ -60,7 +61,7 @@ def plan_latency(given: argparse.Namespace, in_flight: int, folder: Path) -> Swe
     n_searches = max(given.rounds * in_flight, given.least_searches)
     return Sweep(
         events=make_events(math.ceil(n_searches / _SLOT_SEARCHES), folder),
-        catalog=MadeUpCatalog(mean_seconds=given.mean_wait, lean=True),
+        catalog=MadeUpCatalog(mean_seconds=given.mean_wait, lean=True, every_days=_SELDOM_DAYS),
         recipe=Recipe(searches=SearchPrices(request_items=0)),
         in_flight=in_flight,
         folder=folder,

@@ -44,18 +44,8 @@ _TIME = datetime(2021, 7, 15, 10, 36, tzinfo=UTC)  # of the item that all others
 _ID, _TIME_TEXT, _CLOUD, _BOX, _RING = "@ID@", "@TIME@", "@CLOUD@", "@BOX@", "@RING@"
 
 
-class _Kind(NamedTuple):
-    """A collection's footprints: their width, and days until the next; 0 is once and for all."""
-
-    degrees: float
-    every_days: int
-
-
-_KINDS = {
-    "sentinel-1-rtc": _Kind(2.0, 3),
-    "sentinel-2-l2a": _Kind(1.0, 3),
-    "cop-dem-glo-30": _Kind(1.0, 0),
-}
+_DEGREES = {"sentinel-1-rtc": 2.0, "sentinel-2-l2a": 1.0, "cop-dem-glo-30": 1.0}
+"""Edge of a footprint."""
 
 
 class _Sight(NamedTuple):
@@ -74,11 +64,13 @@ class MadeUpCatalog:
         mean_seconds: What a request takes in the mean; how long one takes is drawn from what is asked, so
             that every run waits the same.
         lean: Whether items hold only what is used, as from a server that knows ``fields``.
+        every_days: Days until the same footprint is seen again.
         gate: What every request passes.
     """
 
     mean_seconds: float = 0.0
     lean: bool = False
+    every_days: int = 3
     gate: Gate = field(default_factory=LocalGate)
     location: str = "made-up"
 
@@ -92,7 +84,7 @@ class MadeUpCatalog:
         asked = time.perf_counter()
         with self.gate.enter():
             entered = time.perf_counter()
-            page = make_page(search, lean=self.lean)
+            page = self.make_page(search)
             wait = draw_seconds(search, self.mean_seconds)
             time.sleep(max(entered + wait - time.perf_counter(), 0.0))
             answered = time.perf_counter()
@@ -103,6 +95,26 @@ class MadeUpCatalog:
             items = parse_items(decode_page(page).features or [], collection=search.collection, assets=search.assets)
         return Answer(items=items, n_requests=1, n_pages=1)
 
+    def make_page(self, search: Search) -> bytes:
+        """Write the page of all items that a search finds."""
+        template = _template(search.collection, search.assets if self.lean else None)
+        items = (_fill(template, search.collection, sight) for sight in self._find(search))
+        return b'{"type":"FeatureCollection","links":[],"features":[' + b",".join(items) + b"]}"
+
+    def _find(self, search: Search) -> Iterator[_Sight]:
+        """List what is seen of the cells that a box touches on the days of a window."""
+        degrees = _DEGREES[search.collection]
+        west, south, east, north = (math.floor(edge / degrees) for edge in search.bbox)
+        cells = product(range(west, east + 1), range(south, north + 1))
+        if search.window is None:
+            return (_Sight(*cell, _TIME) for cell in cells)
+        days = range(search.window.start.toordinal(), search.window.end.toordinal() + 1)
+        return (
+            _Sight(*cell, datetime.fromordinal(day).replace(hour=_TIME.hour, tzinfo=UTC))
+            for cell, day in product(cells, days)
+            if (day + sum(cell)) % self.every_days == 0
+        )
+
 
 def draw_seconds(search: Search, mean_seconds: float) -> float:
     """Draw how long a search takes: log-normal, always the same for the same search."""
@@ -112,32 +124,11 @@ def draw_seconds(search: Search, mean_seconds: float) -> float:
     return draw.lognormvariate(math.log(mean_seconds) - TAIL_SIGMA**2 / 2, TAIL_SIGMA)
 
 
-def make_page(search: Search, *, lean: bool) -> bytes:
-    """Write the page of all items that a search finds."""
-    kind = _KINDS[search.collection]
-    template = _template(search.collection, search.assets if lean else None)
-    items = (_fill(template, search.collection, kind, sight) for sight in _find(search, kind))
-    return b'{"type":"FeatureCollection","links":[],"features":[' + b",".join(items) + b"]}"
-
-
-def _find(search: Search, kind: _Kind) -> Iterator[_Sight]:
-    """List what is seen of the cells that a box touches on the days of a window."""
-    west, south, east, north = (math.floor(edge / kind.degrees) for edge in search.bbox)
-    cells = product(range(west, east + 1), range(south, north + 1))
-    if search.window is None:
-        return (_Sight(*cell, _TIME) for cell in cells)
-    days = range(search.window.start.toordinal(), search.window.end.toordinal() + 1)
-    return (
-        _Sight(*cell, datetime.fromordinal(day).replace(hour=_TIME.hour, tzinfo=UTC))
-        for cell, day in product(cells, days)
-        if (day + sum(cell)) % kind.every_days == 0
-    )
-
-
-def _fill(template: bytes, collection: str, kind: _Kind, sight: _Sight) -> bytes:
+def _fill(template: bytes, collection: str, sight: _Sight) -> bytes:
     """Write an item: the template with an id, a time, a place and clouds of its own."""
-    west, south = sight.column * kind.degrees - _MARGIN_DEGREES, sight.row * kind.degrees - _MARGIN_DEGREES
-    east, north = west + kind.degrees + 2 * _MARGIN_DEGREES, south + kind.degrees + 2 * _MARGIN_DEGREES
+    degrees = _DEGREES[collection]
+    west, south = sight.column * degrees - _MARGIN_DEGREES, sight.row * degrees - _MARGIN_DEGREES
+    east, north = west + degrees + 2 * _MARGIN_DEGREES, south + degrees + 2 * _MARGIN_DEGREES
     own = {
         _ID: f"{collection}_{sight.column}_{sight.row}_{sight.moment:%Y%m%d}",
         _TIME_TEXT: f"{sight.moment:%Y-%m-%dT%H:%M:%SZ}",
