@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +34,7 @@ from floodscan.clusters.profile import load_profile
 from floodscan.recipe import SearchPrices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from distributed import Client
 
@@ -112,15 +114,27 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def report(runs: Sequence[Json], out: Path) -> None:
+    """Keep runs, print tables, and draw the picture."""
+    kept = keep(runs, out / "scaling.parquet")
+    sums = summarize(kept)
+    print(to_markdown(sums))
+    draw(sums, out / "scaling.png", machine=kept["machine"].iloc[-1])
+
+
 def main() -> None:
-    """Run, keep, print and draw."""
+    """Run, keep, print and draw; what was run is kept too where it ends early."""
+    # without a handler a driver that is told to end leaves its worker jobs behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     given = read_arguments()
     given.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=given.out.absolute(), prefix=".scaling-") as name:
-        runs = keep(list(run_all(given, Path(name))), given.out / "scaling.parquet")
-    sums = summarize(runs)
-    print(to_markdown(sums))
-    draw(sums, given.out / "scaling.png", machine=runs["machine"].iloc[-1])
+    runs: list[Json] = []
+    try:
+        with tempfile.TemporaryDirectory(dir=given.out.absolute(), prefix=".scaling-") as name:
+            runs.extend(run_all(given, Path(name)))
+    finally:
+        if runs:
+            report(runs, given.out)
 
 
 if __name__ == "__main__":

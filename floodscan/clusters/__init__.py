@@ -46,7 +46,8 @@ def prepare_client(
     Args:
         cluster: ``none`` (no Dask client: in this process), ``local``, ``slurm`` (worker jobs are submitted),
             ``allocation`` (workers on the nodes of the SLURM job that this process is in), or a scheduler's address.
-        n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``, None is one.
+        n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``, None is one;
+            nodes of an ``allocation``, None is all.
         profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``.
 
     Returns:
@@ -63,7 +64,7 @@ def prepare_client(
     if cluster == SLURM:
         return prepare_slurm_client(_need_profile(cluster, profile), n_jobs=n_workers or 1)
     if cluster == ALLOCATION:
-        return prepare_allocation_client(_need_profile(cluster, profile))
+        return prepare_allocation_client(_need_profile(cluster, profile), n_nodes=n_workers)
     return prepare_connection(cluster)
 
 
