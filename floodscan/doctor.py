@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from floodscan.catalogs import open_catalog
+from floodscan.clusters.address import find_address
 from floodscan.clusters.commands import SlurmCommandError, call, cancel, list_jobs, submit
 from floodscan.clusters.private import remove_abandoned
-from floodscan.clusters.slurm import check_script, find_address, preview_script
+from floodscan.clusters.slurm import check_script, preview_script
 from floodscan.errors import FloodscanError
 from floodscan.recipe import DEFAULT_SENSORS
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from dask import config
 from distributed import Client, Scheduler, SpecCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
-from distributed.utils import get_ip_interface
 
+from floodscan.clusters.address import check_address, find_address
 from floodscan.clusters.commands import SlurmCommandError, rehearse
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
 from floodscan.clusters.pool import JobPool, keep_jobs
@@ -149,6 +149,7 @@ def check_script(profile: Profile, script: WorkerScript) -> None:
         InputError: It would not; says why, and which field of the profile that is about.
     """
     try:
+        check_address(profile, find_address(profile))
         rehearse(str(script))
     except SlurmCommandError as err:
         said = err.text.lower()
@@ -156,22 +157,6 @@ def check_script(profile: Profile, script: WorkerScript) -> None:
         if field is None or err.is_passing:
             raise InputError(f"{profile.source}: SLURM refuses the worker job: {err}") from err
         raise profile.refuse(field, f"SLURM refuses the worker job: {err}") from err
-
-
-def find_address(profile: Profile) -> str:
-    """Find the address on which this machine is reached by the nodes.
-
-    Raises:
-        InputError: The profile names an interface that is not here.
-    """
-    if profile.host is not None:
-        return profile.host
-    interface = profile.values["interface"]
-    try:
-        address: str = get_ip_interface(interface)
-    except ValueError as err:
-        raise profile.refuse("interface", f"{err}") from err
-    return address
 
 
 class _Step:

@@ -1,12 +1,18 @@
-"""A catalogue that takes its time, so that something can happen meanwhile."""
+"""A catalogue that takes its time, so that something can happen meanwhile.
+
+python -m tests.slurm.slow EVENTS OUT PROFILE JOBS SECONDS sweeps over it, from wherever it is run
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from floodscan import scan
 from floodscan.catalogs import open_catalog
+from floodscan.clusters import prepare_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,3 +48,13 @@ class SlowDemo:
         """Ask the demo's catalogue, after a while."""
         time.sleep(self.seconds)
         return self._demo.search(search)
+
+
+def main(events: str, out: str, profile: str, n_jobs: str, seconds: str) -> None:
+    """Sweep on SLURM."""
+    with prepare_client("slurm", n_workers=int(n_jobs), profile=profile) as start:
+        scan(events, catalog=SlowDemo(float(seconds)), out=out, client=start)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
