@@ -30,11 +30,11 @@ from floodscan.recipe import DEFAULT_SENSORS
 from floodscan.tables import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     import pyarrow as pa
 
-    from floodscan.outcomes import Outcome
+    from floodscan import ScanResult
     from floodscan.planning import Search
 
 LADDER_DAYS = 5  # that the widest window of the default ladder is wider than the recipe's
@@ -88,9 +88,9 @@ def generate(n_events: int, folder: Path) -> tuple[Path, Memory]:
     return folder / "events.csv", Memory(tables, trees)
 
 
-def summarise(outcomes: Sequence[Outcome]) -> list[str]:
+def summarise(result: ScanResult) -> list[str]:
     """Put the figures of one policy in words, a cell each."""
-    counts = count_warnings(outcomes)
+    counts, outcomes = count_warnings(result.folder.read_events()), result.outcomes
     covered = [outcome.joint_frac or 0.0 for outcome in outcomes]
     valid = [outcome.valid_pixel_frac or 0.0 for outcome in outcomes]
     chips, total = sum(o.chips or 0 for o in outcomes), sum(o.chips_total or 0 for o in outcomes)
@@ -121,8 +121,8 @@ def main() -> None:
             started = perf_counter()
             again = sweep.reselect(folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE)
             print(f"{label}: {len(again.outcomes)} events chosen again in {perf_counter() - started:.1f} s")
-            columns[f"{label}, reference"] = summarise(again.outcomes)
-            columns[f"{label}, change-detection"] = summarise(scanned.outcomes)
+            columns[f"{label}, reference"] = summarise(again)
+            columns[f"{label}, change-detection"] = summarise(scanned)
     rows = ("slots filled", "events with a violation", *VIOLATIONS, *COVERAGE, "mean joint coverage",
             "mean valid pixels", "chips")  # fmt: skip
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]

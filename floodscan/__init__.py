@@ -20,11 +20,13 @@ from floodscan.errors import (
     RecipeError,
 )
 from floodscan.events import Event, Phase, read_events
-from floodscan.manifest import Manifest, read_manifest
+from floodscan.manifest import Manifest
 from floodscan.recipe import Policy, Recipe, Sensor, SensorRecipe, load_recipe
+from floodscan.results import ScanResult
+from floodscan.store import read_manifest
 
 if TYPE_CHECKING:
-    from floodscan.sweep import ScanResult, scan
+    from floodscan.sweep import scan
 
 __all__ = [
     "CatalogError",
@@ -52,8 +54,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Import what needs Dask when it is asked for: that takes a second."""
-    if name in {"ScanResult", "scan"}:
-        from floodscan import sweep  # noqa: PLC0415
+    if name == "scan":
+        from floodscan.sweep import scan  # noqa: PLC0415
 
-        return getattr(sweep, name)
+        return scan
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

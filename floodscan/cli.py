@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from functools import wraps
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +14,29 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from floodscan.catalogs.access import MAX_AGE_DAYS, MAX_IN_FLIGHT, Access, default_cache
-from floodscan.errors import FloodscanError, Problem, RecipeError
+from floodscan.errors import FloodscanError
 from floodscan.events import load_events
-from floodscan.outcomes import count_outcomes, count_warnings
-from floodscan.planning import BATCH_EVENTS, plan_batches
+from floodscan.options import access_options, json_option, place_options, policy_option, recipe_option, rules_options
+from floodscan.outcomes import count_warnings
+from floodscan.planning import cut_batches, plan_batch
 from floodscan.recipe import Policy, Recipe, load_recipe
 from floodscan.report.compare import compare as compare_runs
+from floodscan.report.explain import check_event
 from floodscan.report.explain import explain as explain_event
+from floodscan.report.status import examine_run, show_status
 from floodscan.report.tables import show_choices, show_comparison, show_explanation, show_outcomes, show_plan
-from floodscan.store import RunFolder
+from floodscan.store import FILES, PACKED, RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from floodscan.outcomes import Outcome
+    import pyarrow as pa
+
+    from floodscan.catalogs import Access
+    from floodscan.options import Place
     from floodscan.planning import EventPlan
+    from floodscan.results import ScanResult
     from floodscan.searches import Search
-    from floodscan.sweep import ScanResult
 
 EXIT_OK = 0
 EXIT_UNFILLED = 1
@@ -42,57 +46,6 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 
 _EVENTS_SHOWN_WHOLE = 3
 _PIPED_WIDTH = 1000
-
-_recipe_option = click.option(
-    "--recipe", metavar="TOML", help="Sensors, windows, filters and policy; default: the published ones."
-)
-_policy_option = click.option(
-    "--policy",
-    type=click.Choice([str(policy) for policy in Policy]),
-    help="How scenes are chosen; default: the recipe's.",
-)
-_tile_option = click.option(
-    "--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too."
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def _access_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say how a STAC API is asked; the command gets them as ``access``."""
-
-    @click.option(
-        "--max-in-flight",
-        type=click.IntRange(1),
-        default=MAX_IN_FLIGHT,
-        show_default=True,
-        help="Requests to a STAC API at once, over all workers.",
-    )
-    @click.option(
-        "--max-per-second",
-        type=click.FloatRange(0, min_open=True),
-        metavar="N",
-        help="Requests to a STAC API that start in a second, over all workers.",
-    )
-    @click.option(
-        "--cache",
-        metavar="DIR",
-        help=f"Where a STAC API's answers are kept for {MAX_AGE_DAYS:g} days; default: the user's cache folder.",
-    )
-    @click.option("--refresh", is_flag=True, help="Ask a STAC API again for what is kept.")
-    @wraps(command)
-    def call(
-        *args: object,
-        max_in_flight: int,
-        max_per_second: float | None,
-        cache: str | None,
-        refresh: bool,
-        **others: object,
-    ) -> int:
-        folder = Path(cache) if cache else default_cache()
-        access = Access(max_in_flight=max_in_flight, max_per_second=max_per_second, cache=folder, refresh=refresh)
-        return command(*args, access=access, **others)
-
-    return call
 
 
 def main() -> None:
@@ -123,58 +76,57 @@ def cli() -> None:
 )
 @click.argument("events")
 @click.option("--catalog", help="planetary-computer (default), demo, a STAC API's URL, or stac-geoparquet.")
-@_recipe_option
-@_policy_option
+@rules_options
 @click.option("--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME.")
-@click.option(
-    "--cluster",
-    default="local",
-    show_default=True,
-    help="local, none, slurm (submits worker jobs), allocation (this SLURM job's nodes), or a scheduler's address.",
-)
-@click.option(
-    "--workers", type=click.IntRange(1), help="Processes of a local cluster, default: cores; worker jobs of slurm."
-)
-@click.option("--profile", metavar="YAML", help="What worker jobs are like: dask-jobqueue's section jobqueue.slurm.")
+@place_options
 @click.option("--dry-run", is_flag=True, help="Print the script of a worker job, and submit nothing.")
-@_access_options
-@_tile_option
-@_json_option
-def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
+@click.option(
+    "--retry-failed", is_flag=True, help="Do again what failed, or was held back, in the run that --out holds."
+)
+@click.option(
+    "--manifests",
+    "pack_manifests",
+    type=click.Choice([FILES, PACKED]),
+    callback=lambda _, __, kind: None if kind is None else kind == PACKED,
+    help="One file per event, or one per batch; default: packed above 1,000 events.",
+)
+@access_options
+@json_option
+def scan(  # noqa: PLR0913 - one parameter per option
     events: str,
     catalog: str | None,
-    recipe: str | None,
-    policy: str | None,
     out: str | None,
-    cluster: str,
-    workers: int | None,
-    profile: str | None,
-    tile_size: float | None,
     *,
+    rules: Recipe,
+    place: Place,
     access: Access,
     dry_run: bool,
+    retry_failed: bool,
+    pack_manifests: bool | None,
     as_json: bool,
 ) -> int:
     """Choose scenes for flood events.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo". A run that --out holds in part goes on from there.
     """
     # what needs Dask takes a second to import: the other commands do without
     from floodscan import clusters, sweep  # noqa: PLC0415
 
-    rules = _load_recipe(recipe, tile_size, policy)
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
     if dry_run:
-        click.echo(clusters.preview_jobs(cluster, profile=profile), nl=False)
+        click.echo(clusters.preview_jobs(place.cluster, profile=place.profile), nl=False)
         return EXIT_OK
-    with clusters.prepare_client(cluster, n_workers=workers, profile=profile) as start, _progress() as on_progress:
+    opening = clusters.prepare_client(place.cluster, n_workers=place.n_workers, profile=place.profile)
+    with _progress() as on_progress, opening as client:
         result = sweep.scan(
             listed,
             catalog=sweep.open_source(catalog, events),
             recipe=rules,
             out=out or f"floodscan-{Path(events).stem}",
-            client=start,
+            client=client,
             access=access,
+            retry_failed=retry_failed,
+            pack_manifests=pack_manifests,
             on_progress=on_progress,
         )
     _print_result(result, as_json=as_json)
@@ -183,14 +135,12 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 @cli.command()
 @click.argument("events")
-@_recipe_option
-@_tile_option
-@_json_option
-def plan(events: str, recipe: str | None, tile_size: float | None, *, as_json: bool) -> None:
+@rules_options
+@json_option
+def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     """Show slots and searches, asking nothing."""
-    rules = _load_recipe(recipe, tile_size)
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
-    batches = plan_batches(listed, rules, batch_size=BATCH_EVENTS)
+    batches = [plan_batch(batch, rules) for batch in cut_batches(listed, run_id="")]
     planned = {each.event.event_id: (each, batch.searches_for(each)) for batch in batches for each in batch.plans}
     plans = [planned[event.event_id] for event in listed]
     if as_json:
@@ -205,7 +155,7 @@ def plan(events: str, recipe: str | None, tile_size: float | None, *, as_json: b
 @click.argument("event")
 @click.argument("slot", nargs=-1, metavar="[PHASE] [SENSOR]")
 @click.option("--target", default="aoi", show_default=True, help="aoi, or a tile's id.")
-@_json_option
+@json_option
 def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json: bool) -> None:
     """Tell why scenes were chosen, and others not.
 
@@ -220,10 +170,10 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
 
 @cli.command()
 @click.argument("source", metavar="OUT")
-@_recipe_option
-@_policy_option
+@recipe_option
+@policy_option
 @click.option("--out", required=True, metavar="DIR", help="Where results go: a folder of their own.")
-@_json_option
+@json_option
 def reselect(source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool) -> int:
     """Choose again from the candidates of the run in folder OUT, without asking the catalogue.
 
@@ -231,7 +181,7 @@ def reselect(source: str, recipe: str | None, policy: str | None, out: str, *, a
     """
     from floodscan.sweep import reselect as choose_again  # noqa: PLC0415 - what needs Dask takes a second to import
 
-    rules = None if recipe is None else _load_recipe(recipe)
+    rules = None if recipe is None else load_recipe(recipe)
     result = choose_again(source, out=out, policy=Policy(policy) if policy else None, recipe=rules)
     _print_result(result, as_json=as_json)
     return EXIT_OK if result.ok else EXIT_UNFILLED
@@ -240,7 +190,7 @@ def reselect(source: str, recipe: str | None, policy: str | None, out: str, *, a
 @cli.command()
 @click.argument("one", metavar="OUT1")
 @click.argument("other", metavar="OUT2")
-@_json_option
+@json_option
 def compare(one: str, other: str, *, as_json: bool) -> None:
     """List the slots that the runs in folders OUT1 and OUT2 fill with other scenes, side by side with reasons."""
     found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)))
@@ -248,6 +198,30 @@ def compare(one: str, other: str, *, as_json: bool) -> None:
         _print_json(found)
     else:
         show_comparison(_console(), found)
+
+
+@cli.command()
+@click.argument("out")
+@json_option
+def status(out: str, *, as_json: bool) -> None:
+    """Tell how far the run in folder OUT is: done, failed and missing events, requests, rates and time left."""
+    found = examine_run(RunFolder(Path(out)))
+    if as_json:
+        _print_json(found)
+    else:
+        show_status(_console(), found)
+
+
+@cli.command()
+@click.argument("out")
+@click.argument("event")
+def manifest(out: str, event: str) -> None:
+    """Print an event's manifest, whether it is a file of its own or packed.
+
+    EVENT is one of the run in folder OUT.
+    """
+    check_event(RunFolder(Path(out)), event)
+    sys.stdout.buffer.write(RunFolder(Path(out)).read_manifest(event))
 
 
 @cli.command()
@@ -273,7 +247,7 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
 @click.option("--profile", metavar="YAML", help="Look at SLURM too, and from a compute node.")
 @click.option("--catalog", default="planetary-computer", show_default=True, help="The catalogue that will be asked.")
 @click.option("--wait", "wait_seconds", default=300.0, show_default=True, metavar="SECONDS", help="For a compute node.")
-@_json_option
+@json_option
 def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: bool) -> int:
     """Look whether everything is there that a sweep needs; the exit status is 0 if it is, and 1 if not."""
     # what needs Dask takes a second to import: the other commands do without
@@ -291,55 +265,61 @@ def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: b
     return EXIT_OK if all(check.ok for check in checks) else EXIT_UNFILLED
 
 
-def _load_recipe(path: str | None, tile_size: float | None = None, policy: str | None = None) -> Recipe:
-    if tile_size is not None and not 0 < tile_size < float("inf"):
-        raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])
-    recipe = load_recipe(path)
-    if policy is not None:
-        recipe = replace(recipe, policy=Policy(policy))
-    return recipe if tile_size is None else replace(recipe, tile_size_m=tile_size)
-
-
 def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Draw a bar on a terminal; nothing where the output is piped."""
+    """Draw a bar on a terminal, nothing where the output is piped; and where work ends early, say how it goes on."""
     columns = ("events", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
+    last: list[tuple[int, int]] = []
+
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("events", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def tell(done: int, total: int) -> None:
+            last[:] = [(done, total)]
+            bar.update(task, completed=done, total=total)
+
+        try:
+            yield tell
+        except BaseException:
+            for done, total in last:
+                console.print(f"{done} of {total} events are done and kept; start the same again to go on from there")
+            raise
 
 
 def _print_result(result: ScanResult, *, as_json: bool) -> None:
     console = _console()
-    counts = count_outcomes(result.outcomes)
+    counts = result.counts
     if as_json:
-        _print_json({"out": str(result.folder.path), "counts": counts, "events": [asdict(o) for o in result.outcomes]})
+        events = [asdict(outcome) for outcome in result.outcomes]
+        _print_json({"out": str(result.folder.path), "counts": counts, "events": events})
         return
-    if len(result.outcomes) <= _EVENTS_SHOWN_WHOLE:
+    ends = result.folder.read_events()
+    if len(result.event_ids) <= _EVENTS_SHOWN_WHOLE:
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:
-        show_outcomes(console, result.outcomes)
+        show_outcomes(console, ends)
     console.print(
         f"{counts['filled']} of {counts['slots']} slots filled from {counts['candidates']} candidates "
         f"in {counts['requests']} requests; in {result.folder.path}:"
     )
-    console.print("  candidates/*.parquet  manifests/<event>.json  events.parquet  run.json")
+    manifests = "manifests/*.parquet" if result.folder.packed else "manifests/<event>.json"
+    console.print(f"  candidates/*.parquet  {manifests}  events.parquet  searches.parquet  run.json")
     console.print("Why: floodscan explain OUT EVENT; pictures: floodscan plot OUT EVENT")
-    _print_warnings(console, result.outcomes)
+    _print_warnings(console, ends)
 
 
-def _print_warnings(console: Console, outcomes: Sequence[Outcome]) -> None:
+def _print_warnings(console: Console, events: pa.Table) -> None:
     """Sum up the warnings at the end, where they are seen."""
-    if kinds := count_warnings(outcomes):
+    if kinds := count_warnings(events):
         counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-        n_events = sum(bool(outcome.warnings) for outcome in outcomes)
-        console.print(f"warnings at {n_events} of {len(outcomes)} events: {counts}", style="yellow")
+        n_events = sum(map(bool, events["warnings"].to_pylist()))
+        console.print(f"warnings at {n_events} of {len(events)} events: {counts}", style="yellow")
 
 
 def _plan_facts(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:

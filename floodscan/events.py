@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 import tomllib
 from dataclasses import dataclass
@@ -65,6 +66,13 @@ class Event:
     phase_dates: Mapping[Phase, date]
     onset: datetime
     target_crs: str
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that it says, in hexadecimal digits."""
+        phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
+        facts = [self.event_id, self.aoi.wkb_hex, repr(self.bbox), *phases, self.onset.isoformat(), self.target_crs]
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def load_events(events: str | Path | Event | Sequence[Event], *, phase_offset_days: Mapping[Phase, int]) -> list[Event]:

@@ -6,6 +6,8 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from floodscan.errors import OutputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -20,3 +22,19 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Write a file of a run's folder, whose name is given as by ``replacing``.
+
+    Raises:
+        OutputError: The disk is full, or can't be written.
+    """
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as err:
+        why = err.strerror or str(err)
+        message = f"can't be written: {why}; mend that and start again: what is done is kept"
+        raise OutputError(f"{path}: {message}") from err

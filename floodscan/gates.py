@@ -22,7 +22,7 @@ from floodscan.catalogs.gate import Gate, LocalGate, Rates, Turnstile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from distributed import Client
+    from distributed import Client, Worker
     from distributed.scheduler import Scheduler
 
 _ANSWER_SECONDS = 20.0
@@ -102,6 +102,14 @@ class GatePlugin(SchedulerPlugin):
         self._turnstile.hold(seconds, monotonic())
 
 
+_HERE: dict[str, Worker] = {}
+
+
+def remember_worker() -> None:
+    """Note the worker that a task runs on: threads that the task starts have no other way to it."""
+    _HERE["worker"] = get_worker()
+
+
 @dataclass(frozen=True)
 class ClusterGate:
     """The workers' side of a gate.
@@ -116,7 +124,7 @@ class ClusterGate:
     def enter(self) -> Iterator[None]:
         """Wait until a request may start."""
         ticket = uuid.uuid4().hex
-        while not self._ask("enter", ticket=ticket, worker=get_worker().address):
+        while not self._ask("enter", ticket=ticket, worker=_HERE["worker"].address):
             pass
         try:
             yield
@@ -128,7 +136,7 @@ class ClusterGate:
         self._ask("hold", seconds=seconds)
 
     def _ask(self, verb: str, **arguments: Any) -> Any:  # noqa: ANN401 - what the handler gives
-        worker = get_worker()
+        worker = _HERE["worker"]
         return sync(worker.loop, getattr(worker.scheduler, f"{self.name}-{verb}"), **arguments)
 
 

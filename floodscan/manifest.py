@@ -10,7 +10,6 @@ from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -317,23 +316,24 @@ class Manifest:
         return signed
 
 
-def read_manifest(path: str | Path) -> Manifest:
-    """Read a manifest and check it against its JSON schema.
+def parse_manifest(content: bytes, *, source: str) -> Manifest:
+    """Check the bytes of a manifest against its JSON schema.
+
+    Args:
+        content: JSON.
+        source: Where it is from, for messages.
 
     Raises:
-        ManifestError: The file can't be read, or is not a manifest.
+        ManifestError: It is not a manifest.
     """
-    validator = _validator()
     try:
-        content = orjson.loads(Path(path).read_bytes())
-        validator.validate(content)
-    except OSError as err:
-        raise ManifestError(str(path), err.strerror or str(err)) from err
+        read = orjson.loads(content)
+        _validator().validate(read)
     except orjson.JSONDecodeError as err:
-        raise ManifestError(str(path), f"is not JSON: {err}") from err
+        raise ManifestError(source, f"is not JSON: {err}") from err
     except ValidationError as err:
-        raise ManifestError(str(path), f"is not a manifest: {err.json_path}: {err.message}") from err
-    return Manifest(content)
+        raise ManifestError(source, f"is not a manifest: {err.json_path}: {err.message}") from err
+    return Manifest(read)
 
 
 @lru_cache(maxsize=1)

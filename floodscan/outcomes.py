@@ -6,14 +6,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from floodscan.scoring import TOO_CLOUDY
 from floodscan.selection import SELECTED
+from floodscan.tables import EVENTS
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pyarrow as pa
 
     from floodscan.catalogs.base import Answer
     from floodscan.checks import Assessment
@@ -24,6 +26,15 @@ if TYPE_CHECKING:
 COMPLETE = "complete"
 PARTIAL = "partial"
 FAILED = "failed"
+
+SEARCH_FAILED = "search_failed"
+INCOMPLETE = "incomplete"
+WORKER_LOST = "worker_lost"
+
+PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST)
+"""Reasons that another try may mend."""
+
+_SUMMED = {"slots": "n_slots", "filled": "n_filled", "candidates": "n_candidates", "requests": "n_requests"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +131,62 @@ def conclude(
     )
 
 
-def count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Count events by status, and slots, candidates and requests."""
-    statuses = [outcome.status for outcome in outcomes]
-    return {
-        "events": len(outcomes),
-        **{status: statuses.count(status) for status in (COMPLETE, PARTIAL, FAILED)},
-        "slots": sum(outcome.n_slots for outcome in outcomes),
-        "filled": sum(outcome.n_filled for outcome in outcomes),
-        "candidates": sum(outcome.n_candidates for outcome in outcomes),
-        "requests": sum(outcome.n_requests for outcome in outcomes),
-        "warnings": sum(len(outcome.warnings) for outcome in outcomes),
-    }
+def give_up(plan: EventPlan, reason: str) -> Outcome:
+    """Make the row of an event that could not be worked on at all."""
+    return Outcome(
+        event_id=plan.event.event_id,
+        status=FAILED,
+        reason=reason,
+        n_slots=len(plan.slots),
+        n_filled=0,
+        n_candidates=0,
+        n_requests=0,
+        seconds=0.0,
+        joint_frac=None,
+        valid_pixel_frac=None,
+        chips=None,
+        chips_total=None,
+        warnings=(),
+    )
 
 
-def count_warnings(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Count warnings by kind, the most frequent first."""
-    return dict(Counter(warning.split()[0] for outcome in outcomes for warning in outcome.warnings).most_common())
+def is_given_up(outcome: Outcome) -> bool:
+    """Tell whether an event could not be worked on at all, so that there is no manifest of it."""
+    return (outcome.reason or "").startswith(WORKER_LOST)
+
+
+def tabulate_outcomes(batch: str, outcomes: Sequence[Outcome]) -> pa.Table:
+    """Make EVENTS rows of the outcomes of a batch."""
+    return pa.Table.from_pylist([asdict(outcome) | {"batch": batch} for outcome in outcomes], schema=EVENTS)
+
+
+def read_outcomes(events: pa.Table) -> list[Outcome]:
+    """Make outcomes of EVENTS rows."""
+    rows = events.drop_columns(["batch"]).to_pylist()
+    return [Outcome(**{**row, "warnings": tuple(row["warnings"])}) for row in rows]
+
+
+def is_worth_a_retry(events: pa.Table) -> pa.ChunkedArray:
+    """Tell of each EVENTS row whether asking again may help: nothing was found, or something could not be had."""
+    passing = pc.match_substring_regex(events["reason"], "|".join(PASSING))
+    return pc.or_(pc.equal(events["status"], FAILED), pc.fill_null(passing, False))
+
+
+def count_outcomes(events: pa.Table) -> Counter[str]:
+    """Count EVENTS rows by status, and their slots, candidates, requests and warnings."""
+    counts = Counter({"events": len(events), **dict.fromkeys((COMPLETE, PARTIAL, FAILED), 0)})
+    counts.update(events["status"].to_pylist())
+    for name, column in _SUMMED.items():
+        counts[name] = pc.sum(events[column]).as_py() or 0
+    counts["warnings"] = pc.sum(pc.list_value_length(events["warnings"])).as_py() or 0
+    return counts
+
+
+def count_warnings(events: pa.Table) -> dict[str, int]:
+    """Count the warnings of EVENTS rows by kind, the most frequent first."""
+    return dict(
+        Counter(warning.split()[0] for warning in pc.list_flatten(events["warnings"]).to_pylist()).most_common()
+    )
 
 
 def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
@@ -169,9 +219,9 @@ def _shortfall(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: 
 
 def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> tuple[str, str]:
     if answer.problem:
-        return f"search_failed ({answer.problem})", "run again when the catalogue answers"
+        return f"{SEARCH_FAILED} ({answer.problem})", "run again when the catalogue answers"
     if not answer.complete:
-        return "incomplete", "the catalogue held back part of its answer; run again with a smaller area"
+        return INCOMPLETE, "the catalogue held back part of its answer; run again with a smaller area"
     asked = recipe.sensors[slot.sensor]
     wider = f"widen {slot.sensor}.window_days (now {recipe.widest_window_days(slot.sensor)})"
     climbed = ", ".join(map(str, recipe.ladder(slot.sensor)))

@@ -1,28 +1,29 @@
-"""One batch on one page: ask, score, select, say, write; what comes back is a small row per event."""
+"""One batch on one page: ask, choose, write; what comes back is a small row."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from floodscan.catalogs.base import Answer
-from floodscan.checks import assess
+from floodscan.conclusion import conclude_events
 from floodscan.errors import CatalogError
-from floodscan.manifest import build_manifest
-from floodscan.outcomes import Outcome, conclude, find_shortfalls
+from floodscan.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.scoring import score
 from floodscan.selection import select
-from floodscan.tables import ITEMS, SEARCHES
+from floodscan.tables import CANDIDATES, ITEMS, SEARCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from floodscan.catalogs.base import Catalog
-    from floodscan.planning import Batch, EventPlan
+    from floodscan.outcomes import Outcome
+    from floodscan.planning import BatchPlan
     from floodscan.recipe import Recipe
     from floodscan.searches import Search
     from floodscan.store import RunFolder
@@ -48,8 +49,47 @@ class Run:
     folder: RunFolder
 
 
-def ask(run: Run, search: Search) -> Answer:
-    """Put one search to the catalogue; a search that fails is an answer too, with the problem in it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What was chosen for some events of a batch.
+
+    Attributes:
+        candidates: Ranked CANDIDATES.
+        searches: What became of the searches, SEARCHES.
+        manifests: Each event's, as the bytes of its file.
+        outcomes: How each event ended.
+        seconds: Time that the choice took.
+    """
+
+    candidates: pa.Table
+    searches: pa.Table
+    manifests: Mapping[str, bytes]
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What is told of a batch that is on disk.
+
+    Attributes:
+        name: Which batch.
+        counts: Its events by status, slots, candidates and requests.
+        work_seconds: Time that its tasks took, all together.
+    """
+
+    name: str
+    counts: Mapping[str, int]
+    work_seconds: float
+
+
+def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
+    """Put searches to the catalogue side by side; one that fails is an answer too, with the problem in it."""
+    with ThreadPoolExecutor(len(searches)) as threads:
+        return list(threads.map(partial(_ask_one, run), searches))
+
+
+def _ask_one(run: Run, search: Search) -> Answer:
     started = perf_counter()
     try:
         answer = run.catalog.search(search)
@@ -58,92 +98,88 @@ def ask(run: Run, search: Search) -> Answer:
     return replace(answer, seconds=perf_counter() - started)
 
 
-def finish_batch(run: Run, batch: Batch, answers: Sequence[Answer]) -> list[Outcome]:
-    """Turn the answers of a batch into its part of the candidate table and its manifests, on disk.
+def choose(run: Run, section: BatchPlan, answers: Mapping[Search, Answer]) -> Section:
+    """Score what was found for a section of a batch, select, and say why.
 
     Args:
         run: What all batches share.
-        batch: The events.
-        answers: One per search of the batch, in that order.
-
-    Returns:
-        How each event ended, in the order of the batch.
+        section: The events.
+        answers: Of all searches of the section.
     """
-    shared = _share(batch, answers)
-    items = pa.concat_tables([answer.items for answer in answers])
-    slots = [slot for plan in batch.plans for slot in plan.slots]
+    started = perf_counter()
+    shared = _share(section, answers)
+    items = pa.concat_tables([answers[search].items for search in section.searches])
+    slots = [slot for plan in section.plans for slot in plan.slots]
     complete = [
         answered[plan.search_of(slot, run.recipe)].complete
-        for plan, answered in zip(batch.plans, shared, strict=True)
+        for plan, answered in zip(section.plans, shared, strict=True)
         for slot in plan.slots
     ]
     scored = score(items, slots, run.recipe, complete=complete)
-    candidates = select(scored, run.recipe.policy, plans=batch.plans, recipe=run.recipe)
-    run.folder.write_candidates(batch.number, candidates)
-    run.folder.write_searches(batch.number, tabulate_searches(batch, answers))
-    of_event = _split_by_event(candidates)
-    return [
-        _finish_event(run, plan, of_event.get(plan.event.event_id, candidates.slice(0, 0)), answered)
-        for plan, answered in zip(batch.plans, shared, strict=True)
-    ]
+    candidates = select(scored, run.recipe.policy, plans=section.plans, recipe=run.recipe)
+    manifests, outcomes = conclude_events(
+        section.plans, candidates, shared, recipe=run.recipe, catalog_id=run.catalog_id
+    )
+    return Section(
+        candidates=candidates,
+        searches=tabulate_searches(section, answers),
+        manifests=manifests,
+        outcomes=tuple(outcomes),
+        seconds=perf_counter() - started,
+    )
 
 
-def _split_by_event(candidates: pa.Table) -> dict[str, pa.Table]:
-    """Cut a table, in which the rows of an event are one after the other, by event."""
-    runs = pc.run_end_encode(candidates["event_id"].combine_chunks())
-    ends = runs.run_ends.to_pylist()
-    starts = [0, *ends][: len(ends)]
-    return {
-        event_id: candidates.slice(start, end - start)
-        for event_id, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
-    }
+def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequence[Outcome]) -> BatchResult:
+    """Put a batch on disk: candidates, searches, manifests, and last the outcomes, which mark it as done.
+
+    Args:
+        run: What all batches share.
+        name: The batch's.
+        sections: What was chosen, in the order of the batch.
+        given_up: Ends of events that nothing could be chosen for.
+    """
+    started = perf_counter()
+    outcomes = [*(outcome for section in sections for outcome in section.outcomes), *given_up]
+    events = tabulate_outcomes(name, outcomes)
+    searches = pa.concat_tables([SEARCHES.empty_table(), *(section.searches for section in sections)])
+    candidates = pa.concat_tables([CANDIDATES.empty_table(), *(section.candidates for section in sections)])
+    run.folder.write_candidates(name, candidates)
+    run.folder.write_manifests(name, {key: each for section in sections for key, each in section.manifests.items()})
+    run.folder.searches.write(name, searches)
+    run.folder.events.write(name, events)
+    seconds = sum(searches["seconds"].to_pylist()) + sum(section.seconds for section in sections)
+    return BatchResult(name, count_outcomes(events), seconds + perf_counter() - started)
 
 
-def tabulate_searches(batch: Batch, answers: Sequence[Answer]) -> pa.Table:
-    """Tell what became of the searches of a batch, a SEARCHES row each."""
+def tabulate_searches(section: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:
+    """Tell what became of searches, a SEARCHES row each; those that another section tells of are left to it."""
     rows = [
         {
-            "batch": batch.number,
+            "batch": section.name,
             "collection": search.collection,
             **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
             "start": search.window and search.window.start,
             "end": search.window and search.window.end,
-            "reason": answer.problem,
-            "n_items": len(answer.items),
-            **{name: getattr(answer, name) for name in _ANSWER_COLUMNS},
+            "reason": answers[search].problem,
+            "n_items": len(answers[search].items),
+            **{name: getattr(answers[search], name) for name in _ANSWER_COLUMNS},
         }
-        for search, answer in zip(batch.searches, answers, strict=True)
+        for search in section.searches
+        if search not in section.told_elsewhere
     ]
     return pa.Table.from_pylist(rows, schema=SEARCHES)
 
 
-def _share(batch: Batch, answers: Sequence[Answer]) -> list[dict[Search, Answer]]:
+def _share(section: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Search, Answer]]:
     """Give each event the answers to its own questions; what a shared search took is put down to the first event."""
-    answered = dict(zip(batch.searches, answers, strict=True))
-    charged: set[Search] = set()
+    charged = set(section.told_elsewhere)
     shared: list[dict[Search, Answer]] = []
-    for plan in batch.plans:
+    for plan in section.plans:
         own: dict[Search, Answer] = {}
         for question in plan.searches:
-            carrier = batch.carrier_of(question)
-            answer = answered[carrier].about(question)
+            carrier = section.carrier_of(question)
+            answer = answers[carrier].about(question)
             own[question] = replace(answer, n_requests=0, seconds=0.0) if carrier in charged else answer
             charged.add(carrier)
         shared.append(own)
     return shared
-
-
-def _finish_event(run: Run, plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer]) -> Outcome:
-    shortfalls = find_shortfalls(plan, candidates, answers, run.recipe)
-    assessment = assess(plan, candidates, run.recipe)
-    manifest = build_manifest(
-        plan,
-        candidates,
-        recipe=run.recipe,
-        catalog_id=run.catalog_id,
-        answers=answers,
-        shortfalls=shortfalls,
-        assessment=assessment,
-    )
-    run.folder.write_manifest(plan.event.event_id, manifest)
-    return conclude(plan, candidates, answers, shortfalls, assessment)

@@ -1,8 +1,9 @@
-"""From events to questions: the slots to fill, the fewest searches that feed them, and batches of both."""
+"""From events to questions: batches of neighbours, the slots to fill, and the fewest searches that feed them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from floodscan.recipe import Recipe, Sensor, TimeWindow
@@ -15,9 +16,16 @@ if TYPE_CHECKING:
 
     from floodscan.events import Event, Phase
 
-BATCH_EVENTS = 8
-"""Events of one batch, and so of one part of the candidate table."""
+MIN_BATCH_EVENTS = 32
+"""Events of a batch at least, so that a part of the candidate table has thousands of rows; the last may have fewer."""
 
+MAX_BATCH_EVENTS = 80
+"""Events of a batch at most."""
+
+SECTION_EVENTS = 16
+"""Events of a batch that are scored in one task."""
+
+_CUT_ONE_IN = 16  # beyond the least size a batch ends at one event of so many
 _CURVE_BITS = 12  # cells of 0.09° by 0.04°
 
 
@@ -68,14 +76,29 @@ class Batch:
     """Events that are worked on together, and write one part of the candidate table.
 
     Attributes:
-        number: Counts from 0.
-        plans: The events.
-        carriers: For a slot's question the search that is made for it; where there is none, the question itself.
+        name: Tells its place on the curve, and by a digest all that can change its answer; names its files.
+        events: Neighbours, in order along the curve.
     """
 
-    number: int
+    name: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """All that is to be done for a batch, or for a section of one.
+
+    Attributes:
+        name: The batch's.
+        plans: The events.
+        carriers: For a slot's question the search that is made for it; where there is none, the question itself.
+        told_elsewhere: Searches that another section, before this one, tells of.
+    """
+
+    name: str
     plans: tuple[EventPlan, ...]
     carriers: Mapping[Search, Search] = field(default_factory=dict)
+    told_elsewhere: frozenset[Search] = frozenset()
 
     def carrier_of(self, question: Search) -> Search:
         """Tell which of the searches brings what a slot asks for."""
@@ -87,8 +110,19 @@ class Batch:
 
     @property
     def searches(self) -> tuple[Search, ...]:
-        """All searches of the batch, each once."""
+        """All searches that the events need, each once, in the order of the events."""
         return tuple(dict.fromkeys(search for plan in self.plans for search in self.searches_for(plan)))
+
+    def sections(self, n_events: int = SECTION_EVENTS) -> Iterator[BatchPlan]:
+        """Cut it into sections of some events, each of which can be scored by itself."""
+        told: set[Search] = set()
+        for start in range(0, len(self.plans), n_events):
+            section = replace(self, plans=self.plans[start : start + n_events], told_elsewhere=frozenset(told))
+            searches = section.searches
+            own = {question for plan in section.plans for question in plan.searches}
+            carriers = {question: carrier for question, carrier in self.carriers.items() if question in own}
+            yield replace(section, carriers=carriers, told_elsewhere=section.told_elsewhere.intersection(searches))
+            told.update(searches)
 
 
 def plan_event(event: Event, recipe: Recipe) -> EventPlan:
@@ -99,18 +133,31 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
     return EventPlan(event, tuple(targets), slots, searches)
 
 
-def plan_batches(events: Sequence[Event], recipe: Recipe, *, batch_size: int) -> Iterator[Batch]:
-    """Cut events into batches of neighbours, one batch at a time as they are asked for.
+def cut_batches(events: Iterable[Event], *, run_id: str) -> list[Batch]:
+    """Cut events into batches of neighbours.
+
+    Where a batch ends is told by the events around it, not by counting from the first: an event that is added
+    changes the batch that it falls into, and now and then the next, and no others.
 
     Args:
-        events: In any order; those of a batch are next to each other on a curve that fills the map.
-        recipe: The rules.
-        batch_size: Events of a batch.
+        events: In any order.
+        run_id: Digest of what all batches hang on: recipe, catalogue and version.
     """
-    ordered = sorted(events, key=_place)
-    for number, start in enumerate(range(0, len(ordered), batch_size)):
-        plans = tuple(plan_event(event, recipe) for event in ordered[start : start + batch_size])
-        yield Batch(number, plans, plan_searches(plans, recipe))
+    batches: list[Batch] = []
+    members: list[Event] = []
+    for event in sorted(events, key=_place):
+        members.append(event)
+        enough = len(members) >= MIN_BATCH_EVENTS and int(event.digest[:8], 16) % _CUT_ONE_IN == 0
+        if enough or len(members) == MAX_BATCH_EVENTS:
+            batches.append(_close(members, run_id))
+            members = []
+    return [*batches, _close(members, run_id)] if members else batches
+
+
+def plan_batch(batch: Batch, recipe: Recipe) -> BatchPlan:
+    """Plan the slots and the searches of a batch."""
+    plans = tuple(plan_event(event, recipe) for event in batch.events)
+    return BatchPlan(batch.name, plans, plan_searches(plans, recipe))
 
 
 def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Search]:
@@ -126,6 +173,11 @@ def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Se
         questions = [p.search_of(slot, recipe) for p in plans for slot in p.slots if slot.sensor is sensor]
         carriers |= coalesce(questions, sensor=sensor, prices=recipe.searches)
     return carriers
+
+
+def _close(members: Sequence[Event], run_id: str) -> Batch:
+    digest = hashlib.sha256("".join([run_id, *(event.digest for event in members)]).encode()).hexdigest()
+    return Batch(f"{_place(members[0])[0]:06x}-{digest[:16]}", tuple(members))
 
 
 def _place(event: Event) -> tuple[int, date, str]:

@@ -7,21 +7,21 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
 from floodscan.catalogs.base import Answer
-from floodscan.checks import assess
+from floodscan.conclusion import conclude_events
 from floodscan.errors import InputError
 from floodscan.events import Event, Phase
-from floodscan.manifest import build_manifest, read_manifest
-from floodscan.outcomes import conclude, find_shortfalls
+from floodscan.outcomes import is_given_up, read_outcomes, tabulate_outcomes
 from floodscan.planning import plan_event
 from floodscan.recipe import recipe_from_dict
 from floodscan.scoring import beyond, judge, withhold
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS
+from floodscan.tables import CANDIDATES, ITEMS, split_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,71 +93,39 @@ def _gaps(recipe: Recipe, searched: Recipe, sensor: Any, asked: SensorRecipe) ->
     return problems
 
 
-def reselect(source: RunFolder, out: RunFolder, recipe: Recipe) -> list[Outcome]:
-    """Choose again for every event of a run, and write a run's folder of its own.
+def reselect(source: RunFolder, out: RunFolder, recipe: Recipe) -> None:
+    """Choose again for every event of a run, batch by batch, and write a run's folder of its own.
 
     Args:
         source: A finished run.
         out: Where results go; prepared, without the run's description.
         recipe: The rules to choose by.
 
-    Returns:
-        How each event ends now, in the order of the run.
-
     Raises:
         InputError: The stored candidates can't answer these rules.
     """
     check_answerable(recipe, stored_recipe(source), source=str(source.path))
-    outcomes: dict[str, Outcome] = {}
     catalog_id = source.read_run()["catalog"]["id"]
-    events = source.read_events()["event_id"].to_pylist()
-    for number, stored in source.read_parts():
-        found = set(stored["event_id"].unique().to_pylist())
-        present = [event_id for event_id in events if event_id in found]
-        outcomes |= _choose(source, out, recipe, present, stored, number=number, catalog_id=catalog_id)
-    rest = [event_id for event_id in events if event_id not in outcomes]
-    outcomes |= _choose(source, out, recipe, rest, CANDIDATES.empty_table(), number=None, catalog_id=catalog_id)
-    return [outcomes[event_id] for event_id in events]
+    for batch, ends in split_by("batch", source.read_events()).items():
+        _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
 
 
-def _choose(  # noqa: PLR0913 - one per part
-    source: RunFolder,
-    out: RunFolder,
-    recipe: Recipe,
-    event_ids: Sequence[str],
-    stored: pa.Table,
-    *,
-    number: int | None,
-    catalog_id: str,
-) -> dict[str, Outcome]:
-    manifests = {event_id: read_manifest(source.manifest_path(event_id)).content for event_id in event_ids}
-    plans = [plan_event(read_event(content["event"]), recipe) for content in manifests.values()]
-    answers = {
-        plan.event.event_id: _answers(plan, recipe, manifests[plan.event.event_id]["provenance"]["searches"])
-        for plan in plans
-    }
-    judged = _judge_again(stored, plans, answers, recipe)
+def _choose(
+    source: RunFolder, out: RunFolder, recipe: Recipe, batch: str, ends: Sequence[Outcome], *, catalog_id: str
+) -> None:
+    given_up = [end for end in ends if is_given_up(end)]
+    worked_on = [end.event_id for end in ends if end not in given_up]
+    stored = [orjson.loads(source.read_manifest(event_id)) for event_id in worked_on]
+    plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]
+    answers = [
+        _answers(plan, recipe, manifest["provenance"]["searches"]) for plan, manifest in zip(plans, stored, strict=True)
+    ]
+    judged = _judge_again(source.read_part(batch), plans, answers, recipe)
     candidates = select(judged, recipe.policy, plans=plans, recipe=recipe)
-    if number is not None:
-        out.write_candidates(number, candidates)
-    outcomes = {}
-    for plan in plans:
-        event_id = plan.event.event_id
-        own = candidates.filter(pc.field("event_id") == event_id)
-        shortfalls = find_shortfalls(plan, own, answers[event_id], recipe)
-        assessment = assess(plan, own, recipe)
-        manifest = build_manifest(
-            plan,
-            own,
-            recipe=recipe,
-            catalog_id=catalog_id,
-            answers=answers[event_id],
-            shortfalls=shortfalls,
-            assessment=assessment,
-        )
-        out.write_manifest(event_id, manifest)
-        outcomes[event_id] = conclude(plan, own, answers[event_id], shortfalls, assessment)
-    return outcomes
+    manifests, outcomes = conclude_events(plans, candidates, answers, recipe=recipe, catalog_id=catalog_id)
+    out.write_candidates(batch, candidates)
+    out.write_manifests(batch, manifests)
+    out.events.write(batch, tabulate_outcomes(batch, [*outcomes, *given_up]))
 
 
 def read_event(facts: Json) -> Event:
@@ -193,7 +161,7 @@ def _is_complete(slot: Slot, search: Search, searches: Sequence[Json]) -> bool:
 
 
 def _judge_again(
-    stored: pa.Table, plans: Sequence[EventPlan], answers: Mapping[str, Mapping[Search, Answer]], recipe: Recipe
+    stored: pa.Table, plans: Sequence[EventPlan], answers: Sequence[Mapping[Search, Answer]], recipe: Recipe
 ) -> pa.Table:
     """Give the stored candidates the verdicts that a scan by these rules would have given them."""
     sensors = np.array(stored["sensor"].to_pylist(), dtype=object)
@@ -249,15 +217,15 @@ def _still_wanted(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: R
 def _complete(
     candidates: pa.Table,
     plans: Sequence[EventPlan],
-    answers: Mapping[str, Mapping[Search, Answer]],
+    answers: Sequence[Mapping[Search, Answer]],
     recipe: Recipe,
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Tell of each candidate whether the answer that it came from was complete, shape (n,)."""
     partial = {
         (plan.event.event_id, slot.target.target_id, slot.phase and str(slot.phase), str(slot.sensor))
-        for plan in plans
+        for plan, answered in zip(plans, answers, strict=True)
         for slot in plan.slots
-        if not answers[plan.event.event_id][plan.search_of(slot, recipe)].complete
+        if not answered[plan.search_of(slot, recipe)].complete
     }
     if not partial:
         return np.ones(len(candidates), dtype=bool)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections import Counter
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -19,58 +21,34 @@ from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, put_beh
 from floodscan.engine import run_batches
 from floodscan.events import DEMO, load_events
 from floodscan.gates import open_gate
-from floodscan.manifest import Manifest, read_manifest
-from floodscan.outcomes import COMPLETE, Outcome, count_outcomes
+from floodscan.outcomes import count_outcomes
 from floodscan.pipeline import Run
-from floodscan.planning import BATCH_EVENTS, plan_batches
+from floodscan.planning import cut_batches
 from floodscan.recipe import Recipe
 from floodscan.reselection import check_answerable, fit_ladder, stored_recipe
 from floodscan.reselection import reselect as choose_again
-from floodscan.store import RunFolder
+from floodscan.results import ScanResult
+from floodscan.resume import check_same, find_work
+from floodscan.store import FILES, PACKED, RunFolder, claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    import geopandas as gpd
     from distributed import Client
 
     from floodscan.catalogs import Catalog
+    from floodscan.catalogs.gate import Rates
     from floodscan.events import Event
+    from floodscan.planning import Batch
     from floodscan.recipe import Policy
 
     Json = dict[str, Any]
     Events = str | Path | Event | Sequence[Event]
+    OpenClient = Client | Callable[[], AbstractContextManager[Client | None]] | None
 
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class ScanResult:
-    """What a run left behind.
-
-    Attributes:
-        folder: Where it is.
-        outcomes: How each event ended, in the order of the events.
-    """
-
-    folder: RunFolder
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every slot of every event is filled."""
-        return all(outcome.status == COMPLETE for outcome in self.outcomes)
-
-    @property
-    def candidates(self) -> gpd.GeoDataFrame:
-        """Every candidate of every slot: ranked, chosen and rejected; columns as in ``tables.CANDIDATES``."""
-        import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
-
-        return gpd.read_parquet(self.folder.candidates_path)
-
-    @property
-    def manifests(self) -> dict[str, Manifest]:
-        """The manifest of each event, by event id."""
-        return {o.event_id: read_manifest(self.folder.manifest_path(o.event_id)) for o in self.outcomes}
+MOST_MANIFEST_FILES = 1000
+"""Events of a run whose manifests are files of their own; of more, they are packed, one file per batch."""
 
 
 def scan(  # noqa: PLR0913 - one parameter per choice
@@ -79,39 +57,37 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     catalog: str | Catalog | None = None,
     recipe: Recipe | None = None,
     out: str | Path | None = None,
-    client: Client | Callable[[], AbstractContextManager[Client | None]] | None = None,
+    client: OpenClient = None,
     access: Access | None = None,
+    retry_failed: bool = False,
+    pack_manifests: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ScanResult:
-    """Find, score and choose scenes for flood events.
+    """Find, score and choose scenes for flood events; go on with the run where ``out`` holds part of it.
 
     Args:
         events: Path of an event file, ``demo``, an Event or several.
-        catalog: ``planetary-computer``, ``demo``, a URL or a path, or a Catalog. None is Planetary
-            Computer; for the demo event the demo's snapshot.
+        catalog: A Catalog, or ``planetary-computer``, ``demo``, a URL or a path. None fits the events.
         recipe: The rules; None is the default recipe.
         out: Folder to write to, on a disk that all workers share; None is one that goes with the result.
         client: Dask client, or what opens one as soon as everything else was found good; None works in this process.
         access: How a STAC API is asked; None is moderate, and keeps no answers for another run.
+        retry_failed: Whether to do again what failed before.
+        pack_manifests: Whether manifests are in one file per batch, not per event; None: where there are many.
         on_progress: Called with the number of events that are done, and of all.
 
     Raises:
-        InputError: Events or ``out`` can't be used; nothing was written.
+        InputError: Events or ``out`` can't be used; nothing was written. Or the disk is full.
         CatalogError: The catalogue doesn't answer, or lacks a collection; nothing was written.
     """
-    recipe = recipe or Recipe()
-    access = access or Access()
+    rules, access = recipe or Recipe(), access or Access()
     source = access.keep(open_source(catalog, events))
-    listed = load_events(events, phase_offset_days=recipe.phase_offset_days)
-    catalog_id = source.describe([asked.collection for asked in recipe.sensors.values()])
-    folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
-    run = Run(catalog=source, catalog_id=catalog_id, recipe=recipe, folder=folder)
-    head = _open_folder(run, listed)
-    with client() if callable(client) else nullcontext(client) as opened, open_gate(opened, access.rates) as gate:
-        outcomes = _run_all(replace(run, catalog=put_behind(source, gate)), listed, opened, on_progress)
-    folder.write_events(outcomes)
-    folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
-    return _conclude(folder, outcomes, temporary=out is None)
+    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
+    folder = _name_folder(out, len(listed), packed=pack_manifests)
+    run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
+    counts = _go_on(run, listed, retry_failed=retry_failed, rates=access.rates, client=client, on_progress=on_progress)
+    return _conclude(folder, listed, counts, temporary=out is None)
 
 
 def reselect(
@@ -143,16 +119,16 @@ def reselect(
         rules = fit_ladder(rules, searched)
     check_answerable(rules, searched, source=str(held.path))
     run = held.read_run()
-    facts = {name: run[name] for name in ("floodscan", "catalog", "events_digest")}
+    facts = {name: run[name] for name in ("floodscan", "catalog", "manifests")}
     facts |= {"recipe": rules.to_dict(), "reselected_from": run["run_id"]}
-    head = {"run_id": _digest(facts), **facts, "versions": run["versions"], "started": _now()}
-    folder = RunFolder(Path(out).absolute())
-    folder.prepare(head["run_id"])
-    folder.write_run(head)
-    outcomes = choose_again(held, folder, rules)
-    folder.write_events(outcomes)
-    folder.write_run({**head, "finished": _now(), "counts": count_outcomes(outcomes)})
-    return ScanResult(folder, tuple(outcomes))
+    head = {"run_id": _digest(facts), **facts, "versions": run["versions"]}
+    folder = RunFolder(Path(out).absolute(), packed=run["manifests"] == PACKED)
+    n_events, n_batches = (run["planned"][name] for name in ("events", "batches"))
+    with _opened(folder, head), _recorded(folder, head, n_events=n_events, n_batches=n_batches) as counts:
+        choose_again(held, folder, rules)
+        ends = folder.read_events()
+        counts.update(count_outcomes(ends))
+    return ScanResult(folder, tuple(ends["event_id"].to_pylist()), counts)
 
 
 def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
@@ -162,57 +138,87 @@ def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
     return open_catalog(catalog) if isinstance(catalog, str) else catalog
 
 
-def _open_folder(run: Run, events: Sequence[Event]) -> Json:
-    head = _describe_run(run, events)
-    run.folder.prepare(head["run_id"])
-    run.folder.write_run(head)
-    return head
+def _name_folder(out: str | Path | None, n_events: int, *, packed: bool | None) -> RunFolder:
+    """Name the folder, and how manifests are written there: as said, as those that are there, or by their number."""
+    folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
+    if packed is None:
+        held = folder.read_run() if folder.run_path.exists() else {}
+        packed = held.get("manifests", PACKED if n_events > MOST_MANIFEST_FILES else FILES) == PACKED
+    return replace(folder, packed=packed)
 
 
-def _conclude(folder: RunFolder, outcomes: Sequence[Outcome], *, temporary: bool) -> ScanResult:
-    result = ScanResult(folder, tuple(outcomes))
+@contextmanager
+def _opened(folder: RunFolder, head: Json) -> Iterator[None]:
+    """Keep a folder to this run and this process."""
+    check_same(folder, head)
+    folder.prepare()
+    with claimed(folder.path):
+        yield
+
+
+@contextmanager
+def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -> Iterator[Counter[str]]:
+    """Describe a run while it goes on, and when it has ended, with the counts that were made meanwhile."""
+    begun = {**head, "planned": {"events": n_events, "batches": n_batches}, "started": _now()}
+    folder.write_run(begun)
+    counts: Counter[str] = Counter()
+    yield counts
+    folder.merge()
+    folder.write_run({**begun, "finished": _now(), "counts": counts})
+
+
+def _go_on(
+    run: Run,
+    events: Sequence[Event],
+    *,
+    retry_failed: bool,
+    rates: Rates,
+    client: OpenClient,
+    on_progress: Callable[[int, int], None] | None,
+) -> Counter[str]:
+    """Do what is left to do, and count all that is done."""
+    head = _describe_run(run)
+    batches = cut_batches(events, run_id=head["run_id"])
+    with _opened(run.folder, head):
+        work = find_work(run.folder, batches, retry_failed=retry_failed)
+        with _recorded(run.folder, head, n_events=len(events), n_batches=len(batches)) as counts:
+            for found in chain([work.done], _run_all(run, work.batches, rates=rates, client=client)):
+                counts.update(found)
+                if on_progress:
+                    on_progress(counts["events"], len(events))
+    return counts
+
+
+def _run_all(run: Run, batches: Sequence[Batch], *, rates: Rates, client: OpenClient) -> Iterator[Mapping[str, int]]:
+    if batches:
+        with client() if callable(client) else nullcontext(client) as opened, open_gate(opened, rates) as gate:
+            behind = replace(run, catalog=put_behind(run.catalog, gate))
+            for result in run_batches(behind, batches, client=opened):
+                yield result.counts
+
+
+def _conclude(folder: RunFolder, events: Iterable[Event], counts: Mapping[str, int], *, temporary: bool) -> ScanResult:
+    result = ScanResult(folder, tuple(event.event_id for event in events), counts)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
     return result
 
 
-def _run_all(
-    run: Run,
-    events: Sequence[Event],
-    client: Client | None,
-    on_progress: Callable[[int, int], None] | None,
-) -> list[Outcome]:
-    batches = plan_batches(events, run.recipe, batch_size=BATCH_EVENTS)
-    by_batch: dict[int, list[Outcome]] = {}
-    for number, outcomes in run_batches(run, batches, client=client):
-        by_batch[number] = outcomes
-        if on_progress:
-            on_progress(sum(map(len, by_batch.values())), len(events))
-    done = {outcome.event_id: outcome for outcomes in by_batch.values() for outcome in outcomes}
-    return [done[event.event_id] for event in events]
+def _describe_run(run: Run) -> Json:
+    """Head a run's description with an id: a digest of everything but the events that can change its answer.
 
-
-def _describe_run(run: Run, events: Sequence[Event]) -> Json:
-    """Head a run's description with an id: a digest of everything that can change its answer."""
+    A catalogue counts by its STAC id: the same one may be asked at another address.
+    """
     facts: Json = {
         "floodscan": version("floodscan"),
         "catalog": {"id": run.catalog_id, "location": run.catalog.location},
         "recipe": run.recipe.to_dict(),
-        "events_digest": _digest([_facts(event) for event in events]),
     }
     packages = ("dask", "distributed", "pyarrow", "pystac-client", "shapely")
     versions = {package: version(package) for package in packages}
-    return {"run_id": _digest(facts), **facts, "versions": versions, "started": _now()}
-
-
-def _facts(event: Event) -> Json:
-    return {
-        "event_id": event.event_id,
-        "aoi": event.aoi.wkb_hex,
-        "phase_dates": event.phase_dates,
-        "onset": event.onset,
-        "target_crs": event.target_crs,
-    }
+    manifests = PACKED if run.folder.packed else FILES
+    run_id = _digest({**facts, "catalog": run.catalog_id})
+    return {"run_id": run_id, **facts, "manifests": manifests, "versions": versions}
 
 
 def _digest(facts: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _TIME = pa.timestamp("us", tz="UTC")
 _ASSETS = pa.map_(pa.string(), pa.string())
@@ -75,6 +76,7 @@ EVENTS = pa.schema(
         pa.field("chips", pa.int32()),
         pa.field("chips_total", pa.int32()),
         pa.field("warnings", pa.list_(pa.string()), nullable=False),  # kind and place of each
+        pa.field("batch", pa.string(), nullable=False),  # names the part of the candidates
     ]
 )
 """How each event ended: one row per event; what a shared search took is put down to the first event it is for."""
@@ -82,7 +84,7 @@ EVENTS = pa.schema(
 
 SEARCHES = pa.schema(
     [
-        pa.field("batch", pa.int32(), nullable=False),
+        pa.field("batch", pa.string(), nullable=False),
         pa.field("collection", pa.string(), nullable=False),
         pa.field("west", pa.float64(), nullable=False),
         pa.field("south", pa.float64(), nullable=False),
@@ -114,3 +116,19 @@ def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
         message = f"expected columns\n{schema}\ngot\n{table.schema}"
         raise TypeError(message)
     return table
+
+
+def split_by_event(candidates: pa.Table) -> dict[str, pa.Table]:
+    """Cut a table, in which the rows of an event are one after the other, by event."""
+    return split_by("event_id", candidates)
+
+
+def split_by(column: str, table: pa.Table) -> dict[str, pa.Table]:
+    """Cut a table, in which equal values of a text column are one after the other, by those values."""
+    runs = pc.run_end_encode(table[column].combine_chunks())
+    ends = runs.run_ends.to_pylist()
+    starts = [0, *ends][: len(ends)]
+    return {
+        value: table.slice(start, end - start)
+        for value, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
+    }

@@ -36,17 +36,18 @@ def three_in_ten(n: int) -> str | None:
 
 def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -> None:
     """Fifty events, on workers, with small pages: the same candidates and manifests, every search complete."""
-    floodscan.scan(EVENTS, catalog=ApiCatalog(pgstac_api.url, LIMITS), out=tmp_path / "calm")
+    limits = replace(LIMITS, page_items=12, search_tries=300, search_seconds=300.0)
+    floodscan.scan(EVENTS, catalog=ApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
     with open_client("local", n_workers=2) as client, fault_proxy(pgstac_api.url, script=three_in_ten) as proxy:
         result = floodscan.scan(
             EVENTS,
-            catalog=ApiCatalog(proxy.url, replace(LIMITS, search_seconds=300.0)),
+            catalog=ApiCatalog(proxy.url, limits),
             client=client,
             out=tmp_path / "faulty",
         )
     assert len(proxy.faults) > 0.2 * len(proxy.visits) > 10
     assert result_bytes(tmp_path / "faulty") == result_bytes(tmp_path / "calm")
-    searches = pq.read_table(tmp_path / "faulty" / "searches")
+    searches = pq.read_table(tmp_path / "faulty" / "searches.parquet")
     assert all(searches["complete"].to_pylist())
     assert sum(searches["n_requests"].to_pylist()) == len(proxy.visits) == sum(o.n_requests for o in result.outcomes)
     assert sum(searches["n_retries"].to_pylist()) > 0
@@ -58,8 +59,8 @@ def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: S
     with fault_proxy(lean_api.url, script=three_in_ten) as proxy:
         result = floodscan.scan(EVENTS[:10], catalog=ApiCatalog(proxy.url, few), recipe=APART, out=tmp_path / "faulty")
     floodscan.scan(EVENTS[:10], catalog=lean_api.url, recipe=APART, out=tmp_path / "calm")
-    searches = pq.read_table(tmp_path / "faulty" / "searches").to_pylist()
-    calm = pq.read_table(tmp_path / "calm" / "searches").to_pylist()
+    searches = pq.read_table(tmp_path / "faulty" / "searches.parquet").to_pylist()
+    calm = pq.read_table(tmp_path / "calm" / "searches.parquet").to_pylist()
     whole = {_question(row): row["n_items"] for row in calm}
     assert all(row["n_items"] == whole[_question(row)] for row in searches if row["complete"])
     assert {row["complete"] for row in searches} == {True, False}

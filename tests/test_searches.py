@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,10 @@ from hypothesis import strategies as st
 
 from floodscan.recipe import SearchPrices, Sensor, TimeWindow
 from floodscan.searches import FLOOR_DEGREES, FLOOR_WINDOW, Search, coalesce, expect_items, halve, sides, touch, unite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from random import Random
 
 START = datetime(2021, 6, 1, tzinfo=UTC)
 PRICES = SearchPrices()
@@ -45,6 +51,12 @@ def contains(outer: Search, inner: Search) -> bool:
     return a[0] <= b[0] and a[1] <= b[1] and a[2] >= b[2] and a[3] >= b[3] and set(outer.assets) >= set(inner.assets)
 
 
+def cost(asked: Iterable[Search]) -> float:
+    """Count what some searches cost by the prices, in items."""
+    items = [expect_items(each, sensor=Sensor.S2L2A, prices=PRICES) for each in asked]
+    return sum(items) + PRICES.request_items * sum(max(-(-n // PRICES.page_items), 1) for n in items)
+
+
 @given(st.lists(searches, min_size=1, max_size=12))
 def test_every_question_is_inside_its_search(questions: list[Search]) -> None:
     """Whatever is joined, the search that is made asks for all of each question, and none is forgotten."""
@@ -56,21 +68,48 @@ def test_every_question_is_inside_its_search(questions: list[Search]) -> None:
 @given(st.lists(searches, min_size=1, max_size=12))
 def test_joining_never_costs_more(questions: list[Search]) -> None:
     """By the prices it goes by, what is made costs no more than what was asked."""
-
-    def cost(asked: set[Search]) -> float:
-        items = [expect_items(each, sensor=Sensor.S2L2A, prices=PRICES) for each in asked]
-        return sum(items) + PRICES.request_items * sum(max(-(-n // PRICES.page_items), 1) for n in items)
-
     made = set(coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES).values())
     assert cost(made) <= cost(set(questions)) * (1 + 1e-9)
 
 
-@given(st.lists(searches, min_size=2, max_size=10), st.randoms())
-def test_order_of_the_questions_makes_no_difference_to_their_number(questions: list[Search], rng: object) -> None:
-    """The same questions, each twice, need the same searches."""
-    del rng
+@given(st.lists(searches, min_size=2, max_size=10), st.randoms(use_true_random=False))
+def test_order_of_the_questions_makes_no_difference(questions: list[Search], rng: Random) -> None:
+    """The same questions, shuffled and each twice, are fed by the same searches."""
+    again = [*questions, *questions]
+    rng.shuffle(again)
     once = coalesce(questions, sensor=Sensor.S1RTC, prices=PRICES)
-    assert coalesce([*questions, *questions], sensor=Sensor.S1RTC, prices=PRICES) == once
+    assert coalesce(again, sensor=Sensor.S1RTC, prices=PRICES) == once
+
+
+@given(st.lists(searches, min_size=1, max_size=12))
+def test_no_two_searches_are_left_that_were_worth_joining(questions: list[Search]) -> None:
+    """Of what is made no pair would cost less as one."""
+    made = sorted(set(coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES).values()), key=str)
+    for pair in combinations(made, 2):
+        joined = unite(*pair)
+        assert joined
+        assert cost([joined]) >= cost(pair) * (1 - 1e-9)
+
+
+@given(
+    st.lists(
+        st.builds(search, st.integers(0, 12), st.integers(0, 9), st.just(1), st.integers(0, 300), st.just(20)),
+        min_size=2,
+        max_size=12,
+    )
+)
+def test_as_few_searches_as_joining_one_pair_at_a_time(questions: list[Search]) -> None:
+    """Joining many pairs in a round makes no more searches of neighbours than the best pair alone, again and again."""
+    made = set(coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES).values())
+    left = list(dict.fromkeys(questions))
+    while pairs := [
+        (cost(pair) - cost([joined]), pair, joined)
+        for pair in combinations(left, 2)
+        if (joined := unite(*pair)) and cost(pair) > cost([joined])
+    ]:
+        _, pair, joined = max(pairs, key=lambda each: each[0])
+        left = [*(each for each in left if each not in pair), joined]
+    assert len(made) <= len(set(left))
 
 
 def test_windows_of_one_place_share_a_search() -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from floodscan.errors import InputError, suggest
 from floodscan.events import Phase
-from floodscan.manifest import margin, read_manifest
+from floodscan.manifest import margin
 from floodscan.recipe import Sensor
+from floodscan.store import read_manifest
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, targ
     """
     check_words(words)
     check_event(folder, event_id)
-    manifest = read_manifest(folder.manifest_path(event_id)).content
+    manifest = read_manifest(folder.path, event_id).content
     if target_id not in {AOI, *(tile["target_id"] for tile in manifest["tiles"])}:
         raise InputError(f"{event_id} has no target '{target_id}'")
     failures = {_slot(failure): failure for failure in manifest["failures"]}

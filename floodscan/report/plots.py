@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from floodscan.errors import OutputError
-from floodscan.manifest import read_manifest
 from floodscan.report.explain import check_event
 from floodscan.report.map import draw_map
 from floodscan.report.timeline import draw_timeline
+from floodscan.store import read_manifest
 
 if TYPE_CHECKING:
     from floodscan.store import RunFolder
@@ -31,7 +31,7 @@ def plot(folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind
         InputError: There is no such event, or the pictures can't be written there.
     """
     check_event(folder, event_id)
-    manifest = read_manifest(folder.manifest_path(event_id))
+    manifest = read_manifest(folder.path, event_id)
     candidates = folder.read_candidates(event_id)
     target = Path(to) if to else folder.path / "plots"
     drawn = [target / f"{event_id}_{name}.{kind}" for name in ("map", "timeline")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -16,10 +17,10 @@ from floodscan.tiling import AOI
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pyarrow as pa
     from rich.console import Console, JustifyMethod
 
     from floodscan.manifest import Manifest
-    from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan
     from floodscan.searches import Search
 
@@ -103,12 +104,16 @@ def show_coverage(console: Console, manifest: Manifest) -> None:
         console.print("\n")
 
 
-def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print the events that are not complete."""
-    header = ("event", "status", "filled", "slots", "reason")
-    rows = [(o.event_id, o.status, o.n_filled, o.n_slots, o.reason) for o in outcomes if o.status != COMPLETE]
-    if rows:
-        show(console, f"{len(rows)} of {len(outcomes)} events are not complete", header, rows)
+def show_outcomes(console: Console, events: pa.Table) -> None:
+    """Print those of EVENTS that are not complete: of many the first, the failed before the others."""
+    header = ("event_id", "status", "n_filled", "n_slots", "reason")
+    lacking = events.select(header).filter(pc.not_equal(events["status"], COMPLETE)).sort_by("status")
+    if len(lacking):
+        shown = min(len(lacking), _EVENTS_SHOWN)
+        title = f"{len(lacking)} of {len(events)} events are not complete"
+        rows = [tuple(row.values()) for row in lacking.slice(0, shown).to_pylist()]
+        rest = f"; the first {shown}, all are in events.parquet" if shown < len(lacking) else ""
+        show(console, title + rest, ("event", "status", "filled", "slots", "reason"), rows)
 
 
 def show_plan(console: Console, plan: EventPlan, searched: Sequence[Search]) -> None:

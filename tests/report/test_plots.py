@@ -22,14 +22,14 @@ from floodscan.cli import cli
 from floodscan.errors import InputError, OutputError
 from floodscan.events import Event, Phase
 from floodscan.footprints import repair
-from floodscan.manifest import Manifest, read_manifest
+from floodscan.manifest import Manifest
 from floodscan.recipe import Recipe, Sensor, SensorRecipe
 from floodscan.report.drawing import percent, signed_days
 from floodscan.report.map import draw_map
 from floodscan.report.plots import plot
 from floodscan.report.timeline import draw_timeline
 from floodscan.report.views import View
-from floodscan.store import RunFolder
+from floodscan.store import RunFolder, read_manifest
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

@@ -1,0 +1,63 @@
+"""A batch as a small graph: its searches in lots, then a choice for each section, then one that writes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dask.delayed import delayed
+
+from floodscan.gates import remember_worker
+from floodscan.pipeline import ask, choose, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dask.delayed import Delayed
+
+    from floodscan.catalogs.base import Answer
+    from floodscan.outcomes import Outcome
+    from floodscan.pipeline import Run, Section
+    from floodscan.planning import BatchPlan
+    from floodscan.searches import Search
+
+LOT_SEARCHES = 16
+"""Searches of one task, which asks them side by side: a task costs the scheduler a millisecond."""
+
+
+def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -> Delayed:
+    """Draw a batch's graph, which ends in a BatchResult."""
+    finish = partial(write, run, plan.name, given_up=given_up)
+    done: Delayed = delayed(finish)(draw_sections(run, plan))
+    return done
+
+
+def draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
+    """Draw what comes before anything is written: each ends in a Section."""
+    searches = plan.searches
+    lots = [searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)]
+    answers = {lot: delayed(partial(ask_lot, run, lot))() for lot in lots}
+    return [_draw_section(run, section, answers) for section in plan.sections()]
+
+
+def _draw_section(run: Run, section: BatchPlan, answers: dict[tuple[Search, ...], Delayed]) -> Delayed:
+    needed = frozenset(section.searches)
+    lots = [lot for lot in answers if not needed.isdisjoint(lot)]
+    chosen: Delayed = delayed(partial(choose_section, run, section, lots))([answers[lot] for lot in lots])
+    return chosen
+
+
+def ask_lot(run: Run, searches: Sequence[Search]) -> list[Answer]:
+    """Run a task of the first kind."""
+    with suppress(ValueError):  # in one process there is no worker, and no gate that asks for it
+        remember_worker()
+    return ask(run, searches)
+
+
+def choose_section(
+    run: Run, section: BatchPlan, lots: Iterable[Sequence[Search]], answers: Iterable[Sequence[Answer]]
+) -> Section:
+    """Run a task of the second kind."""
+    pairs = (zip(lot, answered, strict=True) for lot, answered in zip(lots, answers, strict=True))
+    return choose(run, section, dict(pair for lot in pairs for pair in lot))

@@ -1,0 +1,36 @@
+"""Candidates as GeoParquet, which maps and databases read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import shapely
+
+if TYPE_CHECKING:
+    Json = dict[str, Any]
+
+_COVERING = pa.struct([(corner, pa.float64()) for corner in ("xmin", "ymin", "xmax", "ymax")])
+
+
+def to_geoparquet(candidates: pa.Table) -> pa.Table:
+    """Add the bbox column and the metadata that make a table GeoParquet 1.1.
+
+    Source: https://geoparquet.org/releases/v1.1.0/
+    """
+    geometries = shapely.from_wkb(candidates["geometry"].to_numpy())
+    bounds = shapely.bounds(geometries)
+    empty = np.isnan(bounds).any(axis=1)
+    corners = [pa.array(column) for column in bounds.T]
+    covering = pa.StructArray.from_arrays(corners, fields=list(_COVERING), mask=pa.array(empty))
+    column: Json = {
+        "encoding": "WKB",
+        "geometry_types": sorted({geometry.geom_type for geometry in geometries}),
+        "covering": {"bbox": {corner.name: ["bbox", corner.name] for corner in _COVERING}},
+    }
+    if not empty.all():
+        column["bbox"] = [float(v) for v in shapely.total_bounds(geometries)]
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+    return candidates.append_column("bbox", covering).replace_schema_metadata({"geo": orjson.dumps(geo)})

@@ -1,0 +1,116 @@
+"""Rows that batches write: a small file of each while a run goes on, one file of all when it has ended."""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from floodscan.files import written
+from floodscan.tables import check_table, split_by
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
+
+_ROWS_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A table with a column ``batch``, in parts that take the place of what the whole says of the same batch.
+
+    Attributes:
+        folder: Folder of the parts; the whole is beside it, under the same name with ``.parquet``.
+        schema: Columns and types.
+    """
+
+    folder: Path
+    schema: pa.Schema
+
+    @property
+    def whole(self) -> Path:
+        """The file of all batches of a run that has ended."""
+        return self.folder.with_suffix(".parquet")
+
+    def write(self, batch: str, rows: pa.Table) -> None:
+        """Write the rows of a batch."""
+        with written(self.folder / f"{batch}.parquet") as temporary:
+            pq.write_table(check_table(rows, self.schema), temporary, compression="zstd")
+
+    def batches(self) -> set[str]:
+        """Name the batches that have rows."""
+        return {path.stem for path in self._parts()}.union(*(batches for batches, _ in self._held(["batch"])))
+
+    def written_since(self, moment: float) -> list[str]:
+        """Name the batches whose own files are not older than a moment, in seconds since 1970."""
+        return [path.stem for path in self._parts() if path.stat().st_mtime >= moment]
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """Read all rows that there are, in the order of the batches' names."""
+        schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        needed = None if columns is None else [*columns, *({"batch"} - set(columns))]
+        tables = [table.select(schema.names) for table in self._tables(needed)]
+        return pa.concat_tables([schema.empty_table(), *tables])
+
+    def drop(self, batches: Collection[str]) -> None:
+        """Forget batches."""
+        for batch in batches:
+            (self.folder / f"{batch}.parquet").unlink(missing_ok=True)
+        for held, table in self._held():
+            if held.intersection(batches):
+                self._write_whole([table.filter(pc.invert(pc.is_in(table["batch"], pa.array(batches, pa.string()))))])
+
+    def merge(self) -> None:
+        """Put all parts into the one file."""
+        parts = self._parts()
+        if parts or not self.whole.exists():
+            self._write_whole(self._tables())
+        for part in parts:
+            part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    def _write_whole(self, tables: Iterable[pa.Table]) -> None:
+        with written(self.whole) as temporary, pq.ParquetWriter(temporary, self.schema, compression="zstd") as writer:
+            for rows in _gather(tables):
+                writer.write_table(rows)
+
+    def _tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        parts = self._parts()
+        newer = {path.stem for path in parts}
+        old = (
+            (batch, rows)
+            for _, table in self._held(columns)
+            for batch, rows in split_by("batch", table).items()
+            if batch not in newer
+        )
+        new = ((path.stem, pq.read_table(path, columns=columns)) for path in parts)
+        return (rows for _, rows in heapq.merge(old, new, key=lambda named: named[0]))
+
+    def _parts(self) -> list[Path]:
+        return sorted(self.folder.glob("*.parquet"))
+
+    def _held(self, columns: list[str] | None = None) -> Iterator[tuple[set[str], pa.Table]]:
+        """Read the one file, if there is one, and name the batches that it is of."""
+        if self.whole.exists():
+            table = pq.read_table(self.whole, columns=columns)
+            yield set(table["batch"].unique().to_pylist()), table
+
+
+def _gather(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Put small tables together, so that a file has few row groups."""
+    held: list[pa.Table] = []
+    for table in chain(tables):
+        held.append(table)
+        if sum(map(len, held)) >= _ROWS_AT_ONCE:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
