@@ -1,6 +1,7 @@
 """A catalogue that takes its time, so that something can happen meanwhile.
 
-python -m tests.slurm.slow EVENTS OUT PROFILE JOBS SECONDS sweeps over it, from wherever it is run
+python -m tests.slurm.slow EVENTS OUT PROFILE JOBS SECONDS [SEARCHES] sweeps over it, from wherever it is run; where a
+number of searches is given, they stay on the driver's side
 """
 
 from __future__ import annotations
@@ -50,10 +51,12 @@ class SlowDemo:
         return self._demo.search(search)
 
 
-def main(events: str, out: str, profile: str, n_jobs: str, seconds: str) -> None:
+def main(events: str, out: str, profile: str, n_jobs: str, seconds: str, searches: str | None = None) -> None:
     """Sweep on SLURM."""
-    with prepare_client("slurm", n_workers=int(n_jobs), profile=profile) as start:
-        scan(events, catalog=SlowDemo(float(seconds)), out=out, client=start)
+    n_searches = int(searches) if searches else None
+    with prepare_client("slurm", n_workers=int(n_jobs), profile=profile, n_searches=n_searches) as start:
+        catalog = SlowDemo(float(seconds))
+        scan(events, catalog=catalog, out=out, client=start, search_on_driver=n_searches is not None)
 
 
 if __name__ == "__main__":

@@ -34,11 +34,12 @@ def floodscan(site: SlurmSite, *words: str, log: Path) -> int:
 
 @contextmanager
 def slow_sweep(
-    site: SlurmSite, events: Path, folder: Path, *, seconds: float
+    site: SlurmSite, events: Path, folder: Path, *, seconds: float, n_searches: int | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
     """Let a driver on the login node sweep over a slow catalogue, and give it and its jobs once they run."""
     profile = write_profile(folder, interface=INTERFACE)
     words = [str(events), str(folder / "out"), str(profile), str(N_JOBS), str(seconds)]
+    words += [] if n_searches is None else [str(n_searches)]
     command = [*site.network.login.inside, sys.executable, "-m", "tests.slurm.slow", *words]
     with child(command, log=folder / "driver.log") as driver:
         yield driver, site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
@@ -108,10 +109,10 @@ def test_strangers_on_the_network_find_closed_doors(network_site: SlurmSite, eve
     """Whatever listens on a node's address answers neither plainly nor to the certificate of another authority."""
     foreign: Any = make_security(tmp_path)
     files = [foreign.tls_ca_file, foreign.tls_worker_cert, foreign.tls_worker_key]
-    with slow_sweep(network_site, events, tmp_path, seconds=1.0) as (driver, jobs):
+    with slow_sweep(network_site, events, tmp_path, seconds=4.0, n_searches=1) as (driver, jobs):
         machines = [network_site.network.login, *(node_of(network_site, job) for job in jobs)]
-        # the scheduler, and on each node a worker and its nanny
-        while len(doors := [door for machine in machines for door in listening(machine)]) < 1 + 2 * N_JOBS:
+        # the scheduler; a worker and its nanny beside it, and on each node
+        while len(doors := [door for machine in machines for door in listening(machine)]) < 1 + 2 * (1 + N_JOBS):
             assert driver.poll() is None
         (stranger,) = set(network_site.network.nodes) - set(machines)
         knock = [*stranger.inside, sys.executable, "-m", "tests.slurm.stranger", *map(str, files), *doors]
