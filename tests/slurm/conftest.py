@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-N_EVENTS = 56
+N_EVENTS = 200
 
 PROFILE = {
     "queue": "cpu",

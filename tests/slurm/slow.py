@@ -7,6 +7,7 @@ number of searches is given, they stay on the driver's side
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Answer, Catalog
     from floodscan.searches import Search
 
+_LINE = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True)
 class SlowDemo:
-    """The demo's catalogue, every search of which takes some seconds.
+    """The demo's catalogue, every search of which takes some seconds; each worker is served one at a time.
 
     Attributes:
         seconds: How many.
@@ -47,7 +50,8 @@ class SlowDemo:
 
     def search(self, search: Search) -> Answer:
         """Ask the demo's catalogue, after a while."""
-        time.sleep(self.seconds)
+        with _LINE:
+            time.sleep(self.seconds)
         return self._demo.search(search)
 
 
