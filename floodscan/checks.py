@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
 import shapely
 
-from floodscan.coverage import area_frac, covered_ground, intersect, plan_grid, promise, union
+from floodscan.coverage import area_fracs, covered_ground, intersect, plan_grid, promise, union
 from floodscan.events import Phase
 from floodscan.recipe import Sensor
-from floodscan.selection.passes import number_passes, wrong_side
+from floodscan.scoring import microseconds
+from floodscan.selection.passes import NO_INSTANT, number_passes, wrong_side
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.coverage import Promise
@@ -98,30 +99,35 @@ class Assessment:
     findings: tuple[Finding, ...]
 
 
-def assess(plan: EventPlan, candidates: pa.Table, recipe: Recipe) -> Assessment:
-    """Measure and check the choices of one event.
+def assess(plans: Sequence[EventPlan], candidates: pa.Table, recipe: Recipe) -> dict[str, Assessment]:
+    """Measure and check the choices of several events.
 
     Args:
-        plan: The event and its targets.
-        candidates: Ranked CANDIDATES of this event.
+        plans: The events and their targets.
+        candidates: Ranked CANDIDATES of these events.
         recipe: The rules.
+
+    Returns:
+        What there is to say, by event id.
     """
-    chosen = _Chosen(plan, candidates.filter(candidates["selected"]), recipe)
+    chosen = _Chosen(plans, candidates.filter(candidates["selected"]), recipe)
+    return {plan.event.event_id: _assess_event(chosen, plan, recipe) for plan in plans}
+
+
+def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessment:
     mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
     joint_frac: dict[str, float | None] = {}
     grades = {}
     findings: list[Finding] = []
     whole: BaseGeometry | None = None
     for target in plan.targets:
-        slots = chosen.slots(target)
-        grounds = {slot: union(chosen.ground[rows]) for slot, rows in slots.items()}
-        own = {slot: _measure(chosen, rows, grounds[slot], target) for slot, rows in slots.items()}
+        slots = chosen.slots(plan, target)
+        own, joint, frac = _measure(chosen, slots, target)
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
-        joint = intersect({ground.wkb: ground for ground in grounds.values()}.values())
-        joint_frac[target.target_id] = None if joint is None else area_frac(joint, target.area)
+        joint_frac[target.target_id] = frac
         grades[target.target_id] = _grade(chosen, slots)
-        findings += _check_target(chosen, target, slots)
-        findings += _check_coverage(target, own, joint_frac[target.target_id], recipe)
+        findings += _check_target(chosen, plan, target, slots)
+        findings += _check_coverage(target, own, frac, recipe)
         whole = joint if target.target_id == AOI else whole
     grid = plan_grid(plan.event.bbox, plan.event.target_crs)
     promised = None if grid is None else promise(grid, whole)
@@ -129,50 +135,62 @@ def assess(plan: EventPlan, candidates: pa.Table, recipe: Recipe) -> Assessment:
 
 
 class _Chosen:
-    """The chosen rows of an event, with what each covers."""
+    """The chosen rows of some events, with what each covers."""
 
-    def __init__(self, plan: EventPlan, rows: pa.Table, recipe: Recipe) -> None:
+    def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
         self.ids = rows["item_id"].to_pylist()
-        self.ground = _draw(rows, self.ids)
-        self.footprints = shapely.from_wkb(rows["geometry"].to_numpy())
+        self._ground = covered_ground(rows)
+        self._unions: dict[tuple[int, ...], BaseGeometry] = {}
         self.passes = number_passes(rows).tolist()
-        self.times = rows["datetime"].to_pylist()
-        self.wrong = wrong_side(rows, {plan.event.event_id: plan.event.onset}, recipe).tolist()
-        self.onset = plan.event.onset
+        self.times = microseconds(rows["datetime"]).tolist()
+        self.wrong = wrong_side(rows, {plan.event.event_id: plan.event.onset for plan in plans}, recipe).tolist()
         orbits, states = rows["relative_orbit"].to_pylist(), rows["orbit_state"].to_pylist()
         channels = ["+".join(sorted(p or ())) for p in rows["polarizations"].to_pylist()]
         self.tracks = [f"{o} {s} {c}" for o, s, c in zip(orbits, states, channels, strict=True)]
-        self._keys = list(
-            zip(*(rows[name].to_pylist() for name in ("target_id", "phase", "sensor")), strict=True)
-        )  # fmt: skip
+        self._slots = _rows_by_slot(rows)
 
-    def slots(self, target: Target) -> dict[SlotKey, list[int]]:
+    def slots(self, plan: EventPlan, target: Target) -> dict[SlotKey, list[int]]:
         """List the rows of each filled slot of a target, in order."""
-        found: dict[SlotKey, list[int]] = {}
-        for row, (target_id, phase, sensor) in enumerate(self._keys):
-            if target_id == target.target_id:
-                found.setdefault((phase, sensor), []).append(row)
-        return found
+        return self._slots.get((plan.event.event_id, target.target_id), {})
+
+    def ground(self, rows: Sequence[int]) -> BaseGeometry:
+        """Join what some rows cover; what is of the same scenes is one object."""
+        key = tuple(id(self._ground[row]) for row in rows)
+        if key not in self._unions:
+            self._unions[key] = union(self._ground[rows])
+        return self._unions[key]
 
 
-def _draw(rows: pa.Table, ids: list[str]) -> Any:  # noqa: ANN401 - an array of geometries
-    """Draw each scene once, however many slots it fills."""
-    first = {item_id: row for row, item_id in reversed(list(enumerate(ids)))}
-    places = {item_id: place for place, item_id in enumerate(first)}
-    drawn = covered_ground(rows.take(pa.array(list(first.values()), pa.int64())))
-    return drawn[np.array([places[item_id] for item_id in ids], dtype=int)]
+def _rows_by_slot(rows: pa.Table) -> dict[tuple[str, str], dict[SlotKey, list[int]]]:
+    found: dict[tuple[str, str], dict[SlotKey, list[int]]] = {}
+    names = ("event_id", "target_id", "phase", "sensor")
+    keys = zip(*(rows[name].to_pylist() for name in names), strict=True)
+    for row, (event_id, target_id, phase, sensor) in enumerate(keys):
+        found.setdefault((event_id, target_id), {}).setdefault((phase, sensor), []).append(row)
+    return found
 
 
-def _measure(chosen: _Chosen, rows: list[int], ground: BaseGeometry, target: Target) -> Mosaic:
-    whole = area_frac(ground, target.area)
-    if len(rows) == 1:
-        return Mosaic(whole, {chosen.ids[rows[0]]: whole})
-    shares, before = {}, 0.0
-    for number, row in enumerate(rows, 1):
-        covered = whole if number == len(rows) else area_frac(union(chosen.ground[rows[:number]]), target.area)
-        shares[chosen.ids[row]] = round(max(covered - before, 0.0), 12)
-        before = covered
-    return Mosaic(whole, shares)
+def _measure(
+    chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
+) -> tuple[dict[SlotKey, Mosaic], BaseGeometry | None, float | None]:
+    """Measure what fills each slot of a target, and what all that covers together: the ground, and its share."""
+    grown = {slot: [chosen.ground(rows[:n]) for n in range(1, len(rows) + 1)] for slot, rows in slots.items()}
+    joint = intersect({id(ground): ground for *_, ground in grown.values()}.values())
+    if joint is None:
+        return {}, None, None
+    areas = {id(area): area for area in [*chain.from_iterable(grown.values()), joint]}
+    fracs = dict(zip(areas, area_fracs(list(areas.values()), target.area), strict=True))
+    mosaics = {
+        slot: _mosaic([chosen.ids[row] for row in rows], [fracs[id(area)] for area in grown[slot]])
+        for slot, rows in slots.items()
+    }
+    return mosaics, joint, fracs[id(joint)]
+
+
+def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
+    """Tell what each scene adds to those before it."""
+    added = [round(max(now - before, 0.0), 12) for before, now in pairwise([0.0, *covered])]
+    return Mosaic(covered[-1], dict(zip(ids, added, strict=True)))
 
 
 def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, str | None] | None:
@@ -183,7 +201,7 @@ def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, st
     by_track = _phases_by_track(chosen, radar)
     if len(by_track) > 1:
         return "C", "several tracks: " + "; ".join(f"{', '.join(p)} on {t}" for t, p in by_track.items())
-    frames = {phase: union(chosen.footprints[rows]) for phase, rows in radar.items()}
+    frames = {phase: chosen.ground(rows) for phase, rows in radar.items()}
     first, *others = frames
     for phase in others:
         shared = _shared(frames[first], frames[phase])
@@ -200,18 +218,22 @@ def _phases_by_track(chosen: _Chosen, radar: Mapping[Any, list[int]]) -> dict[st
 
 
 def _shared(one: BaseGeometry, other: BaseGeometry) -> float:
+    if one is other:
+        return 1.0
     joined = shapely.union(one, other).area
     return float(shapely.intersection(one, other).area / joined) if joined else 1.0
 
 
-def _check_target(chosen: _Chosen, target: Target, slots: Mapping[SlotKey, list[int]]) -> Iterable[Finding]:
+def _check_target(
+    chosen: _Chosen, plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
+) -> Iterable[Finding]:
     for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
         own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
         for phase, rows in own.items():
             wrong = [row for row in rows if chosen.wrong[row]]
             if wrong:
                 side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
-                text = f"{chosen.ids[wrong[0]]} is {side} the onset {chosen.onset:%Y-%m-%dT%H:%MZ}"
+                text = f"{chosen.ids[wrong[0]]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
                 yield Finding(WRONG_SIDE, target.target_id, phase, sensor, text)
         yield from _check_reuse(chosen, target, sensor, own)
         if sensor == Sensor.S1RTC and len(tracks := _phases_by_track(chosen, own)) > 1:
@@ -244,7 +266,7 @@ def _clash(chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]) -> str
         return REUSED_SCENE
     if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:
         return REUSED_PASS
-    times = [[chosen.times[row] for row in rows if chosen.times[row] is not None] for rows in (earlier, later)]
+    times = [[chosen.times[row] for row in rows if chosen.times[row] != NO_INSTANT] for rows in (earlier, later)]
     return OUT_OF_ORDER if all(times) and min(times[1]) <= max(times[0]) else None
 
 

@@ -41,13 +41,13 @@ def conclude_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
-    of_event = split_by_event(candidates)
+    of_event, assessments = split_by_event(candidates), assess(plans, candidates, recipe)
     manifests: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
     for plan, answered in zip(plans, answers, strict=True):
-        own = of_event.get(plan.event.event_id, CANDIDATES.empty_table())
+        event_id = plan.event.event_id
+        own, assessment = of_event.get(event_id, CANDIDATES.empty_table()), assessments[event_id]
         shortfalls = find_shortfalls(plan, own, answered, recipe)
-        assessment = assess(plan, own, recipe)
         manifest = build_manifest(
             plan,
             own,
@@ -57,6 +57,6 @@ def conclude_events(
             shortfalls=shortfalls,
             assessment=assessment,
         )
-        manifests[plan.event.event_id] = dump_manifest(manifest)
+        manifests[event_id] = dump_manifest(manifest)
         outcomes.append(conclude(plan, own, answered, shortfalls, assessment))
     return manifests, outcomes

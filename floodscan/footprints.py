@@ -89,8 +89,9 @@ def extents_of_empty(footprints: Geometries, bboxes: Sequence[Sequence[float] | 
     """Give each empty footprint's bbox, so that a search still finds the item; None for the others."""
     found = np.full(len(footprints), None, dtype=object)
     empty = shapely.is_empty(footprints)
-    fill_from_bbox(found, bboxes, where=empty)
-    found[empty] = repair(found[empty])
+    if empty.any():
+        fill_from_bbox(found, bboxes, where=empty)
+        found[empty] = repair(found[empty])
     return found
 
 
@@ -201,6 +202,8 @@ def _cross_antimeridian(footprints: Geometries) -> NDArray[np.bool_]:
     """Find footprints with a part that leaves ±180° or is wider than half the Earth."""
     west, _, east, _ = shapely.bounds(footprints).T
     suspects = np.flatnonzero((west < -_HALF_TURN) | (east > _HALF_TURN) | (east - west > _HALF_TURN))
+    if not len(suspects):
+        return np.zeros(len(footprints), dtype=bool)
     parts, owners = shapely.get_parts(footprints[suspects], return_index=True)
     west, _, east, _ = shapely.bounds(parts).T
     crossing = (west < -_HALF_TURN) | (east > _HALF_TURN) | (east - west > _HALF_TURN)

@@ -1,7 +1,8 @@
 """One gate before a catalogue for all workers of a cluster: a plugin of the scheduler counts, and workers ask it.
 
 The scheduler is what all workers know and what outlives each of them. It holds the ``Turnstile``; a worker asks to
-enter before each request and says when it is done. The places of a worker that is gone are free at once.
+enter before each request and says when it is done. The places of a worker that is gone are kept for a while: the
+catalogue may still be at work on what it was asked.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 20.0
 """The scheduler answers after so long, if only that nobody may enter yet."""
+
+LOST_SECONDS = 30.0
+"""After so long a catalogue has given up on a request, whose worker is gone."""
 
 
 @contextmanager
@@ -69,10 +73,10 @@ class GatePlugin(SchedulerPlugin):
             scheduler.handlers[f"{self.name}-{verb}"] = getattr(self, f"_{verb}")
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401 - as inherited
-        """Free the places of a worker that is gone."""
+        """Free the places of a worker that is gone, after a while; one that had nothing to ask has none."""
         del scheduler
         for ticket in [ticket for ticket, address in self._inside.items() if address == worker]:
-            self._leave(ticket)
+            self._leave_later(ticket)
 
     async def _enter(self, ticket: str, worker: str) -> bool:
         """Wait for a place, in the order of asking, and tell whether there was one in time."""
@@ -81,9 +85,9 @@ class GatePlugin(SchedulerPlugin):
         except TimeoutError:
             self._turnstile.leave(ticket)
             return False
-        if worker not in self._scheduler.workers:
-            self._turnstile.leave(ticket)
         self._inside[ticket] = worker
+        if worker not in self._scheduler.workers:
+            self._leave_later(ticket)
         return True
 
     async def _wait_in_line(self, ticket: str) -> None:
@@ -92,6 +96,9 @@ class GatePlugin(SchedulerPlugin):
                 self._changed.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), None if isinf(wait) else wait)
+
+    def _leave_later(self, ticket: str) -> None:
+        asyncio.get_running_loop().call_later(LOST_SECONDS, self._leave, ticket)
 
     def _leave(self, ticket: str) -> None:
         self._inside.pop(ticket, None)

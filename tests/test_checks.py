@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from floodscan.checks import assess
@@ -29,7 +30,12 @@ def day(offset: int) -> datetime:
 def assessed(*items: Item, policy: Policy = Policy.REFERENCE) -> Assessment:
     """Choose by a policy and assess."""
     world = World(make_event(), list(items), Recipe(policy=policy))
-    return assess(world.plan, world.chosen(), world.recipe)
+    return assess_world(world, world.chosen())
+
+
+def assess_world(world: World, chosen: pa.Table) -> Assessment:
+    """Assess the choices in a world."""
+    return assess([world.plan], chosen, world.recipe)[world.event.event_id]
 
 
 def codes(assessment: Assessment) -> list[str]:
@@ -55,7 +61,7 @@ def test_two_scenes_of_one_pass_are_told() -> None:
     rows = table.to_pylist()
     for row in rows:
         row["selected"] = (row["phase"], row["item_id"]) in {("event", "a"), ("post_event", "b")}
-    found = assess(world.plan, type(table).from_pylist(rows, schema=table.schema), world.recipe)
+    found = assess_world(world, pa.Table.from_pylist(rows, schema=table.schema))
     assert "reused_pass aoi/post_event/S2L2A" in codes(found)
 
 
@@ -105,7 +111,7 @@ def test_nothing_chosen_has_no_joint_coverage() -> None:
 def test_the_limit_is_the_recipes() -> None:
     """A half is enough where the recipe says so."""
     world = World(make_event(), [s1_item("a", day(-30), LEFT)], Recipe(warn_coverage_below=0.4))
-    assert assess(world.plan, world.chosen(), world.recipe).findings == ()
+    assert assess_world(world, world.chosen()).findings == ()
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -114,5 +120,5 @@ def test_change_detection_is_warned_of_coverage_alone(seed: int) -> None:
     world = random_world(seed)
     recipe = replace(world.recipe, relax=tuple(step for step in world.recipe.relax if not step.mixed_track))
     world = replace(world, recipe=recipe)
-    found = assess(world.plan, world.chosen(), world.recipe)
+    found = assess_world(world, world.chosen())
     assert {finding.code for finding in found.findings} <= {"low_coverage", "low_joint_coverage"}

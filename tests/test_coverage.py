@@ -13,7 +13,7 @@ import shapely
 
 import floodscan
 from floodscan import coverage
-from floodscan.coverage import area_frac, covered_ground, intersect, plan_grid, promise, union
+from floodscan.coverage import area_fracs, covered_ground, intersect, plan_grid, promise, union
 from floodscan.data.tile_grids import TILE_METRES, tile_footprint, tile_square
 
 if TYPE_CHECKING:
@@ -117,6 +117,29 @@ def test_nothing_chosen_promises_nothing() -> None:
     assert joint_ground([]) is None
 
 
+def test_an_area_that_holds_the_grid_promises_all_of_it() -> None:
+    """However much larger it is."""
+    grid = plan_grid(SMALL_BBOX, "EPSG:32632")
+    assert grid is not None
+    for larger in (0.01, 0.05, 5.0):
+        made = promise(grid, shapely.box(*SMALL_BBOX).buffer(larger, join_style="mitre"))
+        assert (made.valid_pixel_frac, made.chips, made.chips_total) == (1.0, *[np.prod(grid.chips_shape)] * 2)
+
+
+@pytest.mark.parametrize(("crs", "lon", "lat"), [
+    ("EPSG:32601", -179.0, 60.0), ("EPSG:32632", 11.0, 50.0), ("EPSG:32760", 179.0, -20.0), ("EPSG:32661", 20.0, 85.0),
+    ("EPSG:3035", 11.0, 50.0),
+])  # fmt: skip
+def test_a_zone_spelled_out_gives_the_numbers_of_its_code(crs: str, lon: float, lat: float) -> None:
+    """To the last bit, both ways; what is no UTM zone is looked up."""
+    rng = np.random.default_rng(SEED)
+    places = np.array([rng.uniform(lon - 1, lon + 1, 100), rng.uniform(lat - 2, lat + 2, 100)])
+    metres = rng.uniform(2e5, 8e6, (2, 100))
+    for ends, points in ((("OGC:CRS84", crs), places), ((crs, "OGC:CRS84"), metres)):
+        looked_up = pyproj.Transformer.from_crs(*ends, always_xy=True)
+        assert np.array_equal(coverage.open_transformer(*ends).transform(*points), looked_up.transform(*points))
+
+
 def test_a_grid_across_the_antimeridian_is_one_box() -> None:
     """Its width is that of the area, and parts at both sides make it whole."""
     bbox = (179.9, -17.1, -179.9, -17.0)
@@ -149,7 +172,7 @@ def test_what_a_footprint_lacks_the_square_lacks_too() -> None:
     whole, half = covered_ground(scene_rows("31UGR", straight, seen))
     assert half.bounds[2] <= (west + east) / 2 + 1e-3
     assert half.difference(whole).area == pytest.approx(0, abs=1e-7)
-    assert area_frac(half, seen) > 0.99
+    assert area_fracs([half], seen)[0] > 0.99
 
 
 def test_two_halves_of_a_tile_make_the_tile() -> None:
@@ -159,7 +182,7 @@ def test_two_halves_of_a_tile_make_the_tile() -> None:
     middle = (south + north) / 2
     parts = [straight.intersection(shapely.box(west, *ys)) for ys in ((south, east, middle), (middle, east, north))]
     lower, upper, whole = covered_ground(scene_rows("31UGR", *parts, straight))
-    assert area_frac(coverage.union(np.array([lower, upper])), whole) > 0.9999
+    assert area_fracs([coverage.union(np.array([lower, upper]))], whole)[0] > 0.9999
 
 
 def test_a_scene_without_a_grid_covers_its_footprint() -> None:
@@ -180,7 +203,7 @@ def test_shares_are_of_equal_area() -> None:
     half = shapely.box(10, 55, 12, 60)
     geod = pyproj.Geod(ellps="WGS84")
     dense = [abs(geod.geometry_area_perimeter(shapely.segmentize(box, 0.01))[0]) for box in (half, target)]
-    assert area_frac(half, target) == pytest.approx(dense[0] / dense[1], abs=1e-6)
-    assert area_frac(half, target) < 0.48
-    assert area_frac(shapely.box(0, 0, 90, 80), target) == 1.0
-    assert area_frac(shapely.box(0, 0, 1, 1), target) == 0.0
+    assert area_fracs([half], target)[0] == pytest.approx(dense[0] / dense[1], abs=1e-6)
+    assert area_fracs([half], target)[0] < 0.48
+    assert area_fracs([shapely.box(0, 0, 90, 80)], target)[0] == 1.0
+    assert area_fracs([shapely.box(0, 0, 1, 1)], target)[0] == 0.0

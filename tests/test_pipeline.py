@@ -24,7 +24,7 @@ EVENT = "luxembourg_flood_2021_multimodal"
 class FaultyCatalog:
     """The demo's snapshot, with a fault in the answers about one collection."""
 
-    fault: str
+    fault: str  # error, incomplete, empty or none
     collection: str = "sentinel-2-l2a"
     location: str = "faulty"
 
@@ -35,7 +35,7 @@ class FaultyCatalog:
     def search(self, search: Search) -> Answer:
         """Answer with the fault."""
         answer = open_catalog("demo").search(search)
-        if search.collection != self.collection:
+        if search.collection != self.collection or self.fault == "none":
             return answer
         if self.fault == "error":
             raise CatalogError(self.location, "answered with HTTP status 504")

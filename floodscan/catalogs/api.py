@@ -148,7 +148,7 @@ class _BoundedIO(StacApiIO):
             RequestError: It wasn't answered.
         """
         del headers
-        request = Request(method or "GET", href, parameters or None)
+        request = Request(method or "GET", href, parameters or None, leaves_host=True)
         return self._transport.ask(request, Budget(self._transport.limits), decode=_check_json)
 
 

@@ -9,17 +9,18 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from floodscan.catalogs.pages import SCENE_PROPERTIES, Properties, field_name
+from floodscan.catalogs.pages import SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES, Properties
 from floodscan.footprints import parse_footprints
 from floodscan.tables import ITEMS, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from floodscan.catalogs.pages import Item
 
@@ -37,7 +38,7 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
     Returns:
         ITEMS table of n rows, in the order given. A value of a wrong type counts as missing.
     """
-    properties = [item.properties or Properties() for item in items]
+    properties = _columns_of([item.properties or Properties() for item in items])
     footprints, extents = parse_footprints([item.geometry for item in items], [item.bbox for item in items])
     columns = {
         "collection": [item.collection or collection for item in items],
@@ -59,14 +60,20 @@ def unique_rows(items: pa.Table) -> pa.Table:
     return items if len(first) == len(keys) else items.take(pa.array(sorted(first.values()), pa.int64()))
 
 
-def _parse_times(properties: Sequence[Any]) -> pa.Array:
+def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
+    """Turn properties into the values of each STAC name, shape (n,)."""
+    rows = map(msgspec.structs.astuple, properties)
+    return dict(zip(STAC_NAMES, list(zip(*rows, strict=True)) or [()] * len(STAC_NAMES), strict=True))
+
+
+def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     """Read ``datetime``, else ``start_datetime``; null where neither can be read."""
     kind = ITEMS.field("datetime").type
-    texts = [p.datetime for p in properties]
+    texts, starts = (properties[name] for name in TIME_PROPERTIES)
     if set(map(type, texts)) <= {str}:
         with suppress(pa.ArrowException):
             return pa.array(texts, pa.string()).cast(kind)
-    times = [parse_time(p.datetime) or parse_time(p.start_datetime) for p in properties]
+    times = [parse_time(text) or parse_time(start) for text, start in zip(texts, starts, strict=True)]
     return pa.array(times, kind)
 
 
@@ -125,11 +132,10 @@ def _coerce_edges(value: object) -> list[float] | None:
     return edges if len(numbers) == len(edges) == _N_EDGES else None
 
 
-def _column(name: str, properties: Sequence[Any]) -> pa.Array:
-    first, *others = map(field_name, SCENE_PROPERTIES[name])
-    values = [getattr(p, first) for p in properties]
+def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
+    values, *others = (properties[source] for source in SCENE_PROPERTIES[name])
     for other in others:
-        values = [getattr(p, other) if v is None else v for v, p in zip(values, properties, strict=True)]
+        values = [found if value is None else value for value, found in zip(values, other, strict=True)]
     kind = ITEMS.field(name).type
     if set(map(type, values)) <= _EXPECTED[str(kind)]:
         with suppress(pa.ArrowException, OverflowError):
@@ -178,16 +184,26 @@ _COERCE: dict[str, Callable[[object], object]] = {
 
 
 def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
-    keys: list[str] = []
-    hrefs: list[str] = []
-    ends = [0]
-    for item in items:
-        assets = item.assets or {}
-        for key in wanted:
-            asset = assets.get(key)
-            if asset is not None and asset.href and isinstance(asset.href, str):
-                keys.append(key)
-                hrefs.append(unsigned(asset.href))
-        ends.append(len(keys))
-    offsets = pa.array(ends, pa.int32())
-    return pa.MapArray.from_arrays(offsets, pa.array(keys, pa.string()), pa.array(hrefs, pa.string()))
+    """Read the unsigned hrefs of the wanted assets, by key; one without an href is none."""
+    assets = [item.assets or {} for item in items]
+    found = [asset and asset.href for each in assets for asset in map(each.get, wanted)]
+    hrefs = _texts(found)
+    there = np.asarray(pc.fill_null(pc.binary_length(hrefs), 0)) > 0
+    ends = np.append(0, there.reshape(len(items), len(wanted)).sum(axis=1).cumsum())
+    keys = pa.array(wanted, pa.string()).take(pa.array(np.tile(np.arange(len(wanted)), len(items))[there]))
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs.filter(pa.array(there))))
+
+
+def _texts(values: list[object]) -> pa.Array:
+    """Make an array of texts; what is none is null."""
+    with suppress(pa.ArrowException):
+        return pa.array(values, pa.string())
+    return pa.array([value if isinstance(value, str) else None for value in values], pa.string())
+
+
+def _unsign(hrefs: pa.Array) -> pa.Array:
+    # a search of the bytes of all of them at once is fifty times faster than a kernel's, of one after the other
+    written = hrefs.buffers()[2]
+    if written is None or b"?" not in written.to_pybytes():
+        return hrefs
+    return pa.array(map(unsigned, hrefs.to_pylist()), pa.string())

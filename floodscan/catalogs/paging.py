@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from floodscan.catalogs.base import Gap
 from floodscan.catalogs.pages import decode_page
-from floodscan.catalogs.transport import Budget, Request, RequestError
+from floodscan.catalogs.transport import Budget, Request, RequestError, origin
 from floodscan.searches import halve, sides
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class Pager:
         if link is None:
             return None
         url = str(link.get("href") or self.url)
-        if _origin(url) != _origin(self.url):
+        if origin(url) != origin(self.url):
             # whoever answers there is not whom the user named, and might be sent what was meant for that one
             raise NotTheEndError("the next page is said to be on another host")
         if str(link.get("method", "GET")).upper() == "POST":
@@ -146,8 +145,3 @@ def _decode(content: bytes) -> Page:
     if page.features is None:
         raise ValueError("the answer is no page of items")
     return page
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port

@@ -12,23 +12,40 @@ import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 from urllib3 import Retry
-from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    InvalidHeader,
+    LocationValueError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from floodscan.catalogs.connections import CHUNK, Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from urllib3 import BaseHTTPResponse
 
     from floodscan.catalogs.gate import Gate
 
 T = TypeVar("T")
 
-_CHUNK = 2**16
-_CONNECTIONS = 64
+_MAX_REDIRECTS = 5
+_REDIRECTS = {
+    HTTPStatus.MOVED_PERMANENTLY,
+    HTTPStatus.FOUND,
+    HTTPStatus.SEE_OTHER,
+    HTTPStatus.TEMPORARY_REDIRECT,
+    HTTPStatus.PERMANENT_REDIRECT,
+}
 _PASSING = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -81,11 +98,13 @@ class Request:
         method: ``GET`` or ``POST``.
         url: Where to.
         body: JSON of a ``POST``.
+        leaves_host: Whether a ``GET`` may be redirected to another host; a ``POST`` is never redirected.
     """
 
     method: str
     url: str
     body: Mapping[str, Any] | None = None
+    leaves_host: bool = False
 
 
 class RequestError(Exception):
@@ -150,12 +169,12 @@ class Transport:
     def __init__(self, url: str, limits: Limits, gate: Gate) -> None:
         self.limits = limits
         self._gate = gate
-        self._session = requests.Session()
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        self._session.headers["Accept-Encoding"] = "gzip"
-        _read_environment(self._session, url)
+        self._connections = Connections(
+            url,
+            connect_seconds=limits.connect_seconds,
+            silence_seconds=limits.silence_seconds,
+            request_seconds=limits.request_seconds,
+        )
         self._pause = wait_random_exponential(multiplier=limits.pause_seconds, max=limits.max_pause_seconds)
 
     def ask(self, request: Request, budget: Budget, *, decode: Callable[[bytes], T]) -> T:
@@ -193,24 +212,29 @@ class Transport:
             try:
                 with self._send(request) as response:
                     self._check_status(response, budget)
-                    return self._read(response, deadline)
+                    return self._read(response)
             except (requests.RequestException, HTTPError, OSError) as err:
+                if time.monotonic() > deadline:
+                    reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
+                    raise RequestError(reason, passing=True, too_much=True) from err
                 raise _translate(err) from err
 
-    def _send(self, request: Request) -> requests.Response:
-        return self._session.request(
-            request.method,
-            request.url,
-            data=None if request.body is None else orjson.dumps(request.body),
-            headers=None if request.body is None else {"Content-Type": "application/json"},
-            timeout=(self.limits.connect_seconds, self.limits.silence_seconds),
-            stream=True,
+    def _send(self, request: Request) -> BaseHTTPResponse:
+        body = None if request.body is None else orjson.dumps(request.body)
+        url = request.url
+        for _ in range(_MAX_REDIRECTS):
+            response = self._connections.send(request.method, url, body)
+            target = urljoin(url, response.headers.get("Location", ""))
             # a search is a POST, and a redirected POST turns into a GET for something else
-            allow_redirects=request.body is None,
-        )
+            followed = body is None and (request.leaves_host or origin(target) == origin(url))
+            if not followed or response.status not in _REDIRECTS:
+                break
+            response.close()
+            url = target
+        return response
 
-    def _check_status(self, response: requests.Response, budget: Budget) -> None:
-        status = response.status_code
+    def _check_status(self, response: BaseHTTPResponse, budget: Budget) -> None:
+        status = response.status
         if status == HTTPStatus.OK:
             return
         reason = f"answered with HTTP status {status}"
@@ -222,36 +246,31 @@ class Transport:
             self._gate.hold(self.limits.pause_seconds)
         raise RequestError(reason, status=status, passing=status in _PASSING, too_much=status in _TOO_MUCH)
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """Read the body piece by piece: a server may drip, or send little that unpacks to much."""
+    def _read(self, response: BaseHTTPResponse) -> bytes:
+        """Read the body piece by piece: a server may send little that unpacks to much."""
         pieces: list[bytes] = []
         size = 0
-        while piece := response.raw.read1(_CHUNK, decode_content=True):
+        while piece := response.read1(CHUNK, decode_content=True):
             pieces.append(piece)
             size += len(piece)
             if size > self.limits.max_bytes:
                 raise RequestError(
                     f"answered with more than {self.limits.max_bytes} bytes", passing=True, too_much=True
                 )
-            if time.monotonic() > deadline:
-                reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
-                raise RequestError(reason, passing=True, too_much=True)
         return b"".join(pieces)
 
 
-def _read_environment(session: requests.Session, url: str) -> None:
-    """Read proxies, certificates and passwords of the environment once: for each request it would cost 2 ms of CPU."""
-    settings = session.merge_environment_settings(url, {}, None, None, None)
-    session.proxies, session.verify, session.cert = settings["proxies"], settings["verify"], settings["cert"]
-    session.auth = requests.utils.get_netrc_auth(url)
-    session.trust_env = False
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Tell whom a URL leads to."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
 
 
 def _count_retry(budget: Budget) -> None:
     budget.n_retries += 1
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def _retry_after(response: BaseHTTPResponse) -> float | None:
     """Read how long the server wants to be left alone, seconds; both forms, a number and a date."""
     text = response.headers.get("Retry-After")
     try:
@@ -262,13 +281,13 @@ def _retry_after(response: requests.Response) -> float | None:
 
 def _translate(err: Exception) -> RequestError:
     """Say what went wrong on the way; the error's own text may hold the URL."""
-    if isinstance(err, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+    if isinstance(err, requests.RequestException | LocationValueError):
         return RequestError("can't be reached: its URL is not valid")
-    if isinstance(err, requests.ReadTimeout | ReadTimeoutError):
+    if isinstance(err, ReadTimeoutError):
         return RequestError("was silent for too long", passing=True, too_much=True)
-    if isinstance(err, requests.ConnectTimeout):
+    if isinstance(err, ConnectTimeoutError):
         return RequestError("can't be reached in time", passing=True)
-    if isinstance(err, requests.exceptions.SSLError):
+    if isinstance(err, SSLError):
         return RequestError("can't be reached: TLS failed")
     cause = _system_error(err)
     return RequestError(f"can't be reached or read: {cause}", passing=True)
@@ -278,7 +297,7 @@ def _system_error(err: BaseException) -> str:
     """Find the operating system's word for it among the causes."""
     seen: BaseException | None = err
     while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, requests.RequestException):
+        if isinstance(seen, OSError) and seen.strerror:
             return seen.strerror
         inner = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
         reason = getattr(inner, "reason", None)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from floodscan.driver import Driver, is_alive, read_driver, signs_of_life
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,22 +19,6 @@ if TYPE_CHECKING:
 OWNER_FILE = ".floodscan-driver"
 SILENT_SECONDS = 24 * 3600.0
 """A driver on another machine that gave no sign for so long is gone; one that is only suspended comes back earlier."""
-
-_SIGN_SECONDS = 60.0
-
-
-class Driver(msgspec.Struct, frozen=True):
-    """The process that a folder of keys belongs to.
-
-    Attributes:
-        machine: Where it runs: while that is up, and as far as its process ids are the same.
-        pid: Process id there.
-        began: When it began, as its kernel counts; tells it from a later process of the same id.
-    """
-
-    machine: str
-    pid: int
-    began: str | None
 
 
 @contextmanager
@@ -72,51 +55,16 @@ def write_private(path: Path, content: bytes) -> None:
 def _owned(folder: Path) -> Iterator[None]:
     """Write down whose folder it is, and give a sign of life meanwhile."""
     path = folder / OWNER_FILE
-    write_private(path, msgspec.json.encode(Driver(_this_machine(), os.getpid(), _began(os.getpid()))))
-    ended = Event()
-    Thread(target=_give_signs, args=(path, ended), name="floodscan-sign-of-life", daemon=True).start()
-    try:
+    write_private(path, msgspec.json.encode(Driver.here()))
+    with signs_of_life(path):
         yield
-    finally:
-        ended.set()
-
-
-def _give_signs(path: Path, ended: Event) -> None:
-    while not ended.wait(_SIGN_SECONDS):
-        with suppress(OSError):
-            os.utime(path)
 
 
 def _is_abandoned(folder: Path) -> bool:
     """Tell whether a folder is one of keys, the user's own, and its driver is known to be gone."""
     path = folder / OWNER_FILE
-    try:
-        driver = msgspec.json.decode(path.read_bytes(), type=Driver)
-        facts = path.stat()
-    except (OSError, msgspec.DecodeError):
-        # another kind of folder, one that is made just now, or somebody else's
+    driver = read_driver(path)
+    # without one it is another kind of folder, one that is made just now, or somebody else's
+    if driver is None or path.stat().st_uid != os.getuid():
         return False
-    if facts.st_uid != os.getuid():
-        return False
-    if driver.machine == _this_machine():
-        return _began(driver.pid) != driver.began
-    return time.time() - facts.st_mtime > SILENT_SECONDS
-
-
-def _this_machine() -> str:
-    """Name the set of processes that this one can see: a kernel that is up, and a namespace in it."""
-    host = socket.gethostname()
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{host} {boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return host
-
-
-def _began(pid: int) -> str | None:
-    try:
-        facts = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    state, ticks = facts[0], facts[19]
-    return None if state == "Z" else ticks
+    return not is_alive(driver, path, silence_seconds=SILENT_SECONDS)

@@ -1,8 +1,8 @@
 """A batch that ends its workers: which of its events does it, so that one bad event costs one event.
 
-It runs alone here, so that whatever ends a worker is in it. It may have been suspected for a neighbour's sake, or for a
-node's: then it simply runs. Else it is cut in halves, and those that end a worker in halves again, without writing
-anything; what remains when the bad events are known is run as ever.
+The batch runs alone here, so that whatever ends a worker is in it. It may have been suspected for a neighbour's sake,
+or for a node's: then it simply runs. Else it is cut into its events, which are tried side by side without writing
+anything, and those that seem to end a worker once more, each alone. What remains is run as ever.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dask.delayed import delayed
-from distributed import KilledWorker
+from distributed import KilledWorker, wait
 
 from floodscan.engine.graph import draw_batch, draw_sections
 from floodscan.outcomes import WORKER_LOST, give_up
@@ -19,13 +19,13 @@ from floodscan.pipeline import write
 from floodscan.planning import plan_batch, plan_searches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from distributed import Client
 
     from floodscan.outcomes import Outcome
     from floodscan.pipeline import BatchResult, Run
-    from floodscan.planning import Batch, BatchPlan
+    from floodscan.planning import Batch, BatchPlan, EventPlan
 
 _REASON = f"{WORKER_LOST} (each worker that took it ended without a word; --retry-failed tries again)"
 
@@ -39,42 +39,41 @@ def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
         client: Of a cluster that does nothing else now.
     """
     plan = plan_batch(batch, run.recipe)
-    given_up: list[Outcome] = []
-    while plan.plans:
-        try:
-            result: BatchResult = client.compute(draw_batch(run, plan, given_up=given_up)).result()
-        except KilledWorker:
-            bad = list(_find_bad(run, plan, client)) or [each.event.event_id for each in plan.plans]
-            given_up += [give_up(each, _REASON) for each in plan.plans if each.event.event_id in bad]
-            plan = _without(plan, bad, run)
-        else:
-            return result
-    return write(run, batch.name, [], given_up=given_up)
+    result = _try(run, plan, [], client)
+    if result is None and (bad := _find_bad(run, plan, client)):
+        result = _try(run, _part(run, plan, [each for each in plan.plans if each not in bad]), bad, client)
+    return result or write(run, batch.name, [], given_up=_give_up(plan.plans))
 
 
-def _find_bad(run: Run, plan: BatchPlan, client: Client) -> Iterator[str]:
-    """Name the events that end a worker when they are on their own."""
-    if len(plan.plans) == 1:
-        yield plan.plans[0].event.event_id
-        return
-    for half in _halves(plan, run):
-        try:
-            client.compute(delayed(_count)(draw_sections(run, half))).result()
-        except KilledWorker:
-            yield from _find_bad(run, half, client)
+def _try(run: Run, plan: BatchPlan, bad: Sequence[EventPlan], client: Client) -> BatchResult | None:
+    """Run a batch; None where it ends its workers, or there is nothing left of it."""
+    if not plan.plans:
+        return None
+    try:
+        result: BatchResult = client.compute(draw_batch(run, plan, given_up=_give_up(bad))).result()
+    except KilledWorker:
+        return None
+    return result
 
 
-def _count(sections: Sequence[object]) -> int:
-    """Give something small in place of what was chosen."""
-    return len(sections)
+def _find_bad(run: Run, plan: BatchPlan, client: Client) -> list[EventPlan]:
+    """List the events that end a worker by themselves."""
+    suspects = _find_deadly(run, plan, plan.plans, client)
+    return [each for each in suspects if _find_deadly(run, plan, [each], client)]
 
 
-def _halves(plan: BatchPlan, run: Run) -> Iterator[BatchPlan]:
-    middle = len(plan.plans) // 2
-    for plans in (plan.plans[:middle], plan.plans[middle:]):
-        yield replace(plan, plans=plans, carriers=plan_searches(plans, run.recipe))
+def _find_deadly(run: Run, plan: BatchPlan, plans: Sequence[EventPlan], client: Client) -> list[EventPlan]:
+    """Try events side by side, and list those whose tasks were on workers that ended."""
+    trials = [delayed(len)(draw_sections(run, _part(run, plan, [each]))) for each in plans]
+    futures = client.compute(trials)
+    wait(futures)
+    endings = zip(plans, (future.exception() for future in futures), strict=True)
+    return [each for each, error in endings if isinstance(error, KilledWorker)]
 
 
-def _without(plan: BatchPlan, event_ids: Sequence[str], run: Run) -> BatchPlan:
-    plans = tuple(each for each in plan.plans if each.event.event_id not in event_ids)
-    return replace(plan, plans=plans, carriers=plan_searches(plans, run.recipe))
+def _part(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
+    return replace(plan, plans=tuple(plans), carriers=plan_searches(plans, run.recipe))
+
+
+def _give_up(plans: Sequence[EventPlan]) -> list[Outcome]:
+    return [give_up(each, _REASON) for each in plans]

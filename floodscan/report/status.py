@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from floodscan.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
 from floodscan.report.tables import show
-from floodscan.store import find_owner
+from floodscan.store import find_driver
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,15 +40,15 @@ def examine_run(folder: RunFolder) -> Json:
     Raises:
         OutputError: The folder holds no run.
     """
-    run, owner = folder.read_run(), find_owner(folder.path)
+    run, driver = folder.read_run(), find_driver(folder.path)
     events = folder.read_events()
     counts = count_outcomes(events)
     missing = run["planned"]["events"] - counts["events"]
-    state = FINISHED if "finished" in run else RUNNING if owner else STOPPED
+    state = FINISHED if "finished" in run else RUNNING if driver else STOPPED
     return {
         "out": str(folder.path),
         "state": state,
-        "driver": owner and f"process {owner.pid} on {owner.host}",
+        "driver": driver and str(driver),
         "planned": run["planned"],
         "counts": counts,
         "missing": missing,

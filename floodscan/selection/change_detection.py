@@ -36,8 +36,9 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from functools import reduce
+from itertools import groupby
 from math import ceil
-from operator import or_
+from operator import attrgetter, or_
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
     Indices = NDArray[np.int64]
     Slots = list[list[Unit]]
+    Points = tuple[int, int]  # a set of points, and how many they are
 
 REDUNDANT = "redundant"
 OTHER_TRACK = "other_track"
@@ -74,6 +76,7 @@ TOO_LITTLE = "covers_too_little"
 _SENSORS = (Sensor.S1RTC, Sensor.S2L2A)
 _UNRANKED = 2**31 - 1
 _UNBOUND = 2**30
+_by_size = attrgetter("size")
 
 
 def select_change_detection(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe) -> pa.Table:
@@ -93,7 +96,7 @@ def select_change_detection(candidates: pa.Table, plans: Sequence[EventPlan], re
     facts = learn(candidates, slots, {plan.event.event_id: plan.event.onset for plan in plans}, recipe)
     result = _Result(candidates, slots, facts)
     targets = {(plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets}
-    measures = _Measures(candidates, facts)
+    measures = _Measures(candidates, slots, facts)
     with _without_collection():
         for key, rows in _of_targets(candidates):
             _choose_target(targets[key], rows, measures, result, recipe)
@@ -128,41 +131,51 @@ def _of_targets(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]
 class _Measures:
     """Columns of the candidates as plain lists, which is what picking single values from them is fast with."""
 
-    def __init__(self, candidates: pa.Table, facts: Facts) -> None:
+    def __init__(self, candidates: pa.Table, slots: Indices, facts: Facts) -> None:
         cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+        # a percent above 1000 or below 0 is nonsense, but must not break sums
+        cloud = np.round(np.nan_to_num(np.clip(cloud, 0, CLOUD_UNKNOWN), nan=CLOUD_UNKNOWN) * MILLI)
         self.phase = candidates["phase"].to_pylist()
         self.sensor = candidates["sensor"].to_pylist()
-        self.item_id = candidates["item_id"].to_pylist()
-        self.start = microseconds(candidates["datetime"]).tolist()
-        self.days = pc.fill_null(candidates["days_from_phase"], 0).to_pylist()
-        # a percent above 1000 or below 0 is nonsense, but must not break sums
-        self.cloud = (
-            np.round(np.nan_to_num(np.clip(cloud, 0, CLOUD_UNKNOWN), nan=CLOUD_UNKNOWN) * MILLI).astype(int).tolist()
-        )
+        self.slot = slots.tolist()
         self.whole = (candidates["overlap_frac"].to_numpy() >= 1).tolist()
         self.geometry = candidates["geometry"].to_pylist()
-        self.tile = candidates["mgrs_tile"].to_pylist()
         self.level = facts.levels.tolist()
-        self.pass_id = facts.passes.tolist()
-        self.track = facts.tracks.tolist()
+        columns = (
+            range(len(candidates)),
+            candidates["item_id"].to_pylist(),
+            facts.passes.tolist(),
+            facts.tracks.tolist(),
+            self.level,
+            microseconds(candidates["datetime"]).tolist(),
+            np.asarray(pc.fill_null(candidates["days_from_phase"], 0)).tolist(),
+            cloud.astype(int).tolist(),
+            candidates["mgrs_tile"].to_pylist(),
+            self.geometry,
+        )
+        self._scenes = list(zip(*columns, strict=True))
+
+    def scene(self, row: int, points: int, size: int) -> Scene:
+        """Put a candidate's measures together, with what it covers."""
+        return Scene._make((*self._scenes[row], points, size))
 
 
 def _choose_target(target: Target, rows: list[int], measures: _Measures, result: _Result, recipe: Recipe) -> None:
     choice = lay_out(target, rows, measures, recipe)
     result.choose_dem(choice.dem_rows)
     for sensor, (found, track) in _optimize(choice.units, choice.ground, recipe).items():
-        for phase, units, unit in zip(Phase, choice.units[sensor], found, strict=True):
-            result.choose(choice.scenes.get((sensor, phase), []), units, unit, track=track)
+        for scenes, units, unit in zip(choice.scenes[sensor], choice.units[sensor], found, strict=True):
+            result.choose(scenes, units, unit, track=track)
 
 
 class Choice(NamedTuple):
     """What there is to choose from for a target.
 
-    ``scenes`` by slot and ``units`` by sensor and phase; ``ground`` is the set of points that the DEM
-    covers, or all where it covers none.
+    ``scenes`` and ``units`` by sensor and phase; ``ground`` is the set of points that the DEM covers, or
+    all where it covers none. Of what needs steps of the ladder nothing is made where no slot needs them.
     """
 
-    scenes: dict[tuple[str, str | None], list[Scene]]
+    scenes: dict[Sensor, list[list[Scene]]]
     units: dict[Sensor, Slots]
     ground: int
     dem_rows: list[int]
@@ -173,50 +186,44 @@ def lay_out(target: Target, rows: list[int], measures: _Measures, recipe: Recipe
     possible = [row for row in rows if measures.level[row] != NEVER]
     points, whole = _points(target, possible, measures)
     least = ceil(recipe.min_coverage * whole.bit_count())
-    scenes: dict[tuple[str, str | None], list[Scene]] = {}
-    for row in possible:
-        scenes.setdefault((measures.sensor[row], measures.phase[row]), []).append(_scene(row, points[row], measures))
-    dem = [scene for (sensor, _), found in scenes.items() if sensor == Sensor.DEM for scene in found]
-    ground = reduce(or_, (scene.points for scene in dem)) if dem else whole
-    sensors = [sensor for sensor in _SENSORS if sensor in recipe.sensors]
-    slots = {sensor: [scenes.get((sensor, phase), []) for phase in Phase] for sensor in sensors}
-    units = {sensor: _units(slots[sensor], sensor, least=least) for sensor in sensors}
-    return Choice(scenes, units, ground, [scene.row for scene in dem])
+    by_slot: dict[tuple[str, str | None], list[int]] = {}
+    for _, found in groupby(possible, measures.slot.__getitem__):
+        first, *others = found
+        by_slot[measures.sensor[first], measures.phase[first]] = [first, *others]
+    dem = by_slot.get((Sensor.DEM, None), [])
+    ground = reduce(or_, (points[row][0] for row in dem)) if dem else whole
+    scenes: dict[Sensor, list[list[Scene]]] = {}
+    units: dict[Sensor, Slots] = {}
+    for sensor in filter(recipe.sensors.__contains__, _SENSORS):
+        slots = [by_slot.get((sensor, phase), []) for phase in Phase]
+        scenes[sensor], units[sensor] = _make(slots, points, measures, sensor, least=least)
+    return Choice(scenes, units, ground, dem)
 
 
-def _units(slots: Sequence[Sequence[Scene]], sensor: Sensor, *, least: int) -> Slots:
-    """Make the units of a sensor's slots; those that need steps only where the slots can't be filled without."""
-    base = [make_units([scene for scene in scenes if scene.level == 0], sensor, least=least) for scenes in slots]
-    tracks = {unit.track for units in base for unit in units}
-    if any(fills_perfectly(base, track=track) for track in tracks):
-        return base
-    return [make_units(scenes, sensor, least=least) for scenes in slots]
+def _make(
+    slots: Sequence[Sequence[int]], points: Mapping[int, Points], measures: _Measures, sensor: Sensor, *, least: int
+) -> tuple[list[list[Scene]], Slots]:
+    """Make a sensor's scenes and units; those that need steps only where its slots can't be filled without."""
+    base = [[row for row in rows if measures.level[row] == 0] for rows in slots]
+    for admitted in (base, slots):
+        scenes = [[measures.scene(row, *points[row]) for row in rows] for rows in admitted]
+        units = [make_units(found, sensor, least=least) for found in scenes]
+        tracks = {unit.track for found in units for unit in found}
+        if any(fills_perfectly(units, track=track) for track in tracks):
+            break
+    return scenes, units
 
 
-def _scene(row: int, points: int, measures: _Measures) -> Scene:
-    return Scene(
-        row=row,
-        item_id=measures.item_id[row],
-        pass_id=measures.pass_id[row],
-        track=measures.track[row],
-        level=measures.level[row],
-        start=measures.start[row],
-        days=measures.days[row],
-        cloud=measures.cloud[row],
-        points=points,
-        tile=measures.tile[row],
-        outline=measures.geometry[row],
-    )
-
-
-def _points(target: Target, rows: list[int], measures: _Measures) -> tuple[dict[int, int], int]:
-    """Tell which points of a target each scene covers, and which there are; each footprint is drawn once."""
+def _points(target: Target, rows: list[int], measures: _Measures) -> tuple[dict[int, Points], int]:
+    """Tell which points of a target each scene covers and how many, and which there are; draw each footprint once."""
     lattice = lay_lattice(target)
     partial = dict.fromkeys(measures.geometry[row] for row in rows if not measures.whole[row])
     areas = np.array([target.area, *shapely.from_wkb(list(partial))], dtype=object)
     whole, *others = covered_points(lattice, areas)
-    drawn = dict(zip(partial, others, strict=True))
-    return {row: whole if measures.whole[row] else drawn[measures.geometry[row]] & whole for row in rows}, whole
+    inside = [covered & whole for covered in others]
+    drawn = {outline: (points, points.bit_count()) for outline, points in zip(partial, inside, strict=True)}
+    everything = (whole, whole.bit_count())
+    return {row: everything if measures.whole[row] else drawn[measures.geometry[row]] for row in rows}, whole
 
 
 def _optimize(
@@ -303,15 +310,15 @@ class _Result:
         self._candidates = candidates
         self._slots = slots
         self._facts = facts
-        self._verdicts = facts.verdicts
-        self._rank = np.full(len(slots), _UNRANKED)
+        self._verdicts: list[str] = facts.verdicts.tolist()
+        self._rank = [_UNRANKED] * len(slots)
         self._mixed = np.zeros(len(slots), dtype=bool)
 
     def choose_dem(self, rows: list[int]) -> None:
         overlaps, ids = self._candidates["overlap_frac"].to_numpy(), self._candidates["item_id"]
         order = sorted(rows, key=lambda row: (-overlaps[row], ids[row].as_py()))
-        self._rank[order] = np.arange(1, len(order) + 1)
-        self._verdicts[order] = SELECTED
+        for rank, row in enumerate(order, 1):
+            self._rank[row], self._verdicts[row] = rank, SELECTED
 
     def choose(self, scenes: Sequence[Scene], units: list[Unit], unit: Unit | None, *, track: int) -> None:
         """Note a slot's choice, and why each other scene was left out."""
@@ -330,19 +337,20 @@ class _Result:
                 self._rank[row] = rank
 
     def table(self, recipe: Recipe) -> pa.Table:
-        selected = self._verdicts == SELECTED
+        rank = np.array(self._rank)
+        selected = np.array(self._verdicts, dtype=object) == SELECTED
         ids = self._candidates["item_id"]
         newer = self._facts.superseded_by
         id_ranks = np.asarray(pc.rank(ids, sort_keys="ascending", tiebreaker="dense"))
         results = {
-            "rank": pa.array(self._rank, pa.int32(), mask=self._rank == _UNRANKED),
+            "rank": pa.array(rank, pa.int32(), mask=rank == _UNRANKED),
             "selected": pa.array(selected),
             "verdict": pa.array(self._verdicts, pa.string()),
             "relaxed": _relaxed(self._candidates, selected, self._mixed, recipe),
             "superseded_by": ids.take(pa.array(newer, mask=newer < 0)),
         }
         columns = [results.get(name, self._candidates[name]) for name in CANDIDATES.names]
-        order = np.lexsort([id_ranks, self._rank, self._slots])
+        order = np.lexsort([id_ranks, rank, self._slots])
         return pa.table(columns, schema=CANDIDATES).take(pa.array(order))
 
 
@@ -358,10 +366,7 @@ def _others(units: list[Unit], unit: Unit | None) -> list[int]:
     """List the scenes of the passes that were not chosen: what covers most first, then the least cost."""
     order = sorted(units, key=lambda other: (other.level, -other.size, other.cost, other.key))
     return [
-        scene.row
-        for other in order
-        if other is not unit
-        for scene in sorted(other.scenes, key=lambda scene: (-scene.points.bit_count(), scene.item_id))
+        scene.row for other in order if other is not unit for scene in sorted(other.scenes, key=_by_size, reverse=True)
     ]
 
 

@@ -117,15 +117,14 @@ def combine(
         The states that no other one is better than, or as good as, in everything.
     """
     current = [state._replace(filled=0, rung=0, off=0, relaxed=0, end=_LONG_AGO, used=frozenset()) for state in states]
-    for phase, every in enumerate(slots):
-        units = [unit for unit in every if _is_usable(unit, track, mixed_rung, limit)]
-        later = _last_starts(slots[phase + 1 :])
-        left = len(slots) - phase - 1
+    usable = [[unit for unit in units if _is_usable(unit, track, mixed_rung, limit)] for units in slots]
+    for left, units, later in zip(reversed(range(len(slots))), usable, _last_starts(usable), strict=True):
+        least = 0 if limit is None else -limit.empty - left
         grown = [
             grown
             for state in current
-            for grown in _grow(state, units, later, track=track, mixed_rung=mixed_rung)
-            if limit is None or _may_reach(grown, left, limit)
+            for grown in _grow(state, units, later, track=track, mixed_rung=mixed_rung, least=least)
+            if limit is None or grown[1:4] <= limit[1:]
         ]
         current = undominated(grown)
     return current
@@ -137,19 +136,23 @@ def _is_usable(unit: Unit, track: int | None, mixed_rung: int, limit: Fill | Non
     return limit is None or (unit.level <= limit.rung and unit.level <= limit.relaxed)
 
 
-def _last_starts(slots: Slots) -> dict[int, int]:
-    """Tell for each pass when the last unit of it in some slots starts."""
+def _last_starts(slots: Slots) -> list[dict[int, int]]:
+    """Tell of each slot when the last unit of each pass in the slots after it starts."""
     last: dict[int, int] = {}
-    for units in slots:
+    found = []
+    for units in reversed(slots):
+        found.append(last.copy())
         for unit in units:
             last[unit.pass_id] = max(unit.start, last.get(unit.pass_id, _LONG_AGO))
-    return last
+    return found[::-1]
 
 
 def _grow(
-    state: State, units: Sequence[Unit], later: dict[int, int], *, track: int | None, mixed_rung: int
+    state: State, units: Sequence[Unit], later: dict[int, int], *, track: int | None, mixed_rung: int, least: int
 ) -> Iterable[State]:
-    yield state._replace(key=(*state.key, ()), units=(*state.units, None))
+    """Extend a state by each unit, or by none where that leaves at least so many slots filled."""
+    if state.filled >= least:
+        yield state._replace(key=(*state.key, ()), units=(*state.units, None))
     for unit in units:
         if unit.start <= state.end or unit.pass_id in state.used:
             continue
@@ -168,10 +171,6 @@ def _grow(
             state.used | {unit.pass_id} if later.get(unit.pass_id, _LONG_AGO) > unit.end else state.used,
             (*state.units, unit),
         )
-
-
-def _may_reach(state: State, left: int, limit: Fill) -> bool:
-    return state.filled + left >= -limit.empty and (state.rung, state.off, state.relaxed) <= limit[1:]
 
 
 def undominated(states: Iterable[State]) -> list[State]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -46,13 +46,16 @@ MILLI = 1000
 CLOUD_PERCENT_PER_DAY = 5
 """Cloud that weighs as much as a day's distance from the phase's date."""
 
+NO_INSTANT = np.iinfo(np.int64).min
+"""``microseconds`` of an unknown time."""
+
+_by_id = attrgetter("item_id")
 _GAP = 600_000_000  # microseconds
-_NO_TIME = np.iinfo(np.int64).min
 _BASELINE = r"_N\d\d\.\d\d$"  # reprocessing changes the end of a Sentinel-2 datatake's id
 
 
 class Scene(NamedTuple):
-    """A candidate that some step admits: its row, and what choosing needs of it."""
+    """A candidate that some step admits: its row, and what choosing needs of it; ``size`` is its number of points."""
 
     row: int
     item_id: str
@@ -62,9 +65,10 @@ class Scene(NamedTuple):
     start: int
     days: int
     cloud: int
-    points: int
     tile: str | None
     outline: bytes
+    points: int
+    size: int
 
 
 class Unit(NamedTuple):
@@ -120,7 +124,7 @@ def learn(candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], 
     possible = np.isin(verdicts, (ELIGIBLE, OUTSIDE_WINDOW, TOO_CLOUDY))
     times = microseconds(candidates["datetime"])
     imagery = ~pc.equal(candidates["sensor"], Sensor.DEM).to_numpy(zero_copy_only=False)
-    timeless = imagery & possible & (times == _NO_TIME)
+    timeless = imagery & possible & (times == NO_INSTANT)
     wrong = imagery & possible & ~timeless & wrong_side(candidates, onsets, recipe)
     verdicts[timeless], verdicts[wrong] = NO_TIME, WRONG_SIDE
     possible &= ~timeless & ~wrong
@@ -269,42 +273,35 @@ def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[
         least: Points that a pass must cover.
     """
     by_pass: dict[tuple[int, int], list[Scene]] = {}
-    for scene in scenes:
+    for scene in sorted(scenes, key=_by_id):
         by_pass.setdefault((scene.pass_id, scene.track), []).append(scene)
     units = []
     for members in by_pass.values():
         for level in sorted({scene.level for scene in members}):
             admitted = [scene for scene in members if scene.level <= level]
-            points = reduce(or_, (scene.points for scene in admitted))
-            if points.bit_count() >= max(least, 1):
-                units.append(_make_unit(admitted, level, points, weigh_cloud=sensor == Sensor.S2L2A))
+            points = 0
+            for scene in admitted:
+                points |= scene.points
+            size = points.bit_count()
+            if size >= max(least, 1):
+                units.append(_make_unit(tuple(admitted), level, points, size=size, weigh_cloud=sensor == Sensor.S2L2A))
     return sorted(units, key=lambda unit: (unit.start, unit.key))
 
 
-def _make_unit(scenes: Sequence[Scene], level: int, points: int, *, weigh_cloud: bool) -> Unit:
-    ordered = tuple(sorted(scenes, key=lambda scene: scene.item_id))
-    starts = [scene.start for scene in ordered]
-    cost = min(scene.days for scene in ordered) * MILLI
+def _make_unit(scenes: tuple[Scene, ...], level: int, points: int, *, size: int, weigh_cloud: bool) -> Unit:
+    starts = [scene.start for scene in scenes]
+    cost = min([scene.days for scene in scenes]) * MILLI
     if weigh_cloud:
-        sizes = [scene.points.bit_count() for scene in ordered]
-        cloud = sum(scene.cloud * size for scene, size in zip(ordered, sizes, strict=True)) // sum(sizes)
+        cloud = sum([scene.cloud * scene.size for scene in scenes]) // sum([scene.size for scene in scenes])
         cost = cost * CLOUD_PERCENT_PER_DAY + cloud
-    return Unit(
-        pass_id=ordered[0].pass_id,
-        track=ordered[0].track,
-        level=level,
-        start=min(starts),
-        end=max(starts),
-        points=points,
-        cost=cost,
-        key=tuple(scene.item_id for scene in ordered),
-        size=points.bit_count(),
-        scenes=ordered,
-    )
+    key = tuple([scene.item_id for scene in scenes])
+    return Unit(scenes[0].pass_id, scenes[0].track, level, min(starts), max(starts), points, cost, key, size, scenes)
 
 
 def cover(scenes: Sequence[Scene]) -> list[Scene]:
     """Choose scenes until all points that any covers are covered: always what adds most; that comes first."""
+    if len(scenes) == 1:
+        return list(scenes)
     chosen: list[Scene] = []
     covered = 0
     left = _granules(scenes)

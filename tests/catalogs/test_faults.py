@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,26 @@ def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacA
     assert len(proxy.visits) == answer.n_requests == 1
     assert answer.n_retries == 0
     assert answer.problem == f"answered with HTTP status {'302' if fault == 'redirect' else fault}"
+
+
+def test_a_next_page_that_is_redirected_elsewhere_is_refused(lean_api: StacApi) -> None:
+    """A page is fetched from the host that the user named, whatever that host says of it."""
+    script = {0: "next by GET", 1: "redirect"}.get
+    with faulty(lean_api, script) as (catalog, proxy):
+        answer = catalog.search(SEARCH)
+    assert len(proxy.visits) == 2
+    assert answer.problem == "answered with HTTP status 302"
+
+
+@pytest.mark.parametrize("fault", ["slow head", "slow drip"])
+def test_a_request_is_bounded_from_its_first_byte_to_its_last(fault: str, lean_api: StacApi) -> None:
+    """A byte now and then, of the head or of the body, is no answer: it is over when its time is."""
+    limits = replace(LIMITS, tries=1, tries_too_much=1, max_bisections=0, silence_seconds=10.0)
+    started = time.monotonic()
+    with faulty(lean_api, lambda _: fault, limits) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert time.monotonic() - started < 5 * limits.request_seconds
+    assert answer.problem == "was not done with its answer in 0.5 s"
 
 
 def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:

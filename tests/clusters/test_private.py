@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan.clusters import private
-from floodscan.clusters.private import OWNER_FILE, SILENT_SECONDS, Driver, private_folder, remove_abandoned
+from floodscan import driver
+from floodscan.clusters.private import OWNER_FILE, SILENT_SECONDS, private_folder, remove_abandoned
+from floodscan.driver import Driver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,8 +57,8 @@ def test_process_id_that_is_used_again_is_another_process(tmp_path: Path) -> Non
     """A driver is told by its beginning too."""
     with private_folder(tmp_path) as folder:
         owner = folder / OWNER_FILE
-        driver = msgspec.json.decode(owner.read_bytes(), type=Driver)
-        owner.write_bytes(msgspec.json.encode(msgspec.structs.replace(driver, began="1")))
+        held = msgspec.json.decode(owner.read_bytes(), type=Driver)
+        owner.write_bytes(msgspec.json.encode(msgspec.structs.replace(held, began="1")))
         assert remove_abandoned(tmp_path) == 1
 
 
@@ -65,8 +66,8 @@ def test_driver_on_another_machine_has_time_to_give_a_sign(tmp_path: Path) -> No
     """Its process can't be seen from here: only a long silence tells."""
     left = abandon(tmp_path)
     owner = left / OWNER_FILE
-    driver = msgspec.json.decode(owner.read_bytes(), type=Driver)
-    owner.write_bytes(msgspec.json.encode(msgspec.structs.replace(driver, machine="another")))
+    held = msgspec.json.decode(owner.read_bytes(), type=Driver)
+    owner.write_bytes(msgspec.json.encode(msgspec.structs.replace(held, host="another")))
     assert remove_abandoned(tmp_path) == 0
     silent = time.time() - SILENT_SECONDS - 1
     os.utime(owner, (silent, silent))
@@ -75,7 +76,7 @@ def test_driver_on_another_machine_has_time_to_give_a_sign(tmp_path: Path) -> No
 
 def test_living_driver_gives_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long ago it began, it is never silent."""
-    monkeypatch.setattr(private, "_SIGN_SECONDS", 0.01)
+    monkeypatch.setattr(driver, "_SIGN_SECONDS", 0.01)
     with private_folder(tmp_path) as folder:
         os.utime(folder / OWNER_FILE, (0, 0))
         deadline = time.monotonic() + 10

@@ -13,7 +13,7 @@ import floodscan
 from floodscan import Policy, Recipe, Sensor
 from floodscan.catalogs.items import parse_items
 from floodscan.catalogs.pages import decode_items
-from floodscan.coverage import area_frac
+from floodscan.coverage import area_fracs
 from floodscan.events import Phase
 from floodscan.footprints import bbox_of
 from floodscan.planning import plan_event
@@ -109,4 +109,4 @@ def test_the_demo_covers_all_of_the_area_and_warns_of_nothing(demo: dict[str, An
 
 def test_a_share_is_of_equal_area() -> None:
     """The figures of the choices are those of ``coverage``."""
-    assert area_frac(shapely.box(0, 0, 1, 1), shapely.box(0, 0, 2, 1)) == pytest.approx(0.5)
+    assert area_fracs([shapely.box(0, 0, 1, 1)], shapely.box(0, 0, 2, 1)) == [pytest.approx(0.5)]

@@ -190,6 +190,14 @@ async def _drip(answer: Response, writer: asyncio.StreamWriter) -> bool:
     return True
 
 
+async def _drip_head(answer: Response, writer: asyncio.StreamWriter) -> bool:
+    for byte in answer.head():
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(_DRIP_SECONDS)
+    return await _pass(answer, writer)
+
+
 async def _be_silent(_: Response, __: asyncio.StreamWriter) -> bool:
     await asyncio.sleep(_SILENT_SECONDS)
     return False
@@ -234,6 +242,12 @@ def _lead_away(page: Json) -> None:
             link["href"] = "http://localhost:9/search"
 
 
+def _lead_by_get(page: Json) -> None:
+    for link in page["links"]:
+        if link["rel"] == "next":
+            link.update(method="GET", href=f"{link['href']}?token={link['body']['token']}")
+
+
 def _repeat_items(page: Json) -> None:
     page["features"] += page["features"][: len(page["features"]) // 2 + 1]
 
@@ -253,6 +267,7 @@ _FAULTS: dict[str | None, Fault] = {
     "broken json": _break_json,
     "no page": _no_page,
     "slow drip": _drip,
+    "slow head": _drip_head,
     "silence": _be_silent,
     "gzip bomb": _bomb,
     "429 seconds": _fail(b"429 Too Many Requests", lambda: b"retry-after: %d" % _RETRY_SECONDS),
@@ -271,12 +286,13 @@ _FAULTS: dict[str | None, Fault] = {
     "redirect": _fail(b"302 Found", lambda: b"location: http://localhost:9/search"),
     "missing next": _edit(_drop_next),
     "next on another host": _edit(_lead_away),
+    "next by GET": _edit(_lead_by_get),
     "repeated items": _edit(_repeat_items),
     "next in circles": _edit(_lead_in_circles),
 }
 MENDABLE_FAULTS = (
-    "reset", "truncated", "broken json", "no page", "slow drip", "silence", "gzip bomb", "429 seconds", "429 date",
-    "500", "502", "503", "504", "missing next", "next on another host", "repeated items", "next in circles",
+    "reset", "truncated", "broken json", "no page", "slow drip", "slow head", "silence", "gzip bomb", "429 seconds",
+    "429 date", "500", "502", "503", "504", "missing next", "next on another host", "repeated items", "next in circles",
 )  # fmt: skip
 """Faults after which a client that takes care has everything in the end."""
 

@@ -1,0 +1,82 @@
+"""Connections: what the environment says of proxies and passwords is done, and told to nobody else."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from floodscan.catalogs.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+
+class Listener(socketserver.StreamRequestHandler):
+    """Answers ``{}`` to each request of a connection, and writes down what it was sent."""
+
+    def handle(self) -> None:
+        """Serve one connection."""
+        while head := [*iter(lambda: self.rfile.readline().strip(), b"")]:
+            self.server.heads.append(b"\n".join(head).decode())  # type: ignore[attr-defined]
+            sizes = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")]
+            self.rfile.read(sum(sizes))
+            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, list[str]]]:
+    """Give the address of a server, and the heads of the requests that it was sent."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Listener) as server:
+        server.heads = heads = []  # type: ignore[attr-defined,var-annotated]
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}", heads
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def open_connections(url: str) -> Connections:
+    """Open connections that don't wait for long."""
+    return Connections(url, connect_seconds=1, silence_seconds=1, request_seconds=2)
+
+
+def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the whole URL, with the proxy's own password."""
+    with listening() as (address, heads):
+        monkeypatch.setenv("http_proxy", f"http://me:word@{address}")
+        connections = open_connections("http://stac.test/api")
+        assert connections.send("POST", "http://stac.test/api/search", b"{}").data == b"{}"
+    assert heads[0].startswith("POST http://stac.test/api/search HTTP/1.1")
+    assert "Proxy-Authorization: Basic " in heads[0].title()
+
+
+def test_a_password_goes_to_its_own_host_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What ``.netrc`` has for the catalogue is not sent to where the catalogue leads."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password word\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with listening() as (address, heads):
+        connections = open_connections(f"http://{address}/")
+        for host in (address, address.replace("127.0.0.1", "localhost")):
+            assert connections.send("GET", f"http://{host}/", None).data == b"{}"
+    assert ["Authorization" in head for head in heads] == [True, False]
+
+
+def test_a_connection_is_used_again() -> None:
+    """Requests one after the other need one connection."""
+    with listening() as (address, heads):
+        connections = open_connections(f"http://{address}/")
+        for _ in range(3):
+            with connections.send("POST", f"http://{address}/search", b"{}") as response:
+                assert response.read1(100) == b"{}"
+                assert not response.read1(100)
+        (pool,) = {connections._find_way("POST", f"http://{address}/search").pool}
+    assert len(heads) == 3
+    assert pool.num_connections == 1

@@ -1,0 +1,79 @@
+"""Manifests of many events in few files: any one comes back unchanged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan import ManifestError, ScanResult, read_manifest, scan, sweep
+from floodscan.report.explain import explain
+from tests.sweeps import demo_copies
+from tests.test_cli import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.test_cli import Run
+
+__all__ = ["run"]
+
+EVENTS = demo_copies(100)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
+    """A run with packed manifests."""
+    return scan(EVENTS, catalog="demo", out=tmp_path_factory.mktemp("packed") / "out", pack_manifests=True)
+
+
+@pytest.fixture(scope="module")
+def loose(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
+    """The same with a file each."""
+    return scan(EVENTS, catalog="demo", out=tmp_path_factory.mktemp("loose") / "out")
+
+
+def test_packs_give_back_the_bytes_of_the_files(packed: ScanResult, loose: ScanResult, run: Run) -> None:
+    """To the reader, from the command line, and to Python."""
+    for event in EVENTS[::7]:
+        content = loose.folder.manifest_path(event.event_id).read_bytes()
+        assert packed.folder.read_manifest(event.event_id) == content
+    status, output, _ = run("manifest", packed.folder.path, EVENTS[5].event_id)
+    assert (status, output.encode()) == (0, loose.folder.manifest_path(EVENTS[5].event_id).read_bytes())
+    assert read_manifest(packed.folder.path, "copy-007") == loose.manifests["copy-007"]
+    assert [manifest.event_id for manifest in packed.manifests.values()] == [event.event_id for event in EVENTS]
+
+
+def test_there_are_few_files_with_thousands_of_rows(packed: ScanResult) -> None:
+    """A part per some dozens of events, whose candidates are more than a thousand, except in the last."""
+    parts = sorted(path.name for path in packed.folder.candidates_path.iterdir())
+    assert sorted(path.name for path in packed.folder.manifests_path.iterdir()) == parts
+    assert len(list(packed.folder.path.rglob("*.*"))) == 2 * len(parts) + 3
+    rows = [len(packed.folder.read_part(name.removesuffix(".parquet"))) for name in parts]
+    assert sorted(rows)[1] > 1000
+
+
+def test_what_reads_manifests_reads_packs(packed: ScanResult, tmp_path: Path) -> None:
+    """Explanations, and choices made again, which are packed too."""
+    assert explain(packed.folder, "copy-003", ("event", "S2L2A"))[0]["decision"]
+    again = sweep.reselect(packed.folder.path, out=tmp_path / "again")
+    assert again.folder.packed
+    assert again.manifests["copy-003"].content["selected"] == packed.manifests["copy-003"].content["selected"]
+
+
+def test_an_event_that_is_not_there_is_told(packed: ScanResult, run: Run) -> None:
+    """By the reader, and with a near name by the command line."""
+    with pytest.raises(ManifestError, match="no event 'copy-1000' is done"):
+        read_manifest(packed.folder.path, "copy-1000")
+    status, _, errors = run("manifest", packed.folder.path, "copy-1000")
+    assert status == 2
+    assert "has no event 'copy-1000'; did you mean" in errors
+
+
+def test_many_events_are_packed_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is packed stays so, however few events are added."""
+    monkeypatch.setattr(sweep, "MOST_MANIFEST_FILES", 2)
+    assert scan(EVENTS[:3], catalog="demo", out=tmp_path / "many").folder.packed
+    assert not scan(EVENTS[:2], catalog="demo", out=tmp_path / "few").folder.packed
+    monkeypatch.undo()
+    assert scan(EVENTS[:4], catalog="demo", out=tmp_path / "many").folder.packed

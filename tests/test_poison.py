@@ -1,0 +1,69 @@
+"""Events that end their workers: one bad event costs one event, and whoever was near it nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import shapely
+from dask import config
+
+from floodscan import ManifestError, scan
+from floodscan.clusters import open_client
+from tests.runs import result_bytes
+from tests.sweeps import POISON, DeadlyCatalog, demo_copies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from distributed import Client
+
+HEALTHY = demo_copies(20)
+BAD = [
+    replace(HEALTHY[0], event_id=name, bbox=POISON, aoi=shapely.box(*POISON), target_crs="EPSG:32647")
+    for name in ("bad-a", "bad-b")
+]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client | None]:
+    """Two workers; a task is given up when it ended one, to save time."""
+    with config.set({"distributed.scheduler.allowed-failures": 0}), open_client("local", n_workers=2) as client:
+        yield client
+
+
+def test_a_bad_event_costs_one_event(tmp_path: Path, client: Client) -> None:
+    """Each is a row with its reason; the others of their batch have the manifests that they have without them."""
+    (tmp_path / "deaths").mkdir()
+    events = [*HEALTHY[:10], *BAD, *HEALTHY[10:]]
+    result = scan(events, catalog=DeadlyCatalog(tmp_path / "deaths"), client=client, out=tmp_path / "bad")
+    assert len(list((tmp_path / "deaths").iterdir())) > len(BAD)
+    ends = {outcome.event_id: outcome for outcome in result.outcomes}
+    for event in BAD:
+        assert ends[event.event_id].status == "failed"
+        assert "worker_lost (each worker that took it ended" in str(ends[event.event_id].reason)
+        with pytest.raises(ManifestError, match="there is none: worker_lost"):
+            _ = result.manifests[event.event_id]
+    assert result.counts["complete"] == len(HEALTHY)
+    scan(HEALTHY, catalog="demo", out=tmp_path / "healthy")
+    manifests = [
+        {name: content for name, content in result_bytes(tmp_path / run).items() if name.startswith("manifests")}
+        for run in ("bad", "healthy")
+    ]
+    assert manifests[0] == manifests[1]
+    healthy = scan(HEALTHY, catalog="demo", out=tmp_path / "healthy").folder
+    assert result.folder.read_candidates().equals(healthy.read_candidates())
+
+
+def test_a_batch_that_was_unlucky_ends_as_ever(tmp_path: Path, client: Client) -> None:
+    """Where workers end for a while only, the bytes are those of a calm run, and nothing has failed."""
+    events = [*HEALTHY[:4], BAD[0]]
+    for name, most_deaths in (("unlucky", 1), ("calm", 0)):
+        (tmp_path / f"{name}-deaths").mkdir()
+        catalog = DeadlyCatalog(tmp_path / f"{name}-deaths", most_deaths=most_deaths)
+        result = scan(events, catalog=catalog, client=client, out=tmp_path / name)
+        assert "worker_lost" not in "".join(outcome.reason or "" for outcome in result.outcomes)
+    assert len(list((tmp_path / "unlucky-deaths").iterdir())) == 1
+    assert result_bytes(tmp_path / "unlucky") == result_bytes(tmp_path / "calm")

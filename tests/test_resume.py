@@ -1,0 +1,161 @@
+"""A run that stopped goes on where it stopped, and nothing of another run gets in."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from floodscan import OutputError, Recipe, Sensor, scan
+from floodscan.report.status import examine_run
+from floodscan.store import RunFolder
+from tests.runs import result_bytes
+from tests.sweeps import demo_copies, write_table
+from tests.test_pipeline import FaultyCatalog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+N_EVENTS = 130
+EVENTS = demo_copies(N_EVENTS)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a run without interruption writes."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    scan(EVENTS, catalog="demo", out=out)
+    return result_bytes(out)
+
+
+def start(events: Path, out: Path) -> subprocess.Popen[str]:
+    """Start a scan as a process of its own, in which everything runs."""
+    command = [sys.executable, "-m", "floodscan", "scan", str(events), "--catalog", "demo", "--cluster", "none"]
+    command += ["--out", str(out)]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
+
+
+def wait_for_batch(out: Path) -> None:
+    """Wait until some batch is done, and another is not."""
+    deadline = time.monotonic() + 60
+    while not list(out.glob("events/*.parquet")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_driver_is_followed_by_one_that_goes_on(
+    number: signal.Signals, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    """What was done is not done again, and the end is that of a run without interruption."""
+    out = tmp_path / "out"
+    driver = start(write_table(tmp_path / "events.csv", EVENTS), out)
+    wait_for_batch(out)
+    driver.send_signal(number)
+    _, errors = driver.communicate(timeout=60)
+    if number != signal.SIGKILL:
+        assert "events are done and kept; start the same again to go on from there" in errors
+        assert driver.returncode == 128 + number
+    state = examine_run(RunFolder(out))
+    assert state["state"] == "stopped"
+    assert 0 < state["counts"]["events"] < N_EVENTS == state["counts"]["events"] + state["missing"]
+    done = {path.name: path.stat().st_mtime_ns for path in out.glob("candidates/*.parquet")}
+    told: list[int] = []
+    result = scan(EVENTS, catalog="demo", out=out, on_progress=lambda done, _: told.append(done))
+    assert told[0] == state["counts"]["events"]
+    assert result.counts["complete"] == N_EVENTS == len(result.outcomes)
+    marked = {path.name for path in out.glob("candidates/*.parquet") if done.get(path.name) == path.stat().st_mtime_ns}
+    assert marked
+    assert result_bytes(out) == whole
+    assert sorted(path.name for path in out.iterdir()) == [
+        "candidates", "events.parquet", "manifests", "run.json", "searches.parquet",
+    ]  # fmt: skip
+
+
+def test_a_run_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
+    """Not even the catalogue is searched."""
+    scan(EVENTS[:3], catalog="demo", out=tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("candidates/*")}
+    again = scan(EVENTS[:3], catalog="demo", out=tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("candidates/*")} == before
+    assert again.counts["complete"] == len(again.outcomes) == 3
+
+
+@pytest.mark.parametrize("kept", [range(0, 130, 3), range(100), range(1, 130)])
+def test_added_events_end_in_the_bytes_of_a_run_of_all(kept: range, whole: dict[str, bytes], tmp_path: Path) -> None:
+    """Few are added, or many, before, between and after those that were there."""
+    scan([EVENTS[n] for n in kept], catalog="demo", out=tmp_path)
+    result = scan(EVENTS, catalog="demo", out=tmp_path)
+    assert result.counts["events"] == len(result.outcomes) == N_EVENTS
+    assert result_bytes(tmp_path) == whole
+
+
+def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:
+    """Their results would be of no run; nothing is touched."""
+    scan(EVENTS[:4], catalog="demo", out=tmp_path)
+    before = result_bytes(tmp_path)
+    with pytest.raises(OutputError, match=r"holds 1 events that are not listed now \(copy-003\)"):
+        scan(EVENTS[:3], catalog="demo", out=tmp_path)
+    assert result_bytes(tmp_path) == before
+
+
+def test_another_recipe_or_catalogue_is_refused_by_what_differs(tmp_path: Path) -> None:
+    """Field by field, and nothing is touched."""
+    scan(EVENTS[:1], catalog="demo", out=tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    sensors = Recipe().sensors
+    wider = {**sensors, Sensor.S1RTC: replace(sensors[Sensor.S1RTC], window_days=6)}
+    with pytest.raises(OutputError, match=r"recipe\.sensors\.S1RTC\.window_days is 4 there, and 6 here"):
+        scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=Recipe(sensors=wider))
+    with pytest.raises(OutputError, match=r"catalog\.location is .* there, and faulty here"):
+        scan(EVENTS[:1], catalog=FaultyCatalog("error"), out=tmp_path)
+    with pytest.raises(OutputError, match="manifests is files there, and packed here"):
+        scan(EVENTS[:1], catalog="demo", out=tmp_path, pack_manifests=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
+    """A search that failed is part of the run until then; once the catalogue answers, the result is as if it had."""
+    first = scan(EVENTS[:2], catalog=FaultyCatalog("error"), out=tmp_path / "out")
+    assert first.counts["partial"] == 2
+    again = scan(EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out")
+    assert again.counts["partial"] == 2
+    retried = scan(EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out", retry_failed=True)
+    assert retried.counts["complete"] == len(retried.outcomes) == 2
+    scan(EVENTS[:2], catalog="demo", out=tmp_path / "calm")
+    assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
+
+
+def test_a_second_driver_is_refused_while_the_first_lives(tmp_path: Path) -> None:
+    """It says who is at work, and the first goes on; a driver that is dead is in nobody's way."""
+    events, out = write_table(tmp_path / "events.csv", EVENTS), tmp_path / "out"
+    first = start(events, out)
+    wait_for_batch(out)
+    first.send_signal(signal.SIGSTOP)
+    assert examine_run(RunFolder(out))["state"] == "running"
+    second = start(events, out)
+    _, errors = second.communicate(timeout=60)
+    assert second.returncode == 2
+    assert f"process {first.pid} on" in errors
+    assert "is writing to it" in errors
+    first.kill()
+    first.communicate()
+    third = start(events, out)
+    third.communicate(timeout=120)
+    assert third.returncode == 0
+    assert examine_run(RunFolder(out))["state"] == "finished"
+
+
+def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:
+    """Its choices may have been made by other rules."""
+    scan(EVENTS[:1], catalog="demo", out=tmp_path)
+    run = orjson.loads((tmp_path / "run.json").read_bytes())
+    (tmp_path / "run.json").write_bytes(orjson.dumps({**run, "floodscan": "0.0.1"}))
+    with pytest.raises(OutputError, match=r"floodscan is 0\.0\.1 there, and"):
+        scan(EVENTS[:1], catalog="demo", out=tmp_path)
