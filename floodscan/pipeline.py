@@ -41,12 +41,14 @@ class Run:
         catalog_id: STAC id of the catalogue.
         recipe: The rules.
         folder: Where results go; workers write there themselves.
+        search_on_driver: Whether workers beside the driver search, and nodes do everything else.
     """
 
     catalog: Catalog
     catalog_id: str
     recipe: Recipe
     folder: RunFolder
+    search_on_driver: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

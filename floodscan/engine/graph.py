@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dask.base import annotate
 from dask.delayed import delayed
 
 from floodscan.gates import remember_worker
 from floodscan.pipeline import ask, choose, write
+from floodscan.places import SCORE, SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from dask.delayed import Delayed
 
@@ -29,7 +32,9 @@ LOT_SEARCHES = 16
 def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -> Delayed:
     """Draw a batch's graph, which ends in a BatchResult."""
     finish = partial(write, run, plan.name, given_up=given_up)
-    done: Delayed = delayed(finish)(draw_sections(run, plan))
+    sections = draw_sections(run, plan)
+    with _kept_to(SCORE, run):
+        done: Delayed = delayed(finish)(sections)
     return done
 
 
@@ -37,8 +42,16 @@ def draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
     """Draw what comes before anything is written: each ends in a Section."""
     searches = plan.searches
     lots = [searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)]
-    answers = {lot: delayed(partial(ask_lot, run, lot))() for lot in lots}
-    return [_draw_section(run, section, answers) for section in plan.sections()]
+    with _kept_to(SEARCH, run):
+        answers = {lot: delayed(partial(ask_lot, run, lot))() for lot in lots}
+    with _kept_to(SCORE, run):
+        return [_draw_section(run, section, answers) for section in plan.sections()]
+
+
+def _kept_to(place: str, run: Run) -> AbstractContextManager[None]:
+    """Keep tasks that are drawn meanwhile to workers of a kind, where there are kinds."""
+    kept: AbstractContextManager[None] = annotate(resources={place: 1}) if run.search_on_driver else nullcontext()
+    return kept
 
 
 def _draw_section(run: Run, section: BatchPlan, answers: dict[tuple[Search, ...], Delayed]) -> Delayed:
