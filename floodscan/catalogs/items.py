@@ -123,7 +123,7 @@ def _are_edges(edges: pa.ListArray) -> bool:
 
 def _edges(item: Item, assets: Sequence[str]) -> object:
     asset = (item.assets or {}).get(assets[0]) if assets else None
-    return None if asset is None else asset.edges
+    return None if asset is None else msgspec.json.decode(asset.edges)
 
 
 def _coerce_edges(value: object) -> list[float] | None:

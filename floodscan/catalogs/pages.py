@@ -54,7 +54,7 @@ class Asset(msgspec.Struct, gc=False):
     """A file of an item."""
 
     href: Any = None
-    edges: Any = msgspec.field(name=EDGES, default=None)
+    edges: msgspec.Raw = msgspec.field(name=EDGES, default=msgspec.Raw(b"null"))  # decoded of one asset alone
 
 
 class Item(msgspec.Struct, gc=False):
@@ -77,6 +77,7 @@ class Page(msgspec.Struct):
 
 
 _PAGE = msgspec.json.Decoder(Page)
+_ITEMS = msgspec.json.Decoder(list[Item])
 
 
 def decode_page(text: str | bytes) -> Page:
@@ -100,8 +101,8 @@ def decode_items(features: Iterable[object]) -> list[Item]:
         ValueError: One has no id.
     """
     try:
-        return msgspec.convert([_without_odd_members(feature) for feature in features], list[Item])
-    except msgspec.ValidationError as err:
+        return _ITEMS.decode(orjson.dumps([_without_odd_members(feature) for feature in features]))
+    except (msgspec.ValidationError, TypeError) as err:
         raise ValueError(f"the answer holds an item that is none: {err}") from err
 
 
