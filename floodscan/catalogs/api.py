@@ -185,7 +185,7 @@ def lean_fields(assets: Sequence[str]) -> Json:
     """Name what is not used of an item, for servers that conform to the ``fields`` extension.
 
     To name what is used would bring half as much, but costs pgstac more than the whole item does: it walks the item
-    once for each path that is included, while what is excluded costs it nothing (``benchmarks/results/lean_fields.md``).
+    once for each path that is included. What is excluded costs it nothing (``benchmarks/results/lean_fields.md``).
     """
     others = [key for key in _OTHER_ASSETS if key not in assets]
     return {

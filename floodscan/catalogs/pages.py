@@ -62,7 +62,7 @@ class Item(msgspec.Struct, gc=False):
 
     id: str
     collection: str | None = None
-    geometry: dict[str, Any] | None = None
+    geometry: msgspec.Raw = msgspec.Raw(b"null")  # its numbers go into arrays, and never become objects
     bbox: list[Any] | None = None
     properties: Properties | None = None  # type: ignore[valid-type]  # a struct that is made from a table
     assets: dict[str, Asset | None] | None = None
