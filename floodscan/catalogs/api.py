@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -43,6 +44,23 @@ _OPENING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the landing page of an API tells.
+
+    Attributes:
+        url: Where searches are posted.
+        lean: Whether items can be asked for in part.
+    """
+
+    url: str
+    lean: bool
+
+
+_KNOWN: dict[str, Endpoint] = {}
+"""By the URL of the landing page, what was read there last."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApiCatalog:
     """A STAC API.
 
@@ -50,11 +68,13 @@ class ApiCatalog:
         url: Its landing page.
         limits: How long, how large and how often it is asked.
         gate: What every request to it passes.
+        endpoint: Where it is searched, and how; None is read from the landing page.
     """
 
     url: str
     limits: Limits = field(default_factory=Limits)
     gate: Gate = field(default_factory=LocalGate)
+    endpoint: Endpoint | None = None
 
     @property
     def location(self) -> str:
@@ -64,17 +84,26 @@ class ApiCatalog:
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the API answers and has these collections, and tell its STAC id."""
         # a person waits for this one, so an address where nobody answers is told soon
-        client = _open(replace(self, limits=replace(self.limits, tries=_DESCRIBE_TRIES))).client
-        for collection in collections:
-            try:
-                found = client.get_collection(collection)
-            except RequestError as err:
-                if err.status != HTTPStatus.NOT_FOUND:
-                    raise CatalogError(self.location, err.reason) from err
-                found = None
-            if found is None:
-                raise MissingCollectionError(self.location, f"has no collection '{collection}'")
+        client = _open_client(replace(self, limits=replace(self.limits, tries=_DESCRIBE_TRIES)))
+        names = list(collections)
+        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
+            found = pool.map(lambda name: self._has(client, name), names)
+            for name, there in zip(names, found, strict=True):
+                if not there:
+                    raise MissingCollectionError(self.location, f"has no collection '{name}'")
         return client.id
+
+    def located(self) -> ApiCatalog:
+        """Give it with what this process has learnt of it, so that no other process need ask the landing page."""
+        return replace(self, endpoint=_KNOWN.get(self.url, self.endpoint))
+
+    def _has(self, client: Client, collection: str) -> bool:
+        try:
+            return client.get_collection(collection) is not None
+        except RequestError as err:
+            if err.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise CatalogError(self.location, err.reason) from err
 
     def search(self, search: Search) -> Answer:
         """Find items, page by page and, where that can't be, part by part."""
@@ -110,15 +139,13 @@ def public_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _OpenApi:
-    """An API whose landing page was read.
+    """An API that can be searched.
 
     Attributes:
-        client: pystac-client's; knows where to search and what the API conforms to.
         pager: Reads pages.
         lean: Whether items can be asked for in part.
     """
 
-    client: Client
     pager: Pager
     lean: bool
 
@@ -162,23 +189,35 @@ def _check_json(content: bytes) -> str:
 
 
 def _open(catalog: ApiCatalog) -> _OpenApi:
-    try:
-        with _OPENING:  # threads that start together would each read the landing page
-            return _open_api(catalog)
-    except RequestError as err:
-        raise CatalogError(catalog.location, err.reason) from err
-    except (APIError, STACError, AttributeError, LookupError, TypeError, ValueError) as err:
-        raise CatalogError(catalog.location, "can't be read: its landing page is not a STAC API's") from err
+    with _OPENING:  # threads that start together would each read the landing page
+        return _open_api(catalog)
 
 
 @lru_cache(maxsize=8)
 def _open_api(catalog: ApiCatalog) -> _OpenApi:
     """Open the API once per process; connections are kept alive between searches."""
+    endpoint = catalog.endpoint
+    if endpoint is None:
+        _open_client(catalog)
+        endpoint = _KNOWN[catalog.url]
     transport = Transport(catalog.url, catalog.limits, catalog.gate)
-    client = Client.open(catalog.url, stac_io=_BoundedIO(transport))
-    link = client.get_search_link()
-    url = str(link.absolute_href) if link else f"{public_url(catalog.url).rstrip('/')}/search"
-    return _OpenApi(client, Pager(transport, url), client.conforms_to(ConformanceClasses.FIELDS))
+    return _OpenApi(Pager(transport, endpoint.url), endpoint.lean)
+
+
+def _open_client(catalog: ApiCatalog) -> Client:
+    """Read the landing page."""
+    transport = Transport(catalog.url, catalog.limits, catalog.gate)
+    try:
+        client = Client.open(catalog.url, stac_io=_BoundedIO(transport))
+        client.set_root(client)  # or each link would ask for the landing page again
+        link = client.get_search_link()
+        url = str(link.absolute_href) if link else f"{public_url(catalog.url).rstrip('/')}/search"
+        _KNOWN[catalog.url] = Endpoint(url, client.conforms_to(ConformanceClasses.FIELDS))
+    except RequestError as err:
+        raise CatalogError(catalog.location, err.reason) from err
+    except (APIError, STACError, AttributeError, LookupError, TypeError, ValueError) as err:
+        raise CatalogError(catalog.location, "can't be read: its landing page is not a STAC API's") from err
+    return client
 
 
 def lean_fields(assets: Sequence[str]) -> Json:
