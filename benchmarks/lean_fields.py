@@ -43,13 +43,13 @@ def hrefs_of(assets: Sequence[str]) -> list[str]:
     return [*(f"assets.{key}.href" for key in assets), f"assets.{assets[0]}.{EDGES}"]
 
 
-def forms_of(assets: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+def forms_of(collection: str, assets: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """Write all forms in which some assets can be asked for."""
     each = [f"assets.{key}" for key in assets]
     return {
         "whole items": {},
         "whole items, no links": {"exclude": LINKS},
-        "as floodscan asks": lean_fields(assets),
+        "as floodscan asks": lean_fields(collection, assets),
         "each property, each asset's href": {"include": [*SCENE, *hrefs_of(assets)], "exclude": LINKS},
         "each property, each asset": {"include": [*SCENE, *each], "exclude": LINKS},
         "each property, no assets": {"include": SCENE, "exclude": LINKS},
@@ -78,7 +78,7 @@ def main() -> None:
 def compare(http: requests.Session, url: str, asked: SensorRecipe) -> None:
     """Ask for the items of a collection in every form."""
     search = {"collections": [asked.collection], "limit": N_ITEMS}
-    forms = {label: {**search, "fields": fields} for label, fields in forms_of(asked.assets).items()}
+    forms = {label: {**search, "fields": fields} for label, fields in forms_of(asked.collection, asked.assets).items()}
     items = decode_page(ask(http, url, forms["all properties, no assets"])[0]).features or []
     forms[f"hrefs of {N_CHOSEN} chosen, by ids"] = {
         **search,

@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _DESCRIBE_TRIES = 3
-_OTHER_ASSETS = (
-    *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview", "thumbnail"),
-    *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata", "safe-manifest"),
-)
-"""What items of the Sentinels have beside their bands, mostly; a name that an item has not is no harm."""
+_OTHER_ASSETS = {
+    "sentinel-2-l2a": (
+        *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview"),
+        *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata", "safe-manifest"),
+    )
+}
+"""What items have beside their bands, where it is so much that it pays to leave it out; a name too many is no harm."""
 _OPENING = threading.Lock()
 
 
@@ -155,7 +157,7 @@ class _OpenApi:
         if search.window:
             body["datetime"] = str(search.window)
         if self.lean:
-            body["fields"] = lean_fields(search.assets)
+            body["fields"] = lean_fields(search.collection, search.assets)
         return self.pager.read(body, tally)
 
 
@@ -220,20 +222,15 @@ def _open_client(catalog: ApiCatalog) -> Client:
     return client
 
 
-def lean_fields(assets: Sequence[str]) -> Json:
+def lean_fields(collection: str, assets: Sequence[str]) -> Json:
     """Name what is not used of an item, for servers that conform to the ``fields`` extension.
 
     To name what is used would bring half as much, but costs pgstac more than the whole item does: it walks the item
-    once for each path that is included. What is excluded costs it nothing (``benchmarks/results/lean_fields.md``).
+    once for each path that is included (``benchmarks/results/lean_fields.md``).
     """
-    others = [key for key in _OTHER_ASSETS if key not in assets]
-    return {
-        "exclude": [
-            *("links", "stac_extensions"),
-            *(f"assets.{key}" for key in others),
-            *(f"assets.{key}.eo:bands" for key in assets),
-        ]
-    }
+    others = [f"assets.{key}" for key in _OTHER_ASSETS.get(collection, ()) if key not in assets]
+    bands = [f"assets.{key}.eo:bands" for key in assets if others]
+    return {"exclude": ["links", *others, *bands]}
 
 
 _: type[Catalog] = ApiCatalog
