@@ -103,7 +103,7 @@ def summarise(outcomes: Sequence[Outcome]) -> list[str]:
     return [
         f"{sum(o.n_filled for o in outcomes):,} of {sum(o.n_slots for o in outcomes):,}",
         f"{violated} of {len(outcomes)}",
-        *(str(counts.get(code, 0)) for code in (*VIOLATIONS, *COVERAGE)),
+        *(f"{counts.get(code, 0):,}" for code in (*VIOLATIONS, *COVERAGE)),
         f"{sum(covered) / len(covered):.3f}",
         f"{sum(valid) / len(valid):.1%}",
         f"{chips:,} of {total:,}",
@@ -135,7 +135,7 @@ def main() -> None:
         columns |= run("demo", "demo", "demo", folder)
         floods = read_database()
         for since, before_launch in (("2000", True), ("2015", False)):
-            label, path = f"from {since} on", folder / f"{since}.csv"
+            label, path = f"{since} to 2018", folder / f"{since}.csv"
             asked = [flood for flood in floods if flood.event_date >= since][: given.events]
             catalog = generate(asked, path, before_launch=before_launch)
             columns |= run(label, str(path), catalog, folder)
