@@ -70,6 +70,13 @@ def test_a_scene_at_the_onset_is_after_it() -> None:
     assert chosen_ids(table) == {("event", "S1RTC"): ["onset"]}
 
 
+def test_a_pass_during_which_the_water_came_fills_one_slot_only() -> None:
+    """Its first scene is from before the onset, its second from after it: still they are no two moments."""
+    items = [s1_item(name, day(0, 5) + timedelta(seconds=s), ALL, take="1") for name, s in (("a", -10), ("b", 15))]
+    world = World(make_event(onset=day(0, 5)), items, Recipe(policy=Policy.CHANGE_DETECTION, relax=()))
+    assert len(chosen_ids(world.chosen())) == 1
+
+
 def test_one_track_is_chosen_for_the_whole_set() -> None:
     """A track that fills more phases wins over nearer scenes of others."""
     days = {"a": -30, "b": -4, "c": 0, "d": 6}
