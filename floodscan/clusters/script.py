@@ -8,10 +8,6 @@ from typing import TYPE_CHECKING
 
 from floodscan.clusters.interrupts import handlers_kept
 
-with handlers_kept():
-    # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with status 0
-    from dask_jobqueue.slurm import SLURMJob
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -69,6 +65,10 @@ def build_script(
     job_values["job_script_prologue"] = [*profile.values.get("job-script-prologue", ()), _CLOSED_HTTP]
     job_values["worker_extra_args"] = [*profile.worker_args, *worker_args, *_CLOSED_HTTP_ARGS]
     job_values.setdefault("processes", 1)
+    with handlers_kept():
+        # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with status 0, and which
+        # only the main thread may set: a worker that reads a catalogue of a module that uses this one is in another
+        from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
     job = SLURMJob(scheduler, name=_WORKER_NAME, job_name=name, protocol="tls://", security=security, **job_values)
     head, _, command = job.job_script().rstrip().rpartition("\n")
     return WorkerScript(head, command)
