@@ -57,6 +57,7 @@ _S1_SINGLE_POL_OF = 10  # one pass in so many has one polarisation
 _S2_START = {"S2A": datetime(2015, 7, 1, 10, 30, tzinfo=UTC), "S2B": datetime(2017, 7, 6, 10, 30, tzinfo=UTC)}
 _S2_CYCLE, _S2_ORBITS = timedelta(days=10), 143
 _S2_HALF_WIDTH_DEGREES = 1.3  # 290 km across
+_EARLY_CYCLES = 730  # of a satellite that flies before its launch: 20 years and more
 _DRIFT = 0.27  # degrees of longitude that a track moves in one of latitude
 _DEM_MARGIN_DEGREES = 1.0
 
@@ -78,6 +79,7 @@ class Region(NamedTuple):
     bbox: tuple[float, float, float, float]
     start: datetime
     end: datetime
+    before_launch: bool = False  # as if all satellites had flown their tracks for decades
 
 
 def read_floods(limit: int, *, data: Path = SHARED_DATA) -> list[Flood]:
@@ -87,30 +89,42 @@ def read_floods(limit: int, *, data: Path = SHARED_DATA) -> list[Flood]:
         limit: How many at most.
         data: Folder of the records.
     """
-    with (data / "floods" / "gfd_qcdatabase_2019_08_01.csv").open(encoding="utf-8-sig", newline="") as file:
-        rows = [_flood(row, "%m/%d/%Y") for row in csv.DictReader(file)]
+    rows = _read_database(data, FIRST_FLOOD)
     if limit > sum(row is not None for row in rows):
         rows += _read_archive(data)
+    return _on_land(rows, data)[:limit]
+
+
+def read_database(*, data: Path = SHARED_DATA) -> list[Flood]:
+    """Read all floods on land of the Global Flood Database, most of them from before the satellites' time."""
+    return _on_land(_read_database(data, datetime.min.replace(tzinfo=UTC)), data)
+
+
+def _on_land(rows: Sequence[Flood | None], data: Path) -> list[Flood]:
     unique = {flood.event_id: flood for flood in reversed([row for row in rows if row is not None])}
     land = Grids(data)
-    floods = [flood for flood in reversed(unique.values()) if land.tiles_in(flood[2:])]
-    return floods[:limit]
+    return [flood for flood in reversed(unique.values()) if land.tiles_in(flood[2:])]
+
+
+def _read_database(data: Path, since: datetime) -> list[Flood | None]:
+    with (data / "floods" / "gfd_qcdatabase_2019_08_01.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [_flood(row, "%m/%d/%Y", since) for row in csv.DictReader(file)]
 
 
 def _read_archive(data: Path) -> list[Flood | None]:
     import geopandas as gpd  # noqa: PLC0415 - takes a second
 
     table = gpd.read_file(data / "floods" / "dfo_polys_20191203.shp", ignore_geometry=True)
-    return [_flood(row, None) for row in table.to_dict("records")]
+    return [_flood(row, None, FIRST_FLOOD) for row in table.to_dict("records")]
 
 
-def _flood(row: Json, date_format: str | None) -> Flood | None:
+def _flood(row: Json, date_format: str | None, since: datetime) -> Flood | None:
     began = row["Began"]
     day = datetime.strptime(began, date_format).replace(tzinfo=UTC) if date_format else began.to_pydatetime()
     day = day.replace(tzinfo=UTC)
     lon, lat = float(row["long"]), float(row["lat"])
     width, height = AREA_DEGREES
-    if day < FIRST_FLOOD or abs(lon) > 180 - width or abs(lat) > 75:
+    if day < since or abs(lon) > 180 - width or abs(lat) > 75:
         return None
     west, south = round(lon - width / 2, 4), round(lat - height / 2, 4)
     return Flood(f"dfo_{row['ID']}", f"{day:%Y-%m-%d}", west, south, round(west + width, 4), round(south + height, 4))
@@ -349,7 +363,9 @@ def _passes(
     starts: dict[str, datetime], cycle: timedelta, offset: timedelta, region: Region
 ) -> Iterator[tuple[str, datetime, int]]:
     """List each satellite's passes inside a region's time: platform, start, and cycles flown."""
-    for platform, epoch in starts.items():
+    early = _EARLY_CYCLES if region.before_launch else 0
+    for platform, launch in starts.items():
+        epoch = launch - early * cycle
         first = max(math.ceil((region.start - epoch - offset) / cycle), 0)
         last = math.floor((region.end - epoch - offset) / cycle)
         for number in range(first, last + 1):

@@ -11,6 +11,7 @@ pages in the same run, in turn, and must give the same ids in the same order wit
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import time
@@ -127,15 +128,13 @@ def paginate(items: list[Json]) -> list[bytes]:
 
 def project(item: Json) -> Json:
     """Keep what the catalogue client asks for where the server conforms to ``fields``."""
-    kept: Json = {}
-    for path in lean_fields(OPTICAL.assets)["include"]:
-        source, target = item, kept
-        head, _, rest = path.partition(".")
-        while rest and head in source:
-            source, target = source[head], target.setdefault(head, {})
-            head, _, rest = (rest, "", "") if path.startswith("properties.") else rest.partition(".")
-        if head in source:
-            target[head] = source[head]
+    kept = copy.deepcopy(item)
+    for path in lean_fields(COLLECTION, OPTICAL.assets)["exclude"]:
+        *parents, name = path.split(".")
+        node = kept
+        for parent in parents:
+            node = node.get(parent, {})
+        node.pop(name, None)
     return kept
 
 

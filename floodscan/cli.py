@@ -113,10 +113,13 @@ def scan(  # noqa: PLR0913 - one parameter per option
     from floodscan import clusters, sweep  # noqa: PLC0415
 
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    n_searches = access.max_in_flight if place.search_on_driver else None
     if dry_run:
-        click.echo(clusters.preview_jobs(place.cluster, profile=place.profile), nl=False)
+        click.echo(clusters.preview_jobs(place.cluster, profile=place.profile, n_searches=n_searches), nl=False)
         return EXIT_OK
-    opening = clusters.prepare_client(place.cluster, n_workers=place.n_workers, profile=place.profile)
+    opening = clusters.prepare_client(
+        place.cluster, n_workers=place.n_workers, profile=place.profile, n_searches=n_searches
+    )
     with _progress() as on_progress, opening as client:
         result = sweep.scan(
             listed,
@@ -125,6 +128,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
             access=access,
+            search_on_driver=place.search_on_driver,
             retry_failed=retry_failed,
             pack_manifests=pack_manifests,
             on_progress=on_progress,

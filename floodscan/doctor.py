@@ -13,11 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from floodscan.catalogs import open_catalog
+from floodscan.clusters.address import find_address
 from floodscan.clusters.commands import SlurmCommandError, call, cancel, list_jobs, submit
 from floodscan.clusters.private import remove_abandoned
-from floodscan.clusters.slurm import check_script, find_address, preview_script
+from floodscan.clusters.slurm import check_script, preview_script
 from floodscan.errors import FloodscanError
 from floodscan.recipe import DEFAULT_SENSORS
 
@@ -86,8 +88,14 @@ def look_around(probe: Probe) -> list[Check]:
     return [
         _check("shared folder from a node", lambda: _read_shared(probe.folder)),
         _check("driver from a node", lambda: _connect(probe.address)),
-        _check_catalog("catalogue from a node", probe.catalog),
+        _hint(_check_catalog("catalogue from a node", probe.catalog)),
     ]
+
+
+def _hint(check: Check) -> Check:
+    if check.ok:
+        return check
+    return replace(check, text=f"{check.text}; where only nodes can't reach it: floodscan scan --search-on driver")
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:

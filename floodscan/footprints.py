@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import shapely
 from shapely import GeometryType
 
@@ -59,12 +60,12 @@ def parse_geometry(geometry: dict[str, Any]) -> BaseGeometry:
 
 
 def parse_footprints(
-    geometries: Sequence[dict[str, Any] | None], bboxes: Sequence[Sequence[float] | None]
+    geometries: Sequence[bytes | None], bboxes: Sequence[Sequence[float] | None]
 ) -> tuple[Geometries, Geometries]:
     """Make footprints of GeoJSON, many at once.
 
     Args:
-        geometries: GeoJSON of each item, shape (n,); None takes the bbox instead.
+        geometries: GeoJSON text of each item, shape (n,); None takes the bbox instead.
         bboxes: ``[west, south, east, north]`` of each item, or with two heights, shape (n,).
 
     Returns:
@@ -125,19 +126,12 @@ def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[n
     return np.round(fractions, OVERLAP_DECIMALS)
 
 
-def _parse_polygons(geometries: Sequence[dict[str, Any] | None]) -> Geometries:
-    footprints = np.full(len(geometries), _EMPTY, dtype=object)
-    simple = [
-        index
-        for index, geometry in enumerate(geometries)
-        if geometry is not None and geometry.get("type") == "Polygon" and geometry.get("coordinates")
-    ]
-    try:
-        footprints[simple] = _polygons([geometries[i]["coordinates"] for i in simple])  # type: ignore[index]
-    except (TypeError, ValueError, shapely.GEOSException):
-        simple = []
-    for index in set(range(len(geometries))).difference(simple):
-        footprints[index] = _parse_one(geometries[index])
+def _parse_polygons(geometries: Sequence[bytes | None]) -> Geometries:
+    footprints = shapely.from_geojson(np.array(geometries, dtype=object), on_invalid="ignore")
+    simple = (shapely.get_type_id(footprints) == GeometryType.POLYGON) & ~shapely.has_z(footprints)
+    simple &= np.isfinite(shapely.bounds(footprints)).all(axis=1)  # an empty one has none
+    for index in np.flatnonzero(~simple):
+        footprints[index] = _parse_one(geometries[int(index)])
     return footprints
 
 
@@ -162,11 +156,12 @@ def _polygons(polygons: Sequence[list[list[list[float]]]]) -> Geometries:
     return parts
 
 
-def _parse_one(geometry: dict[str, Any] | None) -> BaseGeometry:
+def _parse_one(text: bytes | None) -> BaseGeometry:
     """Read one geometry with care: several parts, heights, empty members, or no polygon at all."""
-    if geometry is None:
+    if text is None:
         return _EMPTY
     try:
+        geometry = orjson.loads(text)
         members = {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](geometry["coordinates"])
         parts = _polygons([[[p[:2] for p in ring] for ring in member] for member in members if member])
     except (LookupError, TypeError, ValueError, shapely.GEOSException):

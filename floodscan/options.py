@@ -25,11 +25,13 @@ class Place:
         cluster: Kind of cluster, or a scheduler's address.
         n_workers: Processes of a local cluster, or worker jobs; None is the cluster's default.
         profile: File that says what worker jobs are like.
+        search_on_driver: Whether searches stay with the driver.
     """
 
     cluster: str
     n_workers: int | None
     profile: str | None
+    search_on_driver: bool
 
 
 recipe_option = click.option(
@@ -115,13 +117,22 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--workers",
         type=click.IntRange(1),
-        help="Processes of a local cluster, default: cores; worker jobs of slurm; nodes of an allocation, default: all.",
+        help="Processes of a local cluster, default: cores; worker jobs of slurm; nodes of an allocation, default all.",
     )
     @click.option(
         "--profile", metavar="YAML", help="What worker jobs are like: dask-jobqueue's section jobqueue.slurm."
     )
+    @click.option(
+        "--search-on",
+        type=click.Choice(["nodes", "driver"]),
+        default="nodes",
+        show_default=True,
+        help="Who asks the catalogue: driver, where the nodes of slurm or allocation have no way out.",
+    )
     @wraps(command)
-    def call(*args: object, cluster: str, workers: int | None, profile: str | None, **others: object) -> int:
-        return command(*args, place=Place(cluster, workers, profile), **others)
+    def call(
+        *args: object, cluster: str, workers: int | None, profile: str | None, search_on: str, **others: object
+    ) -> int:
+        return command(*args, place=Place(cluster, workers, profile, search_on == "driver"), **others)
 
     return call

@@ -191,13 +191,13 @@ def count_warnings(events: pa.Table) -> dict[str, int]:
 
 def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
     """Count each slot's candidates by verdict, and note the least cloud cover among them."""
-    keys = ["target_id", "phase", "sensor", "verdict"]
-    counted = candidates.group_by(keys).aggregate([("item_id", "count"), ("cloud_cover", "min")])
+    columns = [candidates[name].to_pylist() for name in ("target_id", "phase", "sensor", "verdict", "cloud_cover")]
     verdicts: dict[tuple[str, str | None, str], dict[str, _Count]] = {}
-    for row in counted.to_pylist():
-        slot = (row["target_id"], row["phase"], row["sensor"])
-        count = _Count(row["item_id_count"], row["cloud_cover_min"])
-        verdicts.setdefault(slot, {})[row["verdict"]] = count
+    for *slot, verdict, cloud in zip(*columns, strict=True):
+        counts = verdicts.setdefault((slot[0], slot[1], slot[2]), {})
+        before = counts.get(verdict, _Count(0, None))
+        clouds = [each for each in (before.least_cloud, cloud) if each is not None]
+        counts[verdict] = _Count(before.n + 1, min(clouds, default=None))
     return verdicts
 
 

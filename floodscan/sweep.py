@@ -59,6 +59,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     out: str | Path | None = None,
     client: OpenClient = None,
     access: Access | None = None,
+    search_on_driver: bool = False,
     retry_failed: bool = False,
     pack_manifests: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -72,6 +73,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         out: Folder to write to, on a disk that all workers share; None is one that goes with the result.
         client: Dask client, or what opens one as soon as everything else was found good; None works in this process.
         access: How a STAC API is asked; None is moderate, and keeps no answers for another run.
+        search_on_driver: Whether the client's cluster has workers beside the driver that search.
         retry_failed: Whether to do again what failed before.
         pack_manifests: Whether manifests are in one file per batch, not per event; None: where there are many.
         on_progress: Called with the number of events that are done, and of all.
@@ -85,7 +87,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _name_folder(out, len(listed), packed=pack_manifests)
-    run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
+    run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, search_on_driver=search_on_driver)
     counts = _go_on(run, listed, retry_failed=retry_failed, rates=access.rates, client=client, on_progress=on_progress)
     return _conclude(folder, listed, counts, temporary=out is None)
 

@@ -101,6 +101,15 @@ def test_low_coverage_is_told_for_slots_and_together() -> None:
     assert found.promise.chips == 0
 
 
+def test_joint_coverage_is_told_of_each_target() -> None:
+    """Of the area and of each of its tiles."""
+    world = World(make_event(), [s1_item("a", day(-30), LEFT)], Recipe(tile_size_m=40_000.0))
+    found = assess_world(world, world.chosen())
+    assert list(found.joint_frac) == [target.target_id for target in world.plan.targets]
+    assert found.joint_frac["aoi"] == pytest.approx(0.5, abs=1e-3)
+    assert {frac for frac in found.joint_frac.values() if frac is not None} >= {1.0}
+
+
 def test_nothing_chosen_has_no_joint_coverage() -> None:
     """No number is made up."""
     found = assessed()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
+from floodscan import read_manifest
 from floodscan.cli import cli, main
+from floodscan.store import RunFolder
 from tests.servers.process import free_port
 
 if TYPE_CHECKING:
@@ -60,6 +63,25 @@ def test_scan_prints_the_choices_and_writes_them(demo_out: Path, run: Run) -> No
     assert "warnings at 1 of 1 events" in lines[-1]
     assert "\x1b" not in output
     assert str(demo_out) in output
+
+
+def test_warnings_are_the_same_in_manifest_table_and_summary(demo_out: Path, run: Run) -> None:
+    """Under the reference policy too: each kind as often here as there."""
+    _, output, _ = run("scan", "demo", "--cluster", "none", "--out", demo_out)
+    folder = RunFolder(demo_out)
+    manifest = read_manifest(folder.manifest_path(EVENT)).content
+    kinds = Counter(warning["code"] for warning in manifest["warnings"])
+    assert sorted(kinds) == [
+        "low_coverage",
+        "low_joint_coverage",
+        "mixed_tracks",
+        "reused_scene",
+        "wrong_side_of_onset",
+    ]
+    table = folder.read_events()["warnings"].to_pylist()
+    assert Counter(warning.split()[0] for warning in table[0]) == kinds
+    summary = output.splitlines()[-1].partition(": ")[2]
+    assert {word.split()[1]: int(word.split()[0]) for word in summary.split(", ")} == kinds
 
 
 def test_scan_prints_json(demo_out: Path, run: Run) -> None:

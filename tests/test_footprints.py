@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from floodscan.footprints import bbox_of, bbox_polygon, overlap_fractions, parse
 from tests.servers.fixtures import shared_data
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
 RING = [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0], [0.0, 0.0]]
@@ -21,8 +23,14 @@ HOLE = [[0.5, 0.5], [0.5, 1.5], [1.5, 1.5], [1.5, 0.5], [0.5, 0.5]]
 
 def footprint(geometry: dict[str, Any] | None, bbox: list[float] | None = None) -> BaseGeometry:
     """Parse one geometry."""
-    parsed: BaseGeometry = parse_footprints([geometry], [bbox])[0][0]
+    parsed: BaseGeometry = parse([geometry], [bbox])[0]
     return parsed
+
+
+def parse(geometries: list[Any], bboxes: list[list[float] | None] | None = None) -> NDArray[np.object_]:
+    """Parse geometries from their text, as a catalogue writes them."""
+    texts = [None if geometry is None else json.dumps(geometry).encode() for geometry in geometries]
+    return parse_footprints(texts, bboxes or [None] * len(texts))[0]
 
 
 def polygon(*rings: list[list[float]]) -> dict[str, Any]:
@@ -34,7 +42,7 @@ def test_many_polygons_are_those_of_shapely() -> None:
     """The fast way gives the very geometries of the plain one."""
     geometries = [polygon(RING), polygon(RING, HOLE), polygon([[x + 9, y] for x, y in RING])]
     plain = [shapely.geometry.shape(geometry) for geometry in geometries]
-    assert shapely.equals_exact(parse_footprints(geometries, [None] * 3)[0], plain).all()
+    assert shapely.equals_exact(parse(geometries), plain).all()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,10 @@ def test_many_polygons_are_those_of_shapely() -> None:
         ({"type": "Point", "coordinates": [0, 0]}, 0.0),
         (polygon([[0, 0], [1, 1]]), 0.0),
         (polygon([[0, 0], [1, float("nan")], [1, 1], [0, 0]]), 0.0),
+        ({"type": "Polygon", "coordinates": [[[0, 0], [1e999, 0], [1, 1], [0, 0]]]}, 0.0),
+        ({"type": "GeometryCollection", "geometries": [polygon(RING)]}, 0.0),
         ({}, 0.0),
+        ([], 0.0),
     ],
 )
 def test_area_of_what_is_read(geometry: dict[str, Any], area: float) -> None:
@@ -61,7 +72,7 @@ def test_area_of_what_is_read(geometry: dict[str, Any], area: float) -> None:
 
 def test_one_bad_geometry_does_not_spoil_its_page() -> None:
     """The others beside it are read as ever."""
-    read = parse_footprints([polygon(RING), polygon([[0, 0]]), polygon(RING)], [None] * 3)[0]
+    read = parse([polygon(RING), polygon([[0, 0]]), polygon(RING)])
     assert shapely.area(read).tolist() == [4.0, 0.0, 4.0]
 
 
@@ -93,7 +104,7 @@ def test_real_antimeridian_items_are_inside_the_map() -> None:
     """Sentinel-2 items across 180° have parts on both sides, and a narrow bbox."""
     folder = shared_data() / "planetary-computer" / "antimeridian"
     items = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
-    for item, read in zip(items, parse_footprints([i["geometry"] for i in items], [None] * len(items))[0], strict=True):
+    for item, read in zip(items, parse([i["geometry"] for i in items]), strict=True):
         west, _, east, _ = bbox_of(read)
         assert -180 <= read.bounds[0] < read.bounds[2] <= 180, item["id"]
         assert (east - west) % 360 < 7, item["id"]

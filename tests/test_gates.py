@@ -119,6 +119,15 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     assert result_bytes(tmp_path / "killed") == result_bytes(tmp_path / "alone")
 
 
+def test_the_landing_page_is_asked_once_for_all_workers(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+    """They are told where to search; besides searches a run asks for it and for each collection."""
+    before = lean_api.server.requests()
+    floodscan.scan(make_events(16), catalog=lean_api.url, recipe=APART, client=client, out=tmp_path)
+    asked = lean_api.server.requests() - before
+    others = {path: n for path, n in asked.items() if not path.endswith("/search")}
+    assert others == {"GET /": 1} | {f"GET /collections/{s.collection}": 1 for s in APART.sensors.values()}
+
+
 def test_a_catalogue_without_requests_needs_no_gate(tmp_path: Path, client: Client) -> None:
     """The bundled snapshot is scanned on a cluster as ever."""
     assert floodscan.scan("demo", client=client, out=tmp_path).ok

@@ -13,8 +13,10 @@ import shapely
 import floodscan
 from floodscan import InputError, OutputError, Policy, Recipe, Sensor, sweep
 from floodscan.catalogs.base import Answer
+from floodscan.events import Phase
 from floodscan.recipe import Relaxation
 from floodscan.report.compare import compare
+from floodscan.reselection import check_answerable
 from floodscan.store import RunFolder
 from floodscan.tables import ITEMS
 
@@ -74,6 +76,7 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(runs: dict[str, 
         ({"S2L2A": {"window_days": 11}}, "S2L2A.window_days is 11, searched were 10"),
         ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL were not asked for"),
         ({"DEM": {"collection": "nasadem"}}, "DEM.collection is nasadem"),
+        ({"phase_offset_days": dict.fromkeys(Phase, 0)}, "phase_offset_days are others"),
     ],
 )
 def test_rules_that_ask_for_more_are_refused(
@@ -86,6 +89,17 @@ def test_rules_that_ask_for_more_are_refused(
     with pytest.raises(InputError, match=named):
         sweep.reselect(runs["reference"], out=tmp_path / "no", recipe=replace(recipe, sensors=sensors, **own))
     assert not (tmp_path / "no").exists()
+
+
+def test_a_sensor_that_was_not_searched_is_named() -> None:
+    """So is each other thing that asks for more, in one message."""
+    searched = replace(Recipe(), sensors={Sensor.S1RTC: Recipe().sensors[Sensor.S1RTC]})
+    wider = replace(Recipe().sensors[Sensor.S1RTC], window_days=30)
+    asked = replace(Recipe(), sensors={**Recipe().sensors, Sensor.S1RTC: wider})
+    with pytest.raises(InputError) as caught:
+        check_answerable(asked, searched, source="run")
+    for named in ("S1RTC.window_days is 30, searched were 4", "S2L2A was not searched", "DEM was not searched"):
+        assert named in str(caught.value)
 
 
 def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Path) -> None:

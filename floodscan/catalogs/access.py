@@ -59,7 +59,10 @@ def default_cache() -> Path:
 
 
 def put_behind(catalog: Catalog, gate: Gate) -> Catalog:
-    """Put a gate before a catalogue's requests; one that makes none is given as it is."""
+    """Make a catalogue ready to travel: with a gate before its requests, and what was learnt of it.
+
+    One that makes no requests is given as it is.
+    """
     if isinstance(catalog, CachedCatalog):
-        return replace(catalog, catalog=replace(catalog.catalog, gate=gate))
-    return replace(catalog, gate=gate) if isinstance(catalog, ApiCatalog) else catalog
+        return replace(catalog, catalog=replace(catalog.catalog.located(), gate=gate))
+    return replace(catalog.located(), gate=gate) if isinstance(catalog, ApiCatalog) else catalog

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -20,7 +21,6 @@ from pystac_client.stac_api_io import StacApiIO
 from floodscan.catalogs.base import Answer, Catalog, Gap
 from floodscan.catalogs.gate import Gate, LocalGate
 from floodscan.catalogs.items import parse_items, unique_rows
-from floodscan.catalogs.pages import EDGES, STAC_NAMES
 from floodscan.catalogs.paging import Pager, Tally, read_whole
 from floodscan.catalogs.transport import Budget, Limits, Request, RequestError, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
@@ -35,7 +35,31 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _DESCRIBE_TRIES = 3
+_OTHER_ASSETS = {
+    "sentinel-2-l2a": (
+        *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview"),
+        *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata", "safe-manifest"),
+    )
+}
+"""What items have beside their bands, where it is so much that it pays to leave it out; a name too many is no harm."""
 _OPENING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the landing page of an API tells.
+
+    Attributes:
+        url: Where searches are posted.
+        lean: Whether items can be asked for in part.
+    """
+
+    url: str
+    lean: bool
+
+
+_KNOWN: dict[str, Endpoint] = {}
+"""By the URL of the landing page, what was read there last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +70,13 @@ class ApiCatalog:
         url: Its landing page.
         limits: How long, how large and how often it is asked.
         gate: What every request to it passes.
+        endpoint: Where it is searched, and how; None is read from the landing page.
     """
 
     url: str
     limits: Limits = field(default_factory=Limits)
     gate: Gate = field(default_factory=LocalGate)
+    endpoint: Endpoint | None = None
 
     @property
     def location(self) -> str:
@@ -60,17 +86,26 @@ class ApiCatalog:
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the API answers and has these collections, and tell its STAC id."""
         # a person waits for this one, so an address where nobody answers is told soon
-        client = _open(replace(self, limits=replace(self.limits, tries=_DESCRIBE_TRIES))).client
-        for collection in collections:
-            try:
-                found = client.get_collection(collection)
-            except RequestError as err:
-                if err.status != HTTPStatus.NOT_FOUND:
-                    raise CatalogError(self.location, err.reason) from err
-                found = None
-            if found is None:
-                raise MissingCollectionError(self.location, f"has no collection '{collection}'")
+        client = _open_client(replace(self, limits=replace(self.limits, tries=_DESCRIBE_TRIES)))
+        names = list(collections)
+        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
+            found = pool.map(lambda name: self._has(client, name), names)
+            for name, there in zip(names, found, strict=True):
+                if not there:
+                    raise MissingCollectionError(self.location, f"has no collection '{name}'")
         return client.id
+
+    def located(self) -> ApiCatalog:
+        """Give it with what this process has learnt of it, so that no other process need ask the landing page."""
+        return replace(self, endpoint=_KNOWN.get(self.url, self.endpoint))
+
+    def _has(self, client: Client, collection: str) -> bool:
+        try:
+            return client.get_collection(collection) is not None
+        except RequestError as err:
+            if err.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise CatalogError(self.location, err.reason) from err
 
     def search(self, search: Search) -> Answer:
         """Find items, page by page and, where that can't be, part by part."""
@@ -106,15 +141,13 @@ def public_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _OpenApi:
-    """An API whose landing page was read.
+    """An API that can be searched.
 
     Attributes:
-        client: pystac-client's; knows where to search and what the API conforms to.
         pager: Reads pages.
         lean: Whether items can be asked for in part.
     """
 
-    client: Client
     pager: Pager
     lean: bool
 
@@ -124,7 +157,7 @@ class _OpenApi:
         if search.window:
             body["datetime"] = str(search.window)
         if self.lean:
-            body["fields"] = lean_fields(search.assets)
+            body["fields"] = lean_fields(search.collection, search.assets)
         return self.pager.read(body, tally)
 
 
@@ -158,30 +191,46 @@ def _check_json(content: bytes) -> str:
 
 
 def _open(catalog: ApiCatalog) -> _OpenApi:
-    try:
-        with _OPENING:  # threads that start together would each read the landing page
-            return _open_api(catalog)
-    except RequestError as err:
-        raise CatalogError(catalog.location, err.reason) from err
-    except (APIError, STACError, AttributeError, LookupError, TypeError, ValueError) as err:
-        raise CatalogError(catalog.location, "can't be read: its landing page is not a STAC API's") from err
+    with _OPENING:  # threads that start together would each read the landing page
+        return _open_api(catalog)
 
 
 @lru_cache(maxsize=8)
 def _open_api(catalog: ApiCatalog) -> _OpenApi:
     """Open the API once per process; connections are kept alive between searches."""
+    endpoint = catalog.endpoint
+    if endpoint is None:
+        _open_client(catalog)
+        endpoint = _KNOWN[catalog.url]
     transport = Transport(catalog.url, catalog.limits, catalog.gate)
-    client = Client.open(catalog.url, stac_io=_BoundedIO(transport))
-    link = client.get_search_link()
-    url = str(link.absolute_href) if link else f"{public_url(catalog.url).rstrip('/')}/search"
-    return _OpenApi(client, Pager(transport, url), client.conforms_to(ConformanceClasses.FIELDS))
+    return _OpenApi(Pager(transport, endpoint.url), endpoint.lean)
 
 
-def lean_fields(assets: Sequence[str]) -> Json:
-    """Name what is used of an item, for servers that conform to the ``fields`` extension."""
-    include = ["id", "collection", "bbox", "geometry", *(f"properties.{name}" for name in STAC_NAMES)]
-    include += [f"assets.{key}.href" for key in assets]
-    return {"include": include + [f"assets.{key}.{EDGES}" for key in assets[:1]], "exclude": ["links"]}
+def _open_client(catalog: ApiCatalog) -> Client:
+    """Read the landing page."""
+    transport = Transport(catalog.url, catalog.limits, catalog.gate)
+    try:
+        client = Client.open(catalog.url, stac_io=_BoundedIO(transport))
+        client.set_root(client)  # or each link would ask for the landing page again
+        link = client.get_search_link()
+        url = str(link.absolute_href) if link else f"{public_url(catalog.url).rstrip('/')}/search"
+        _KNOWN[catalog.url] = Endpoint(url, client.conforms_to(ConformanceClasses.FIELDS))
+    except RequestError as err:
+        raise CatalogError(catalog.location, err.reason) from err
+    except (APIError, STACError, AttributeError, LookupError, TypeError, ValueError) as err:
+        raise CatalogError(catalog.location, "can't be read: its landing page is not a STAC API's") from err
+    return client
+
+
+def lean_fields(collection: str, assets: Sequence[str]) -> Json:
+    """Name what is not used of an item, for servers that conform to the ``fields`` extension.
+
+    To name what is used would bring half as much, but costs pgstac more than the whole item does: it walks the item
+    once for each path that is included (``benchmarks/results/lean_fields.md``).
+    """
+    others = [f"assets.{key}" for key in _OTHER_ASSETS.get(collection, ()) if key not in assets]
+    bands = [f"assets.{key}.eo:bands" for key in assets if others]
+    return {"exclude": ["links", *others, *bands]}
 
 
 _: type[Catalog] = ApiCatalog

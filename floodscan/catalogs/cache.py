@@ -11,7 +11,6 @@ import orjson
 import pyarrow as pa
 from pyarrow import ipc
 
-from floodscan.catalogs.api import ApiCatalog, lean_fields
 from floodscan.catalogs.base import Answer, Catalog
 from floodscan.files import replacing
 from floodscan.tables import ITEMS, check_table
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from floodscan.catalogs.api import ApiCatalog
     from floodscan.searches import Search
 
 _VERSION = 1  # to be raised when the same answer is read into another table
@@ -64,7 +64,7 @@ class CachedCatalog:
             "collection": search.collection,
             "bbox": search.bbox,
             "window": search.window and str(search.window),
-            "fields": lean_fields(search.assets),
+            "assets": search.assets,
         }
         path = self._path(facts, "arrow")
         with suppress(OSError, pa.ArrowException, TypeError):

@@ -39,7 +39,7 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
         ITEMS table of n rows, in the order given. A value of a wrong type counts as missing.
     """
     properties = _columns_of([item.properties or Properties() for item in items])
-    footprints, extents = parse_footprints([item.geometry for item in items], [item.bbox for item in items])
+    footprints, extents = parse_footprints([_geometry(item) for item in items], [item.bbox for item in items])
     columns = {
         "collection": [item.collection or collection for item in items],
         "item_id": [item.id for item in items],
@@ -121,9 +121,14 @@ def _are_edges(edges: pa.ListArray) -> bool:
     return bool((lengths == _N_EDGES).all() and numbers.null_count == 0 and np.isfinite(numbers.to_numpy()).all())
 
 
+def _geometry(item: Item) -> bytes | None:
+    text = bytes(item.geometry)
+    return text if text.startswith(b"{") else None
+
+
 def _edges(item: Item, assets: Sequence[str]) -> object:
     asset = (item.assets or {}).get(assets[0]) if assets else None
-    return None if asset is None else asset.edges
+    return None if asset is None else msgspec.json.decode(asset.edges)
 
 
 def _coerce_edges(value: object) -> list[float] | None:

@@ -54,7 +54,7 @@ class Asset(msgspec.Struct, gc=False):
     """A file of an item."""
 
     href: Any = None
-    edges: Any = msgspec.field(name=EDGES, default=None)
+    edges: msgspec.Raw = msgspec.field(name=EDGES, default=msgspec.Raw(b"null"))  # decoded of one asset alone
 
 
 class Item(msgspec.Struct, gc=False):
@@ -62,7 +62,7 @@ class Item(msgspec.Struct, gc=False):
 
     id: str
     collection: str | None = None
-    geometry: dict[str, Any] | None = None
+    geometry: msgspec.Raw = msgspec.Raw(b"null")  # its numbers go into arrays, and never become objects
     bbox: list[Any] | None = None
     properties: Properties | None = None  # type: ignore[valid-type]  # a struct that is made from a table
     assets: dict[str, Asset | None] | None = None
@@ -77,6 +77,7 @@ class Page(msgspec.Struct):
 
 
 _PAGE = msgspec.json.Decoder(Page)
+_ITEMS = msgspec.json.Decoder(list[Item])
 
 
 def decode_page(text: str | bytes) -> Page:
@@ -100,8 +101,8 @@ def decode_items(features: Iterable[object]) -> list[Item]:
         ValueError: One has no id.
     """
     try:
-        return msgspec.convert([_without_odd_members(feature) for feature in features], list[Item])
-    except msgspec.ValidationError as err:
+        return _ITEMS.decode(orjson.dumps([_without_odd_members(feature) for feature in features]))
+    except (msgspec.ValidationError, TypeError) as err:
         raise ValueError(f"the answer holds an item that is none: {err}") from err
 
 

@@ -39,7 +39,11 @@ def open_client(
 
 
 def prepare_client(
-    cluster: str, *, n_workers: int | None = None, profile: str | Path | None = None
+    cluster: str,
+    *,
+    n_workers: int | None = None,
+    profile: str | Path | None = None,
+    n_searches: int | None = None,
 ) -> AbstractContextManager[Opener]:
     """Check all that can be checked of a cluster before anything is started or submitted on it.
 
@@ -49,6 +53,7 @@ def prepare_client(
         n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``, None is one;
             nodes of an ``allocation``, None is all.
         profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``.
+        n_searches: Searches at once of a worker beside the driver, where nodes have no way out; None where they search.
 
     Returns:
         A context of what opens the client, which closes it, and what was started for it, at the end.
@@ -57,18 +62,21 @@ def prepare_client(
         InputError: No scheduler answers at the address, or SLURM would refuse the jobs.
         ClusterError: From the opened client: worker jobs end as soon as they start.
     """
+    if n_searches is not None:
+        _need_nodes(cluster)
     if cluster == NONE:
         return nullcontext(nullcontext)
     if cluster == LOCAL:
         return nullcontext(partial(open_local_client, n_workers))
     if cluster == SLURM:
-        return prepare_slurm_client(_need_profile(cluster, profile), n_jobs=n_workers or 1)
+        return prepare_slurm_client(_need_profile(cluster, profile), n_jobs=n_workers or 1, n_searches=n_searches)
     if cluster == ALLOCATION:
-        return prepare_allocation_client(_need_profile(cluster, profile), n_nodes=n_workers)
+        read = _need_profile(cluster, profile)
+        return prepare_allocation_client(read, n_nodes=n_workers, n_searches=n_searches)
     return prepare_connection(cluster)
 
 
-def preview_jobs(cluster: str, *, profile: str | Path | None) -> str:
+def preview_jobs(cluster: str, *, profile: str | Path | None, n_searches: int | None = None) -> str:
     """Write the script of a worker job, and submit nothing.
 
     Raises:
@@ -76,7 +84,13 @@ def preview_jobs(cluster: str, *, profile: str | Path | None) -> str:
     """
     if cluster != SLURM:
         raise InputError(f"--dry-run: --cluster {cluster} has no job script; use --cluster slurm")
-    return str(preview_script(_need_profile(cluster, profile)))
+    return str(preview_script(_need_profile(cluster, profile), n_searches=n_searches))
+
+
+def _need_nodes(cluster: str) -> None:
+    if cluster not in {SLURM, ALLOCATION}:
+        message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
+        raise InputError(f"{message}; it is for slurm and allocation")
 
 
 def _need_profile(cluster: str, profile: str | Path | None) -> Profile:

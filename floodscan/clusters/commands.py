@@ -64,6 +64,11 @@ def list_jobs(name: str) -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in lines)
 
 
+def list_node_addresses(partition: str) -> list[str]:
+    """List where SLURM reaches the nodes of a partition; an unknown one has none."""
+    return call(["sinfo", "--noheader", "--Node", "--partition", partition, "--format", "%o"]).split()
+
+
 def cancel(name: str) -> None:
     """Cancel all of the user's jobs of a name."""
     call(["scancel", "--me", "--name", name])

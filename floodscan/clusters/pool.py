@@ -50,6 +50,7 @@ class JobPool:
     failure: str | None = None
     _seen: set[str] = field(default_factory=set)
     _useful: set[str] = field(default_factory=set)
+    _proven: bool = False
     _lost_at: deque[float] = field(default_factory=deque)
     _disturbed: Event = field(default_factory=Event)
     _closing: Event = field(default_factory=Event)
@@ -84,6 +85,7 @@ class JobPool:
     def welcome(self, job_id: str) -> None:
         """Note that a job's worker has come: however the job ends, the next one will be of use too."""
         self._useful.add(job_id)
+        self._proven = True
 
     def disturb(self) -> None:
         """Look at the queue soon: a worker has gone."""
@@ -126,10 +128,10 @@ class JobPool:
         return list_jobs(self.name)
 
     def _give_up_if_hopeless(self) -> None:
-        if is_hopeless(self._lost_at, now=time.monotonic(), wanted=self.wanted):
+        if is_hopeless(self._lost_at, now=time.monotonic(), wanted=self.wanted, proven=self._proven):
             self.failure = (
-                f"{len(self._lost_at)} worker jobs ended within {LOSS_WINDOW_SECONDS / 60:g} minutes, and no worker "
-                f"came; no more are submitted. The last one said: {_last_words(self.logs)}"
+                f"{len(self._lost_at)} worker jobs ended, and no worker came of them; no more are submitted. "
+                f"The last one said: {_last_words(self.logs)}"
             )
 
     def _refused(self, err: SlurmCommandError) -> float:
@@ -140,11 +142,15 @@ class JobPool:
         return _BRISK_SECONDS if err.is_passing else _REFUSED_SECONDS
 
 
-def is_hopeless(lost_at: deque[float], *, now: float, wanted: int) -> bool:
-    """Tell whether jobs end so fast that new ones would end too; forgets losses that are long ago.
+def is_hopeless(lost_at: deque[float], *, now: float, wanted: int, proven: bool) -> bool:
+    """Tell whether jobs end without a worker so often that new ones would too; forgets losses that are long ago.
 
-    All jobs may go twice within the window, as they do where they are pre-empted, and a few more.
+    All jobs may go twice within the window, as they do where they are pre-empted, and a few more. As long as not one
+    worker ever came, each may go once, and a few more, however long that takes: workers that look for a driver in
+    vain hold a node until their death-timeout.
     """
+    if not proven:
+        return len(lost_at) > wanted + 2
     while lost_at and lost_at[0] < now - LOSS_WINDOW_SECONDS:
         lost_at.popleft()
     return len(lost_at) > 2 * wanted + 4

@@ -41,6 +41,12 @@ class Profile:
         return _parse_walltime(self.values["walltime"])
 
     @property
+    def n_threads(self) -> int:
+        """Threads of a worker process."""
+        n_threads: int = self.values["cores"] // self.values.get("processes", 1)
+        return n_threads
+
+    @property
     def worker_args(self) -> tuple[str, ...]:
         """Arguments of ``dask worker`` beyond those that other values become."""
         return tuple(map(str, self.values.get("worker-extra-args", ())))

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 from floodscan.clusters.interrupts import handlers_kept
 
-with handlers_kept():
-    # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with status 0
-    from dask_jobqueue.slurm import SLURMJob
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from distributed import Security
@@ -51,7 +48,7 @@ def build_script(
     scheduler: str,
     security: Security,
     logs: Path,
-    lifetime: bool = True,
+    worker_args: Sequence[str] = (),
 ) -> WorkerScript:
     """Write the script of a worker job; all jobs of a run have the same.
 
@@ -61,14 +58,17 @@ def build_script(
         scheduler: Address of the scheduler.
         security: Certificates, as files that the nodes see.
         logs: Folder of the jobs' logs.
-        lifetime: Whether workers end themselves before the walltime.
+        worker_args: Arguments of ``dask worker`` beyond those of the profile.
     """
     job_values = {key.replace("-", "_"): v for key, v in profile.values.items() if key not in _NOT_OF_A_JOB}
     job_values.setdefault("log_directory", str(logs))
     job_values["job_script_prologue"] = [*profile.values.get("job-script-prologue", ()), _CLOSED_HTTP]
-    ending = lifetime_args(profile.walltime, profile.worker_args) if lifetime else []
-    job_values["worker_extra_args"] = [*profile.worker_args, *ending, *_CLOSED_HTTP_ARGS]
+    job_values["worker_extra_args"] = [*profile.worker_args, *worker_args, *_CLOSED_HTTP_ARGS]
     job_values.setdefault("processes", 1)
+    with handlers_kept():
+        # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with status 0, and which
+        # only the main thread may set: a worker that reads a catalogue of a module that uses this one is in another
+        from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
     job = SLURMJob(scheduler, name=_WORKER_NAME, job_name=name, protocol="tls://", security=security, **job_values)
     head, _, command = job.job_script().rstrip().rpartition("\n")
     return WorkerScript(head, command)
@@ -79,7 +79,7 @@ def job_of_worker(name: str) -> str:
     return name.partition(".")[0]
 
 
-def lifetime_args(walltime: timedelta, given: tuple[str, ...]) -> list[str]:
+def lifetime_args(walltime: timedelta, given: Sequence[str]) -> list[str]:
     """Let workers end themselves before SLURM ends them, not all at the same time, unless the profile says when.
 
     A worker that ends by itself hands its tasks back; one that is killed counts as crashed by its task.

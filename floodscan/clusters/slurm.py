@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from dask import config
 from distributed import Client, Scheduler, SpecCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
-from distributed.utils import get_ip_interface
 
+from floodscan.clusters.address import check_address, find_address
 from floodscan.clusters.commands import SlurmCommandError, rehearse
+from floodscan.clusters.gateway import gateway, node_args
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
 from floodscan.clusters.pool import JobPool, keep_jobs
 from floodscan.clusters.private import private_folder
-from floodscan.clusters.script import build_script, job_of_worker
+from floodscan.clusters.script import build_script, job_of_worker, lifetime_args
 from floodscan.clusters.tls import make_security
 from floodscan.errors import ClusterError, InputError
 
@@ -57,19 +58,23 @@ class _Watch(SchedulerPlugin):
         self._pool = pool
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
-        self._pool.welcome(job_of_worker(str(scheduler.workers[worker].name)))
+        if (job := job_of_worker(str(scheduler.workers[worker].name))).isdigit():
+            self._pool.welcome(job)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: object) -> None:  # noqa: ARG002 - distributed's
         self._pool.disturb()
 
 
 @contextmanager
-def prepare_slurm_client(profile: Profile, *, n_jobs: int) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
+def prepare_slurm_client(
+    profile: Profile, *, n_jobs: int, n_searches: int | None
+) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
     """Start a scheduler and let SLURM look at the script of its worker jobs; what is given submits them.
 
     Args:
         profile: What the jobs are like.
         n_jobs: How many are kept running.
+        n_searches: Searches at once of a worker beside the scheduler; None where nodes search.
 
     Yields:
         What submits the jobs and opens a client of them; when that closes, all jobs are gone.
@@ -80,10 +85,17 @@ def prepare_slurm_client(profile: Profile, *, n_jobs: int) -> Iterator[Callable[
     """
     with _private_folder(profile) as folder:
         security = make_security(folder)
-        with _scheduler(profile, security) as cluster:
+        with _scheduler(profile, security, n_searches) as cluster:
             name = _new_name(profile)
             logs = _log_folder(profile, folder)
-            script = build_script(profile, name=name, scheduler=cluster.scheduler_address, security=security, logs=logs)
+            script = build_script(
+                profile,
+                name=name,
+                scheduler=cluster.scheduler_address,
+                security=security,
+                logs=logs,
+                worker_args=_job_args(profile, n_searches),
+            )
             check_script(profile, script)
             yield partial(_submit, JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs), cluster)
 
@@ -98,13 +110,14 @@ def _submit(pool: JobPool, cluster: SpecCluster) -> Iterator[Client]:
 
 @contextmanager
 def prepare_allocation_client(
-    profile: Profile, *, n_nodes: int | None = None
+    profile: Profile, *, n_nodes: int | None, n_searches: int | None
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
     """Start a scheduler for the nodes of the SLURM job that this process is in.
 
     Args:
         profile: What the workers are like.
         n_nodes: On how many of the nodes; None is all.
+        n_searches: Searches at once of a worker beside the scheduler; None where nodes search.
 
     Yields:
         What starts workers on them, and opens a client; when that closes, they end.
@@ -118,14 +131,14 @@ def prepare_allocation_client(
         raise InputError("--cluster allocation: works inside of a SLURM job only; see jobs/sweep-one-allocation.sbatch")
     with _private_folder(profile) as folder:
         security = make_security(folder)
-        with _scheduler(profile, security) as cluster:
+        with _scheduler(profile, security, n_searches) as cluster:
             script = build_script(
                 profile,
                 name=_new_name(profile),
                 scheduler=cluster.scheduler_address,
                 security=security,
                 logs=folder,
-                lifetime=False,
+                worker_args=node_args(n_searches, profile),
             )
             step = _Step(script, folder, n_nodes=str(n_nodes or allocated), n_cores=profile.values["cores"])
             yield partial(_run_step, step, cluster)
@@ -137,7 +150,7 @@ def _run_step(step: _Step, cluster: SpecCluster) -> Iterator[Client]:
         yield client
 
 
-def preview_script(profile: Profile) -> WorkerScript:
+def preview_script(profile: Profile, *, n_searches: int | None = None) -> WorkerScript:
     """Write the script of a worker job without submitting it; only the driver's address is not known yet."""
     with _private_folder(profile) as folder:
         return build_script(
@@ -146,6 +159,7 @@ def preview_script(profile: Profile) -> WorkerScript:
             scheduler=_UNKNOWN_SCHEDULER,
             security=make_security(folder),
             logs=_log_folder(profile, folder),
+            worker_args=_job_args(profile, n_searches),
         )
 
 
@@ -156,6 +170,7 @@ def check_script(profile: Profile, script: WorkerScript) -> None:
         InputError: It would not; says why, and which field of the profile that is about.
     """
     try:
+        check_address(profile, find_address(profile))
         rehearse(str(script))
     except SlurmCommandError as err:
         said = err.text.lower()
@@ -163,22 +178,6 @@ def check_script(profile: Profile, script: WorkerScript) -> None:
         if field is None or err.is_passing:
             raise InputError(f"{profile.source}: SLURM refuses the worker job: {err}") from err
         raise profile.refuse(field, f"SLURM refuses the worker job: {err}") from err
-
-
-def find_address(profile: Profile) -> str:
-    """Find the address on which this machine is reached by the nodes.
-
-    Raises:
-        InputError: The profile names an interface that is not here.
-    """
-    if profile.host is not None:
-        return profile.host
-    interface = profile.values["interface"]
-    try:
-        address: str = get_ip_interface(interface)
-    except ValueError as err:
-        raise profile.refuse("interface", f"{err}") from err
-    return address
 
 
 class _Step:
@@ -221,19 +220,20 @@ class _Step:
 
 
 @contextmanager
-def _scheduler(profile: Profile, security: Security) -> Iterator[SpecCluster]:
-    """Run a scheduler in this process that speaks nothing but TLS."""
+def _scheduler(profile: Profile, security: Security, n_searches: int | None) -> Iterator[SpecCluster]:
+    """Run a scheduler in this process, and what searches beside it, that speak nothing but TLS."""
+    address = find_address(profile)
     options = {
         **profile.values.get("scheduler-options", {}),
-        "host": find_address(profile),
+        "host": address,
         "protocol": "tls://",
         "security": security,
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
     }
-    with config.set({"distributed.scheduler.http.routes": []}):
+    with config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
         cluster = SpecCluster(
-            workers={},
+            workers=gateway(n_searches, address=address, security=security),
             scheduler={"cls": Scheduler, "options": options},
             security=security,
             silence_logs=logging.ERROR,
@@ -268,6 +268,10 @@ def _explained(failure: Callable[[], str | None]) -> Iterator[None]:
         if (reason := failure()) is None:
             raise
         raise ClusterError(reason) from None
+
+
+def _job_args(profile: Profile, n_searches: int | None) -> list[str]:
+    return [*lifetime_args(profile.walltime, profile.worker_args), *node_args(n_searches, profile)]
 
 
 def _new_name(profile: Profile) -> str:

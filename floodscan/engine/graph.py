@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import uuid
+from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dask.base import annotate
 from dask.delayed import delayed
+from distributed.protocol import pickle
 
 from floodscan.gates import remember_worker
 from floodscan.pipeline import ask, choose, write
+from floodscan.places import SCORE, SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from dask.delayed import Delayed
 
@@ -29,23 +34,42 @@ LOT_SEARCHES = 16
 def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -> Delayed:
     """Draw a batch's graph, which ends in a BatchResult."""
     finish = partial(write, run, plan.name, given_up=given_up)
-    done: Delayed = delayed(finish)(draw_sections(run, plan))
-    return done
+    sections = draw_sections(run, plan)
+    with _kept_to(SCORE, run):
+        return _draw(finish, sections)
 
 
 def draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
     """Draw what comes before anything is written: each ends in a Section."""
     searches = plan.searches
     lots = [searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)]
-    answers = {lot: delayed(partial(ask_lot, run, lot))() for lot in lots}
-    return [_draw_section(run, section, answers) for section in plan.sections()]
+    with _kept_to(SEARCH, run):
+        answers = {lot: _draw(partial(ask_lot, run, lot)) for lot in lots}
+    with _kept_to(SCORE, run):
+        return [_draw_section(run, section, answers) for section in plan.sections()]
+
+
+def _kept_to(place: str, run: Run) -> AbstractContextManager[None]:
+    """Keep tasks that are drawn meanwhile to workers of a kind, where there are kinds."""
+    kept: AbstractContextManager[None] = annotate(resources={place: 1}) if run.search_on_driver else nullcontext()
+    return kept
 
 
 def _draw_section(run: Run, section: BatchPlan, answers: dict[tuple[Search, ...], Delayed]) -> Delayed:
     needed = frozenset(section.searches)
     lots = [lot for lot in answers if not needed.isdisjoint(lot)]
-    chosen: Delayed = delayed(partial(choose_section, run, section, lots))([answers[lot] for lot in lots])
-    return chosen
+    return _draw(partial(choose_section, run, section, lots), [answers[lot] for lot in lots])
+
+
+def _draw(work: partial[Any], *inputs: list[Delayed]) -> Delayed:
+    """Draw a task; what it is to do travels in bytes, a tenth of what it would take in the scheduler's memory."""
+    name = f"{work.func.__name__}-{uuid.uuid4().hex}"
+    task: Delayed = delayed(partial(_unpack_and_work, pickle.dumps(work)))(*inputs, dask_key_name=name)
+    return task
+
+
+def _unpack_and_work(packed: bytes, *inputs: object) -> object:
+    return pickle.loads(packed)(*inputs)
 
 
 def ask_lot(run: Run, searches: Sequence[Search]) -> list[Answer]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from floodscan.errors import InputError, suggest
 from floodscan.events import Phase
 from floodscan.manifest import margin
-from floodscan.recipe import Sensor
+from floodscan.recipe import Policy, Sensor
+from floodscan.report.objective import describe_objective
 from floodscan.store import read_manifest
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from floodscan.store import RunFolder
 
@@ -33,8 +34,9 @@ def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, targ
         target_id: ``aoi``, or a tile.
 
     Returns:
-        A slot per entry: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the runner-up and
-        ``candidates``, the ranked first; a slot that nothing was found for comes last.
+        A slot per entry: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the runner-up,
+        ``objective`` (what decided where all slots were chosen together, see ``describe_objective``; else
+        empty) and ``candidates``, the ranked first; a slot that nothing was found for comes last.
 
     Raises:
         InputError: There is no such event, target, phase or sensor.
@@ -45,9 +47,14 @@ def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, targ
     if target_id not in {AOI, *(tile["target_id"] for tile in manifest["tiles"])}:
         raise InputError(f"{event_id} has no target '{target_id}'")
     failures = {_slot(failure): failure for failure in manifest["failures"]}
-    found = {slot: list(rows) for slot, rows in groupby(folder.read_candidates(event_id).to_pylist(), _slot)}
+    candidates = folder.read_candidates(event_id).to_pylist()
+    found = {slot: list(rows) for slot, rows in groupby(candidates, _slot)}
+    clouds = {row["item_id"]: row["cloud_cover"] for row in candidates}
     return [
-        _explain_slot(slot[1], slot[2], rows, failures.get(slot))
+        {
+            **_explain_slot(slot[1], slot[2], rows, failures.get(slot)),
+            "objective": _objective(manifest, slot, clouds),
+        }
         for slot, rows in (found | {slot: [] for slot in failures if slot not in found}).items()
         if slot[0] == target_id and _is_wanted(words, slot[1], slot[2])
     ]
@@ -84,6 +91,15 @@ def _is_wanted(words: Sequence[str], phase: str | None, sensor: str) -> bool:
     phases = [word for word in words if word in list(Phase)]
     sensors = [word for word in words if word in list(Sensor)]
     return (not phases or phase in phases) and (not sensors or sensor in sensors)
+
+
+def _objective(manifest: Json, slot: tuple[str, str | None, str], clouds: Mapping[str, float | None]) -> list[Json]:
+    target_id, phase, sensor = slot
+    if phase is None or manifest["provenance"]["recipe"]["policy"] != Policy.CHANGE_DETECTION:
+        return []
+    parts = {AOI: manifest, **{tile["target_id"]: tile for tile in manifest["tiles"]}}
+    joint_frac = manifest["coverage"]["joint_frac"][target_id]
+    return describe_objective(parts[target_id]["selected"], phase, sensor, joint_frac=joint_frac, clouds=clouds)
 
 
 def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Json | None) -> Json:

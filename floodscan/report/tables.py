@@ -130,7 +130,9 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
         header = [name for name in (cells[0] if cells else ()) if any(row[name] is not None for row in cells)]
         place = "/".join(filter(None, (slot["phase"], slot["sensor"])))
-        show(console, f"{place}: {slot['decision']}", header, [[row[name] for name in header] for row in cells])
+        decided = "".join(f"\n  {part['part'].replace('_', ' ')}: {part['text']}" for part in slot["objective"])
+        title = f"{place}: {slot['decision']}{decided}"
+        show(console, title, header, [[row[name] for name in header] for row in cells])
 
 
 def show_comparison(console: Console, found: Json) -> None:

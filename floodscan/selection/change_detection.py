@@ -24,7 +24,7 @@ For all sensors together, among the combinations that reach 1 on the track of 2:
 3. the most points that all chosen passes and the DEM cover together;
 4. the most points that the pass covers that covers the fewest;
 5. the least cost: days between a pass and the date of its phase, summed over the slots; an optical pass' days count
-   five times, and the percent of its cloud cover are added, averaged over the points that each scene adds;
+   five times, and the percent of its cloud cover are added, averaged over its scenes by the points of each;
 6. the first by item ids, Sentinel-1's phases before Sentinel-2's.
 
 Coverage is counted in points of a lattice (see ``lattice``): sets that can be compared exactly. So the optimum is exact

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import pickle
+import signal
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +19,7 @@ import floodscan
 from floodscan.catalogs import Access, ApiCatalog, SnapshotCatalog, open_catalog
 from floodscan.catalogs.cache import CachedCatalog
 from floodscan.cli import cli
+from floodscan.files import replacing
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes
 
@@ -136,6 +141,48 @@ def test_many_at_once_leave_one_whole_file(cached: CachedCatalog) -> None:
         thread.join()
     assert len(set(found)) == 1
     assert len(files(cached)) == 1
+
+
+def ask_over_and_over(catalog: CachedCatalog) -> list[set[bytes]]:
+    """Ask three questions, every second time anew; gives all that was answered to each, packed."""
+    questions = [replace(SEARCH, assets=SEARCH.assets[:n]) for n in range(3)]
+    found: list[set[bytes]] = [set() for _ in questions]
+    for number in range(20):
+        asked = replace(catalog, not_before=time.time() * (number % 2))
+        for answers, question in zip(found, questions, strict=True):
+            answers.add(pickle.dumps(asked.search(question).items.to_pylist()))
+    return found
+
+
+def test_many_processes_read_write_and_refresh_at_once(cached: CachedCatalog) -> None:
+    """Each gets the right answers every time, and what is left is one whole file for each question."""
+    with ProcessPoolExecutor(6, mp_context=multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(ask_over_and_over, [cached] * 6))
+    for answers in zip(*found, strict=True):
+        assert len(set.union(*answers)) == 1
+    assert len(files(cached)) == 3
+    assert all(path.suffix == ".arrow" for path in files(cached))
+
+
+def die_while_writing(path: Path) -> None:
+    """Be killed with half of a file written."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_process_leaves_does_no_harm(cached: CachedCatalog) -> None:
+    """Its half of a file is never read, nor in the way of the next one."""
+    whole = cached.search(SEARCH)
+    (path,) = files(cached)
+    path.unlink()
+    process = multiprocessing.get_context("spawn").Process(target=die_while_writing, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert [left.read_bytes() for left in files(cached)] == [b"half"]
+    assert cached.search(SEARCH).items.equals(whole.items)
+    assert cached.search(SEARCH).cached
 
 
 def test_a_cache_that_can_not_be_written_costs_no_results(lean_api: StacApi, tmp_path: Path) -> None:

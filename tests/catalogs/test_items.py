@@ -138,7 +138,7 @@ def test_odd_members_count_as_missing() -> None:
         b'{"features": [{"id": "a", "bbox": "x", "geometry": 3, "assets": ' + assets + b'}], "links": 3}'
     )
     (item,) = page.features or []
-    assert (item.bbox, item.geometry, list(item.assets or {}), page.links) == (None, None, ["vh"], [])
+    assert (item.bbox, bytes(item.geometry), list(item.assets or {}), page.links) == (None, b"null", ["vh"], [])
 
 
 @pytest.mark.parametrize("text", [b'{"features": [', b'{"features": [{"geometry": null}]}', b'{"features": [3]}', b""])

@@ -50,10 +50,18 @@ def test_workers_end_before_their_job() -> None:
 
 def test_losses_are_forgotten_after_a_while() -> None:
     """Only losses within the window count, and more of them are allowed to more jobs."""
-    assert not is_hopeless(deque([0.0] * 6), now=1.0, wanted=1)
-    assert is_hopeless(deque([0.0] * 7), now=1.0, wanted=1)
-    assert not is_hopeless(deque([0.0] * 7), now=1.0, wanted=2)
-    assert not is_hopeless(deque([0.0] * 7), now=LOSS_WINDOW_SECONDS + 1, wanted=1)
+    now = LOSS_WINDOW_SECONDS + 1
+    assert not is_hopeless(deque([0.0] * 6), now=1.0, wanted=1, proven=True)
+    assert is_hopeless(deque([0.0] * 7), now=1.0, wanted=1, proven=True)
+    assert not is_hopeless(deque([0.0] * 7), now=1.0, wanted=2, proven=True)
+    assert not is_hopeless(deque([0.0] * 7), now=now, wanted=1, proven=True)
+
+
+def test_losses_are_not_forgotten_before_the_first_worker() -> None:
+    """Jobs that never brought one are given up, however slowly they end."""
+    now = 10 * LOSS_WINDOW_SECONDS
+    assert not is_hopeless(deque([0.0] * 3), now=now, wanted=1, proven=False)
+    assert is_hopeless(deque([0.0] * 4), now=now, wanted=1, proven=False)
 
 
 def test_passing_errors_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise, product
+from functools import reduce
+from itertools import combinations, pairwise, product
+from operator import or_
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,7 @@ from floodscan.events import Phase
 from floodscan.recipe import Recipe, Sensor
 from floodscan.selection import change_detection, slot_numbers
 from floodscan.selection.change_detection import lay_out
-from floodscan.selection.passes import learn, make_units
+from floodscan.selection.passes import cover, learn, make_units
 from tests.selection.worlds import World, random_world
 
 if TYPE_CHECKING:
@@ -58,8 +61,18 @@ def test_no_choice_breaks_a_rule(seed: int) -> None:
         takes = [{row["datatake_id"][:9] for row in rows} for rows in by_phase.values() if rows[0]["datatake_id"]]
         assert len(ids) == len(set(ids))
         assert len(set().union(*takes)) == len(takes)
+        check_unnamed(list(by_phase.values()))
     check_track(table, world.recipe)
     check_limits(table, world.recipe)
+
+
+def check_unnamed(phases: Sequence[Sequence[Row]]) -> None:
+    """Scenes of one satellite and orbit without datatakes are of two passes only ten minutes and more apart."""
+    for one, other in combinations(phases, 2):
+        for row, later in product(one, other):
+            names = [(r["platform"], r["relative_orbit"], r["orbit_state"], r["datatake_id"]) for r in (row, later)]
+            if names[0] == names[1] and names[0][-1] is None:
+                assert later["datetime"] - row["datetime"] > timedelta(minutes=10)
 
 
 def check_track(table: pa.Table, recipe: Recipe) -> None:
@@ -67,6 +80,8 @@ def check_track(table: pa.Table, recipe: Recipe) -> None:
     rows = [row for members in mosaics(table, Sensor.S1RTC).values() for row in members]
     tracks = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows}
     mixed = [row for row in rows if "S1RTC.mixed_track=true" in row["relaxed"]]
+    main = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows if r not in mixed}
+    assert len(main) <= 1
     assert len(tracks) <= 1 or mixed
     assert not mixed or any(step.mixed_track for step in recipe.relax)
 
@@ -171,8 +186,23 @@ def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
     assert keys == [[unit.key if unit else () for unit in units] for units in expected]
 
 
-def reference_rule(choice: Choice, sensor: Sensor, track: int, levels: int) -> list[Any]:
-    """Take for one phase after the other the largest scene, then the nearest, that the rules admit."""
+@pytest.mark.parametrize("seed", SEEDS[:60])
+def test_a_mosaic_covers_what_its_pass_covers_and_each_part_adds_to_it(seed: int) -> None:
+    """But for the other parts of a granule that was split: those are members whatever they add."""
+    choice = laid_out(random_world(seed + 3000))
+    for unit in (unit for slots in choice.units.values() for units in slots for unit in units):
+        members = cover(unit.scenes)
+        assert reduce(or_, (scene.points for scene in members)) == unit.points
+        assert members[0].size == max(scene.size for scene in members)
+        tiles = Counter(scene.tile or scene.row for scene in members)
+        covered = 0
+        for scene in members:
+            assert scene.points & ~covered or tiles[scene.tile or scene.row] > 1
+            covered |= scene.points
+
+
+def reference_rule(choice: Choice, sensor: Sensor, track: int, overlaps: Sequence[float]) -> list[Any]:
+    """Take for one phase after the other the scene that the published order puts first among those the rules admit."""
     taken: list[Any] = []
     for scenes, units in zip(choice.scenes[sensor], choice.units[sensor], strict=True):
         passes = {unit.pass_id for unit in units}
@@ -180,10 +210,10 @@ def reference_rule(choice: Choice, sensor: Sensor, track: int, levels: int) -> l
         admitted = [
             scene
             for scene in scenes
-            if scene.level <= levels and scene.track == track and scene.start > end and scene.pass_id not in used
+            if scene.level == 0 and scene.track == track and scene.start > end and scene.pass_id not in used
             and scene.points and scene.pass_id in passes
         ]  # fmt: skip
-        admitted.sort(key=lambda s: (-s.points.bit_count(), s.days, s.start, s.item_id))
+        admitted.sort(key=lambda s: (-overlaps[s.row], s.cloud * (sensor == Sensor.S2L2A), s.days, s.start, s.item_id))
         taken.append(admitted[0] if admitted else None)
     return taken
 
@@ -195,10 +225,11 @@ def test_joint_coverage_is_never_worse_than_that_of_the_reference_rule(seed: int
     world = replace(world, recipe=replace(world.recipe, relax=()))
     choice = laid_out(world)
     found = change_detection._optimize(choice.units, choice.ground, world.recipe)
+    overlaps = world.scored()["overlap_frac"].to_pylist()
     ours = theirs = choice.ground
     comparable = True
     for sensor, (units, track) in found.items():
-        scenes = reference_rule(choice, sensor, track, 0)
+        scenes = reference_rule(choice, sensor, track, overlaps)
         comparable &= [scene is None for scene in scenes] == [unit is None for unit in units]
         for unit, scene in zip(units, scenes, strict=True):
             ours &= unit.points if unit else ours

@@ -13,9 +13,10 @@ import floodscan
 from floodscan import Policy, Recipe, Sensor
 from floodscan.catalogs.items import parse_items
 from floodscan.catalogs.pages import decode_items
+from floodscan.checks import assess
 from floodscan.coverage import area_fracs
 from floodscan.events import Phase
-from floodscan.footprints import bbox_of
+from floodscan.footprints import bbox_of, parse_footprints
 from floodscan.planning import plan_event
 from floodscan.scoring import score
 from floodscan.selection import select
@@ -60,6 +61,38 @@ def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
         rows = chosen.filter(chosen["selected"]).to_pylist()
         assert {row["item_id"] for row in rows} == {item["id"] for item in pair}
         assert len({row["phase"] for row in rows}) == 1
+
+
+def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
+    """Each fills the slot of its day over its own footprint, on both sides of 180°."""
+    items = [item for item in real_items() if item["collection"] == "sentinel-2-l2a" and _crosses(item)]
+    if not items:
+        pytest.skip("the real items are not at hand")
+    assert len(items) == 5
+    for item in items:
+        asked = replace(Recipe().sensors[Sensor.S2L2A], max_cloud_percent=100.1, assets=tuple(item["assets"])[:1])
+        recipe = Recipe(policy=Policy.CHANGE_DETECTION, sensors={Sensor.S2L2A: asked}, relax=())
+        table = parse_items(decode_items([item]), collection=asked.collection, assets=asked.assets)
+        (area,) = shapely.from_wkb(table["geometry"].to_numpy())
+        moment = table["datetime"][0].as_py()
+        event = replace(
+            make_event(), aoi=area, bbox=bbox_of(area), phase_dates=dict.fromkeys(Phase, moment.date()), onset=moment,
+            target_crs="EPSG:32660" if area.centroid.y > 0 else "EPSG:32760",
+        )  # fmt: skip
+        plan = plan_event(event, recipe)
+        assert plan.targets[0].bbox[0] > plan.targets[0].bbox[2]
+        chosen = select(score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe)
+        assert chosen.filter(chosen["selected"])["item_id"].to_pylist() == [item["id"]]
+        found = assess([plan], chosen, recipe)[event.event_id]
+        assert found.joint_frac["aoi"] == pytest.approx(1.0, abs=1e-3)
+        assert found.promise is not None
+        assert found.promise.chips > 0
+
+
+def _crosses(item: Item) -> bool:
+    (footprint,) = parse_footprints([item["geometry"]], [None])[0]
+    west, _, east, _ = bbox_of(footprint)
+    return west > east
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,12 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from floodscan.catalogs.base import Answer
 from floodscan.events import Phase
+from floodscan.outcomes import find_shortfalls
 from floodscan.planning import plan_event
 from floodscan.recipe import Policy, Recipe, Relaxation, Sensor
+from floodscan.tables import ITEMS
 from tests.selection.worlds import FLOOD, World, make_event, s1_item, s2_item
 
 if TYPE_CHECKING:
@@ -65,6 +68,13 @@ def test_a_scene_at_the_onset_is_after_it() -> None:
     """The onset itself belongs to the event."""
     table = world_of(s1_item("onset", day(0, 0), ALL)).chosen()
     assert chosen_ids(table) == {("event", "S1RTC"): ["onset"]}
+
+
+def test_a_pass_during_which_the_water_came_fills_one_slot_only() -> None:
+    """Its first scene is from before the onset, its second from after it: still they are no two moments."""
+    items = [s1_item(name, day(0, 5) + timedelta(seconds=s), ALL, take="1") for name, s in (("a", -10), ("b", 15))]
+    world = World(make_event(onset=day(0, 5)), items, Recipe(policy=Policy.CHANGE_DETECTION, relax=()))
+    assert len(chosen_ids(world.chosen())) == 1
 
 
 def test_one_track_is_chosen_for_the_whole_set() -> None:
@@ -138,6 +148,32 @@ def test_the_newest_processing_supersedes_the_others() -> None:
     rows = {row["item_id"]: row for row in table.to_pylist()}
     assert (rows["old"]["verdict"], rows["old"]["superseded_by"]) == ("superseded", "new")
     assert (rows["new"]["verdict"], rows["new"]["superseded_by"]) == ("selected", None)
+
+
+def test_of_several_processings_all_older_ones_point_at_the_newest() -> None:
+    """Not at the next one; and both parts of a split granule stay."""
+    boxes = {"a_0212": ALL, "b_0301": ALL, "c_0509": LEFT, "d_0510": LEFT, "e_0510": RIGHT}
+    items = [s2_item(name, day(-30), box, baseline=f"{name[2:4]}.{name[4:]}") for name, box in boxes.items()]
+    table = world_of(*items).chosen()
+    newer = {row["item_id"]: row["superseded_by"] for row in table.to_pylist()}
+    assert newer == {"a_0212": "d_0510", "b_0301": "d_0510", "c_0509": "d_0510", "d_0510": None, "e_0510": None}
+    assert chosen_ids(table) == {("pre_month", "S2L2A"): ["d_0510", "e_0510"]}
+
+
+def test_an_empty_slot_says_why_after_which_steps() -> None:
+    """Counts of what was rejected, the steps that were tried in vain, and what would help."""
+    world = world_of(s2_item("late", day(2), ALL), s2_item("overcast", day(-30), ALL, cloud=80.0))
+    answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
+    found = find_shortfalls(world.plan, world.chosen(), answers, world.recipe)
+    told = {(each.phase, each.sensor): each for each in found}
+    steps = "S2L2A.max_cloud_percent=50, S2L2A.window_days=15"
+    assert told["pre_month", "S2L2A"].reason == f"all_rejected (too_cloudy 1) after {steps}"
+    assert told["pre_event", "S2L2A"].reason == f"all_rejected (wrong_side_of_onset 1) after {steps}"
+    assert "raise S2L2A.max_cloud_percent (now 25) above 80" in told["pre_month", "S2L2A"].hint
+    assert told["event", "S1RTC"].reason == (
+        "no_candidates after S1RTC.window_days=7, S1RTC.window_days=12, S1RTC.mixed_track=true"
+    )
+    assert "S1RTC.window_days (now 12)" in told["event", "S1RTC"].hint
 
 
 def test_a_newer_processing_that_lacks_a_band_supersedes_nothing() -> None:

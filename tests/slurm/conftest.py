@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import yaml
 
 from floodscan import scan
 from floodscan.events import load_events
-from tests.servers.process import ServerUnavailableError
+from tests.servers.process import REPO_ROOT, ServerUnavailableError
+from tests.slurm.network import in_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-N_EVENTS = 56
+T = TypeVar("T")
+
+N_EVENTS = 200
 
 PROFILE = {
     "queue": "cpu",
@@ -38,13 +42,7 @@ PROFILE = {
 @pytest.fixture(scope="session")
 def running_site() -> Iterator[SlurmSite]:
     """A SLURM of four nodes; skipped where it isn't installed, except on CI, where that fails."""
-    with ExitStack() as stack:
-        try:
-            site = stack.enter_context(slurm_site())
-        except ServerUnavailableError as error:
-            if os.environ.get("CI"):
-                pytest.fail(f"CI must have SLURM: {error}")
-            pytest.skip(str(error))
+    with _or_skip(slurm_site(on_loopback())) as site:
         yield site
 
 
@@ -54,6 +52,34 @@ def site(running_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     monkeypatch.setenv("SLURM_CONF", str(running_site.conf))
     yield running_site
     running_site.clear()
+
+
+@pytest.fixture(scope="session")
+def running_network_site() -> Iterator[SlurmSite]:
+    """A SLURM whose nodes have a network and no way out; skipped where only root could make one."""
+    with _or_skip(in_namespaces(), root_only=True) as network, _or_skip(slurm_site(network, silent_seconds=10)) as site:
+        yield site
+
+
+@pytest.fixture
+def network_site(running_network_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmSite]:
+    """The site of namespaces with an empty queue; drivers in it are children on its login node."""
+    monkeypatch.setenv("SLURM_CONF", str(running_network_site.conf))
+    monkeypatch.setenv("PYTHONPATH", str(REPO_ROOT))
+    yield running_network_site
+    running_network_site.clear()
+
+
+@contextmanager
+def _or_skip(opened: AbstractContextManager[T], *, root_only: bool = False) -> Iterator[T]:
+    with ExitStack() as stack:
+        try:
+            value = stack.enter_context(opened)
+        except ServerUnavailableError as error:
+            if os.environ.get("CI") and not (root_only and os.geteuid()):
+                pytest.fail(f"CI must have this: {error}")
+            pytest.skip(str(error))
+        yield value
 
 
 def write_profile(folder: Path, **values: object) -> Path:

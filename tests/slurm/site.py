@@ -1,4 +1,4 @@
-"""A SLURM site on loopback: munged, slurmctld and several slurmd, all in a folder that goes with them.
+"""A SLURM site: munged, slurmctld and several slurmd, all in a folder that goes with them.
 
     python -m tests.slurm.site COMMAND …
 
@@ -11,7 +11,6 @@ import contextlib
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.process import LOOPBACK, ServerUnavailableError, child, free_port, wait_until
+from tests.servers.process import ServerUnavailableError, child, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-N_NODES = 4
+    from tests.slurm.network import Network
+
 ACCOUNT = "p200123"
 _DAEMONS = ("munged", "slurmctld", "slurmd")
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
@@ -35,8 +35,8 @@ _CLIENT_SECONDS = 20.0
 # loopback alone has to be asked for, and where no cgroups are mounted slurmd wants to be told to do without.
 _CONF = """\
 ClusterName=floodscan
-SlurmctldHost={host}({loopback})
-SlurmctldPort={port}
+SlurmctldHost={login.host}({login.address})
+SlurmctldPort={login.port}
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 SlurmUser={user}
 SlurmdUser={user}
@@ -60,6 +60,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=10000,bf_interval=1
 KillWait=3
 ReturnToService=2
+SlurmdTimeout={silent_seconds}
 SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
 MailProg=/bin/true
@@ -67,8 +68,8 @@ MailProg=/bin/true
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=48:00:00 DefaultTime=01:00:00 OverSubscribe=EXCLUSIVE State=UP
 """
 _NODE = (
-    "NodeName={name} NodeHostname={host} NodeAddr={loopback} Port={port} CPUs=256 Boards=1 SocketsPerBoard=1 "
-    "CoresPerSocket=256 ThreadsPerCore=1 RealMemory=512000 State=UNKNOWN"
+    "NodeName={node.name} NodeHostname={node.host} NodeAddr={node.address} Port={node.port} CPUs=256 Boards=1 "
+    "SocketsPerBoard=1 CoresPerSocket=256 ThreadsPerCore=1 RealMemory=512000 State=UNKNOWN"
 )
 
 
@@ -78,14 +79,16 @@ class SlurmSite:
 
     Attributes:
         conf: What `SLURM_CONF` is set to.
+        network: Its machines.
     """
 
     conf: Path
+    network: Network
 
     def run(self, *command: str) -> str:
-        """Run one of SLURM's commands and give what it prints."""
+        """Run one of SLURM's commands where a user would, and give what it prints."""
         done = subprocess.run(  # noqa: S603
-            command,
+            [*self.network.login.inside, *command],
             env={**os.environ, "SLURM_CONF": str(self.conf)},
             capture_output=True,
             text=True,
@@ -124,8 +127,12 @@ class SlurmSite:
 
 
 @contextlib.contextmanager
-def slurm_site() -> Iterator[SlurmSite]:
-    """Run a SLURM of four nodes and end it, by its pids, on the way out.
+def slurm_site(network: Network, *, silent_seconds: int = 300) -> Iterator[SlurmSite]:
+    """Run a SLURM and end it, by its pids, on the way out.
+
+    Args:
+        network: Its machines.
+        silent_seconds: A node that is silent for so long is down.
 
     Yields:
         The site, once all of its nodes are idle.
@@ -138,7 +145,7 @@ def slurm_site() -> Iterator[SlurmSite]:
     folder = Path(tempfile.mkdtemp(prefix="floodscan-slurm-"))
     try:
         folder.chmod(0o755)
-        site = SlurmSite(_configure(folder))
+        site = SlurmSite(_configure(folder, network, silent_seconds), network)
         with contextlib.ExitStack() as stack:
             _start(programs, site, stack)
             yield site
@@ -154,27 +161,20 @@ def _find(name: str) -> str:
     raise ServerUnavailableError(f"SLURM isn't installed: no {name} (apt-get install slurm-wlm munge)")
 
 
-def _nodes() -> list[str]:
-    return [f"mel{number:04}" for number in range(1, N_NODES + 1)]
-
-
-def _configure(folder: Path) -> Path:
-    host = socket.gethostname().split(".")[0]
-    nodes = [_NODE.format(name=name, host=host, loopback=LOOPBACK, port=free_port()) for name in _nodes()]
+def _configure(folder: Path, network: Network, silent_seconds: int) -> Path:
     conf = folder / "slurm.conf"
     conf.write_text(
         _CONF.format(
-            host=host,
-            loopback=LOOPBACK,
-            port=free_port(),
+            login=network.login,
+            silent_seconds=silent_seconds,
             user=getpass.getuser(),
             folder=folder,
-            nodes="\n".join(nodes),
+            nodes="\n".join(_NODE.format(node=node) for node in network.nodes),
         )
     )
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
     shutil.copy(Path(__file__).with_name("site.lua"), folder / "job_submit.lua")
-    for name in ("state", *(f"spool-{node}" for node in _nodes())):
+    for name in ("state", *(f"spool-{node.name}" for node in network.nodes)):
         (folder / name).mkdir()
     key = folder / "munge.key"
     key.touch(mode=0o600)
@@ -191,11 +191,13 @@ def _start(programs: dict[str, str], site: SlurmSite, stack: contextlib.ExitStac
     wait_until(munge_socket.exists, stack.enter_context(child(munged, log=log)), log=log)
     conf = str(site.conf)
     log = folder / "slurmctld.log"
-    controller = stack.enter_context(child([programs["slurmctld"], "-D", "-c", "-f", conf], log=log))
-    for name in _nodes():
-        command = [programs["slurmd"], "-D", "-f", conf, "-N", name]
-        stack.enter_context(child(command, log=folder / f"slurmd-{name}.log"))
-    wait_until(lambda: _idle(site) == N_NODES, controller, log=log)
+    controller = stack.enter_context(
+        child([*site.network.login.inside, programs["slurmctld"], "-D", "-c", "-f", conf], log=log)
+    )
+    for node in site.network.nodes:
+        command = [*node.inside, programs["slurmd"], "-D", "-f", conf, "-N", node.name]
+        stack.enter_context(child(command, log=folder / f"slurmd-{node.name}.log"))
+    wait_until(lambda: _idle(site) == len(site.network.nodes), controller, log=log)
 
 
 def _idle(site: SlurmSite) -> int:

@@ -7,15 +7,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
-from distributed import as_completed
 
 from floodscan.cli import main
 from floodscan.clusters import open_client, pool, prepare_client
 from floodscan.errors import ClusterError, InputError
 from tests.servers.process import child
 from tests.slurm.conftest import write_profile
-from tests.slurm.site import N_NODES
+from tests.slurm.network import N_NODES
+from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,25 +99,34 @@ def scan_command(events: Path, profile: Path, out: Path, *, n_jobs: int) -> list
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_told_to_stop_leaves_nothing(
-    number: signal.Signals, status: int, events: Path, site: SlurmSite, tmp_path: Path
+    number: signal.Signals, status: int, events: Path, reference: dict[str, bytes], site: SlurmSite, tmp_path: Path
 ) -> None:
-    """Ctrl-C and SIGTERM in mid-sweep: queue and private folder are empty once the driver has ended."""
-    command = scan_command(events, write_profile(tmp_path), tmp_path / "o", n_jobs=3)
-    with child(command, log=tmp_path / "driver.log") as driver:
+    """Ctrl-C and SIGTERM in mid-sweep: no job and no key is left, and the same command goes on, as is said."""
+    log, out = tmp_path / "driver.log", tmp_path / "o"
+    command = scan_command(events, write_profile(tmp_path), out, n_jobs=3)
+    with child(command, log=log) as driver:
         site.wait_for_jobs(3, state="RUNNING", seconds=60)
         driver.send_signal(number)
         assert driver.wait(60) == status
     assert site.jobs() == []
     assert list((tmp_path / "private").iterdir()) == []
+    assert "start the same again to go on" in log.read_text()
+    with child(command, log=log) as driver:
+        assert driver.wait(60) == 0
+    assert written(out) == reference
 
 
 def test_killed_driver_leaves_nothing_for_long(events: Path, site: SlurmSite, tmp_path: Path) -> None:
     """After kill -9 running jobs leave, queued ones when they had their turn, and keys with the next start."""
     path = write_profile(tmp_path, death_timeout=5)
     private = tmp_path / "private"
-    with child(scan_command(events, path, tmp_path / "o", n_jobs=N_NODES + 1), log=tmp_path / "driver.log") as driver:
+    command = [*scan_command(events, path, tmp_path / "o", n_jobs=N_NODES + 1), "--search-on", "driver"]
+    with child(command, log=tmp_path / "driver.log") as driver:
         site.wait_for_jobs(N_NODES, state="RUNNING", seconds=60)
+        beside = psutil.Process(driver.pid).children(recursive=True)
         driver.kill()
+    assert beside
+    assert psutil.wait_procs(beside, timeout=30)[1] == []
     (left,) = private.iterdir()
     site.wait_for_jobs(0, seconds=60)
     with prepare_client("slurm", profile=path):
@@ -133,25 +143,12 @@ def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, mo
     monkeypatch.setattr(pool, "_BRISK_SECONDS", 0.2)
     path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
     with (
-        pytest.raises(ClusterError, match=r"worker jobs ended within 10 minutes, and no worker came.*no such module"),
+        pytest.raises(ClusterError, match=r"worker jobs ended, and no worker came.*no such module"),
         open_client("slurm", n_workers=1, profile=path),
     ):
         time.sleep(60)
     assert site.jobs() == []
     assert site.submissions() > before
-
-
-def test_jobs_that_reach_their_lifetime_are_replaced(site: SlurmSite, tmp_path: Path) -> None:
-    """Worker jobs end themselves in the middle of the work, which goes on in the jobs that replace them."""
-    path = write_profile(tmp_path, worker_extra_args=["--lifetime", "10s", "--lifetime-stagger", "2s"])
-    with open_client("slurm", n_workers=1, profile=path) as client:
-        assert client is not None
-        before = set(site.jobs())
-        # as the engine does: what is done is taken and released, for it would die with its worker
-        done = as_completed(client.map(time.sleep, [1.0] * 16, pure=False), with_results=True)
-        assert [result for _, result in done] == [None] * 16
-        assert set(site.jobs()) - before
-    assert site.jobs() == []
 
 
 def test_slurm_wants_a_profile() -> None:

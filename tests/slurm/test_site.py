@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.slurm.site import ACCOUNT, N_NODES
+from tests.slurm.network import N_NODES
+from tests.slurm.site import ACCOUNT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,149 @@
+"""Machines of a SLURM site: all of them this one on loopback, or each in a network namespace with no way out.
+
+Namespaces carry the id of the process that made them, so that several test runs do not meet, and what a killed one left
+is known and removed by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.servers.process import LOOPBACK, ServerUnavailableError, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+N_NODES = 4
+INTERFACE = "ib0"
+_PREFIX = "fstest"
+_SWITCH = "switch"
+_LOGIN = "login"
+_NAMES = [_LOGIN, *(f"mel{number:04}" for number in range(1, N_NODES + 1))]
+_ADDRESSES = {name: f"10.99.0.{number}" for number, name in enumerate(_NAMES, start=1)}
+_ENTER = 'hostname "$0" && mount --bind "$1" /etc/hosts && shift && exec "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine of a site.
+
+    Attributes:
+        name: SLURM's name of it.
+        host: What it calls itself.
+        address: Where the others reach it.
+        port: On which SLURM's daemon listens.
+        inside: Words before a command that is to run there.
+    """
+
+    name: str
+    host: str
+    address: str
+    port: int
+    inside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The machines of a site.
+
+    Attributes:
+        login: Where the controller is, and commands are given.
+        nodes: Where jobs run.
+    """
+
+    login: Machine
+    nodes: tuple[Machine, ...]
+
+
+def on_loopback() -> Network:
+    """Call this machine by several names; every one has a port of its own."""
+    host = socket.gethostname().split(".")[0]
+    login, *nodes = [Machine(name, host, LOOPBACK, free_port()) for name in _NAMES]
+    return Network(login, tuple(nodes))
+
+
+@contextlib.contextmanager
+def in_namespaces() -> Iterator[Network]:
+    """Give each machine a network namespace of its own, with an address on ``ib0``; only root may.
+
+    Yields:
+        The network; it goes at the end, with every process in it.
+
+    Raises:
+        ServerUnavailableError: Namespaces can't be had here.
+    """
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        raise ServerUnavailableError("network namespaces are root's, and made by ip (apt-get install iproute2)")
+    _remove_abandoned()
+    own = f"{_PREFIX}-{os.getpid()}"
+    try:
+        with tempfile.NamedTemporaryFile("w") as hosts:
+            hosts.write(f"{LOOPBACK} localhost\n")
+            hosts.writelines(f"{address} {name}\n" for name, address in _ADDRESSES.items())
+            hosts.flush()
+            yield _lay(own, Path(hosts.name))
+    finally:
+        for name in _namespaces():
+            if name.startswith(f"{own}-"):
+                _remove(name)
+
+
+def unplug(machine: Machine, *, back: bool = False) -> None:
+    """Cut a machine off the network, or plug it in again."""
+    _ip("-n", f"{_PREFIX}-{os.getpid()}-{_SWITCH}", "link", "set", machine.name, "up" if back else "down")
+
+
+def _lay(own: str, hosts: Path) -> Network:
+    switch = f"{own}-{_SWITCH}"
+    try:
+        _ip("netns", "add", switch)
+        _ip("-n", switch, "link", "add", "bridge", "type", "bridge")
+        _ip("-n", switch, "link", "set", "bridge", "up")
+        login, *nodes = [_connect(own, name, hosts) for name in _NAMES]
+    except subprocess.CalledProcessError as error:
+        raise ServerUnavailableError(f"no network namespaces: {error.stderr.strip()}") from error
+    return Network(login, tuple(nodes))
+
+
+def _connect(own: str, name: str, hosts: Path) -> Machine:
+    switch, namespace, address = f"{own}-{_SWITCH}", f"{own}-{name}", _ADDRESSES[name]
+    _ip("netns", "add", namespace)
+    _ip("-n", switch, "link", "add", name, "type", "veth", "peer", "name", INTERFACE, "netns", namespace)
+    _ip("-n", switch, "link", "set", name, "master", "bridge", "up")
+    _ip("-n", namespace, "address", "add", f"{address}/24", "dev", INTERFACE)
+    for interface in ("lo", INTERFACE):
+        _ip("-n", namespace, "link", "set", interface, "up")
+    # every program of these takes the place of the one before: signals to the child reach the command
+    inside = ("nsenter", f"--net=/run/netns/{namespace}", "unshare", "--uts", "--mount", "sh", "-c", _ENTER)
+    return Machine(name, name, address, 6817 if name == _LOGIN else 6818, (*inside, name, str(hosts)))
+
+
+def _namespaces() -> list[str]:
+    return [line.split()[0] for line in _ip("netns", "list").splitlines() if line.startswith(f"{_PREFIX}-")]
+
+
+def _remove_abandoned() -> None:
+    for name in _namespaces():
+        if not Path("/proc", name.split("-")[1]).exists():
+            _remove(name)
+
+
+def _remove(namespace: str) -> None:
+    for pid in _ip("netns", "pids", namespace).split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    _ip("netns", "delete", namespace)
+
+
+def _ip(*words: str) -> str:
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=True)  # noqa: S603, S607
+    return done.stdout

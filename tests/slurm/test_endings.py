@@ -1,0 +1,138 @@
+"""Worker jobs end by themselves, by SLURM's clock, or can't be replaced for a while: the sweep ends all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan import scan
+from floodscan.clusters import open_client, pool
+from floodscan.errors import ClusterError
+from tests.slurm.conftest import write_profile
+from tests.slurm.slow import SlowDemo
+from tests.test_sameness import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from floodscan import ScanResult
+    from tests.slurm.site import SlurmSite
+
+NEVER = ["--lifetime", "1h"]
+
+
+@contextmanager
+def slow_sweep(
+    site: SlurmSite, events: Path, folder: Path, *, n_jobs: int, seconds: float, worker_args: list[str]
+) -> Iterator[tuple[Future[ScanResult], list[str]]]:
+    """Sweep over a slow catalogue beside the test, and give the sweep and its jobs once they run."""
+    profile = write_profile(folder, worker_extra_args=worker_args)
+    with ThreadPoolExecutor(1) as beside, open_client("slurm", n_workers=n_jobs, profile=profile) as client:
+        jobs = site.wait_for_jobs(n_jobs, state="RUNNING")
+        assert client is not None
+        client.wait_for_workers(n_jobs, timeout=60)
+        yield beside.submit(scan, events, catalog=SlowDemo(seconds), out=folder / "out", client=client), jobs
+
+
+def test_jobs_that_live_for_seconds_get_the_sweep_done(
+    site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Workers end themselves again and again amid the work, which goes on in the jobs that replace theirs."""
+    before = site.submissions()
+    short = ["--lifetime", "9s", "--lifetime-stagger", "3s"]
+    with slow_sweep(site, events, tmp_path, n_jobs=1, seconds=1.0, worker_args=short) as (sweep, _):
+        assert sweep.result(120).ok
+    assert written(tmp_path / "out") == reference
+    assert site.submissions() - before > 1
+    assert site.jobs() == []
+
+
+def test_jobs_that_reach_their_walltime_are_replaced(
+    site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
+) -> None:
+    """SLURM itself ends all worker jobs in mid-sweep."""
+    with slow_sweep(site, events, tmp_path, n_jobs=2, seconds=5.0, worker_args=NEVER) as (sweep, before):
+        # a walltime has minutes; SLURM looks at the clock twice in one
+        soon = (datetime.now() + timedelta(seconds=5)).isoformat(timespec="seconds")  # noqa: DTZ005 - SLURM's own clock
+        for job in before:
+            site.run("scontrol", "update", f"JobId={job}", f"EndTime={soon}")
+        while set(before) & set(site.jobs("RUNNING")):
+            assert not sweep.done()
+            time.sleep(0.2)
+        site.wait_for_jobs(2, state="RUNNING")
+        assert sweep.result(120).ok
+    assert written(tmp_path / "out") == reference
+    for job in before:
+        assert "JobState=TIMEOUT" in site.run("scontrol", "show", "job", job)
+    assert site.jobs() == []
+
+
+def test_controller_that_is_busy_is_asked_again(site: SlurmSite, tmp_path: Path) -> None:
+    """A job is lost while SLURM doesn't answer: it is replaced as soon as SLURM does."""
+    with open_client("slurm", n_workers=2, profile=write_profile(tmp_path)):
+        before = site.wait_for_jobs(2, state="RUNNING")
+        site.run("scancel", before[0])
+        controller = int((site.conf.parent / "slurmctld.pid").read_text())
+        os.kill(controller, signal.SIGSTOP)
+        time.sleep(5)
+        os.kill(controller, signal.SIGCONT)
+        wait_for_replacement(site, before)
+    assert site.jobs() == []
+
+
+def test_refusal_is_tried_again_while_jobs_are_left(
+    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The partition takes no jobs for a while: the sweep goes on with what is left, and is refilled afterwards."""
+    monkeypatch.setattr(pool, "_REFUSED_SECONDS", 1.0)
+    with open_client("slurm", n_workers=2, profile=write_profile(tmp_path)):
+        before = site.wait_for_jobs(2, state="RUNNING")
+        with draining(site):
+            site.run("scancel", before[0])
+            time.sleep(6)
+            assert site.jobs("RUNNING") == [before[1]]
+        wait_for_replacement(site, before)
+    assert site.jobs() == []
+
+
+def test_refusal_ends_the_sweep_when_no_job_is_left(site: SlurmSite, tmp_path: Path) -> None:
+    """One error in SLURM's own words, in place of waiting for workers that will not come."""
+
+    def lose_the_job() -> None:
+        site.run("scancel", *site.wait_for_jobs(1, state="RUNNING"))
+        time.sleep(60)
+
+    with (
+        pytest.raises(ClusterError, match=r"no worker job is left, and SLURM takes no more: sbatch: .*not available"),
+        open_client("slurm", n_workers=1, profile=write_profile(tmp_path)),
+        draining(site),
+    ):
+        lose_the_job()
+    assert site.jobs() == []
+
+
+@contextmanager
+def draining(site: SlurmSite) -> Iterator[None]:
+    """Let the partition take no more jobs meanwhile; what runs there goes on."""
+    site.run("scontrol", "update", "PartitionName=cpu", "State=DRAIN")
+    try:
+        yield
+    finally:
+        site.run("scontrol", "update", "PartitionName=cpu", "State=UP")
+
+
+def wait_for_replacement(site: SlurmSite, before: list[str]) -> None:
+    """Wait until another job runs in the place of the first."""
+    deadline = time.monotonic() + 60
+    while len(running := site.jobs("RUNNING")) != len(before) or before[0] in running:
+        assert time.monotonic() < deadline, site.run("squeue")
+        time.sleep(0.2)
