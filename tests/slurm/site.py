@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.servers.process import ServerUnavailableError, child, wait_until
+from tests.slurm.network import on_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,7 +210,7 @@ def _idle(site: SlurmSite) -> int:
 
 def main() -> int:
     """Run the command that is given on a site, and give its exit status."""
-    with slurm_site() as site:
+    with slurm_site(on_loopback()) as site:
         environment = {**os.environ, "SLURM_CONF": str(site.conf)}
         return subprocess.run(sys.argv[1:], env=environment, check=False).returncode  # noqa: S603 - the user's own
 
