@@ -60,8 +60,9 @@ def summarize(runs: pd.DataFrame) -> pd.DataFrame:
     """Take medians over repeats, and put each to the smallest of its kind on its cluster.
 
     Returns:
-        A row for each kind, cluster and size, with ``size`` (workers; of ``latency``, searches on their way),
-        ``speed_up`` and ``efficiency``, and each step's share of the threads' time.
+        A row for each kind, cluster and size, with ``size`` (workers; of ``latency``, searches on their way at
+        most), ``busy_places`` (searches on their way in the mean), ``speed_up``, ``efficiency``, and each step's
+        share of the threads' time.
     """
     sums = runs.groupby(_GROUP, dropna=False, as_index=False).median(numeric_only=True)
     spread = runs.groupby(_GROUP, dropna=False)["wall_seconds"].agg(["min", "max", "size"]).reset_index(drop=True)
@@ -95,12 +96,14 @@ def to_markdown(sums: pd.DataFrame) -> str:
 
 def _table(sums: pd.DataFrame, kind: str) -> str:
     size = "searches at once" if kind == LATENCY else "workers"
-    head = f"| {size} | threads | events | searches | wall, s (median, range) | speed-up | efficiency | cores busy |"
-    row = (
-        "| {size} | {n_threads:.0f} | {n_events:.0f} | {n_searches:.0f} | {wall_seconds:.2f} "
-        "({least_seconds:.2f} to {most_seconds:.2f}) | {speed_up:.2f} | {efficiency:.3f} | {cores_busy:.2f} |"
-    )
-    return "\n".join([head, f"|{'---:|' * 8}", *(row.format(**values) for values in sums.to_dict("records"))])
+    head = f"| {size} | threads | events | searches | wall, s (range) | speed-up | efficiency | on their way | cores |"
+    cells = [
+        "| {size} | {n_threads:.0f} | {n_events:.0f} | {n_searches:.0f}",
+        "{wall_seconds:.2f} ({least_seconds:.2f} to {most_seconds:.2f})",
+        "{speed_up:.2f} | {efficiency:.3f} | {busy_places:.2f} | {cores_busy:.2f} |",
+    ]
+    row = " | ".join(cells)
+    return "\n".join([head, f"|{'---:|' * 9}", *(row.format(**values) for values in sums.to_dict("records"))])
 
 
 def _steps(sums: pd.DataFrame) -> str:
