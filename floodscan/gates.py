@@ -69,8 +69,9 @@ class GatePlugin(SchedulerPlugin):
         self._turnstile = Turnstile(self._rates)
         self._line = asyncio.Lock()
         self._changed = asyncio.Event()
-        for verb in ("enter", "leave", "hold"):
-            scheduler.handlers[f"{self.name}-{verb}"] = getattr(self, f"_{verb}")
+        scheduler.handlers[f"{self.name}-enter"] = self._enter
+        scheduler.handlers[f"{self.name}-hold"] = self._hold
+        scheduler.stream_handlers[f"{self.name}-leave"] = lambda ticket, worker: self._leave(ticket)  # noqa: ARG005
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401 - as inherited
         """Free the places of a worker that is gone, after a while; one that had nothing to ask has none."""
@@ -130,13 +131,14 @@ class ClusterGate:
     @contextmanager
     def enter(self) -> Iterator[None]:
         """Wait until a request may start."""
-        ticket = uuid.uuid4().hex
-        while not self._ask("enter", ticket=ticket, worker=_HERE["worker"].address):
+        ticket, worker = uuid.uuid4().hex, _HERE["worker"]
+        while not self._ask("enter", ticket=ticket, worker=worker.address):
             pass
         try:
             yield
         finally:
-            self._ask("leave", ticket=ticket)
+            # told in passing: an answer would be waited for by a thread that has other things to do
+            worker.loop.add_callback(worker.batched_send, {"op": f"{self.name}-leave", "ticket": ticket})
 
     def hold(self, seconds: float) -> None:
         """Let nothing start for some seconds, on any worker."""

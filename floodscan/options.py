@@ -119,7 +119,9 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
         help="local, none, slurm (submits worker jobs), allocation (this SLURM job's nodes), or a scheduler's address.",
     )
     @click.option(
-        "--workers", type=click.IntRange(1), help="Processes of a local cluster, default: cores; worker jobs of slurm."
+        "--workers",
+        type=click.IntRange(1),
+        help="Processes of a local cluster, default: cores; worker jobs of slurm; nodes of an allocation, default all.",
     )
     @click.option(
         "--profile", metavar="YAML", help="What worker jobs are like: dask-jobqueue's section jobqueue.slurm."

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -16,10 +16,10 @@ from floodscan.errors import CatalogError
 from floodscan.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.scoring import score
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS, SEARCHES
+from floodscan.tables import CANDIDATES, ITEMS, SEARCHES, pack_table, unpack_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from floodscan.catalogs.base import Catalog
     from floodscan.outcomes import Outcome
@@ -68,6 +68,15 @@ class Section:
     manifests: Mapping[str, bytes]
     outcomes: tuple[Outcome, ...]
     seconds: float
+
+    def __reduce__(self) -> tuple[Callable[..., Section], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
+        """Be pickled with each table as one piece."""
+        others = {name: getattr(self, name) for name in ("manifests", "outcomes", "seconds")}
+        return _unpack, (pack_table(self.candidates), pack_table(self.searches), others)
+
+
+def _unpack(candidates: pa.Buffer, searches: pa.Buffer, others: dict[str, Any]) -> Section:
+    return Section(candidates=unpack_table(candidates), searches=unpack_table(searches), **others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,19 @@ def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table
 
 
+def pack_table(table: pa.Table) -> pa.Buffer:
+    """Write a table as one piece; pickled as it is, it would go from worker to worker in several pieces a column."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def unpack_table(packed: pa.Buffer) -> pa.Table:
+    """Read what ``pack_table`` wrote."""
+    return pa.ipc.open_stream(packed).read_all()
+
+
 def split_by_event(candidates: pa.Table) -> dict[str, pa.Table]:
     """Cut a table, in which the rows of an event are one after the other, by event."""
     return split_by("event_id", candidates)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from floodscan.searches import touch
+from floodscan.tables import pack_table, unpack_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import pyarrow as pa
 
@@ -56,6 +57,11 @@ class Answer:
     seconds: float = 0.0
     problem: str | None = None
 
+    def __reduce__(self) -> tuple[Callable[..., Answer], tuple[pa.Buffer, dict[str, Any]]]:
+        """Be pickled with the items as one piece."""
+        others = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "items"}
+        return _unpack, (pack_table(self.items), others)
+
     def about(self, question: Search) -> Answer:
         """Look at it as the answer to one of the questions that the search was made for."""
         if not self.gaps:
@@ -63,6 +69,10 @@ class Answer:
         touching = [gap for gap in self.gaps if touch(gap.search, question)]
         problem = touching[0].reason if touching else None
         return replace(self, complete=not touching, gaps=tuple(touching), problem=problem)
+
+
+def _unpack(items: pa.Buffer, others: dict[str, Any]) -> Answer:
+    return Answer(items=unpack_table(items), **others)
 
 
 class Catalog(Protocol):

@@ -50,7 +50,8 @@ def prepare_client(
     Args:
         cluster: ``none`` (no Dask client: in this process), ``local``, ``slurm`` (worker jobs are submitted),
             ``allocation`` (workers on the nodes of the SLURM job that this process is in), or a scheduler's address.
-        n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``, None is one.
+        n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``, None is one;
+            nodes of an ``allocation``, None is all.
         profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``.
         n_searches: Searches at once of a worker beside the driver, where nodes have no way out; None where they search.
 
@@ -70,7 +71,8 @@ def prepare_client(
     if cluster == SLURM:
         return prepare_slurm_client(_need_profile(cluster, profile), n_jobs=n_workers or 1, n_searches=n_searches)
     if cluster == ALLOCATION:
-        return prepare_allocation_client(_need_profile(cluster, profile), n_searches=n_searches)
+        read = _need_profile(cluster, profile)
+        return prepare_allocation_client(read, n_nodes=n_workers, n_searches=n_searches)
     return prepare_connection(cluster)
 
 

@@ -110,23 +110,24 @@ def _submit(pool: JobPool, cluster: SpecCluster) -> Iterator[Client]:
 
 @contextmanager
 def prepare_allocation_client(
-    profile: Profile, *, n_searches: int | None
+    profile: Profile, *, n_nodes: int | None, n_searches: int | None
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
     """Start a scheduler for the nodes of the SLURM job that this process is in.
 
     Args:
-        profile: What workers are like.
+        profile: What the workers are like.
+        n_nodes: On how many of the nodes; None is all.
         n_searches: Searches at once of a worker beside the scheduler; None where nodes search.
 
     Yields:
-        What starts workers on all of them, and opens a client; when that closes, they end.
+        What starts workers on them, and opens a client; when that closes, they end.
 
     Raises:
         InputError: This process is in no SLURM job, or an address is wrong.
         ClusterError: From the opened client: the workers ended.
     """
-    n_nodes = os.environ.get("SLURM_JOB_NUM_NODES")
-    if n_nodes is None:
+    allocated = os.environ.get("SLURM_JOB_NUM_NODES")
+    if allocated is None:
         raise InputError("--cluster allocation: works inside of a SLURM job only; see jobs/sweep-one-allocation.sbatch")
     with _private_folder(profile) as folder:
         security = make_security(folder)
@@ -139,7 +140,8 @@ def prepare_allocation_client(
                 logs=folder,
                 worker_args=node_args(n_searches, profile),
             )
-            yield partial(_run_step, _Step(script, folder, n_nodes=n_nodes, n_cores=profile.values["cores"]), cluster)
+            step = _Step(script, folder, n_nodes=str(n_nodes or allocated), n_cores=profile.values["cores"])
+            yield partial(_run_step, step, cluster)
 
 
 @contextmanager

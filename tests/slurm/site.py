@@ -1,4 +1,9 @@
-"""A SLURM site: munged, slurmctld and several slurmd, all in a folder that goes with them."""
+"""A SLURM site: munged, slurmctld and several slurmd, all in a folder that goes with them.
+
+    python -m tests.slurm.site COMMAND …
+
+runs a command on one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import getpass
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.servers.process import ServerUnavailableError, child, wait_until
+from tests.slurm.network import on_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,3 +206,14 @@ def _idle(site: SlurmSite) -> int:
         return site.run("sinfo", "-h", "-N", "-o", "%t").split().count("idle")
     except subprocess.CalledProcessError:
         return 0
+
+
+def main() -> int:
+    """Run the command that is given on a site, and give its exit status."""
+    with slurm_site(on_loopback()) as site:
+        environment = {**os.environ, "SLURM_CONF": str(site.conf)}
+        return subprocess.run(sys.argv[1:], env=environment, check=False).returncode  # noqa: S603 - the user's own
+
+
+if __name__ == "__main__":
+    sys.exit(main())

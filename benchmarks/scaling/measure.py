@@ -1,0 +1,107 @@
+"""One sweep on workers that are up: how long it took, and where the time went."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from distributed.diagnostics.task_stream import get_task_stream
+from distributed.utils import key_split
+
+import floodscan
+from benchmarks.scaling.steps import take_seconds
+from floodscan.catalogs.gate import Rates
+from floodscan.gates import open_gate
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from distributed import Client
+
+    from benchmarks.scaling.catalogue import MadeUpCatalog
+    from floodscan import Event, Recipe
+
+    Json = dict[str, Any]
+
+ASK, CHOOSE, WRITE = "ask_lot", "choose_section", "write"
+
+STEPS = ("gate", "catalogue", "parse", "score", "select", "conclude", "write", "other", "moving", "idle")
+"""Where the time of the workers' threads goes; together they are all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What is run.
+
+    Attributes:
+        events: All of them.
+        catalog: Answers the searches.
+        recipe: The rules.
+        in_flight: Searches on their way at once, over all workers; None is any number.
+        folder: Where results go for a while, on a disk that all workers share.
+    """
+
+    events: Sequence[Event]
+    catalog: MadeUpCatalog
+    recipe: Recipe
+    in_flight: int | None
+    folder: Path
+
+
+def measure(sweep: Sweep, client: Client) -> Json:
+    """Run a sweep and tell its wall time, from events to the merged tables, and its threads' seconds by step."""
+    out = sweep.folder / uuid.uuid4().hex
+    before = take_seconds(client)
+    with open_gate(client, Rates(sweep.in_flight)) as gate, get_task_stream(client) as stream:
+        catalog = replace(sweep.catalog, gate=gate)
+        started, driver = time.perf_counter(), time.process_time()
+        result = floodscan.scan(sweep.events, catalog=catalog, recipe=sweep.recipe, out=out, client=client)
+        wall, driver = time.perf_counter() - started, time.process_time() - driver
+    counted = take_seconds(client)
+    n_threads = sum(client.nthreads().values())
+    n_searches = len(result.folder.searches.read(["batch"]))
+    shutil.rmtree(out)
+    return {
+        "n_processes": len(client.nthreads()),
+        "n_threads": n_threads,
+        "in_flight": sweep.in_flight,
+        "n_events": len(sweep.events),
+        "n_searches": n_searches,
+        "n_tasks": len(stream.data),
+        "wall_seconds": wall,
+        "drawn_seconds": counted["drawn"],
+        "worker_cpu_seconds": counted["cpu"] - before["cpu"],
+        "driver_cpu_seconds": driver,
+        **split_time(stream.data, counted, thread_seconds=n_threads * wall),
+    }
+
+
+def split_time(tasks: Iterable[Mapping[str, Any]], counted: Counter[str], *, thread_seconds: float) -> dict[str, float]:
+    """Split the time of all worker threads into steps.
+
+    How long each kind of task held a thread is Dask's own task stream's; what is in a task of several steps is split as
+    their own clocks say. The searches of one task are asked side by side: the time of the task goes to
+    gate, catalogue and parse as the sums over its searches do, and so does the wait for the slowest of them.
+
+    Args:
+        tasks: Of the task stream.
+        counted: Seconds of steps, summed over all threads.
+        thread_seconds: Wall time by the number of threads.
+    """
+    held = dict.fromkeys((ASK, CHOOSE, WRITE, "moving"), 0.0)
+    for task in tasks:
+        for span in task["startstops"]:
+            kind = key_split(task["key"]) if span["action"] == "compute" else "moving"
+            held[kind] = held.get(kind, 0.0) + span["stop"] - span["start"]
+    asking = sum(counted[step] for step in ("gate", "catalogue", "parse")) or 1.0
+    steps = {step: held[ASK] * counted[step] / asking for step in ("gate", "catalogue", "parse")}
+    steps |= {step: counted[step] for step in ("score", "select", "conclude")}
+    steps |= {"write": held[WRITE], "moving": held["moving"]}
+    steps["other"] = sum(held.values()) - sum(steps.values())
+    steps["idle"] = thread_seconds - sum(steps.values())
+    return {f"{step}_seconds": steps[step] for step in STEPS}
