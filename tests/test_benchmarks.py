@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.scaling.measure import STEPS
 from tests.servers.records import SHARED_DATA
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -15,8 +17,11 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 def run(name: str, *words: str) -> str:
     """Run a benchmark and give what it prints."""
-    command = [sys.executable, "-W", "ignore", str(BENCHMARKS / name), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - our own
+    script = name if name == "-m" else str(BENCHMARKS / name)
+    command = [sys.executable, "-W", "ignore", script, *words]
+    done = subprocess.run(  # noqa: S603 - our own
+        command, cwd=BENCHMARKS.parent, capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -31,6 +36,20 @@ def test_selection_is_timed() -> None:
     """Both policies choose among made-up candidates."""
     output = run("selection.py", "--events", "4")
     assert "change-detection is" in output
+
+
+def test_scaling_tells_where_the_time_goes(tmp_path: Path) -> None:
+    """Every kind is run, all of the threads' time is accounted for, and drawn."""
+    words = ["--workers", "1", "--events", "8", "--repeats", "1", "--out", str(tmp_path)]
+    words += ["--in-flight", "1", "4", "--mean-wait", "0.01", "--rounds", "1", "--least-searches", "9"]
+    output = run("-m", "benchmarks.scaling", *words)
+    assert "latency scaling on `local`" in output
+    runs = pq.read_table(tmp_path / "scaling.parquet").to_pylist()
+    assert {run["kind"] for run in runs} == {"strong", "weak", "latency"}
+    for each in runs:
+        seconds = sum(each[f"{step}_seconds"] for step in STEPS)
+        assert seconds == pytest.approx(each["n_threads"] * each["wall_seconds"])
+    assert (tmp_path / "scaling.png").stat().st_size > 10_000
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +12,12 @@ import pytest
 from floodscan import CatalogError, Event, Recipe, scan
 from floodscan.catalogs import Answer, Catalog, open_catalog
 from floodscan.events import load_events
+from floodscan.pipeline import Run, ask, choose
+from floodscan.planning import Batch, plan_batch
+from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from floodscan.searches import Search
 
@@ -116,3 +120,17 @@ def test_event_without_any_scene_fails_and_ends_nothing(tmp_path: Path) -> None:
     assert reasons[EVENT] is None
     assert reasons["far"].count("no_candidates") == 8
     assert not result.ok
+
+
+def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
+    """What a worker sends to another arrives equal, each table as one piece."""
+    recipe = Recipe()
+    plan = plan_batch(Batch("batch", tuple(load_events("demo", phase_offset_days={}))), recipe)
+    run = Run(catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path()))
+    answers = ask(run, plan.searches)
+    section = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))
+    for sent, n_tables in [(answers, len(answers)), (section, 2)]:
+        pieces: list[pickle.PickleBuffer] = []
+        packed = pickle.dumps(sent, protocol=5, buffer_callback=pieces.append)
+        assert pickle.loads(packed, buffers=pieces) == sent  # noqa: S301 - our own bytes
+        assert len(pieces) == n_tables

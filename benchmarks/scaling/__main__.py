@@ -107,7 +107,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.0, help="mean seconds of a search in strong and weak")
     parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64], metavar="N")
     parser.add_argument("--mean-wait", type=float, default=0.25, help="mean seconds of a search in latency")
-    parser.add_argument("--rounds", type=int, default=40, help="searches for each one at once in latency")
+    parser.add_argument("--rounds", type=int, default=100, help="searches for each one at once in latency")
     parser.add_argument("--least-searches", type=int, default=160, help="in latency")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder that all workers see")

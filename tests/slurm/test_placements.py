@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -60,6 +61,25 @@ def test_job_script_gives_the_bytes_of_one_process(
     wait_for_the_end(site, log)
     assert written(out) == reference, log.read_text()
     assert list((tmp_path / "private").iterdir()) == []
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("sbatch_words", "cluster"), [([], "slurm"), (["-N", "2"], "allocation")], ids=["driver job", "one allocation"]
+)
+def test_scaling_job_measures_either_placement(
+    sbatch_words: list[str], cluster: str, site: SlurmSite, tmp_path: Path
+) -> None:
+    """The same sweep is run on one node, and then on two."""
+    log, out = tmp_path / "driver.log", tmp_path / "out"
+    (tmp_path / "private").mkdir()
+    given = ["--cluster", cluster, "--workers", "1", "2", "--show", "strong", "--events", "8", "--repeats", "1"]
+    script = [str(JOBS / "scaling.sbatch"), *given, "--out", str(out)]
+    site.run("sbatch", "-A", ACCOUNT, "--output", str(log), *sbatch_words, *script)
+    wait_for_the_end(site, log)
+    assert (out / "scaling.png").exists(), log.read_text()
+    runs = pq.read_table(out / "scaling.parquet").to_pylist()
+    assert [(run["cluster"], run["n_processes"]) for run in runs] == [(cluster, 1), (cluster, 2)]
 
 
 def wait_for_the_end(site: SlurmSite, log: Path, seconds: float = 120.0) -> None:
