@@ -164,8 +164,7 @@ BAD_TOML = {
     "same id twice": (TOML + TOML, "twice", ("event 2", "event_id")),
     "unknown system": (TOML + "target_crs = 'EPSG:1'\n", "not a coordinate system", ("event 1", "target_crs")),
     "a system of elsewhere": (
-        TOML.replace("6.0, 49.0, 6.5, 49.5", "96.0, 0.2, 96.5, 0.9") + "target_crs = 'EPSG:32632'
-",
+        TOML.replace("6.0, 49.0, 6.5, 49.5", "96.0, 0.2, 96.5, 0.9") + "target_crs = 'EPSG:32632'\n",
         "EPSG:32647 would",
         ("event 1", "target_crs"),
     ),
