@@ -43,21 +43,12 @@ def slow_sweep(
         yield beside.submit(scan, events, catalog=SlowDemo(seconds), out=folder / "out", client=client), jobs
 
 
-@pytest.mark.parametrize(
-    "life",
-    [
-        "15s",
-        pytest.param(
-            "9s", marks=pytest.mark.skip("takes minutes: answers die with their workers, and are asked for again")
-        ),
-    ],
-)
 def test_jobs_that_reach_their_lifetime_are_replaced(
-    life: str, site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
+    site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Workers end themselves again and again amid the work, which goes on in the jobs that replace theirs."""
     before = site.submissions()
-    short = ["--lifetime", life, "--lifetime-stagger", "3s"]
+    short = ["--lifetime", "15s", "--lifetime-stagger", "3s"]
     with slow_sweep(site, events, tmp_path, n_jobs=1, seconds=1.0, worker_args=short) as (sweep, _):
         assert sweep.result(300).ok
     assert written(tmp_path / "out") == reference
