@@ -32,7 +32,7 @@ from floodscan.recipe import DEFAULT_SENSORS
 from floodscan.tables import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
     from generated_catalogue import Flood

@@ -29,10 +29,12 @@ from floodscan.store import FILES, PACKED, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
     from floodscan.catalogs import Access
+    from floodscan.clusters import Opener
     from floodscan.options import Place
     from floodscan.planning import EventPlan
     from floodscan.results import ScanResult
@@ -110,17 +112,13 @@ def scan(  # noqa: PLR0913 - one parameter per option
     EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo". A run that --out holds in part goes on from there.
     """
     # what needs Dask takes a second to import: the other commands do without
-    from floodscan import clusters, sweep  # noqa: PLC0415
+    from floodscan import sweep  # noqa: PLC0415
 
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
-    n_searches = access.max_in_flight if place.search_on_driver else None
     if dry_run:
-        click.echo(clusters.preview_jobs(place.cluster, profile=place.profile, n_searches=n_searches), nl=False)
+        _print_job_script(place, access)
         return EXIT_OK
-    opening = clusters.prepare_client(
-        place.cluster, n_workers=place.n_workers, profile=place.profile, n_searches=n_searches
-    )
-    with _progress() as on_progress, opening as client:
+    with _progress() as on_progress, _prepare_client(place, access) as client:
         result = sweep.scan(
             listed,
             catalog=sweep.open_source(catalog, events),
@@ -271,6 +269,19 @@ def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: b
 
 def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+
+
+def _print_job_script(place: Place, access: Access) -> None:
+    from floodscan.clusters import preview_jobs  # noqa: PLC0415 - what needs Dask takes a second to import
+
+    click.echo(preview_jobs(place.cluster, profile=place.profile, n_searches=place.n_searches(access)), nl=False)
+
+
+def _prepare_client(place: Place, access: Access) -> AbstractContextManager[Opener]:
+    from floodscan.clusters import prepare_client  # noqa: PLC0415 - what needs Dask takes a second to import
+
+    n_searches = place.n_searches(access)
+    return prepare_client(place.cluster, n_workers=place.n_workers, profile=place.profile, n_searches=n_searches)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ _UTM = re.compile(r"EPSG:32(?P<half>[67])(?P<zone>0[1-9]|[1-5]\d|60)")
 _EDGE_PARTS = 128  # a tile's edge in parts of under a kilometre, each straight to 3 cm
 _EDGE_DEGREES = 0.01
 _BOUND_POINTS = 21
+_MOST_PIXELS = 500_000  # of a side: what is wider than 5,000 km fits no projection for pixels of 10 m
 _WHOLE = 0.9999
 _BEND_STEPS = 8
 _HALF_TURN = 180.0
@@ -86,11 +87,13 @@ class Promise:
 
 
 def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
-    """Lay the pixel grid of an AOI's bbox; None where the CRS can't hold it."""
+    """Lay the pixel grid of an AOI's bbox; None where the CRS can't hold it, or only far out of shape."""
     west, south, east, north = open_transformer(_WGS84, crs).transform_bounds(*bbox, densify_pts=_BOUND_POINTS)
     if not all(map(isfinite, (west, south, east, north))) or west >= east or south >= north:
         return None
     width, height = ceil((east - west) / PIXEL_METRES), ceil((north - south) / PIXEL_METRES)
+    if max(width, height) > _MOST_PIXELS:
+        return None
     return PixelGrid(crs=crs, bounds=(west, south, east, north), width=width, height=height)
 
 

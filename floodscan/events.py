@@ -18,6 +18,7 @@ import pyproj
 import shapely
 from pyarrow import ArrowException
 
+from floodscan.coverage import plan_grid
 from floodscan.errors import EventError, Problem, suggest
 from floodscan.footprints import bbox_of, bbox_polygon, parse_geometry
 
@@ -283,6 +284,8 @@ def _parse_crs(value: object, aoi: BaseGeometry) -> str:
         raise _BadFieldError("target_crs", f"'{value}' is not a coordinate system; write EPSG:32632") from err
     if not crs.is_projected:
         raise _BadFieldError("target_crs", f"'{value}' is not projected; its unit must be a length")
+    if plan_grid(bbox_of(aoi), str(value)) is None:
+        raise _BadFieldError("target_crs", f"'{value}' can't hold the area; {utm_crs(aoi)} would")
     return str(value)
 
 

@@ -33,6 +33,10 @@ class Place:
     profile: str | None
     search_on_driver: bool
 
+    def n_searches(self, access: Access) -> int | None:
+        """Tell how many searches the driver's side makes at once; None where the nodes search."""
+        return access.max_in_flight if self.search_on_driver else None
+
 
 recipe_option = click.option(
     "--recipe", metavar="TOML", help="Sensors, windows, filters and policy; default: the published ones."

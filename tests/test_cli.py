@@ -51,6 +51,19 @@ def demo_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_status_tells_how_far_a_run_is(demo_out: Path, run: Run) -> None:
+    """Of one that has ended, that all is done; a folder without one is told."""
+    status, output, _ = run("status", demo_out)
+    assert status == 0
+    assert output.startswith(f"{demo_out}: finished; started ")
+    assert "1 of 1 events are done" in output
+    found = orjson.loads(run("status", demo_out, "--json")[1])
+    assert (found["state"], found["missing"], found["counts"]["complete"]) == ("finished", 0, 1)
+    status, _, errors = run("status", demo_out / "candidates")
+    assert status == 2
+    assert "holds no run.json; is it the output of a scan?" in errors
+
+
 def test_scan_prints_the_choices_and_writes_them(demo_out: Path, run: Run) -> None:
     """Plain lines when piped, a row per slot and DEM tile, and where the files are."""
     status, output, errors = run("scan", "demo", "--cluster", "none", "--out", demo_out)

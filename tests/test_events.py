@@ -163,6 +163,11 @@ BAD_TOML = {
     "hidden file as id": (TOML.replace('"first"', '".x"'), "file name", ("event 1", "event_id")),
     "same id twice": (TOML + TOML, "twice", ("event 2", "event_id")),
     "unknown system": (TOML + "target_crs = 'EPSG:1'\n", "not a coordinate system", ("event 1", "target_crs")),
+    "a system of elsewhere": (
+        TOML.replace("6.0, 49.0, 6.5, 49.5", "96.0, 0.2, 96.5, 0.9") + "target_crs = 'EPSG:32632'\n",
+        "EPSG:32647 would",
+        ("event 1", "target_crs"),
+    ),
     "degrees as system": (TOML + "target_crs = 'EPSG:4326'\n", "not projected", ("event 1", "target_crs")),
     "unknown phase": (
         TOML.replace("event_date = 2021-07-15", "phase_dates = {before = 2021-07-15}"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dask import config
-from distributed import Client, Scheduler, SpecCluster
+from distributed import Client, SpecCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from floodscan.clusters.address import check_address, find_address
@@ -22,6 +22,7 @@ from floodscan.clusters.gateway import gateway, node_args
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
 from floodscan.clusters.pool import JobPool, keep_jobs
 from floodscan.clusters.private import private_folder
+from floodscan.clusters.scheduler import LenientScheduler
 from floodscan.clusters.script import build_script, job_of_worker, lifetime_args
 from floodscan.clusters.tls import make_security
 from floodscan.errors import ClusterError, InputError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from distributed import Security
+    from distributed import Scheduler, Security
 
     from floodscan.clusters.profile import Profile
     from floodscan.clusters.script import WorkerScript
@@ -234,7 +235,7 @@ def _scheduler(profile: Profile, security: Security, n_searches: int | None) -> 
     with config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
         cluster = SpecCluster(
             workers=gateway(n_searches, address=address, security=security),
-            scheduler={"cls": Scheduler, "options": options},
+            scheduler={"cls": LenientScheduler, "options": options},
             security=security,
             silence_logs=logging.ERROR,
         )

@@ -91,7 +91,7 @@ def test_node_that_is_cut_off_is_replaced(
     """The cable of a node is pulled in mid-sweep: full strength again without a hand, and the same bytes."""
     # so long a silence on a connection means that it is cut; the default of 30 s works alike, and takes longer
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP", "12s")
-    with slow_sweep(network_site, events, tmp_path, seconds=5.0) as (driver, before):
+    with slow_sweep(network_site, events, tmp_path, seconds=6.0) as (driver, before):
         lost = node_of(network_site, before[0])
         time.sleep(2)
         unplug(lost)

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from distributed import get_task_stream
 
-from floodscan import InputError
+from floodscan import InputError, scan
 from floodscan.clusters import prepare_client, preview_jobs
 from tests.servers.fixtures import LANDING_ID
 from tests.servers.process import CATALOGUE_VARIABLE, LANDING_VARIABLE, LOOPBACK, URL_VARIABLE, child, wait_until
@@ -87,6 +88,24 @@ def test_doctor_tells_that_nodes_have_no_way_out(network_site: SlurmSite, catalo
     (wrong,) = [line for line in log.read_text().splitlines() if line.startswith("NO")]
     assert "catalogue from a node" in wrong
     assert "--search-on driver" in wrong
+
+
+def test_only_searches_stay_with_the_driver(
+    site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The worker beside the driver searches and nothing else, and the node does all else and never searches."""
+    with (
+        prepare_client("slurm", n_workers=1, profile=write_profile(tmp_path), n_searches=2) as start,
+        start() as client,
+    ):
+        assert client is not None
+        with get_task_stream(client) as stream:
+            scan(events, catalog="demo", out=tmp_path / "out", client=client, search_on_driver=True)
+        names = {address: str(facts["name"]) for address, facts in client.scheduler_info(-1)["workers"].items()}
+    done = {(str(task["key"]).startswith("ask_lot"), names[task["worker"]] == "gateway") for task in stream.data}
+    assert done == {(True, True), (False, False)}
+    assert written(tmp_path / "out") == reference
+    assert site.jobs() == []
 
 
 def test_dry_run_names_what_nodes_are_for(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Workers that end on purpose are no crashes."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Event
+from typing import Any
+
+import pytest
+from distributed import Client, Scheduler, Worker
+from distributed.core import Status
+
+from floodscan.clusters.scheduler import LenientScheduler
+
+N_ENDS = 5
+_GOES_ON = Event()
+
+
+@pytest.mark.parametrize(("kind", "status"), [(Scheduler, "error"), (LenientScheduler, "pending")])
+def test_task_outlives_workers_that_say_that_they_end(kind: type[Scheduler], status: str) -> None:
+    """A worker ends amid a task, five times: it counts against the task only where distributed decides."""
+    _GOES_ON.clear()
+    try:
+        assert asyncio.run(outlive(kind)) == status
+    finally:
+        _GOES_ON.set()
+
+
+async def outlive(kind: type[Scheduler]) -> str:
+    """Let workers end one after the other amid a task, and give what became of it."""
+    closed: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    async with (
+        kind(port=0, **closed) as scheduler,
+        Client(scheduler.address, asynchronous=True) as client,
+    ):
+        waiting = client.submit(take_long)
+        for _ in range(N_ENDS):
+            worker = await Worker(scheduler.address, nthreads=1, **closed)
+            while waiting.status == "pending" and not worker.state.executing:  # noqa: ASYNC110 - distributed's own state
+                await asyncio.sleep(0.01)
+            scheduler.handle_worker_status_change(Status.closing, worker.address, "test")
+            await scheduler.remove_worker(worker.address, stimulus_id="test")
+            await worker.close(timeout=0, executor_wait=False)
+        status: str = waiting.status
+        return status
+
+
+def take_long() -> None:
+    """Last until the test ends."""
+    _GOES_ON.wait()
