@@ -4,7 +4,7 @@ The plain loop is what a notebook does: pystac-client, one search per phase and 
 each item intersected with the area. It doesn't even sign. Both ask the same lean API of the tests (PostgreSQL on the
 same cores would be what is measured), in the same run; start-up (of servers, workers and imports) is excluded.
 
-    uv run python -m benchmarks.client [--events 100] [--latency 0.2] [--workers 2] [--threads 16]
+    uv run python -m benchmarks.client [--events 100] [--latency 0.2] [--workers 2] [--threads 4] [--in-flight 64]
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def compare_sweeps(server: Server, events: Sequence[Event], given: argparse.Name
         LocalCluster(n_workers=given.workers, threads_per_worker=given.threads, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
-        access = Access(max_in_flight=given.workers * given.threads)
+        access = Access(max_in_flight=given.in_flight)
         for number in range(2):  # workers import, connect and warm up
             warm_up = {"out": folder / f"warm-up-{number}", "client": client, "access": access}
             floodscan.scan([replace(e, event_id=f"w{e.event_id}") for e in events[:16]], catalog=server.url, **warm_up)
@@ -85,7 +85,10 @@ def compare_sweeps(server: Server, events: Sequence[Event], given: argparse.Name
         n_items = plain_loop(url, events)
         plain, plain_requests = time.perf_counter() - started, (server.requests() - before).total()
     n_candidates = sum(outcome.n_candidates for outcome in result.outcomes)
-    print(f"{len(events)} events, latency {given.latency:g} s, {given.workers} workers of {given.threads} threads")
+    print(
+        f"{len(events)} events, latency {given.latency:g} s, {given.workers} workers of {given.threads} threads, "
+        f"{given.in_flight} requests at once"
+    )
     print(f"plain loop   {plain:8.2f} s  {plain_requests:5} requests  {n_items} items")
     print(f"floodscan    {ours:8.2f} s  {our_requests:5} requests  {n_candidates} candidates")
     print(f"ratio        {plain / ours:8.1f}    {plain_requests / our_requests:5.2f}")
@@ -168,7 +171,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100)
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--only", choices=["sweep", "cpu"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from floodscan.catalogs import open_catalog
-from floodscan.clusters.address import find_address
+from floodscan.clusters.address import check_address, find_address
 from floodscan.clusters.commands import SlurmCommandError, call, cancel, list_jobs, submit
 from floodscan.clusters.private import remove_abandoned
 from floodscan.clusters.slurm import check_script, preview_script
@@ -74,7 +74,7 @@ def examine(*, profile: Profile | None, catalog: str, wait_seconds: float) -> It
         return
     checks = [
         _check("sbatch", lambda: call(["sbatch", "--version"]).strip()),
-        _check("interface", lambda: f"this machine is {find_address(profile)} to the nodes"),
+        _check("interface", lambda: _find_interface(profile)),
         _check("shared folder", lambda: _write_shared(profile)),
         _check("job script", lambda: _take_job(profile)),
     ]
@@ -108,6 +108,12 @@ def _check(name: str, look: Callable[[], str]) -> Check:
 def _check_catalog(name: str, catalog: str) -> Check:
     collections = [asked.collection for asked in DEFAULT_SENSORS.values()]
     return _check(name, lambda: f"{open_catalog(catalog).describe(collections)} answers")
+
+
+def _find_interface(profile: Profile) -> str:
+    address = find_address(profile)
+    check_address(profile, address)
+    return f"this machine is {address} to the nodes"
 
 
 def _take_job(profile: Profile) -> str:

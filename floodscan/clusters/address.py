@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from distributed.utils import get_ip_interface
 
-from floodscan.clusters.commands import list_node_addresses
+from floodscan.clusters.commands import SlurmCommandError, list_node_addresses
+from floodscan.errors import InputError
 
 if TYPE_CHECKING:
     from floodscan.clusters.profile import Profile
@@ -34,13 +35,15 @@ def check_address(profile: Profile, address: str) -> None:
     """See that the driver does not listen to this machine alone while its nodes are others.
 
     Raises:
-        InputError: It would.
-        SlurmCommandError: SLURM doesn't tell its nodes.
+        InputError: It would, or SLURM doesn't tell its nodes.
     """
     if not _is_loopback(address):
         return
-    others = [node for node in list_node_addresses(profile.values["queue"]) if not _is_here(node)]
-    if others:
+    try:
+        nodes = list_node_addresses(profile.values["queue"])
+    except SlurmCommandError as err:
+        raise InputError(f"{profile.source}: SLURM doesn't tell its nodes: {err}") from err
+    if others := [node for node in nodes if not _is_here(node)]:
         field = "interface" if profile.host is None else "scheduler-options.host"
         text = (
             f"{address} is this machine alone, and {others[0]} can't reach it; name the network between nodes, as ib0"

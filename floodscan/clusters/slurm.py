@@ -98,6 +98,7 @@ def prepare_slurm_client(
                 worker_args=_job_args(profile, n_searches),
             )
             check_script(profile, script)
+            check_address(profile, find_address(profile))
             yield partial(_submit, JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs), cluster)
 
 
@@ -171,7 +172,6 @@ def check_script(profile: Profile, script: WorkerScript) -> None:
         InputError: It would not; says why, and which field of the profile that is about.
     """
     try:
-        check_address(profile, find_address(profile))
         rehearse(str(script))
     except SlurmCommandError as err:
         said = err.text.lower()

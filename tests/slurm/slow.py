@@ -64,4 +64,7 @@ def main(events: str, out: str, profile: str, n_jobs: str, seconds: str, searche
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    # of this module by its name, so that workers find the catalogue there
+    from tests.slurm import slow  # noqa: PLW0406 - see above
+
+    slow.main(*sys.argv[1:])
