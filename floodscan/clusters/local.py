@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from dask import config
 from distributed import Client, LocalCluster
 
 from floodscan.errors import InputError
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
+SHORT_MEMORY = {"distributed.admin.low-level-log-length": 10}
+"""Each connection keeps its last messages for debuggers, a thousand by default; here they are kilobytes each."""
+
+
 @contextmanager
 def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
     """Open a client of a cluster of processes, one per core if no number is given."""
-    with _start(n_workers) as started, Client(started) as client:
+    with config.set(SHORT_MEMORY), _start(n_workers) as started, Client(started) as client:
         yield client
 
 

@@ -20,6 +20,7 @@ from floodscan.clusters.address import check_address, find_address
 from floodscan.clusters.commands import SlurmCommandError, rehearse
 from floodscan.clusters.gateway import gateway, node_args
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
+from floodscan.clusters.local import SHORT_MEMORY
 from floodscan.clusters.pool import JobPool, keep_jobs
 from floodscan.clusters.private import private_folder
 from floodscan.clusters.scheduler import LenientScheduler
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from floodscan.clusters.profile import Profile
     from floodscan.clusters.script import WorkerScript
 
+_CLOSED_HTTP: dict[str, Any] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 _UNKNOWN_SCHEDULER = "tls://DRIVER:PORT"
 _STEP_END_SECONDS = 20.0
 
@@ -232,17 +234,17 @@ def _scheduler(profile: Profile, security: Security, n_searches: int | None) -> 
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
     }
-    with config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
+    with config.set(_CLOSED_HTTP | SHORT_MEMORY):
         cluster = SpecCluster(
             workers=gateway(n_searches, address=address, security=security),
             scheduler={"cls": LenientScheduler, "options": options},
             security=security,
             silence_logs=logging.ERROR,
         )
-    with cluster:
-        scheduler: Any = cluster.scheduler
-        scheduler.http_server.stop()
-        yield cluster
+        with cluster:
+            scheduler: Any = cluster.scheduler
+            scheduler.http_server.stop()
+            yield cluster
 
 
 @contextmanager
