@@ -60,18 +60,16 @@ class Section:
         searches: What became of the searches, SEARCHES.
         manifests: Each event's, as the bytes of its file.
         outcomes: How each event ended.
-        seconds: Time that the choice took.
     """
 
     candidates: pa.Table
     searches: pa.Table
     manifests: Mapping[str, bytes]
     outcomes: tuple[Outcome, ...]
-    seconds: float
 
     def __reduce__(self) -> tuple[Callable[..., Section], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
         """Be pickled with each table as one piece."""
-        others = {name: getattr(self, name) for name in ("manifests", "outcomes", "seconds")}
+        others = {name: getattr(self, name) for name in ("manifests", "outcomes")}
         return _unpack, (pack_table(self.candidates), pack_table(self.searches), others)
 
 
@@ -86,12 +84,10 @@ class BatchResult:
     Attributes:
         name: Which batch.
         counts: Its events by status, slots, candidates and requests.
-        work_seconds: Time that its tasks took, all together.
     """
 
     name: str
     counts: Mapping[str, int]
-    work_seconds: float
 
 
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
@@ -117,7 +113,6 @@ def choose(run: Run, section: BatchPlan, answers: Mapping[Search, Answer]) -> Se
         section: The events.
         answers: Of all searches of the section.
     """
-    started = perf_counter()
     shared = _share(section, answers)
     items = pa.concat_tables([answers[search].items for search in section.searches])
     slots = [slot for plan in section.plans for slot in plan.slots]
@@ -136,7 +131,6 @@ def choose(run: Run, section: BatchPlan, answers: Mapping[Search, Answer]) -> Se
         searches=tabulate_searches(section, answers),
         manifests=manifests,
         outcomes=tuple(outcomes),
-        seconds=perf_counter() - started,
     )
 
 
@@ -149,7 +143,6 @@ def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequenc
         sections: What was chosen, in the order of the batch.
         given_up: Ends of events that nothing could be chosen for.
     """
-    started = perf_counter()
     outcomes = [*(outcome for section in sections for outcome in section.outcomes), *given_up]
     events = tabulate_outcomes(name, outcomes)
     searches = pa.concat_tables([SEARCHES.empty_table(), *(section.searches for section in sections)])
@@ -158,8 +151,7 @@ def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequenc
     run.folder.write_manifests(name, {key: each for section in sections for key, each in section.manifests.items()})
     run.folder.searches.write(name, searches)
     run.folder.events.write(name, events)
-    seconds = sum(searches["seconds"].to_pylist()) + sum(section.seconds for section in sections)
-    return BatchResult(name, count_outcomes(events), seconds + perf_counter() - started)
+    return BatchResult(name, count_outcomes(events))
 
 
 def tabulate_searches(section: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:

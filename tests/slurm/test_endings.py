@@ -49,7 +49,7 @@ def test_jobs_that_reach_their_lifetime_are_replaced(
     """Workers end themselves again and again amid the work, which goes on in the jobs that replace theirs."""
     before = site.submissions()
     short = ["--lifetime", "15s", "--lifetime-stagger", "3s"]
-    with slow_sweep(site, events, tmp_path, n_jobs=1, seconds=1.0, worker_args=short) as (sweep, _):
+    with slow_sweep(site, events, tmp_path, n_jobs=1, seconds=0.7, worker_args=short) as (sweep, _):
         assert sweep.result(300).ok
     assert written(tmp_path / "out") == reference
     assert site.submissions() - before > 1
