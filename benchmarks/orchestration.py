@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 from dask import config
 from distributed import Client, LocalCluster
 
@@ -77,14 +78,22 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         Client(cluster) as client,
     ):
         client.wait_for_workers(n_workers)
+        resident_mb: list[float] = []
         started = time.perf_counter()
-        result = floodscan.scan(events, catalog=Nothing(), client=client, out=folder / "out", pack_manifests=True)
+        result = floodscan.scan(
+            events,
+            catalog=Nothing(),
+            client=client,
+            out=folder / "out",
+            pack_manifests=True,
+            on_progress=lambda *_: resident_mb.append(psutil.Process().memory_info().rss / 1e6),
+        )
         wall = time.perf_counter() - started
         work = client.run_on_scheduler(sum_work) / n_workers
     n_events = result.counts["events"]
     if result.counts[FAILED] != n_events:
         raise RuntimeError("a catalogue without items can't fill a slot")
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     beside = (wall - work) / n_events
     files = sum(path.is_file() for path in (folder / "out").rglob("*"))
     figures = (
@@ -92,7 +101,7 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         f"{work:.1f}",
         f"{1000 * beside:.2f}",
         f"{1 / beside:,.0f}",
-        f"{peak_mb:.0f}",
+        *(f"{mb:.0f}" for mb in (resident_mb[0], resident_mb[len(resident_mb) // 10], resident_mb[-1], peak_mb)),
         f"{files:,}",
     )
     return f"| {n_events:,} | " + " | ".join(figures) + " |"
@@ -113,10 +122,9 @@ def main() -> None:
     if given.measure:
         print(measure(given.measure, given.workers, given.measure.parent))
         return
-    print(
-        "| events | wall s | work s a worker | beside ms an event | events/s beside | peak MB of the driver | files |"
-    )
-    print("|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    print("| events | wall s | work s a worker | ms an event beside | events/s beside | ", end="")
+    print("MB once read | at a tenth | at the end | at most | files |")
+    print("|" + "---:|" * 10, flush=True)
     for n in given.events:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "events.csv"

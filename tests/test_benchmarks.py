@@ -38,6 +38,12 @@ def test_selection_is_timed() -> None:
     assert "change-detection is" in output
 
 
+def test_what_the_engine_costs_is_told() -> None:
+    """A row per number of events."""
+    output = run("-m", "benchmarks.orchestration", "--events", "20", "--workers", "1")
+    assert output.splitlines()[-1].startswith("| 20 | ")
+
+
 def test_scaling_tells_where_the_time_goes(tmp_path: Path) -> None:
     """Every kind is run, all of the threads' time is accounted for, and drawn."""
     words = ["--workers", "1", "--events", "8", "--repeats", "1", "--out", str(tmp_path)]
