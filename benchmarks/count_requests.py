@@ -73,7 +73,7 @@ def main() -> None:
                 access = Access(max_in_flight=8)
                 floodscan.scan(events, catalog=server.url, recipe=recipe, client=client, access=access, out=out)
                 asked = server.requests() - before
-                searches = pq.read_table(out / "searches").to_pylist()
+                searches = pq.read_table(out / "searches.parquet").to_pylist()
                 print(
                     f"{label}: {asked['POST /search'] / len(events):.3f} searches an event, "
                     f"{asked.total() / len(events):.3f} requests an event with all others; "

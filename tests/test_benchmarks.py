@@ -59,6 +59,21 @@ def test_scaling_tells_where_the_time_goes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")
+def test_asking_is_measured_against_a_plain_loop() -> None:
+    """Wall time and requests of both, and the client's CPU."""
+    output = run("-m", "benchmarks.client", "--events", "12", "--latency", "0.01", "--workers", "1")
+    assert "floodscan, lean" in output
+    assert "ratio" in output
+
+
+@pytest.mark.usefixtures("pgstac_api")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")
+def test_requests_are_counted() -> None:
+    """With fewer searches and with one per slot, the result is the same."""
+    assert "byte for byte: True" in run("-m", "benchmarks.count_requests", "--events", "3")
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")
 def test_policies_are_compared(tmp_path: Path) -> None:
     """A table with a column per policy comes out."""
     run("policies.py", "--events", "2", "--out", str(tmp_path / "table.md"))
