@@ -36,7 +36,7 @@ from floodscan.catalogs.api import _open_api
 from floodscan.catalogs.items import parse_items
 from floodscan.catalogs.paging import Tally
 from floodscan.catalogs.transport import Budget
-from floodscan.planning import cut_batches, plan_batch, plan_event
+from floodscan.planning import cut_batches, list_events, plan_batch, plan_event
 from floodscan.recipe import TimeWindow
 from floodscan.searches import Search
 from tests.servers.launch import lean_server
@@ -105,7 +105,7 @@ def compare_cpu(server: Server, events: Sequence[Event]) -> None:
     everything = Search("sentinel-2-l2a", (-180.0, -90.0, 180.0, 90.0), window, RECIPE.sensors[Sensor.S2L2A].assets)
     client = pystac_client.Client.open(server.url)
     compare_answers("full pages", server, [everything], lambda: plain_search(client, everything, events[0]))
-    batches = [plan_batch(batch, RECIPE) for batch in cut_batches(events, run_id="")]
+    batches = [plan_batch(batch, RECIPE) for batch in cut_batches(list_events(events), run_id="")]
     searches = [search for batch in batches for search in batch.searches]
     compare_answers("a sweep", server, searches, lambda: plain_loop(server.url, events[::4]))
 

@@ -22,7 +22,7 @@ from benchmarks.generated_catalogue import Region, generate_items, read_floods, 
 from floodscan import Recipe
 from floodscan.catalogs import Access
 from floodscan.clusters import open_client
-from floodscan.planning import cut_batches, plan_batch
+from floodscan.planning import cut_batches, list_events, plan_batch
 from floodscan.recipe import SearchPrices
 from tests.servers.launch import lean_server, pgstac_server
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def regions_of(events: Sequence[Event], recipe: Recipe) -> list[Region]:
     """Tell where and when the searches of a sweep look."""
-    searches = [s for b in cut_batches(events, run_id="") for s in plan_batch(b, recipe).searches]
+    searches = [s for b in cut_batches(list_events(events), run_id="") for s in plan_batch(b, recipe).searches]
     return [Region(s.bbox, s.window.start, s.window.end) for s in searches if s.window]
 
 

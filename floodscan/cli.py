@@ -18,7 +18,7 @@ from floodscan.errors import FloodscanError
 from floodscan.events import load_events
 from floodscan.options import access_options, json_option, place_options, policy_option, recipe_option, rules_options
 from floodscan.outcomes import count_warnings
-from floodscan.planning import cut_batches, plan_batch
+from floodscan.planning import cut_batches, list_events, plan_batch
 from floodscan.recipe import Policy, Recipe, load_recipe
 from floodscan.report.compare import compare as compare_runs
 from floodscan.report.explain import check_event
@@ -114,7 +114,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     # what needs Dask takes a second to import: the other commands do without
     from floodscan import sweep  # noqa: PLC0415
 
-    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    listed = sweep.read_list(events, rules)
     if dry_run:
         _print_job_script(place, access)
         return EXIT_OK
@@ -142,7 +142,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
 def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     """Show slots and searches, asking nothing."""
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
-    batches = [plan_batch(batch, rules) for batch in cut_batches(listed, run_id="")]
+    batches = [plan_batch(batch, rules) for batch in cut_batches(list_events(listed), run_id="")]
     planned = {each.event.event_id: (each, batch.searches_for(each)) for batch in batches for each in batch.plans}
     plans = [planned[event.event_id] for event in listed]
     if as_json:

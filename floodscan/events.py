@@ -82,12 +82,23 @@ def load_events(events: str | Path | Event | Sequence[Event], *, phase_offset_da
     Raises:
         EventError: The file can't be used.
     """
+    return list(iterate_events(events, phase_offset_days=phase_offset_days))
+
+
+def iterate_events(
+    events: str | Path | Event | Iterable[Event], *, phase_offset_days: Mapping[Phase, int]
+) -> Iterator[Event]:
+    """Give events as ``load_events`` does, one at a time; what is wrong is told after the last.
+
+    Raises:
+        EventError: The file can't be used.
+    """
     if isinstance(events, Event):
-        return [events]
+        return iter([events])
     if not isinstance(events, str | Path):
-        return list(events)
+        return iter(events)
     path = str(files("floodscan.data") / "demo" / "event.toml") if events == DEMO else events
-    return read_events(path, phase_offset_days=phase_offset_days)
+    return _read_each(Path(path), phase_offset_days)
 
 
 def read_events(path: str | Path, *, phase_offset_days: Mapping[Phase, int]) -> list[Event]:
@@ -101,18 +112,24 @@ def read_events(path: str | Path, *, phase_offset_days: Mapping[Phase, int]) -> 
     Raises:
         EventError: The file can't be read or a row can't be used; names file, row and field.
     """
-    path = Path(path)
+    return list(_read_each(Path(path), phase_offset_days))
+
+
+def _read_each(path: Path, phase_offset_days: Mapping[Phase, int]) -> Iterator[Event]:
+    return parse_events(_read_rows(path), source=str(path), folder=path.parent, phase_offset_days=phase_offset_days)
+
+
+def _read_rows(path: Path) -> Rows:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         kinds = ", ".join(_READERS)
         raise EventError(str(path), [Problem("", "", f"unknown kind of file; known: {kinds}")])
     try:
-        rows = list(reader(path))
+        yield from reader(path)
     except OSError as err:
         raise EventError(str(path), [Problem("", "", err.strerror or str(err))]) from err
     except (ValueError, ArrowException) as err:
         raise EventError(str(path), [Problem("", "", f"can't be read: {err}")]) from err
-    return parse_events(rows, source=str(path), folder=path.parent, phase_offset_days=phase_offset_days)
 
 
 def parse_events(
@@ -121,7 +138,7 @@ def parse_events(
     source: str,
     folder: Path,
     phase_offset_days: Mapping[Phase, int],
-) -> list[Event]:
+) -> Iterator[Event]:
     """Check records one by one and make events of them.
 
     Args:
@@ -131,21 +148,22 @@ def parse_events(
         phase_offset_days: Days from ``event_date`` to each phase.
 
     Raises:
-        EventError: Tells every bad row and field.
+        EventError: After the last event; tells every bad row and field.
     """
-    events: dict[str, Event] = {}
+    taken: set[str] = set()
     problems: list[Problem] = []
     for row, record in rows:
         try:
-            event = _parse_event(record, folder=folder, offsets=phase_offset_days, taken=events)
-            events[event.event_id] = event
+            event = _parse_event(record, folder=folder, offsets=phase_offset_days, taken=taken)
         except _BadFieldError as err:
             problems.append(Problem(row, *err.args))
-    if not events and not problems:
+        else:
+            taken.add(event.event_id)
+            yield event
+    if not taken and not problems:
         problems.append(Problem("", "", "holds no event"))
     if problems:
         raise EventError(source, problems)
-    return list(events.values())
 
 
 class _BadFieldError(Exception):

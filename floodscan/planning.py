@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from floodscan.recipe import Recipe, Sensor, TimeWindow
 from floodscan.searches import Search, coalesce
@@ -71,17 +72,54 @@ class EventPlan:
         return _search(self.event, slot, recipe)
 
 
+class PackedEvent(NamedTuple):
+    """An event as few bytes, for runs of more events than memory should hold.
+
+    Attributes:
+        place: Place on the curve, days since the year 1, and the event's id: what events are sorted by.
+        digest: Of all that the event says.
+        content: The event, pickled.
+    """
+
+    place: tuple[int, int, str]
+    digest: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EventList:
+    """The events of a run.
+
+    Attributes:
+        event_ids: In the order in which they were given.
+        packed: The events, in order along the curve.
+    """
+
+    event_ids: tuple[str, ...]
+    packed: tuple[PackedEvent, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Events that are worked on together, and write one part of the candidate table.
 
     Attributes:
         name: Tells its place on the curve, and by a digest all that can change its answer; names its files.
-        events: Neighbours, in order along the curve.
+        packed: Neighbours, in order along the curve.
     """
 
     name: str
-    events: tuple[Event, ...]
+    packed: tuple[PackedEvent, ...]
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        """Ids of the events."""
+        return tuple(event.place[-1] for event in self.packed)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events, unpacked."""
+        return tuple(pickle.loads(event.content) for event in self.packed)  # noqa: S301 - our own bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +171,28 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
     return EventPlan(event, tuple(targets), slots, searches)
 
 
-def cut_batches(events: Iterable[Event], *, run_id: str) -> list[Batch]:
+def list_events(events: Iterable[Event]) -> EventList:
+    """List the events of a run, taking them one at a time."""
+    packed = [PackedEvent(_place(event), bytes.fromhex(event.digest), pickle.dumps(event)) for event in events]
+    event_ids = tuple(event.place[-1] for event in packed)
+    return EventList(event_ids, tuple(sorted(packed)))
+
+
+def cut_batches(events: EventList, *, run_id: str) -> list[Batch]:
     """Cut events into batches of neighbours.
 
     Where a batch ends is told by the events around it, not by counting from the first: an event that is added
     changes the batch that it falls into, and now and then the next, and no others.
 
     Args:
-        events: In any order.
+        events: All of the run.
         run_id: Digest of what all batches hang on: recipe, catalogue and version.
     """
     batches: list[Batch] = []
-    members: list[Event] = []
-    for event in sorted(events, key=_place):
+    members: list[PackedEvent] = []
+    for event in events.packed:
         members.append(event)
-        enough = len(members) >= MIN_BATCH_EVENTS and int(event.digest[:8], 16) % _CUT_ONE_IN == 0
+        enough = len(members) >= MIN_BATCH_EVENTS and int.from_bytes(event.digest[:4]) % _CUT_ONE_IN == 0
         if enough or len(members) == MAX_BATCH_EVENTS:
             batches.append(_close(members, run_id))
             members = []
@@ -175,18 +220,18 @@ def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Se
     return carriers
 
 
-def _close(members: Sequence[Event], run_id: str) -> Batch:
-    digest = hashlib.sha256("".join([run_id, *(event.digest for event in members)]).encode()).hexdigest()
-    return Batch(f"{_place(members[0])[0]:06x}-{digest[:16]}", tuple(members))
+def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
+    digest = hashlib.sha256(b"".join([run_id.encode(), *(event.digest for event in members)])).hexdigest()
+    return Batch(f"{members[0].place[0]:06x}-{digest[:16]}", tuple(members))
 
 
-def _place(event: Event) -> tuple[int, date, str]:
+def _place(event: Event) -> tuple[int, int, str]:
     """Put events in order: along the curve, of one place by time."""
     west, south, east, north = event.bbox
     width = (east - west) % 360
     x, y = (west + width / 2 + 180) % 360 / 360, ((south + north) / 2 + 90) / 180
     cells = 1 << _CURVE_BITS
-    return hilbert_index(int(x * cells), min(int(y * cells), cells - 1)), event.onset.date(), event.event_id
+    return hilbert_index(int(x * cells), min(int(y * cells), cells - 1)), event.onset.toordinal(), event.event_id
 
 
 def hilbert_index(x: int, y: int) -> int:

@@ -79,7 +79,7 @@ def find_work(folder: RunFolder, batches: Sequence[Batch], *, retry_failed: bool
 
 
 def _check_all_listed(folder: RunFolder, held: Iterable[str], batches: Iterable[Batch]) -> None:
-    listed = {event.event_id for batch in batches for event in batch.events}
+    listed = {event_id for batch in batches for event_id in batch.event_ids}
     if unlisted := sorted(set(held) - listed):
         names = ", ".join(unlisted[:_SHOWN]) + (", …" if len(unlisted) > _SHOWN else "")
         message = f"holds {len(unlisted)} events that are not listed now ({names}); list them too"

@@ -19,11 +19,11 @@ import orjson
 
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, put_behind
 from floodscan.engine import run_batches
-from floodscan.events import DEMO, load_events
+from floodscan.events import DEMO, iterate_events
 from floodscan.gates import open_gate
 from floodscan.outcomes import count_outcomes
 from floodscan.pipeline import Run
-from floodscan.planning import cut_batches
+from floodscan.planning import EventList, cut_batches, list_events
 from floodscan.recipe import Recipe
 from floodscan.reselection import check_answerable, fit_ladder, stored_recipe
 from floodscan.reselection import reselect as choose_again
@@ -32,7 +32,7 @@ from floodscan.resume import check_same, find_work
 from floodscan.store import FILES, PACKED, RunFolder, claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from distributed import Client
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from floodscan.recipe import Policy
 
     Json = dict[str, Any]
-    Events = str | Path | Event | Sequence[Event]
+    Events = str | Path | Event | Sequence[Event] | EventList
     OpenClient = Client | Callable[[], AbstractContextManager[Client | None]] | None
 
 MOST_MANIFEST_FILES = 1000
@@ -84,9 +84,9 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     """
     rules, access = recipe or Recipe(), access or Access()
     source = access.keep(open_source(catalog, events))
-    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    listed = read_list(events, rules)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
-    folder = _name_folder(out, len(listed), packed=pack_manifests)
+    folder = _name_folder(out, len(listed.event_ids), packed=pack_manifests)
     run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, search_on_driver=search_on_driver)
     counts = _go_on(run, listed, retry_failed=retry_failed, rates=access.rates, client=client, on_progress=on_progress)
     return _conclude(folder, listed, counts, temporary=out is None)
@@ -133,6 +133,17 @@ def reselect(
     return ScanResult(folder, tuple(ends["event_id"].to_pylist()), counts)
 
 
+def read_list(events: Events, recipe: Recipe) -> EventList:
+    """Read and check events one at a time, and list them; a list is given as it is.
+
+    Raises:
+        EventError: The file can't be used.
+    """
+    if isinstance(events, EventList):
+        return events
+    return list_events(iterate_events(events, phase_offset_days=recipe.phase_offset_days))
+
+
 def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
     """Open the catalogue that is named, or the one that fits the events."""
     if catalog is None:
@@ -171,7 +182,7 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
 
 def _go_on(
     run: Run,
-    events: Sequence[Event],
+    events: EventList,
     *,
     retry_failed: bool,
     rates: Rates,
@@ -183,11 +194,11 @@ def _go_on(
     batches = cut_batches(events, run_id=head["run_id"])
     with _opened(run.folder, head):
         work = find_work(run.folder, batches, retry_failed=retry_failed)
-        with _recorded(run.folder, head, n_events=len(events), n_batches=len(batches)) as counts:
+        with _recorded(run.folder, head, n_events=len(events.event_ids), n_batches=len(batches)) as counts:
             for found in chain([work.done], _run_all(run, work.batches, rates=rates, client=client)):
                 counts.update(found)
                 if on_progress:
-                    on_progress(counts["events"], len(events))
+                    on_progress(counts["events"], len(events.event_ids))
     return counts
 
 
@@ -199,8 +210,8 @@ def _run_all(run: Run, batches: Sequence[Batch], *, rates: Rates, client: OpenCl
                 yield result.counts
 
 
-def _conclude(folder: RunFolder, events: Iterable[Event], counts: Mapping[str, int], *, temporary: bool) -> ScanResult:
-    result = ScanResult(folder, tuple(event.event_id for event in events), counts)
+def _conclude(folder: RunFolder, events: EventList, counts: Mapping[str, int], *, temporary: bool) -> ScanResult:
+    result = ScanResult(folder, events.event_ids, counts)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
     return result

@@ -11,7 +11,7 @@ import shapely
 
 import floodscan
 from floodscan.events import Event, Phase
-from floodscan.planning import cut_batches, hilbert_index
+from floodscan.planning import cut_batches, hilbert_index, list_events
 from floodscan.recipe import Recipe, SearchPrices
 from tests.runs import result_bytes
 
@@ -90,7 +90,7 @@ def test_a_batch_holds_neighbours() -> None:
         for n, event in enumerate(make_events(8))
     ]
     mixed = [event for pair in zip(here, there, strict=True) for event in pair]
-    (batch,) = cut_batches(mixed, run_id="run")
+    (batch,) = cut_batches(list_events(mixed), run_id="run")
     kinds = [event.event_id.split("-")[0] for event in batch.events]
     assert kinds in ([*["here"] * 8, *["there"] * 8], [*["there"] * 8, *["here"] * 8])
 

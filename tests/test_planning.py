@@ -10,7 +10,15 @@ import pytest
 
 from floodscan import Phase, Recipe, Sensor
 from floodscan.events import load_events
-from floodscan.planning import MAX_BATCH_EVENTS, MIN_BATCH_EVENTS, BatchPlan, cut_batches, plan_batch, plan_event
+from floodscan.planning import (
+    MAX_BATCH_EVENTS,
+    MIN_BATCH_EVENTS,
+    BatchPlan,
+    cut_batches,
+    list_events,
+    plan_batch,
+    plan_event,
+)
 
 if TYPE_CHECKING:
     from floodscan import Event
@@ -56,7 +64,7 @@ def copies(n: int, *, first: int = 0) -> list[Event]:
 def test_batches_hold_every_event_once_in_order() -> None:
     """None is larger than it may be, and only the last is smaller."""
     events = copies(1000)
-    batches = cut_batches(reversed(events), run_id="run")
+    batches = cut_batches(list_events(reversed(events)), run_id="run")
     assert [event for batch in batches for event in batch.events] == events
     sizes = [len(batch.events) for batch in batches]
     assert max(sizes) <= MAX_BATCH_EVENTS
@@ -65,7 +73,7 @@ def test_batches_hold_every_event_once_in_order() -> None:
 
 def test_events_of_one_place_share_three_searches() -> None:
     """However many they are."""
-    (batch,) = cut_batches(copies(20), run_id="run")
+    (batch,) = cut_batches(list_events(copies(20)), run_id="run")
     assert len(plan_batch(batch, RECIPE).searches) == 3
 
 
@@ -73,8 +81,8 @@ def test_events_of_one_place_share_three_searches() -> None:
 def test_an_added_event_changes_few_batches(place: int) -> None:
     """So that a run that gets one more event does not begin again."""
     events = copies(1000)
-    before = {batch.name for batch in cut_batches(events[:place] + events[place + 1 :], run_id="run")}
-    after = {batch.name for batch in cut_batches(events, run_id="run")}
+    before = {batch.name for batch in cut_batches(list_events(events[:place] + events[place + 1 :]), run_id="run")}
+    after = {batch.name for batch in cut_batches(list_events(events), run_id="run")}
     assert 1 <= len(after - before) <= 4
 
 
@@ -82,7 +90,7 @@ def test_the_name_of_a_batch_tells_all_that_can_change_its_answer() -> None:
     """An event that is moved, and a run by other rules, make another batch."""
     events = copies(3)
     ((name,), *others) = (
-        [batch.name for batch in cut_batches(listed, run_id=run_id)]
+        [batch.name for batch in cut_batches(list_events(listed), run_id=run_id)]
         for listed, run_id in (
             (events, "run"),
             (events, "another"),
@@ -95,7 +103,7 @@ def test_the_name_of_a_batch_tells_all_that_can_change_its_answer() -> None:
 
 def test_sections_hold_a_batch_and_tell_of_each_search_once() -> None:
     """Each has the searches of its own events, and leaves to those before it what they have told."""
-    (batch,) = cut_batches([replace(e, bbox=shifted(n)) for n, e in enumerate(copies(30))], run_id="run")
+    (batch,) = cut_batches(list_events([replace(e, bbox=shifted(n)) for n, e in enumerate(copies(30))]), run_id="run")
     plan = plan_batch(batch, RECIPE)
     sections = list(plan.sections(8))
     assert tuple(each for section in sections for each in section.plans) == plan.plans
