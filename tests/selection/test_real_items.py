@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 import shapely
 
@@ -90,7 +91,7 @@ def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
 
 
 def _crosses(item: Item) -> bool:
-    (footprint,) = parse_footprints([item["geometry"]], [None])[0]
+    (footprint,) = parse_footprints([orjson.dumps(item["geometry"])], [None])[0]
     west, _, east, _ = bbox_of(footprint)
     return west > east
 
