@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -43,10 +42,6 @@ class Ledger:
         """Write the rows of a batch."""
         with written(self.folder / f"{batch}.parquet") as temporary:
             pq.write_table(check_table(rows, self.schema), temporary, compression="zstd")
-
-    def batches(self) -> set[str]:
-        """Name the batches that have rows."""
-        return {path.stem for path in self._parts()}.union(*(batches for batches, _ in self._held(["batch"])))
 
     def written_since(self, moment: float) -> list[str]:
         """Name the batches whose own files are not older than a moment, in seconds since 1970."""
@@ -107,7 +102,7 @@ class Ledger:
 def _gather(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Put small tables together, so that a file has few row groups."""
     held: list[pa.Table] = []
-    for table in chain(tables):
+    for table in tables:
         held.append(table)
         if sum(map(len, held)) >= _ROWS_AT_ONCE:
             yield pa.concat_tables(held)
