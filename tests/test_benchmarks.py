@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +20,22 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 def run(name: str, *words: str) -> str:
     """Run a benchmark and give what it prints."""
     script = name if name == "-m" else str(BENCHMARKS / name)
-    command = [sys.executable, "-W", "ignore", script, *words]
-    done = subprocess.run(  # noqa: S603 - our own
-        command, cwd=BENCHMARKS.parent, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    command = [sys.executable, "-X", "faulthandler", "-W", "ignore", script, *words]
+    with subprocess.Popen(  # noqa: S603 - our own
+        command,
+        cwd=BENCHMARKS.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGABRT)  # all of its processes tell where they hang
+            stdout, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    return stdout
 
 
 def test_parse_and_score_gives_the_results_of_the_plain_loop() -> None:

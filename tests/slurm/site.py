@@ -23,7 +23,7 @@ from tests.servers.process import ServerUnavailableError, child, wait_until
 from tests.slurm.network import on_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from tests.slurm.network import Network
 
@@ -119,6 +119,20 @@ class SlurmSite:
                 raise TimeoutError(f"{count} jobs expected, the queue holds: {self.run('squeue')}")
             time.sleep(0.1)
         return jobs
+
+    def wait_for_replacement(self, lost: Collection[str], *, n_jobs: int, seconds: float = 120.0) -> None:
+        """Wait until that many jobs run, none of them one of the lost.
+
+        Raises:
+            TimeoutError: They don't in time.
+        """
+        deadline = time.monotonic() + seconds
+        while len(running := self.jobs("RUNNING")) != n_jobs or not set(running).isdisjoint(lost):
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{n_jobs} jobs in the place of {lost} expected, the queue holds: {self.run('squeue')}"
+                )
+            time.sleep(0.2)
 
     def clear(self) -> None:
         """Cancel whatever a test left in the queue."""

@@ -16,7 +16,7 @@ from floodscan import scan
 from floodscan.clusters import open_client, pool
 from floodscan.errors import ClusterError
 from tests.slurm.conftest import write_profile
-from tests.slurm.slow import SlowDemo
+from tests.slurm.slow import make_slow_demo
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
@@ -26,33 +26,38 @@ if TYPE_CHECKING:
 
     from floodscan import ScanResult
     from tests.slurm.site import SlurmSite
+    from tests.slurm.slow import SlowDemo
 
 NEVER = ["--lifetime", "1h"]
 
 
 @contextmanager
 def slow_sweep(
-    site: SlurmSite, events: Path, folder: Path, *, n_jobs: int, seconds: float, worker_args: list[str]
-) -> Iterator[tuple[Future[ScanResult], list[str]]]:
-    """Sweep over a slow catalogue beside the test, and give the sweep and its jobs once they run."""
+    site: SlurmSite, events: Path, folder: Path, *, n_jobs: int, worker_args: list[str]
+) -> Iterator[tuple[Future[ScanResult], SlowDemo, list[str]]]:
+    """Sweep beside the test, and give the sweep, its catalogue and its jobs once it is in its midst."""
     profile = write_profile(folder, worker_extra_args=worker_args)
     with ThreadPoolExecutor(1) as beside, open_client("slurm", n_workers=n_jobs, profile=profile) as client:
         jobs = site.wait_for_jobs(n_jobs, state="RUNNING")
-        assert client is not None
-        client.wait_for_workers(n_jobs, timeout=60)
-        yield beside.submit(scan, events, catalog=SlowDemo(seconds), out=folder / "out", client=client), jobs
+        catalog = make_slow_demo(folder, n_answered=3 * n_jobs)
+        sweep = beside.submit(scan, events, catalog=catalog, out=folder / "out", client=client)
+        try:
+            catalog.wait_for_search()
+            yield sweep, catalog, jobs
+        finally:
+            catalog.go_on()
 
 
 def test_jobs_that_reach_their_lifetime_are_replaced(
     site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Workers end themselves again and again amid the work, which goes on in the jobs that replace theirs."""
-    before = site.submissions()
+    """Workers end themselves amid the work, which goes on in the jobs that replace theirs."""
     short = ["--lifetime", "15s", "--lifetime-stagger", "3s"]
-    with slow_sweep(site, events, tmp_path, n_jobs=1, seconds=0.7, worker_args=short) as (sweep, _):
-        assert sweep.result(300).ok
+    with slow_sweep(site, events, tmp_path, n_jobs=1, worker_args=short) as (sweep, catalog, before):
+        site.wait_for_replacement(before, n_jobs=1)
+        catalog.go_on()
+        assert sweep.result(120).ok
     assert written(tmp_path / "out") == reference
-    assert site.submissions() - before > 1
     assert site.jobs() == []
 
 
@@ -60,15 +65,13 @@ def test_jobs_that_reach_their_walltime_are_replaced(
     site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
     """SLURM itself ends all worker jobs in mid-sweep."""
-    with slow_sweep(site, events, tmp_path, n_jobs=2, seconds=4.0, worker_args=NEVER) as (sweep, before):
+    with slow_sweep(site, events, tmp_path, n_jobs=2, worker_args=NEVER) as (sweep, catalog, before):
         # a walltime has minutes; SLURM looks at the clock twice in one
         soon = (datetime.now() + timedelta(seconds=5)).isoformat(timespec="seconds")  # noqa: DTZ005 - SLURM's own clock
         for job in before:
             site.run("scontrol", "update", f"JobId={job}", f"EndTime={soon}")
-        while set(before) & set(site.jobs("RUNNING")):
-            assert not sweep.done()
-            time.sleep(0.2)
-        site.wait_for_jobs(2, state="RUNNING")
+        site.wait_for_replacement(before, n_jobs=2)
+        catalog.go_on()
         assert sweep.result(120).ok
     assert written(tmp_path / "out") == reference
     for job in before:
@@ -85,7 +88,7 @@ def test_controller_that_is_busy_is_asked_again(site: SlurmSite, tmp_path: Path)
         os.kill(controller, signal.SIGSTOP)
         time.sleep(5)
         os.kill(controller, signal.SIGCONT)
-        wait_for_replacement(site, before)
+        site.wait_for_replacement(before[:1], n_jobs=2)
     assert site.jobs() == []
 
 
@@ -100,7 +103,7 @@ def test_refusal_is_tried_again_while_jobs_are_left(
             site.run("scancel", before[0])
             time.sleep(6)
             assert site.jobs("RUNNING") == [before[1]]
-        wait_for_replacement(site, before)
+        site.wait_for_replacement(before[:1], n_jobs=2)
     assert site.jobs() == []
 
 
@@ -128,11 +131,3 @@ def draining(site: SlurmSite) -> Iterator[None]:
         yield
     finally:
         site.run("scontrol", "update", "PartitionName=cpu", "State=UP")
-
-
-def wait_for_replacement(site: SlurmSite, before: list[str]) -> None:
-    """Wait until another job runs in the place of the first."""
-    deadline = time.monotonic() + 60
-    while len(running := site.jobs("RUNNING")) != len(before) or before[0] in running:
-        assert time.monotonic() < deadline, site.run("squeue")
-        time.sleep(0.2)

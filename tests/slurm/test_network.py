@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from floodscan.clusters.tls import make_security
 from tests.servers.process import LOOPBACK, child
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE, unplug
+from tests.slurm.slow import make_slow_demo
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.slurm.network import Machine
     from tests.slurm.site import SlurmSite
+    from tests.slurm.slow import SlowDemo
 
 N_JOBS = 3
 
@@ -34,15 +35,17 @@ def floodscan(site: SlurmSite, *words: str, log: Path) -> int:
 
 @contextmanager
 def slow_sweep(
-    site: SlurmSite, events: Path, folder: Path, *, seconds: float, n_searches: int | None = None
-) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
-    """Let a driver on the login node sweep over a slow catalogue, and give it and its jobs once they run."""
-    profile = write_profile(folder, interface=INTERFACE)
-    words = [str(events), str(folder / "out"), str(profile), str(N_JOBS), str(seconds)]
-    words += [] if n_searches is None else [str(n_searches)]
-    command = [*site.network.login.inside, sys.executable, "-m", "tests.slurm.slow", *words]
+    site: SlurmSite, events: Path, folder: Path, *, n_searches: int | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], SlowDemo, list[str]]]:
+    """Let a driver on the login node sweep; give it, its catalogue and its jobs once it is in its midst."""
+    profile, catalog = write_profile(folder, interface=INTERFACE), make_slow_demo(folder, n_answered=3 * N_JOBS)
+    words = [events, folder / "out", profile, N_JOBS, catalog.counted, catalog.n_answered]
+    words += [] if n_searches is None else [n_searches]
+    command = [*site.network.login.inside, sys.executable, "-m", "tests.slurm.slow", *map(str, words)]
     with child(command, log=folder / "driver.log") as driver:
-        yield driver, site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
+        jobs = site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
+        catalog.wait_for_search()
+        yield driver, catalog, jobs
 
 
 def test_gives_the_bytes_of_one_process(
@@ -91,15 +94,14 @@ def test_node_that_is_cut_off_is_replaced(
     """The cable of a node is pulled in mid-sweep: full strength again without a hand, and the same bytes."""
     # so long a silence on a connection means that it is cut; the default of 30 s works alike, and takes longer
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP", "12s")
-    with slow_sweep(network_site, events, tmp_path, seconds=6.0) as (driver, before):
+    with slow_sweep(network_site, events, tmp_path) as (driver, catalog, before):
         lost = node_of(network_site, before[0])
-        time.sleep(2)
         unplug(lost)
         try:
-            wait_for_others(network_site, before[0])
-            assert driver.poll() is None
+            network_site.wait_for_replacement(before[:1], n_jobs=N_JOBS)
         finally:
             unplug(lost, back=True)
+        catalog.go_on()
         assert driver.wait(120) == 0, (tmp_path / "driver.log").read_text()
     assert written(tmp_path / "out") == reference
     assert network_site.jobs() == []
@@ -109,7 +111,7 @@ def test_strangers_on_the_network_find_closed_doors(network_site: SlurmSite, eve
     """Whatever listens on a node's address answers neither plainly nor to the certificate of another authority."""
     foreign: Any = make_security(tmp_path)
     files = [foreign.tls_ca_file, foreign.tls_worker_cert, foreign.tls_worker_key]
-    with slow_sweep(network_site, events, tmp_path, seconds=4.0, n_searches=1) as (driver, jobs):
+    with slow_sweep(network_site, events, tmp_path, n_searches=1) as (driver, _, jobs):
         machines = [network_site.network.login, *(node_of(network_site, job) for job in jobs)]
         # the scheduler; a worker and its nanny beside it, and on each node
         while len(doors := [door for machine in machines for door in listening(machine)]) < 1 + 2 * (1 + N_JOBS):
@@ -136,11 +138,3 @@ def node_of(site: SlurmSite, job: str) -> Machine:
     name = site.run("squeue", "-h", "-j", job, "-o", "%N").strip()
     (node,) = [node for node in site.network.nodes if node.name == name]
     return node
-
-
-def wait_for_others(site: SlurmSite, lost: str, seconds: float = 90.0) -> None:
-    """Wait until as many jobs run as should, without the lost one."""
-    deadline = time.monotonic() + seconds
-    while len(running := site.jobs("RUNNING")) != N_JOBS or lost in running:
-        assert time.monotonic() < deadline, site.run("squeue")
-        time.sleep(0.2)

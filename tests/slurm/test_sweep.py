@@ -21,7 +21,7 @@ from floodscan.clusters.private import OWNER_FILE
 from floodscan.clusters.tls import make_security
 from tests.servers.process import REPO_ROOT
 from tests.slurm.conftest import write_profile
-from tests.slurm.slow import SlowDemo
+from tests.slurm.slow import make_slow_demo
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
@@ -141,12 +141,13 @@ def test_lost_jobs_and_workers_are_replaced(
     before = sweep.site.jobs("RUNNING")
     by_job = {str(facts["name"]).split(".")[0]: address for address, facts in sweep.workers().items()}
     pids = sweep.client.run(os.getpid)
+    catalog = make_slow_demo(tmp_path, n_answered=2 * N_JOBS)
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(scan, events, catalog=SlowDemo(2.0), out=tmp_path / "out", client=sweep.client)
-        while not any(sweep.client.processing().values()):
-            assert not running.done()
+        running = pool.submit(scan, events, catalog=catalog, out=tmp_path / "out", client=sweep.client)
+        catalog.wait_for_search()
         os.kill(pids[by_job[before[0]]], signal.SIGKILL)
         sweep.site.run("scancel", before[1])
+        catalog.go_on()
         result = running.result(timeout=120)
     assert result.ok
     assert written(tmp_path / "out") == reference
