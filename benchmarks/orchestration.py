@@ -26,7 +26,7 @@ from distributed import Client, LocalCluster
 
 import floodscan
 from floodscan.catalogs import Answer
-from floodscan.clusters.local import SHORT_MEMORY
+from floodscan.clusters.local import SETTINGS
 from floodscan.outcomes import FAILED
 from floodscan.tables import ITEMS
 
@@ -73,7 +73,7 @@ def write_events(path: Path, n: int) -> None:
 def measure(events: Path, n_workers: int, folder: Path) -> str:
     """Scan, and give a row of the table."""
     with (
-        config.set(SHORT_MEMORY),
+        config.set(SETTINGS),
         LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):

@@ -15,14 +15,20 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-SHORT_MEMORY = {"distributed.admin.low-level-log-length": 10}
-"""Each connection keeps its last messages for debuggers, a thousand by default; here they are kilobytes each."""
+SETTINGS = {
+    # each connection keeps its last messages for debuggers, a thousand by default; here they are kilobytes each
+    "distributed.admin.low-level-log-length": 10,
+    # it looks at all threads a hundred times a second, and may stop a process for good on Python before 3.11.9
+    # (https://github.com/python/cpython/issues/106883)
+    "distributed.worker.profile.enabled": False,
+}
+"""How parts of a cluster differ from Dask's defaults."""
 
 
 @contextmanager
 def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
     """Open a client of a cluster of processes, one per core if no number is given."""
-    with config.set(SHORT_MEMORY), _start(n_workers) as started, Client(started) as client:
+    with config.set(SETTINGS), _start(n_workers) as started, Client(started) as client:
         yield client
 
 

@@ -20,6 +20,7 @@ _WORKER_NAME = "$SLURM_JOB_ID.$SLURM_PROCID"
 # TLS does not cover the HTTP servers: they serve nothing, and to this node alone.
 _CLOSED_HTTP_ARGS = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
 _CLOSED_HTTP = "export DASK_DISTRIBUTED__WORKER__HTTP__ROUTES='[]'"
+_NO_PROFILER = "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False"  # as clusters.local says
 _NOT_OF_A_JOB = {"name", "scheduler-options", "shared-temp-directory"}
 _LONGEST_MARGIN = timedelta(minutes=15)
 _SHARE_OF_WALLTIME = 6
@@ -62,7 +63,7 @@ def build_script(
     """
     job_values = {key.replace("-", "_"): v for key, v in profile.values.items() if key not in _NOT_OF_A_JOB}
     job_values.setdefault("log_directory", str(logs))
-    job_values["job_script_prologue"] = [*profile.values.get("job-script-prologue", ()), _CLOSED_HTTP]
+    job_values["job_script_prologue"] = [*profile.values.get("job-script-prologue", ()), _CLOSED_HTTP, _NO_PROFILER]
     job_values["worker_extra_args"] = [*profile.worker_args, *worker_args, *_CLOSED_HTTP_ARGS]
     job_values.setdefault("processes", 1)
     with handlers_kept():

@@ -20,7 +20,7 @@ from floodscan.clusters.address import check_address, find_address
 from floodscan.clusters.commands import SlurmCommandError, rehearse
 from floodscan.clusters.gateway import gateway, node_args
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
-from floodscan.clusters.local import SHORT_MEMORY
+from floodscan.clusters.local import SETTINGS
 from floodscan.clusters.pool import JobPool, keep_jobs
 from floodscan.clusters.private import private_folder
 from floodscan.clusters.scheduler import LenientScheduler
@@ -234,7 +234,7 @@ def _scheduler(profile: Profile, security: Security, n_searches: int | None) -> 
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
     }
-    with config.set(_CLOSED_HTTP | SHORT_MEMORY):
+    with config.set(_CLOSED_HTTP | SETTINGS):
         cluster = SpecCluster(
             workers=gateway(n_searches, address=address, security=security),
             scheduler={"cls": LenientScheduler, "options": options},

@@ -19,6 +19,7 @@ from floodscan import scan
 from floodscan.clusters import open_client
 from floodscan.clusters.private import OWNER_FILE
 from floodscan.clusters.tls import make_security
+from tests.clusters.test_local import is_profiled
 from tests.servers.process import REPO_ROOT
 from tests.slurm.conftest import write_profile
 from tests.slurm.slow import make_slow_demo
@@ -132,6 +133,11 @@ def test_http_serves_nothing(sweep: Sweep) -> None:
     port = sweep.client.scheduler_info()["services"]["dashboard"]
     with pytest.raises(urllib.error.URLError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+
+
+def test_workers_are_not_profiled(sweep: Sweep) -> None:
+    """Dask's profiler can stop a process for good on some Pythons."""
+    assert set(sweep.client.run(is_profiled).values()) == {False}
 
 
 def test_lost_jobs_and_workers_are_replaced(
