@@ -175,7 +175,13 @@ class Transport:
             silence_seconds=limits.silence_seconds,
             request_seconds=limits.request_seconds,
         )
-        self._pause = wait_random_exponential(multiplier=limits.pause_seconds, max=limits.max_pause_seconds)
+        self._tries = Retrying(
+            retry=retry_if_exception(lambda err: isinstance(err, RequestError) and err.passing),
+            wait=wait_random_exponential(multiplier=limits.pause_seconds, max=limits.max_pause_seconds),
+            stop=lambda state: _budget_of(state).ends(state),
+            before_sleep=_count_retry,
+            reraise=True,
+        )
 
     def ask(self, request: Request, budget: Budget, *, decode: Callable[[bytes], T]) -> T:
         """Make a request and give its answer.
@@ -188,24 +194,17 @@ class Transport:
         Raises:
             RequestError: No try was answered.
         """
+        answer: T = self._tries(self._try, request, budget, decode)
+        return answer
 
-        def try_once() -> T:
-            content = self._try(request, budget)
-            try:
-                return decode(content)
-            except ValueError as err:
-                raise RequestError("answered with something that can't be read", passing=True) from err
+    def _try(self, request: Request, budget: Budget, decode: Callable[[bytes], T]) -> T:
+        content = self._receive(request, budget)
+        try:
+            return decode(content)
+        except ValueError as err:
+            raise RequestError("answered with something that can't be read", passing=True) from err
 
-        tries = Retrying(
-            retry=retry_if_exception(lambda err: isinstance(err, RequestError) and err.passing),
-            wait=self._pause,
-            stop=budget.ends,
-            before_sleep=lambda _: _count_retry(budget),
-            reraise=True,
-        )
-        return tries(try_once)
-
-    def _try(self, request: Request, budget: Budget) -> bytes:
+    def _receive(self, request: Request, budget: Budget) -> bytes:
         with self._gate.enter():
             budget.n_requests += 1
             deadline = time.monotonic() + self.limits.request_seconds
@@ -266,8 +265,13 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _count_retry(budget: Budget) -> None:
-    budget.n_retries += 1
+def _budget_of(state: RetryCallState) -> Budget:
+    """Find what a request may still cost among the arguments of its tries."""
+    return next(arg for arg in state.args if isinstance(arg, Budget))
+
+
+def _count_retry(state: RetryCallState) -> None:
+    _budget_of(state).n_retries += 1
 
 
 def _retry_after(response: BaseHTTPResponse) -> float | None:
