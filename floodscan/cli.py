@@ -16,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from floodscan.errors import FloodscanError
 from floodscan.events import load_events
+from floodscan.listing import list_events
 from floodscan.options import access_options, json_option, place_options, policy_option, recipe_option, rules_options
 from floodscan.outcomes import count_warnings
-from floodscan.planning import cut_batches, list_events, plan_batch
+from floodscan.planning import cut_batches, plan_batch
 from floodscan.recipe import Policy, Recipe, load_recipe
 from floodscan.report.compare import compare as compare_runs
 from floodscan.report.explain import check_event

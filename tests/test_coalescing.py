@@ -11,7 +11,8 @@ import shapely
 
 import floodscan
 from floodscan.events import Event, Phase
-from floodscan.planning import cut_batches, hilbert_index, list_events
+from floodscan.listing import hilbert_index, list_events
+from floodscan.planning import cut_batches
 from floodscan.recipe import Recipe, SearchPrices
 from tests.runs import result_bytes
 
