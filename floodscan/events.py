@@ -40,8 +40,7 @@ DEMO = "demo"
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BBOX_COLUMNS = ("west", "south", "east", "north")
-_ROWS_AT_ONCE = 1000
-_BUFFER_BYTES = 1 << 20  # of a column; otherwise all of its row group is held, which may be the whole file
+_ROWS_AT_ONCE = 2000
 
 
 class Phase(StrEnum):
@@ -357,7 +356,7 @@ def _read_geoparquet(path: Path) -> Rows:
     import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
 
     numbers = count(1)
-    with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+    with pq.ParquetFile(path) as file:
         for rows in file.iter_batches(_ROWS_AT_ONCE):
             frame = gpd.read_parquet(_as_file(rows)).to_crs("OGC:CRS84")
             for record, number in zip(frame.to_dict("records"), numbers, strict=False):

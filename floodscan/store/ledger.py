@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Ledger:
         """Read the one file, if there is one, batch by batch."""
         if self.whole.exists():
             with pq.ParquetFile(self.whole) as file:
-                chunks = file.iter_batches(_ROWS_AT_ONCE, columns=[*columns, *({"batch"} - set(columns))])
+                chunks = file.iter_batches(_ROWS_AT_ONCE, use_threads=False, columns=[*columns, *({"batch"} - set(columns))])
                 pieces = (piece for chunk in chunks for piece in split_by("batch", pa.table(chunk)).items())
                 for batch, same in groupby(pieces, key=itemgetter(0)):
                     yield batch, pa.concat_tables(rows for _, rows in same)
@@ -100,7 +100,7 @@ class Ledger:
 
 def _read_part(path: Path, columns: list[str]) -> pa.Table:
     with pq.ParquetFile(path) as file:
-        return file.read(columns)
+        return file.read(columns, use_threads=False)
 
 
 def _gather(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
