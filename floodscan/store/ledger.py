@@ -92,7 +92,7 @@ class Ledger:
         """Read the one file, if there is one, batch by batch."""
         if self.whole.exists():
             with pq.ParquetFile(self.whole) as file:
-                chunks = file.iter_batches(_ROWS_AT_ONCE, use_threads=False, columns=[*columns, *({"batch"} - set(columns))])
+                chunks = file.iter_batches(_ROWS_AT_ONCE, columns=[*columns, "batch"], use_threads=False)
                 pieces = (piece for chunk in chunks for piece in split_by("batch", pa.table(chunk)).items())
                 for batch, same in groupby(pieces, key=itemgetter(0)):
                     yield batch, pa.concat_tables(rows for _, rows in same)
