@@ -43,6 +43,8 @@ class Names:
         return self._spool.execute("INSERT OR IGNORE INTO name (name) VALUES (?)", (name,)).rowcount == 1
 
     def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):  # SQLite takes a number for its text
+            return False
         return self._spool.execute("SELECT 1 FROM name WHERE name = ?", (name,)).fetchone() is not None
 
     def __iter__(self) -> Iterator[str]:

@@ -39,6 +39,7 @@ def test_events_come_back_as_they_were_in_two_orders() -> None:
     assert len(listed) == 1000
     assert "e00999" in listed.ids
     assert "e01000" not in listed.ids
+    assert 1 not in list_events([replace(DEMO, event_id="1")]).ids
     read = list(listed.in_order())
     assert [event.place for event in read] == sorted(event.place for event in read)
     packed = [event for batch in cut_batches(listed, run_id="run") for event in batch.events]
