@@ -41,12 +41,12 @@ class Ledger:
 
     def write(self, batch: str, rows: pa.Table) -> None:
         """Write the rows of a batch."""
-        with written(self.folder / f"{batch}.parquet") as temporary:
+        with written(self._part(batch)) as temporary:
             pq.write_table(check_table(rows, self.schema), temporary, compression="zstd")
 
     def written_since(self, moment: float) -> list[str]:
         """Name the batches whose own files are not older than a moment, in seconds since 1970."""
-        return [path.stem for path in self._parts() if path.stat().st_mtime >= moment]
+        return [batch for batch in self._parts() if self._part(batch).stat().st_mtime >= moment]
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows that there are, in the order of the batches' names."""
@@ -57,16 +57,15 @@ class Ledger:
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
         """Read one batch after the other, by name, in the order of their names."""
         parts = self._parts()
-        newer = {path.stem for path in parts}
-        names = columns or self.schema.names
+        newer, names = frozenset(parts), columns or self.schema.names
         old = ((batch, rows.select(names)) for batch, rows in self._held(names) if batch not in newer)
-        new = ((path.stem, _read_part(path, names)) for path in parts)
+        new = ((batch, _read(self._part(batch), names)) for batch in parts)
         return heapq.merge(old, new, key=itemgetter(0))
 
     def drop(self, batches: Collection[str]) -> None:
         """Forget batches."""
         for batch in batches:
-            (self.folder / f"{batch}.parquet").unlink(missing_ok=True)
+            self._part(batch).unlink(missing_ok=True)
         if any(batch in batches for batch, _ in self._held([])):
             self._write_whole(rows for batch, rows in self._held(self.schema.names) if batch not in batches)
 
@@ -75,8 +74,8 @@ class Ledger:
         parts = self._parts()
         if parts or not self.whole.exists():
             self._write_whole(rows for _, rows in self.batches())
-        for part in parts:
-            part.unlink(missing_ok=True)
+        for batch in parts:
+            self._part(batch).unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
 
@@ -85,8 +84,12 @@ class Ledger:
             for rows in _gather(tables):
                 writer.write_table(rows)
 
-    def _parts(self) -> list[Path]:
-        return sorted(self.folder.glob("*.parquet"))
+    def _part(self, batch: str) -> Path:
+        return self.folder / f"{batch}.parquet"
+
+    def _parts(self) -> list[str]:
+        """Name the batches that have a part."""
+        return sorted(path.stem for path in self.folder.glob("*.parquet"))
 
     def _held(self, columns: list[str]) -> Iterator[tuple[str, pa.Table]]:
         """Read the one file, if there is one, batch by batch."""
@@ -98,7 +101,7 @@ class Ledger:
                     yield batch, pa.concat_tables(rows for _, rows in same)
 
 
-def _read_part(path: Path, columns: list[str]) -> pa.Table:
+def _read(path: Path, columns: list[str]) -> pa.Table:
     with pq.ParquetFile(path) as file:
         return file.read(columns, use_threads=False)
 
