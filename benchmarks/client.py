@@ -36,7 +36,8 @@ from floodscan.catalogs.api import _open_api
 from floodscan.catalogs.items import parse_items
 from floodscan.catalogs.paging import Tally
 from floodscan.catalogs.transport import Budget
-from floodscan.planning import cut_batches, list_events, plan_batch, plan_event
+from floodscan.listing import list_events
+from floodscan.planning import cut_batches, plan_batch, plan_event
 from floodscan.recipe import TimeWindow
 from floodscan.searches import Search
 from tests.servers.launch import lean_server

@@ -22,7 +22,8 @@ from benchmarks.generated_catalogue import Region, generate_items, read_floods, 
 from floodscan import Recipe
 from floodscan.catalogs import Access
 from floodscan.clusters import open_client
-from floodscan.planning import cut_batches, list_events, plan_batch
+from floodscan.listing import list_events
+from floodscan.planning import cut_batches, plan_batch
 from floodscan.recipe import SearchPrices
 from tests.servers.launch import lean_server, pgstac_server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from floodscan.errors import FloodscanError
 from floodscan.events import load_events
+from floodscan.listing import list_events
 from floodscan.options import access_options, json_option, place_options, policy_option, recipe_option, rules_options
 from floodscan.outcomes import count_warnings
-from floodscan.planning import cut_batches, list_events, plan_batch
+from floodscan.planning import cut_batches, plan_batch
 from floodscan.recipe import Policy, Recipe, load_recipe
 from floodscan.report.compare import compare as compare_runs
 from floodscan.report.explain import check_event
@@ -30,8 +32,6 @@ from floodscan.store import FILES, PACKED, RunFolder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
-
-    import pyarrow as pa
 
     from floodscan.catalogs import Access
     from floodscan.clusters import Opener
@@ -313,12 +313,11 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
         events = [asdict(outcome) for outcome in result.outcomes]
         _print_json({"out": str(result.folder.path), "counts": counts, "events": events})
         return
-    ends = result.folder.read_events()
-    if len(result.event_ids) <= _EVENTS_SHOWN_WHOLE:
+    if len(result.ids) <= _EVENTS_SHOWN_WHOLE:
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:
-        show_outcomes(console, ends)
+        show_outcomes(console, (rows for _, rows in result.folder.events.batches()), counts)
     console.print(
         f"{counts['filled']} of {counts['slots']} slots filled from {counts['candidates']} candidates "
         f"in {counts['requests']} requests; in {result.folder.path}:"
@@ -326,15 +325,19 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
     manifests = "manifests/*.parquet" if result.folder.packed else "manifests/<event>.json"
     console.print(f"  candidates/*.parquet  {manifests}  events.parquet  searches.parquet  run.json")
     console.print("Why: floodscan explain OUT EVENT; pictures: floodscan plot OUT EVENT")
-    _print_warnings(console, ends)
+    _print_warnings(console, result)
 
 
-def _print_warnings(console: Console, events: pa.Table) -> None:
+def _print_warnings(console: Console, result: ScanResult) -> None:
     """Sum up the warnings at the end, where they are seen."""
-    if kinds := count_warnings(events):
-        counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-        n_events = sum(map(bool, events["warnings"].to_pylist()))
-        console.print(f"warnings at {n_events} of {len(events)} events: {counts}", style="yellow")
+    kinds: Counter[str] = Counter()
+    n_events = 0
+    for _, rows in result.folder.events.batches(["warnings"]):
+        kinds.update(count_warnings(rows))
+        n_events += sum(map(bool, rows["warnings"].to_pylist()))
+    if kinds:
+        counts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        console.print(f"warnings at {n_events} of {result.counts['events']} events: {counts}", style="yellow")
 
 
 def _plan_facts(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:

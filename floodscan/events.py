@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyproj
 import shapely
-from pyarrow import ArrowException
 
 from floodscan.coverage import plan_grid
 from floodscan.errors import EventError, Problem, suggest
 from floodscan.footprints import bbox_of, bbox_polygon, parse_geometry
+from floodscan.spool import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +40,7 @@ DEMO = "demo"
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BBOX_COLUMNS = ("west", "south", "east", "north")
+_ROWS_AT_ONCE = 2000
 
 
 class Phase(StrEnum):
@@ -128,7 +132,7 @@ def _read_rows(path: Path) -> Rows:
         yield from reader(path)
     except OSError as err:
         raise EventError(str(path), [Problem("", "", err.strerror or str(err))]) from err
-    except (ValueError, ArrowException) as err:
+    except (ValueError, pa.ArrowException) as err:
         raise EventError(str(path), [Problem("", "", f"can't be read: {err}")]) from err
 
 
@@ -150,7 +154,7 @@ def parse_events(
     Raises:
         EventError: After the last event; tells every bad row and field.
     """
-    taken: set[str] = set()
+    taken = Names()
     problems: list[Problem] = []
     for row, record in rows:
         try:
@@ -351,10 +355,19 @@ def _read_geojson(path: Path) -> Rows:
 def _read_geoparquet(path: Path) -> Rows:
     import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
 
-    frame = gpd.read_parquet(path)
-    frame = frame.to_crs("OGC:CRS84")
-    for number, record in enumerate(frame.to_dict("records"), 1):
-        yield f"row {number}", {**record, "geometry": record[frame.geometry.name]}
+    numbers = count(1)
+    with pq.ParquetFile(path) as file:
+        for rows in file.iter_batches(_ROWS_AT_ONCE):
+            frame = gpd.read_parquet(_as_file(rows)).to_crs("OGC:CRS84")
+            for record, number in zip(frame.to_dict("records"), numbers, strict=False):
+                yield f"row {number}", {**record, "geometry": record[frame.geometry.name]}
+
+
+def _as_file(rows: pa.RecordBatch) -> pa.BufferReader:
+    """Write some rows as a file of their own: geopandas reads no part of one."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_batches([rows]), sink)
+    return pa.BufferReader(sink.getvalue())
 
 
 def _read_csv(path: Path) -> Rows:

@@ -182,11 +182,9 @@ def count_outcomes(events: pa.Table) -> Counter[str]:
     return counts
 
 
-def count_warnings(events: pa.Table) -> dict[str, int]:
-    """Count the warnings of EVENTS rows by kind, the most frequent first."""
-    return dict(
-        Counter(warning.split()[0] for warning in pc.list_flatten(events["warnings"]).to_pylist()).most_common()
-    )
+def count_warnings(events: pa.Table) -> Counter[str]:
+    """Count the warnings of EVENTS rows by kind."""
+    return Counter(warning.split()[0] for warning in pc.list_flatten(events["warnings"]).to_pylist())
 
 
 def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:

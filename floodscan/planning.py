@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from floodscan.recipe import Recipe, Sensor, TimeWindow
 from floodscan.searches import Search, coalesce
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from floodscan.events import Event, Phase
+    from floodscan.listing import EventList, PackedEvent
 
 MIN_BATCH_EVENTS = 32
 """Events of a batch at least, so that a part of the candidate table has thousands of rows; the last may have fewer."""
@@ -27,7 +28,6 @@ SECTION_EVENTS = 16
 """Events of a batch that are scored in one task."""
 
 _CUT_ONE_IN = 16  # beyond the least size a batch ends at one event of so many
-_CURVE_BITS = 12  # cells of 0.09° by 0.04°
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +70,6 @@ class EventPlan:
     def search_of(self, slot: Slot, recipe: Recipe) -> Search:
         """Tell what a slot asks for."""
         return _search(self.event, slot, recipe)
-
-
-class PackedEvent(NamedTuple):
-    """An event as few bytes, for runs of more events than memory should hold.
-
-    Attributes:
-        place: Place on the curve, days since the year 1, and the event's id: what events are sorted by.
-        digest: Of all that the event says.
-        content: The event, pickled.
-    """
-
-    place: tuple[int, int, str]
-    digest: bytes
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EventList:
-    """The events of a run.
-
-    Attributes:
-        event_ids: In the order in which they were given.
-        packed: The events, in order along the curve.
-    """
-
-    event_ids: tuple[str, ...]
-    packed: tuple[PackedEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +144,7 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
     return EventPlan(event, tuple(targets), slots, searches)
 
 
-def list_events(events: Iterable[Event]) -> EventList:
-    """List the events of a run, taking them one at a time."""
-    packed = [PackedEvent(_place(event), bytes.fromhex(event.digest), pickle.dumps(event)) for event in events]
-    event_ids = tuple(event.place[-1] for event in packed)
-    return EventList(event_ids, tuple(sorted(packed)))
-
-
-def cut_batches(events: EventList, *, run_id: str) -> list[Batch]:
+def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
     """Cut events into batches of neighbours.
 
     Where a batch ends is told by the events around it, not by counting from the first: an event that is added
@@ -188,15 +154,15 @@ def cut_batches(events: EventList, *, run_id: str) -> list[Batch]:
         events: All of the run.
         run_id: Digest of what all batches hang on: recipe, catalogue and version.
     """
-    batches: list[Batch] = []
     members: list[PackedEvent] = []
-    for event in events.packed:
+    for event in events.in_order():
         members.append(event)
         enough = len(members) >= MIN_BATCH_EVENTS and int.from_bytes(event.digest[:4]) % _CUT_ONE_IN == 0
         if enough or len(members) == MAX_BATCH_EVENTS:
-            batches.append(_close(members, run_id))
+            yield _close(members, run_id)
             members = []
-    return [*batches, _close(members, run_id)] if members else batches
+    if members:
+        yield _close(members, run_id)
 
 
 def plan_batch(batch: Batch, recipe: Recipe) -> BatchPlan:
@@ -223,32 +189,6 @@ def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Se
 def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
     digest = hashlib.sha256(b"".join([run_id.encode(), *(event.digest for event in members)])).hexdigest()
     return Batch(f"{members[0].place[0]:06x}-{digest[:16]}", tuple(members))
-
-
-def _place(event: Event) -> tuple[int, int, str]:
-    """Put events in order: along the curve, of one place by time."""
-    west, south, east, north = event.bbox
-    width = (east - west) % 360
-    x, y = (west + width / 2 + 180) % 360 / 360, ((south + north) / 2 + 90) / 180
-    cells = 1 << _CURVE_BITS
-    return hilbert_index(int(x * cells), min(int(y * cells), cells - 1)), event.onset.toordinal(), event.event_id
-
-
-def hilbert_index(x: int, y: int) -> int:
-    """Tell how far along Hilbert's curve the cell in column ``x`` and row ``y`` of the map lies.
-
-    Source: https://en.wikipedia.org/wiki/Hilbert_curve
-    """
-    index, side = 0, 1 << (_CURVE_BITS - 1)
-    while side:
-        right, up = bool(x & side), bool(y & side)
-        index += side * side * ((3 * right) ^ up)
-        if not up:
-            if right:
-                x, y = ~x, ~y
-            x, y = y, x
-        side >>= 1
-    return index
 
 
 def _plan_slots(event: Event, target: Target, recipe: Recipe) -> Iterable[Slot]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from floodscan.outcomes import Outcome
+    from floodscan.spool import Names
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -24,13 +25,18 @@ class ScanResult:
 
     Attributes:
         folder: Where it is.
-        event_ids: The events, in the order in which they were given.
+        ids: The events, in the order in which they were given.
         counts: Events by status, slots, candidates, requests and warnings.
     """
 
     folder: RunFolder
-    event_ids: tuple[str, ...]
+    ids: Names
     counts: Mapping[str, int]
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        """The events, in the order in which they were given, all in memory."""
+        return tuple(self.ids)
 
     @property
     def ok(self) -> bool:
@@ -41,7 +47,7 @@ class ScanResult:
     def outcomes(self) -> tuple[Outcome, ...]:
         """How each event ended, in the order in which they were given."""
         ends = {outcome.event_id: outcome for outcome in read_outcomes(self.folder.read_events())}
-        return tuple(ends[event_id] for event_id in self.event_ids)
+        return tuple(ends[event_id] for event_id in self.ids)
 
     @property
     def candidates(self) -> gpd.GeoDataFrame:
@@ -63,12 +69,12 @@ class _Manifests(Mapping[str, Manifest]):
         self._result = result
 
     def __getitem__(self, event_id: str) -> Manifest:
-        if event_id not in self._result.event_ids:
+        if event_id not in self._result.ids:
             raise KeyError(event_id)
         return read_manifest(self._result.folder.path, event_id)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._result.event_ids)
+        return iter(self._result.ids)
 
     def __len__(self) -> int:
-        return len(self._result.event_ids)
+        return len(self._result.ids)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from floodscan.errors import OutputError
 from floodscan.outcomes import count_outcomes, is_worth_a_retry
+from floodscan.tables import EVENTS
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
-    from floodscan.planning import Batch
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
@@ -21,16 +23,16 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What is left to do of a run.
+class Done:
+    """What is done of a run.
 
     Attributes:
-        batches: Those that are not done.
-        done: The events of the others, counted by status, with slots and requests.
+        batches: Names.
+        counts: Their events, by status, with slots and requests.
     """
 
-    batches: tuple[Batch, ...]
-    done: Counter[str]
+    batches: frozenset[str]
+    counts: Counter[str]
 
 
 def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
@@ -54,34 +56,36 @@ def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
         raise OutputError(f"{folder.path}: holds another run: {shown}; choose another --out or remove it")
 
 
-def find_work(folder: RunFolder, batches: Sequence[Batch], *, retry_failed: bool) -> Work:
-    """Find which batches are not done, and forget those that other events make void.
+def find_done(folder: RunFolder, planned: Container[str], listed: Container[str], *, retry_failed: bool) -> Done:
+    """Find which batches are done, and forget those that other events make void.
 
     Args:
         folder: Of the same run, written by nobody else.
-        batches: All of the run.
+        planned: Names of all batches of the run.
+        listed: Ids of its events.
         retry_failed: Whether batches are done again that hold a failed event, or one that something was held
             back from.
 
     Raises:
-        OutputError: The folder holds events that are not in the batches.
+        OutputError: The folder holds events that are not listed.
     """
-    planned = {batch.name for batch in batches}
-    held = folder.events.read(["event_id", "status", "reason", "batch"])
-    _check_all_listed(folder, held["event_id"].to_pylist(), batches)
-    void = set(held["batch"].to_pylist()) - planned
-    if retry_failed:
-        void.update(held.filter(is_worth_a_retry(held))["batch"].to_pylist())
+    done, void, unlisted = set(), set(), []
+    counts = count_outcomes(EVENTS.empty_table())
+    for batch, rows in folder.events.batches():
+        unlisted += [event_id for event_id in rows["event_id"].to_pylist() if event_id not in listed]
+        if batch not in planned or (retry_failed and pc.any(is_worth_a_retry(rows)).as_py()):
+            void.add(batch)
+        else:
+            done.add(batch)
+            counts.update(count_outcomes(rows))
+    _check_all_listed(folder, unlisted)
     folder.drop(void)
-    done = planned.intersection(held["batch"].to_pylist()) - void
-    missing = tuple(batch for batch in batches if batch.name not in done)
-    return Work(missing, count_outcomes(folder.events.read()))
+    return Done(frozenset(done), counts)
 
 
-def _check_all_listed(folder: RunFolder, held: Iterable[str], batches: Iterable[Batch]) -> None:
-    listed = {event_id for batch in batches for event_id in batch.event_ids}
-    if unlisted := sorted(set(held) - listed):
-        names = ", ".join(unlisted[:_SHOWN]) + (", …" if len(unlisted) > _SHOWN else "")
+def _check_all_listed(folder: RunFolder, unlisted: Sequence[str]) -> None:
+    if unlisted:
+        names = ", ".join(sorted(unlisted)[:_SHOWN]) + (", …" if len(unlisted) > _SHOWN else "")
         message = f"holds {len(unlisted)} events that are not listed now ({names}); list them too"
         raise OutputError(f"{folder.path}: {message}, or choose another --out")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -21,18 +22,20 @@ from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, put_beh
 from floodscan.engine import run_batches
 from floodscan.events import DEMO, iterate_events
 from floodscan.gates import open_gate
+from floodscan.listing import EventList, list_events
 from floodscan.outcomes import count_outcomes
 from floodscan.pipeline import Run
-from floodscan.planning import EventList, cut_batches, list_events
+from floodscan.planning import cut_batches
 from floodscan.recipe import Recipe
 from floodscan.reselection import check_answerable, fit_ladder, stored_recipe
 from floodscan.reselection import reselect as choose_again
 from floodscan.results import ScanResult
-from floodscan.resume import check_same, find_work
+from floodscan.resume import check_same, find_done
+from floodscan.spool import Names
 from floodscan.store import FILES, PACKED, RunFolder, claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from distributed import Client
@@ -86,7 +89,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     source = access.keep(open_source(catalog, events))
     listed = read_list(events, rules)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
-    folder = _name_folder(out, len(listed.event_ids), packed=pack_manifests)
+    folder = _name_folder(out, len(listed), packed=pack_manifests)
     run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, search_on_driver=search_on_driver)
     counts = _go_on(run, listed, retry_failed=retry_failed, rates=access.rates, client=client, on_progress=on_progress)
     return _conclude(folder, listed, counts, temporary=out is None)
@@ -130,7 +133,7 @@ def reselect(
         choose_again(held, folder, rules)
         ends = folder.read_events()
         counts.update(count_outcomes(ends))
-    return ScanResult(folder, tuple(ends["event_id"].to_pylist()), counts)
+    return ScanResult(folder, Names(ends["event_id"].to_pylist()), counts)
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -191,27 +194,29 @@ def _go_on(
 ) -> Counter[str]:
     """Do what is left to do, and count all that is done."""
     head = _describe_run(run)
-    batches = cut_batches(events, run_id=head["run_id"])
+    cut = partial(cut_batches, events, run_id=head["run_id"])
+    planned = {batch.name for batch in cut()}
     with _opened(run.folder, head):
-        work = find_work(run.folder, batches, retry_failed=retry_failed)
-        with _recorded(run.folder, head, n_events=len(events.event_ids), n_batches=len(batches)) as counts:
-            for found in chain([work.done], _run_all(run, work.batches, rates=rates, client=client)):
-                counts.update(found)
+        done = find_done(run.folder, planned, events.ids, retry_failed=retry_failed)
+        left = (batch for batch in cut() if batch.name not in done.batches)
+        found = _run_all(run, left, rates=rates, client=client) if planned - done.batches else ()
+        with _recorded(run.folder, head, n_events=len(events), n_batches=len(planned)) as counts:
+            for more in chain([done.counts], found):
+                counts.update(more)
                 if on_progress:
-                    on_progress(counts["events"], len(events.event_ids))
+                    on_progress(counts["events"], len(events))
     return counts
 
 
-def _run_all(run: Run, batches: Sequence[Batch], *, rates: Rates, client: OpenClient) -> Iterator[Mapping[str, int]]:
-    if batches:
-        with client() if callable(client) else nullcontext(client) as opened, open_gate(opened, rates) as gate:
-            behind = replace(run, catalog=put_behind(run.catalog, gate))
-            for result in run_batches(behind, batches, client=opened):
-                yield result.counts
+def _run_all(run: Run, batches: Iterable[Batch], *, rates: Rates, client: OpenClient) -> Iterator[Mapping[str, int]]:
+    with client() if callable(client) else nullcontext(client) as opened, open_gate(opened, rates) as gate:
+        behind = replace(run, catalog=put_behind(run.catalog, gate))
+        for result in run_batches(behind, batches, client=opened):
+            yield result.counts
 
 
 def _conclude(folder: RunFolder, events: EventList, counts: Mapping[str, int], *, temporary: bool) -> ScanResult:
-    result = ScanResult(folder, events.event_ids, counts)
+    result = ScanResult(folder, events.ids, counts)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
     return result

@@ -11,7 +11,8 @@ import shapely
 
 import floodscan
 from floodscan.events import Event, Phase
-from floodscan.planning import cut_batches, hilbert_index, list_events
+from floodscan.listing import list_events
+from floodscan.planning import cut_batches
 from floodscan.recipe import Recipe, SearchPrices
 from tests.runs import result_bytes
 
@@ -93,11 +94,3 @@ def test_a_batch_holds_neighbours() -> None:
     (batch,) = cut_batches(list_events(mixed), run_id="run")
     kinds = [event.event_id.split("-")[0] for event in batch.events]
     assert kinds in ([*["here"] * 8, *["there"] * 8], [*["there"] * 8, *["here"] * 8])
-
-
-def test_the_curve_steps_from_cell_to_neighbouring_cell() -> None:
-    """Each cell has a number of its own, and the next number is next door."""
-    cells = {hilbert_index(x, y): (x, y) for x in range(32) for y in range(32)}
-    assert sorted(cells) == list(range(1024))
-    steps = [abs(cells[i + 1][0] - cells[i][0]) + abs(cells[i + 1][1] - cells[i][1]) for i in range(1023)]
-    assert set(steps) == {1}

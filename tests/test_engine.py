@@ -12,8 +12,9 @@ from floodscan.catalogs import Answer, open_catalog
 from floodscan.clusters import open_client
 from floodscan.engine import most_in_flight, run_batches
 from floodscan.events import load_events
+from floodscan.listing import list_events
 from floodscan.pipeline import Run
-from floodscan.planning import Batch, list_events
+from floodscan.planning import Batch
 from floodscan.store import RunFolder
 from floodscan.tables import ITEMS
 
@@ -62,7 +63,8 @@ def make_run(folder: Path, *, bug: bool = False) -> Run:
 def make_batches(n: int) -> Iterator[Batch]:
     """Make n batches of one event each."""
     (demo,) = load_events("demo", phase_offset_days=Recipe().phase_offset_days)
-    return (Batch(f"{number:03}", list_events([replace(demo, event_id=f"e{number}")]).packed) for number in range(n))
+    listed = list_events(replace(demo, event_id=f"e{number:03}") for number in range(n))
+    return (Batch(f"{number:03}", (event,)) for number, event in enumerate(listed.in_order()))
 
 
 def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client: Client) -> None:

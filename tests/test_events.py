@@ -14,6 +14,7 @@ from floodscan import EventError, Phase, Recipe, read_events
 from floodscan.events import utm_crs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from floodscan import Event
@@ -96,6 +97,27 @@ def test_geoparquet_in_another_system_is_brought_to_degrees(tmp_path: Path) -> N
     frame.to_crs("EPSG:32632").to_parquet(file)
     (event,) = read(file)
     assert event.aoi.symmetric_difference(SQUARE).area < 1e-9
+
+
+def write_squares(path: Path, squares: Iterable[shapely.Geometry]) -> None:
+    """Write an event for each, in row groups of 700."""
+    areas = list(squares)
+    ids = [f"e{number}" for number in range(1, len(areas) + 1)]
+    frame = gpd.GeoDataFrame({"event_id": ids, "event_date": "2021-07-15"}, geometry=areas, crs="OGC:CRS84")
+    frame.to_parquet(path, row_group_size=700)
+
+
+def test_a_long_geoparquet_is_read_part_by_part(tmp_path: Path) -> None:
+    """The events are those of all rows, in their order, and a bad row is told by its number in the file."""
+    squares = [shapely.box(n / 100, 49.0, n / 100 + 0.5, 49.5) for n in range(2500)]
+    write_squares(tmp_path / "events.parquet", squares)
+    events = read(tmp_path / "events.parquet")
+    assert [event.event_id for event in events] == [f"e{number}" for number in range(1, 2501)]
+    assert all(event.aoi.equals(square) for event, square in zip(events, squares, strict=True))
+    squares[2400] = shapely.Polygon()
+    write_squares(tmp_path / "events.parquet", squares)
+    with pytest.raises(EventError, match="row 2401, field 'geometry': has no area"):
+        read(tmp_path / "events.parquet")
 
 
 def test_reads_an_aoi_from_a_file_beside(tmp_path: Path) -> None:

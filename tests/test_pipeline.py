@@ -12,8 +12,9 @@ import pytest
 from floodscan import CatalogError, Event, Recipe, scan
 from floodscan.catalogs import Answer, Catalog, open_catalog
 from floodscan.events import load_events
+from floodscan.listing import list_events
 from floodscan.pipeline import Run, ask, choose
-from floodscan.planning import Batch, list_events, plan_batch
+from floodscan.planning import cut_batches, plan_batch
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def test_event_without_any_scene_fails_and_ends_nothing(tmp_path: Path) -> None:
 def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
     """What a worker sends to another arrives equal, each table as one piece."""
     recipe = Recipe()
-    plan = plan_batch(Batch("batch", list_events(load_events("demo", phase_offset_days={})).packed), recipe)
+    (batch,) = cut_batches(list_events(load_events("demo", phase_offset_days={})), run_id="run")
+    plan = plan_batch(batch, recipe)
     run = Run(catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path()))
     answers = ask(run, plan.searches)
     section = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))

@@ -10,12 +10,12 @@ import pytest
 
 from floodscan import Phase, Recipe, Sensor
 from floodscan.events import load_events
+from floodscan.listing import list_events
 from floodscan.planning import (
     MAX_BATCH_EVENTS,
     MIN_BATCH_EVENTS,
     BatchPlan,
     cut_batches,
-    list_events,
     plan_batch,
     plan_event,
 )
@@ -64,7 +64,7 @@ def copies(n: int, *, first: int = 0) -> list[Event]:
 def test_batches_hold_every_event_once_in_order() -> None:
     """None is larger than it may be, and only the last is smaller."""
     events = copies(1000)
-    batches = cut_batches(list_events(reversed(events)), run_id="run")
+    batches = list(cut_batches(list_events(reversed(events)), run_id="run"))
     assert [event for batch in batches for event in batch.events] == events
     sizes = [len(batch.events) for batch in batches]
     assert max(sizes) <= MAX_BATCH_EVENTS

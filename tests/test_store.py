@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from floodscan import OutputError, scan
 from floodscan.store import RunFolder
-from floodscan.tables import CANDIDATES
+from floodscan.store.ledger import Ledger
+from floodscan.tables import CANDIDATES, SEARCHES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +94,34 @@ def test_folder_without_a_run_is_told(tmp_path: Path) -> None:
         RunFolder(tmp_path).read_candidates()
     with pytest.raises(OutputError, match="is it the output of a scan"):
         RunFolder(tmp_path).read_events()
+
+
+def searches_of(batch: str, reason: str, n: int) -> pa.Table:
+    """Make rows of a batch."""
+    told = {"batch": batch, "collection": "c", "complete": False, "cached": False, "seconds": 0.0}
+    told |= {field.name: 0 for field in SEARCHES if field.type in {pa.int32(), pa.float64()}}
+    return pa.Table.from_pylist([told | {"reason": f"{reason} {number}"} for number in range(n)], schema=SEARCHES)
+
+
+def test_a_ledger_is_read_and_written_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each whole, in the order of their names; a part takes the place of what was there of the same batch."""
+    monkeypatch.setattr("floodscan.store.ledger._ROWS_AT_ONCE", 7)
+    ledger = Ledger(tmp_path / "searches", SEARCHES)
+    ledger.folder.mkdir()
+    rows = {name: searches_of(name, "old", n) for name, n in (("b", 10), ("d", 3), ("a", 5), ("c", 20))}
+    for name, table in rows.items():
+        ledger.write(name, table)
+    ledger.merge()
+    assert [path.name for path in tmp_path.iterdir()] == ["searches.parquet"]
+    assert dict(ledger.batches()) == rows
+    ledger.folder.mkdir()
+    rows |= {"b": searches_of("b", "new", 8), "bb": searches_of("bb", "new", 1)}
+    for name in ("bb", "b"):
+        ledger.write(name, rows[name])
+    ledger.drop({"c"})
+    del rows["c"]
+    for _ in range(2):
+        assert [name for name, _ in ledger.batches(["reason"])] == ["a", "b", "bb", "d"]
+        assert ledger.read() == pa.concat_tables(rows[name] for name in sorted(rows))
+        assert ledger.read(["reason"]) == ledger.read().select(["reason"])
+        ledger.merge()

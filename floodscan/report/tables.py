@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from rich import box
 from rich.table import Table
@@ -12,12 +13,12 @@ from rich.text import Text
 
 from floodscan.outcomes import COMPLETE
 from floodscan.selection import SELECTED
+from floodscan.tables import EVENTS
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    import pyarrow as pa
     from rich.console import Console, JustifyMethod
 
     from floodscan.manifest import Manifest
@@ -104,15 +105,23 @@ def show_coverage(console: Console, manifest: Manifest) -> None:
         console.print("\n")
 
 
-def show_outcomes(console: Console, events: pa.Table) -> None:
-    """Print those of EVENTS that are not complete: of many the first, the failed before the others."""
+def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[str, int]) -> None:
+    """Print the events that are not complete: of many the first, the failed before the others.
+
+    Args:
+        console: Where to.
+        events: EVENTS of all, part by part.
+        counts: How many there are, by status and in all.
+    """
     header = ("event_id", "status", "n_filled", "n_slots", "reason")
-    lacking = events.select(header).filter(pc.not_equal(events["status"], COMPLETE)).sort_by("status")
-    if len(lacking):
-        shown = min(len(lacking), _EVENTS_SHOWN)
-        title = f"{len(lacking)} of {len(events)} events are not complete"
-        rows = [tuple(row.values()) for row in lacking.slice(0, shown).to_pylist()]
-        rest = f"; the first {shown}, all are in events.parquet" if shown < len(lacking) else ""
+    first = EVENTS.empty_table().select(header)
+    for rows in events:
+        lacking = rows.select(header).filter(pc.not_equal(rows["status"], COMPLETE))
+        first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, _EVENTS_SHOWN)
+    if n_lacking := counts["events"] - counts[COMPLETE]:
+        title = f"{n_lacking} of {counts['events']} events are not complete"
+        rest = f"; the first {len(first)}, all are in events.parquet" if len(first) < n_lacking else ""
+        rows = [tuple(row.values()) for row in first.to_pylist()]
         show(console, title + rest, ("event", "status", "filled", "slots", "reason"), rows)
 
 

@@ -20,7 +20,7 @@ from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, EVENTS, SEARCHES, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     Json = dict[str, Any]
 
@@ -110,12 +110,11 @@ class RunFolder:
         with written(self.run_path) as temporary:
             temporary.write_bytes(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
-    def drop(self, batches: Iterable[str]) -> None:
+    def drop(self, batches: Collection[str]) -> None:
         """Forget batches; manifests that are files of their own are written over."""
-        names = sorted(batches)
-        self.events.drop(names)
-        self.searches.drop(names)
-        for name in names:
+        self.events.drop(batches)
+        self.searches.drop(batches)
+        for name in batches:
             self._part(name).unlink(missing_ok=True)
             self._pack(name).unlink(missing_ok=True)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from floodscan.files import written
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +41,41 @@ class Ledger:
 
     def write(self, batch: str, rows: pa.Table) -> None:
         """Write the rows of a batch."""
-        with written(self.folder / f"{batch}.parquet") as temporary:
+        with written(self._part(batch)) as temporary:
             pq.write_table(check_table(rows, self.schema), temporary, compression="zstd")
 
     def written_since(self, moment: float) -> list[str]:
         """Name the batches whose own files are not older than a moment, in seconds since 1970."""
-        return [path.stem for path in self._parts() if path.stat().st_mtime >= moment]
+        return [batch for batch in self._parts() if self._part(batch).stat().st_mtime >= moment]
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows that there are, in the order of the batches' names."""
-        schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
-        needed = None if columns is None else [*columns, *({"batch"} - set(columns))]
-        tables = [table.select(schema.names) for table in self._tables(needed)]
-        return pa.concat_tables([schema.empty_table(), *tables])
+        names = columns or self.schema.names
+        schema = pa.schema([self.schema.field(name) for name in names])
+        return pa.concat_tables([schema.empty_table(), *(rows for _, rows in self.batches(names))])
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
+        """Read one batch after the other, by name, in the order of their names."""
+        parts = self._parts()
+        newer, names = frozenset(parts), columns or self.schema.names
+        old = ((batch, rows.select(names)) for batch, rows in self._held(names) if batch not in newer)
+        new = ((batch, _read(self._part(batch), names)) for batch in parts)
+        return heapq.merge(old, new, key=itemgetter(0))
 
     def drop(self, batches: Collection[str]) -> None:
         """Forget batches."""
         for batch in batches:
-            (self.folder / f"{batch}.parquet").unlink(missing_ok=True)
-        for held, table in self._held():
-            if held.intersection(batches):
-                self._write_whole([table.filter(pc.invert(pc.is_in(table["batch"], pa.array(batches, pa.string()))))])
+            self._part(batch).unlink(missing_ok=True)
+        if any(batch in batches for batch, _ in self._held([])):
+            self._write_whole(rows for batch, rows in self._held(self.schema.names) if batch not in batches)
 
     def merge(self) -> None:
         """Put all parts into the one file."""
         parts = self._parts()
         if parts or not self.whole.exists():
-            self._write_whole(self._tables())
-        for part in parts:
-            part.unlink(missing_ok=True)
+            self._write_whole(rows for _, rows in self.batches())
+        for batch in parts:
+            self._part(batch).unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()
 
@@ -77,26 +84,26 @@ class Ledger:
             for rows in _gather(tables):
                 writer.write_table(rows)
 
-    def _tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        parts = self._parts()
-        newer = {path.stem for path in parts}
-        old = (
-            (batch, rows)
-            for _, table in self._held(columns)
-            for batch, rows in split_by("batch", table).items()
-            if batch not in newer
-        )
-        new = ((path.stem, pq.read_table(path, columns=columns)) for path in parts)
-        return (rows for _, rows in heapq.merge(old, new, key=lambda named: named[0]))
+    def _part(self, batch: str) -> Path:
+        return self.folder / f"{batch}.parquet"
 
-    def _parts(self) -> list[Path]:
-        return sorted(self.folder.glob("*.parquet"))
+    def _parts(self) -> list[str]:
+        """Name the batches that have a part."""
+        return sorted(path.stem for path in self.folder.glob("*.parquet"))
 
-    def _held(self, columns: list[str] | None = None) -> Iterator[tuple[set[str], pa.Table]]:
-        """Read the one file, if there is one, and name the batches that it is of."""
+    def _held(self, columns: list[str]) -> Iterator[tuple[str, pa.Table]]:
+        """Read the one file, if there is one, batch by batch."""
         if self.whole.exists():
-            table = pq.read_table(self.whole, columns=columns)
-            yield set(table["batch"].unique().to_pylist()), table
+            with pq.ParquetFile(self.whole) as file:
+                chunks = file.iter_batches(_ROWS_AT_ONCE, columns=[*columns, "batch"], use_threads=False)
+                pieces = (piece for chunk in chunks for piece in split_by("batch", pa.table(chunk)).items())
+                for batch, same in groupby(pieces, key=itemgetter(0)):
+                    yield batch, pa.concat_tables(rows for _, rows in same)
+
+
+def _read(path: Path, columns: list[str]) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        return file.read(columns, use_threads=False)
 
 
 def _gather(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
