@@ -45,7 +45,7 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
         "item_id": [item.id for item in items],
         "datetime": _parse_times(properties),
         **{name: _column(name, properties) for name in SCENE_PROPERTIES},
-        "proj_bbox": parse_edges([_edges(item, assets) for item in items]),
+        "proj_bbox": parse_edges(_edges(items, assets)),
         "assets": _parse_assets(items, assets),
         "geometry": shapely.to_wkb(footprints),
         "extent": shapely.to_wkb(extents),
@@ -126,9 +126,12 @@ def _geometry(item: Item) -> bytes | None:
     return text if text.startswith(b"{") else None
 
 
-def _edges(item: Item, assets: Sequence[str]) -> object:
-    asset = (item.assets or {}).get(assets[0]) if assets else None
-    return None if asset is None else msgspec.json.decode(asset.edges)
+def _edges(items: Sequence[Item], assets: Sequence[str]) -> list[object]:
+    """Take what the first asset asked for tells of its raster, as JSON has it, shape (n,)."""
+    first = [(item.assets or {}).get(assets[0]) if assets else None for item in items]
+    texts = [_NULL if asset is None else asset.edges for asset in first]
+    found: list[object] = msgspec.json.decode(b"[" + b",".join(texts) + b"]")
+    return found
 
 
 def _coerce_edges(value: object) -> list[float] | None:
@@ -172,6 +175,7 @@ def _coerce_texts(value: object) -> list[str] | None:
 
 
 _NONE = type(None)
+_NULL = b"null"
 _N_EDGES = 4
 _EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # what newer items write in ``proj:code``
 _EXPECTED: dict[str, set[type]] = {
