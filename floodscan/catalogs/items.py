@@ -197,10 +197,12 @@ def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
     assets = [item.assets or {} for item in items]
     found = [asset and asset.href for each in assets for asset in map(each.get, wanted)]
     hrefs = _texts(found)
-    there = np.asarray(pc.fill_null(pc.binary_length(hrefs), 0)) > 0
-    ends = np.append(0, there.reshape(len(items), len(wanted)).sum(axis=1).cumsum())
-    keys = pa.array(wanted, pa.string()).take(pa.array(np.tile(np.arange(len(wanted)), len(items))[there]))
-    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs.filter(pa.array(there))))
+    there = pc.binary_length(hrefs).to_numpy(zero_copy_only=False) > 0  # what has no length is not
+    places = np.flatnonzero(there)
+    ends = np.searchsorted(places, np.arange(len(items) + 1) * len(wanted))
+    keys = pa.array(wanted, pa.string()).take(pa.array(places % len(wanted)))
+    hrefs = hrefs if there.all() else hrefs.take(pa.array(places))
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs))
 
 
 def _texts(values: list[object]) -> pa.Array:
