@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tests.servers.process import Server
 
 RECIPE = Recipe()
+REPEATS = 5
 
 
 def plain_loop(url: str, events: Sequence[Event]) -> int:
@@ -118,7 +119,7 @@ def compare_answers(name: str, server: Server, searches: Sequence[Search], plain
     base = cpu(lambda: [orjson.loads(body) for body in bodies]) / n_items
     whole = cpu(lambda: read(server.url, searches, lean=False)) / n_items
     lean = cpu(lambda: read(server.url, searches, lean=True)) / n_items
-    objects = cpu(plain, repeats=2) / plain()
+    objects = cpu(plain) / plain()
     size = sum(map(len, bodies)) / n_items / 1024
     print(f"CPU of the client on {name}: {n_items} items of {size:.1f} KB on {len(bodies)} pages")
     print(f"  orjson.loads on the bytes alone     {base * 1e6:8.1f} µs an item")
@@ -150,10 +151,10 @@ def fetch(url: str, search: Search) -> list[bytes]:
     return pages
 
 
-def cpu(work: Callable[[], object], *, repeats: int = 5) -> float:
+def cpu(work: Callable[[], object]) -> float:
     """Measure the CPU seconds of this process that some work takes at best."""
     best = float("inf")
-    for _ in range(repeats):
+    for _ in range(REPEATS):
         started = time.process_time()
         work()
         best = min(best, time.process_time() - started)

@@ -36,6 +36,7 @@ N_ITEMS, N_CHOSEN, REPEATS, MEGABITS = 200, 4, 7, 100
 SHAPE = ["bbox", "geometry"]
 SCENE = [*SHAPE, *(f"properties.{name}" for name in STAC_NAMES)]
 LINKS = ["links"]
+UNUSED = ["title", "type", "roles", "gsd", "proj:shape", "proj:transform"]
 
 
 def hrefs_of(assets: Sequence[str]) -> list[str]:
@@ -46,10 +47,13 @@ def hrefs_of(assets: Sequence[str]) -> list[str]:
 def forms_of(collection: str, assets: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """Write all forms in which some assets can be asked for."""
     each = [f"assets.{key}" for key in assets]
+    ours = lean_fields(collection, assets)
+    unused = [f"{asset}.{name}" for asset in each for name in UNUSED]
     return {
         "whole items": {},
         "whole items, no links": {"exclude": LINKS},
-        "as floodscan asks": lean_fields(collection, assets),
+        "as floodscan asks": ours,
+        "as floodscan asks, less of each asset": {"exclude": [*ours["exclude"], *unused]},
         "each property, each asset's href": {"include": [*SCENE, *hrefs_of(assets)], "exclude": LINKS},
         "each property, each asset": {"include": [*SCENE, *each], "exclude": LINKS},
         "each property, no assets": {"include": SCENE, "exclude": LINKS},

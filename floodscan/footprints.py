@@ -6,9 +6,11 @@ procedure. A footprint that crosses the antimeridian is cut there into parts on 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import orjson
 import shapely
@@ -27,6 +29,7 @@ OVERLAP_DECIMALS = 12
 """Overlaps are rounded so far, because the last digits hang on vertex order and a tie must be a tie."""
 
 _EMPTY = shapely.Polygon()
+_Ring = Annotated[list[tuple[float, float]], msgspec.Meta(min_length=4)]
 _BBOX_3D = 6
 _TURN = 360.0
 _HALF_TURN = 180.0
@@ -126,51 +129,80 @@ def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[n
     return np.round(fractions, OVERLAP_DECIMALS)
 
 
+class _Polygon(msgspec.Struct, gc=False):
+    """A GeoJSON polygon as nearly all footprints are written; what is written otherwise is read with care."""
+
+    type: Literal["Polygon"]
+    coordinates: Annotated[list[_Ring], msgspec.Meta(min_length=1)]
+
+
+_POLYGON = msgspec.json.Decoder(_Polygon)
+
+
 def _parse_polygons(geometries: Sequence[bytes | None]) -> Geometries:
-    footprints = shapely.from_geojson(np.array(geometries, dtype=object), on_invalid="ignore")
-    simple = (shapely.get_type_id(footprints) == GeometryType.POLYGON) & ~shapely.has_z(footprints)
-    simple &= np.isfinite(shapely.bounds(footprints)).all(axis=1)  # an empty one has none
-    for index in np.flatnonzero(~simple):
-        footprints[index] = _parse_one(geometries[int(index)])
+    footprints = np.full(len(geometries), _EMPTY, dtype=object)
+    plain = _Flat()
+    places = []
+    for index, text in enumerate(geometries):
+        if text is not None:
+            try:
+                plain.add(_POLYGON.decode(text).coordinates)
+                places.append(index)
+            except msgspec.DecodeError:
+                footprints[index] = _parse_one(text)
+    footprints[places] = plain.build()
     return footprints
 
 
-def _polygons(polygons: Sequence[list[list[list[float]]]]) -> Geometries:
-    """Build two-dimensional polygons in one call.
+@dataclass(slots=True)
+class _Flat:
+    """Polygons as they are built in one call: objects of one polygon are gone before the next is read.
 
-    Raises:
-        ValueError: Some position has other than two numbers, or some number is not finite.
+    Attributes:
+        numbers: Longitudes and latitudes in turn.
+        ring_ends: Positions before the end of each ring.
+        polygon_ends: Rings before the end of each polygon.
     """
-    if not polygons:
-        return np.empty(0, dtype=object)
-    rings = list(chain.from_iterable(polygons))
-    ring_ends = np.cumsum([0, *map(len, rings)])
-    numbers = np.fromiter(chain.from_iterable(chain.from_iterable(rings)), dtype=np.float64)
-    if numbers.size != 2 * ring_ends[-1] or not np.isfinite(numbers).all():
-        message = "positions must be pairs of finite numbers"
-        raise ValueError(message)
-    polygon_ends = np.cumsum([0, *map(len, polygons)])
-    parts: Geometries = shapely.from_ragged_array(
-        GeometryType.POLYGON, numbers.reshape(-1, 2), (ring_ends, polygon_ends)
-    )
-    return parts
+
+    numbers: list[float] = field(default_factory=list)
+    ring_ends: list[int] = field(default_factory=lambda: [0])
+    polygon_ends: list[int] = field(default_factory=lambda: [0])
+
+    def add(self, rings: Sequence[Sequence[Sequence[float]]]) -> None:
+        """Take one more polygon."""
+        for ring in rings:
+            self.numbers += chain.from_iterable(ring)
+            self.ring_ends.append(self.ring_ends[-1] + len(ring))
+        self.polygon_ends.append(self.polygon_ends[-1] + len(rings))
+
+    def build(self) -> Geometries:
+        """Build two-dimensional polygons in one call.
+
+        Raises:
+            ValueError: Some position has other than two numbers, or some number is not finite.
+        """
+        numbers = np.fromiter(self.numbers, dtype=np.float64)
+        if numbers.size != 2 * self.ring_ends[-1] or not np.isfinite(numbers).all():
+            message = "positions must be pairs of finite numbers"
+            raise ValueError(message)
+        if not numbers.size:
+            return np.empty(0, dtype=object)
+        offsets = (self.ring_ends, self.polygon_ends)
+        polygons: Geometries = shapely.from_ragged_array(GeometryType.POLYGON, numbers.reshape(-1, 2), offsets)
+        return polygons
 
 
-def _parse_one(text: bytes | None) -> BaseGeometry:
+def _parse_one(text: bytes) -> BaseGeometry:
     """Read one geometry with care: several parts, heights, empty members, or no polygon at all."""
-    if text is None:
-        return _EMPTY
+    parts = _Flat()
     try:
         geometry = orjson.loads(text)
-        members = {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](geometry["coordinates"])
-        parts = _polygons([[[p[:2] for p in ring] for ring in member] for member in members if member])
+        for member in {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](geometry["coordinates"]):
+            if member:
+                parts.add([[position[:2] for position in ring] for ring in member])
+        polygons = parts.build().tolist()
     except (LookupError, TypeError, ValueError, shapely.GEOSException):
         return _EMPTY
-    return _collect(parts)
-
-
-def _collect(parts: Geometries) -> BaseGeometry:
-    polygons = parts.tolist()
     return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons) if polygons else _EMPTY
 
 

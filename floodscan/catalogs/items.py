@@ -45,7 +45,7 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
         "item_id": [item.id for item in items],
         "datetime": _parse_times(properties),
         **{name: _column(name, properties) for name in SCENE_PROPERTIES},
-        "proj_bbox": parse_edges([_edges(item, assets) for item in items]),
+        "proj_bbox": parse_edges(_edges(items, assets)),
         "assets": _parse_assets(items, assets),
         "geometry": shapely.to_wkb(footprints),
         "extent": shapely.to_wkb(extents),
@@ -126,9 +126,12 @@ def _geometry(item: Item) -> bytes | None:
     return text if text.startswith(b"{") else None
 
 
-def _edges(item: Item, assets: Sequence[str]) -> object:
-    asset = (item.assets or {}).get(assets[0]) if assets else None
-    return None if asset is None else msgspec.json.decode(asset.edges)
+def _edges(items: Sequence[Item], assets: Sequence[str]) -> list[object]:
+    """Take what the first asset asked for tells of its raster, as JSON has it, shape (n,)."""
+    first = [(item.assets or {}).get(assets[0]) if assets else None for item in items]
+    texts = [_NULL if asset is None else asset.edges for asset in first]
+    found: list[object] = msgspec.json.decode(b"[" + b",".join(texts) + b"]")
+    return found
 
 
 def _coerce_edges(value: object) -> list[float] | None:
@@ -172,6 +175,7 @@ def _coerce_texts(value: object) -> list[str] | None:
 
 
 _NONE = type(None)
+_NULL = b"null"
 _N_EDGES = 4
 _EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # what newer items write in ``proj:code``
 _EXPECTED: dict[str, set[type]] = {
@@ -193,10 +197,12 @@ def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
     assets = [item.assets or {} for item in items]
     found = [asset and asset.href for each in assets for asset in map(each.get, wanted)]
     hrefs = _texts(found)
-    there = np.asarray(pc.fill_null(pc.binary_length(hrefs), 0)) > 0
-    ends = np.append(0, there.reshape(len(items), len(wanted)).sum(axis=1).cumsum())
-    keys = pa.array(wanted, pa.string()).take(pa.array(np.tile(np.arange(len(wanted)), len(items))[there]))
-    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs.filter(pa.array(there))))
+    there = pc.binary_length(hrefs).to_numpy(zero_copy_only=False) > 0  # what has no length is not
+    places = np.flatnonzero(there)
+    ends = np.searchsorted(places, np.arange(len(items) + 1) * len(wanted))
+    keys = pa.array(wanted, pa.string()).take(pa.array(places % len(wanted)))
+    hrefs = hrefs if there.all() else hrefs.take(pa.array(places))
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs))
 
 
 def _texts(values: list[object]) -> pa.Array:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from gzip import BadGzipFile
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import orjson
 import requests
+from isal.igzip import IGzipFile
+from isal.isal_zlib import IsalError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 from urllib3 import Retry
 from urllib3.exceptions import (
@@ -30,7 +33,7 @@ from urllib3.exceptions import (
 from floodscan.catalogs.connections import CHUNK, Connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from urllib3 import BaseHTTPResponse
 
@@ -249,7 +252,7 @@ class Transport:
         """Read the body piece by piece: a server may send little that unpacks to much."""
         pieces: list[bytes] = []
         size = 0
-        while piece := response.read1(CHUNK, decode_content=True):
+        for piece in _unpack(response):
             pieces.append(piece)
             size += len(piece)
             if size > self.limits.max_bytes:
@@ -257,6 +260,19 @@ class Transport:
                     f"answered with more than {self.limits.max_bytes} bytes", passing=True, too_much=True
                 )
         return b"".join(pieces)
+
+
+def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
+    """Give the body piece by piece as it was packed; of gzip by ISA-L, in a third of the time that zlib takes."""
+    body: BaseHTTPResponse | IGzipFile = response
+    if response.headers.get("Content-Encoding", "").lower() == "gzip":
+        response.decode_content = False
+        body = IGzipFile(fileobj=response)  # type: ignore[no-untyped-call]
+    try:
+        while piece := body.read1(CHUNK):
+            yield piece
+    except (BadGzipFile, EOFError, IsalError) as err:  # type: ignore[misc]  # its stub takes it for an instance
+        raise RequestError("answered with something that can't be unpacked", passing=True) from err
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:

@@ -210,6 +210,16 @@ async def _bomb(answer: Response, writer: asyncio.StreamWriter) -> bool:
     return True
 
 
+def _pack_badly(spoil: Callable[[bytes], bytes]) -> Fault:
+    async def fault(answer: Response, writer: asyncio.StreamWriter) -> bool:
+        packed = spoil(gzip.compress(answer.body))
+        writer.write(answer.head(b"content-encoding: gzip", length=len(packed)) + packed)
+        await writer.drain()
+        return True
+
+    return fault
+
+
 @cache
 def _pack_bomb() -> bytes:
     return gzip.compress(b" " * _BOMB_BYTES)
@@ -270,6 +280,9 @@ _FAULTS: dict[str | None, Fault] = {
     "slow head": _drip_head,
     "silence": _be_silent,
     "gzip bomb": _bomb,
+    "gzip cut off": _pack_badly(lambda packed: packed[:-20]),
+    "gzip with an error": _pack_badly(lambda packed: packed[:-8] + bytes(8)),  # of the check sum
+    "gzip that is none": _pack_badly(lambda packed: packed[10:]),
     "429 seconds": _fail(b"429 Too Many Requests", lambda: b"retry-after: %d" % _RETRY_SECONDS),
     "429 date": _fail(
         b"429 Too Many Requests",
@@ -291,8 +304,9 @@ _FAULTS: dict[str | None, Fault] = {
     "next in circles": _edit(_lead_in_circles),
 }
 MENDABLE_FAULTS = (
-    "reset", "truncated", "broken json", "no page", "slow drip", "slow head", "silence", "gzip bomb", "429 seconds",
-    "429 date", "500", "502", "503", "504", "missing next", "next on another host", "repeated items", "next in circles",
+    "reset", "truncated", "broken json", "no page", "slow drip", "slow head", "silence", "gzip bomb", "gzip cut off",
+    "gzip with an error", "gzip that is none", "429 seconds", "429 date", "500", "502", "503", "504", "missing next",
+    "next on another host", "repeated items", "next in circles",
 )  # fmt: skip
 """Faults after which a client that takes care has everything in the end."""
 
