@@ -203,16 +203,9 @@ async def _be_silent(_: Response, __: asyncio.StreamWriter) -> bool:
     return False
 
 
-async def _bomb(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    packed = _pack_bomb()
-    writer.write(answer.head(b"content-encoding: gzip", length=len(packed)) + packed)
-    await writer.drain()
-    return True
-
-
-def _pack_badly(spoil: Callable[[bytes], bytes]) -> Fault:
+def _packed(pack: Callable[[bytes], bytes]) -> Fault:
     async def fault(answer: Response, writer: asyncio.StreamWriter) -> bool:
-        packed = spoil(gzip.compress(answer.body))
+        packed = pack(answer.body)
         writer.write(answer.head(b"content-encoding: gzip", length=len(packed)) + packed)
         await writer.drain()
         return True
@@ -279,10 +272,10 @@ _FAULTS: dict[str | None, Fault] = {
     "slow drip": _drip,
     "slow head": _drip_head,
     "silence": _be_silent,
-    "gzip bomb": _bomb,
-    "gzip cut off": _pack_badly(lambda packed: packed[:-20]),
-    "gzip with an error": _pack_badly(lambda packed: packed[:-8] + bytes(8)),  # of the check sum
-    "gzip that is none": _pack_badly(lambda packed: packed[10:]),
+    "gzip bomb": _packed(lambda _: _pack_bomb()),
+    "gzip cut off": _packed(lambda body: gzip.compress(body)[:-20]),
+    "gzip with an error": _packed(lambda body: gzip.compress(body)[:-8] + bytes(8)),  # of the check sum
+    "gzip that is none": _packed(lambda body: gzip.compress(body)[10:]),
     "429 seconds": _fail(b"429 Too Many Requests", lambda: b"retry-after: %d" % _RETRY_SECONDS),
     "429 date": _fail(
         b"429 Too Many Requests",
