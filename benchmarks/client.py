@@ -25,6 +25,7 @@ import orjson
 import pystac_client
 import requests
 import shapely
+from dask import config
 from distributed import Client, LocalCluster
 
 import floodscan
@@ -36,6 +37,7 @@ from floodscan.catalogs.api import _open_api
 from floodscan.catalogs.items import parse_items
 from floodscan.catalogs.paging import Tally
 from floodscan.catalogs.transport import Budget
+from floodscan.clusters.local import SETTINGS
 from floodscan.listing import list_events
 from floodscan.planning import cut_batches, plan_batch, plan_event
 from floodscan.recipe import TimeWindow
@@ -74,6 +76,7 @@ def compare_sweeps(server: Server, events: Sequence[Event], given: argparse.Name
     """Print wall time and requests of both, through a proxy with latency."""
     with (
         slow_proxy(server.url, given.latency) as url,
+        config.set(SETTINGS),
         LocalCluster(n_workers=given.workers, threads_per_worker=given.threads, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):

@@ -26,7 +26,14 @@ from floodscan.report.compare import compare as compare_runs
 from floodscan.report.explain import check_event
 from floodscan.report.explain import explain as explain_event
 from floodscan.report.status import examine_run, show_status
-from floodscan.report.tables import show_choices, show_comparison, show_explanation, show_outcomes, show_plan
+from floodscan.report.tables import (
+    OUTCOME_COLUMNS,
+    show_choices,
+    show_comparison,
+    show_explanation,
+    show_outcomes,
+    show_plan,
+)
 from floodscan.store import FILES, PACKED, RunFolder
 
 if TYPE_CHECKING:
@@ -317,7 +324,7 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:
-        show_outcomes(console, (rows for _, rows in result.folder.events.batches()), counts)
+        show_outcomes(console, (rows for _, rows in result.folder.events.batches(OUTCOME_COLUMNS)), counts)
     console.print(
         f"{counts['filled']} of {counts['slots']} slots filled from {counts['candidates']} candidates "
         f"in {counts['requests']} requests; in {result.folder.path}:"

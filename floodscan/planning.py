@@ -85,11 +85,6 @@ class Batch:
     packed: tuple[PackedEvent, ...]
 
     @property
-    def event_ids(self) -> tuple[str, ...]:
-        """Ids of the events."""
-        return tuple(event.place[-1] for event in self.packed)
-
-    @property
     def events(self) -> tuple[Event, ...]:
         """The events, unpacked."""
         return tuple(pickle.loads(event.content) for event in self.packed)  # noqa: S301 - our own bytes

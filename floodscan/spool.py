@@ -51,5 +51,6 @@ class Names:
         return (name for (name,) in self._spool.execute("SELECT name FROM name ORDER BY number"))
 
     def __len__(self) -> int:
-        (n,) = self._spool.execute("SELECT count(*) FROM name").fetchone()
+        # none is ever taken away, and to count them would read them all
+        (n,) = self._spool.execute("SELECT coalesce(max(number), 0) FROM name").fetchone()
         return int(n)

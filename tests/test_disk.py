@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from floodscan import OutputError, scan
 from floodscan.clusters import open_client
 from tests.runs import result_bytes
 from tests.sweeps import demo_copies
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,17 +44,10 @@ def test_a_full_disk_is_told_and_mended(cluster: str, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "2m") as disk, open_client(cluster, n_workers=2) as client:
         with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
             scan(EVENTS, catalog="demo", out=disk / "out", client=client)
-        wait_for_writers(disk / "out")
+        # what other batches were writing when the first of them failed is whole soon, or gone
+        wait_for(lambda: not list((disk / "out").rglob("*.tmp")), "files that are not whole are left")
         subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)  # noqa: S603, S607
         assert scan(EVENTS, catalog="demo", out=disk / "out", client=client).counts["complete"] == len(EVENTS)
         written = result_bytes(disk / "out")
     scan(EVENTS, catalog="demo", out=tmp_path / "calm")
     assert written == result_bytes(tmp_path / "calm")
-
-
-def wait_for_writers(out: Path) -> None:
-    """Wait until what other batches were writing when the first of them failed is whole, or gone."""
-    deadline = time.monotonic() + 60
-    while list(out.rglob("*.tmp")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -7,11 +7,13 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from dask import config
 from distributed import Client, LocalCluster
 
 import floodscan
 from floodscan import Recipe
 from floodscan.catalogs import Access, ApiCatalog
+from floodscan.clusters.local import SETTINGS
 from floodscan.recipe import SearchPrices
 from tests.runs import result_bytes
 from tests.servers.proxy import fault_proxy
@@ -30,6 +32,7 @@ APART = Recipe(searches=SearchPrices(request_items=0))
 def client() -> Iterator[Client]:
     """Four workers of four threads."""
     with (
+        config.set(SETTINGS),
         LocalCluster(n_workers=4, threads_per_worker=4, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
@@ -96,6 +99,7 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     events = make_events(24)
     floodscan.scan(events, catalog=lean_api.url, recipe=APART, out=tmp_path / "alone")
     with (
+        config.set(SETTINGS),
         LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
         fault_proxy(lean_api.url, latency=0.4, script=lambda n: kill_one() if n == 20 else None) as proxy,

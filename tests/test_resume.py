@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from floodscan.store import RunFolder
 from tests.runs import result_bytes
 from tests.sweeps import demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +43,7 @@ def start(events: Path, out: Path) -> subprocess.Popen[str]:
 
 def wait_for_batch(out: Path) -> None:
     """Wait until some batch is done, and another is not."""
-    deadline = time.monotonic() + 60
-    while not list(out.glob("events/*.parquet")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(lambda: list(out.glob("events/*.parquet")), "no batch is done")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

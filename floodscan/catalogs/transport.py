@@ -197,10 +197,10 @@ class Transport:
         Raises:
             RequestError: No try was answered.
         """
-        answer: T = self._tries(self._try, request, budget, decode)
+        answer: T = self._tries(self._try, request, decode, budget=budget)
         return answer
 
-    def _try(self, request: Request, budget: Budget, decode: Callable[[bytes], T]) -> T:
+    def _try(self, request: Request, decode: Callable[[bytes], T], *, budget: Budget) -> T:
         content = self._receive(request, budget)
         try:
             return decode(content)
@@ -282,8 +282,9 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _budget_of(state: RetryCallState) -> Budget:
-    """Find what a request may still cost among the arguments of its tries."""
-    return next(arg for arg in state.args if isinstance(arg, Budget))
+    """Tell what a request may still cost: its tries were given that."""
+    budget: Budget = state.kwargs["budget"]
+    return budget
 
 
 def _count_retry(state: RetryCallState) -> None:

@@ -33,6 +33,9 @@ _NUMBERS = {"days", "overlap", "cloud %", "orbit", "rank", "filled", "slots", "m
 
 
 _COVERAGE = ("joint_frac", "valid_pixel_frac", "chips", "chips_total")
+OUTCOME_COLUMNS = ["event_id", "status", "n_filled", "n_slots", "reason"]
+"""Columns of EVENTS that are shown of an event that is not complete."""
+
 _EVENTS_SHOWN = 20
 
 
@@ -110,13 +113,12 @@ def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[
 
     Args:
         console: Where to.
-        events: EVENTS of all, part by part.
+        events: EVENTS of all, part by part; ``OUTCOME_COLUMNS`` are enough.
         counts: How many there are, by status and in all.
     """
-    header = ("event_id", "status", "n_filled", "n_slots", "reason")
-    first = EVENTS.empty_table().select(header)
+    first = EVENTS.empty_table().select(OUTCOME_COLUMNS)
     for rows in events:
-        lacking = rows.select(header).filter(pc.not_equal(rows["status"], COMPLETE))
+        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], COMPLETE))
         first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, _EVENTS_SHOWN)
     if n_lacking := counts["events"] - counts[COMPLETE]:
         title = f"{n_lacking} of {counts['events']} events are not complete"

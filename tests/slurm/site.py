@@ -107,32 +107,26 @@ class SlurmSite:
         """Number of jobs that were ever submitted, by the controller's log."""
         return (self.conf.parent / "slurmctld.log").read_text().count("_slurm_rpc_submit_batch_job: JobId=")
 
-    def wait_for_jobs(self, count: int, *, state: str | None = None, seconds: float = 30.0) -> list[str]:
+    def wait_for_jobs(
+        self, count: int, *, state: str | None = None, instead_of: Collection[str] = (), seconds: float = 30.0
+    ) -> list[str]:
         """Wait until that many jobs are in the queue.
+
+        Args:
+            count: How many.
+            state: Jobs in one state alone.
+            instead_of: Jobs that must be gone by then.
+            seconds: How long to wait at most.
 
         Raises:
             TimeoutError: They are not in time.
         """
         deadline = time.monotonic() + seconds
-        while len(jobs := self.jobs(state)) != count:
+        while len(jobs := self.jobs(state)) != count or not set(jobs).isdisjoint(instead_of):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{count} jobs expected, the queue holds: {self.run('squeue')}")
+                raise TimeoutError(f"{count} jobs without {instead_of} expected, the queue holds: {self.run('squeue')}")
             time.sleep(0.1)
         return jobs
-
-    def wait_for_replacement(self, lost: Collection[str], *, n_jobs: int, seconds: float = 120.0) -> None:
-        """Wait until that many jobs run, none of them one of the lost.
-
-        Raises:
-            TimeoutError: They don't in time.
-        """
-        deadline = time.monotonic() + seconds
-        while len(running := self.jobs("RUNNING")) != n_jobs or not set(running).isdisjoint(lost):
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"{n_jobs} jobs in the place of {lost} expected, the queue holds: {self.run('squeue')}"
-                )
-            time.sleep(0.2)
 
     def clear(self) -> None:
         """Cancel whatever a test left in the queue."""

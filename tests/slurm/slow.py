@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from floodscan import scan
 from floodscan.catalogs import open_catalog
 from floodscan.clusters import prepare_client
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,12 +66,9 @@ class SlowDemo:
         """Whether a search waits."""
         return not (self.counted / _GO_ON).exists() and len(list(self.counted.iterdir())) > self.n_answered
 
-    def wait_for_search(self, seconds: float = 60.0) -> None:
+    def wait_for_search(self) -> None:
         """Wait until a search waits: the sweep is in its midst."""
-        deadline = time.monotonic() + seconds
-        while not self.is_waiting():
-            assert time.monotonic() < deadline, f"no more than {self.n_answered} searches came"
-            time.sleep(0.05)
+        wait_for(self.is_waiting, f"no more than {self.n_answered} searches came")
 
     def go_on(self) -> None:
         """Answer those that wait, and all others."""

@@ -54,7 +54,7 @@ def test_jobs_that_reach_their_lifetime_are_replaced(
     """Workers end themselves amid the work, which goes on in the jobs that replace theirs."""
     short = ["--lifetime", "15s", "--lifetime-stagger", "3s"]
     with slow_sweep(site, events, tmp_path, n_jobs=1, worker_args=short) as (sweep, catalog, before):
-        site.wait_for_replacement(before, n_jobs=1)
+        site.wait_for_jobs(1, state="RUNNING", instead_of=before, seconds=120)
         catalog.go_on()
         assert sweep.result(120).ok
     assert written(tmp_path / "out") == reference
@@ -70,7 +70,7 @@ def test_jobs_that_reach_their_walltime_are_replaced(
         soon = (datetime.now() + timedelta(seconds=5)).isoformat(timespec="seconds")  # noqa: DTZ005 - SLURM's own clock
         for job in before:
             site.run("scontrol", "update", f"JobId={job}", f"EndTime={soon}")
-        site.wait_for_replacement(before, n_jobs=2)
+        site.wait_for_jobs(2, state="RUNNING", instead_of=before, seconds=120)
         catalog.go_on()
         assert sweep.result(120).ok
     assert written(tmp_path / "out") == reference
@@ -88,7 +88,7 @@ def test_controller_that_is_busy_is_asked_again(site: SlurmSite, tmp_path: Path)
         os.kill(controller, signal.SIGSTOP)
         time.sleep(5)
         os.kill(controller, signal.SIGCONT)
-        site.wait_for_replacement(before[:1], n_jobs=2)
+        site.wait_for_jobs(2, state="RUNNING", instead_of=before[:1], seconds=120)
     assert site.jobs() == []
 
 
@@ -103,7 +103,7 @@ def test_refusal_is_tried_again_while_jobs_are_left(
             site.run("scancel", before[0])
             time.sleep(6)
             assert site.jobs("RUNNING") == [before[1]]
-        site.wait_for_replacement(before[:1], n_jobs=2)
+        site.wait_for_jobs(2, state="RUNNING", instead_of=before[:1], seconds=120)
     assert site.jobs() == []
 
 

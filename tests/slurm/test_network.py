@@ -98,7 +98,7 @@ def test_node_that_is_cut_off_is_replaced(
         lost = node_of(network_site, before[0])
         unplug(lost)
         try:
-            network_site.wait_for_replacement(before[:1], n_jobs=N_JOBS)
+            network_site.wait_for_jobs(N_JOBS, state="RUNNING", instead_of=before[:1], seconds=120)
         finally:
             unplug(lost, back=True)
         catalog.go_on()
