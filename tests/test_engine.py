@@ -17,6 +17,7 @@ from floodscan.pipeline import Run
 from floodscan.planning import Batch
 from floodscan.store import RunFolder
 from floodscan.tables import ITEMS
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,13 +86,26 @@ def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client:
     assert sorted(done) == [batch.name for batch in make_batches(5 * bound)]
 
 
+def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> None:
+    """A large cluster, on which hundreds of batches may be in flight, does not wait until all of those are planned."""
+    run = make_run(tmp_path)
+
+    def batches_in_time() -> Iterator[Batch]:
+        for number, batch in enumerate(make_batches(most_in_flight(client))):
+            if number == most_in_flight(client) - 1:
+                wait_for(lambda: run.folder.events.written_since(0), "no batch is done before the last is planned")
+            yield batch
+
+    assert len(list(run_batches(run, batches_in_time(), client=client))) == most_in_flight(client)
+
+
 def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
     """Results are released as they come."""
     for _ in run_batches(make_run(tmp_path), make_batches(5), client=client):
         pass
     client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.validate_state())
-    held = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
-    assert held == 0
+    # that the last are released is told in passing
+    wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks), "tasks are kept")
 
 
 @pytest.mark.parametrize("in_process", [True, False])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LEAST_IN_FLIGHT = 8
 _MOST_IN_FLIGHT = 512
+_LOT_BATCHES = 4
 
 
 def run_batches(run: Run, batches: Iterable[Batch], *, client: Client | None) -> Iterator[BatchResult]:
@@ -46,17 +47,20 @@ def run_batches(run: Run, batches: Iterable[Batch], *, client: Client | None) ->
 
 
 def _run_on_cluster(run: Run, batches: Iterator[Batch], client: Client, suspects: list[Batch]) -> Iterator[BatchResult]:
-    """Keep the cluster fed in lots: refilling one by one costs the scheduler twice as much."""
+    """Keep the cluster fed in lots: one by one costs the scheduler twice as much, all at once keeps workers waiting."""
     in_flight: dict[str, Batch] = {}
     done = as_completed(with_results=True, raise_errors=False)
     for lot in count():
         room = most_in_flight(client) - len(in_flight)
-        if 2 * room >= len(in_flight) and (more := list(islice(batches, max(room, 0)))):
+        more = list(islice(batches, _LOT_BATCHES)) if room >= _LOT_BATCHES else []
+        if more:
             graphs = [draw_batch(run, plan_batch(batch, run.recipe)) for batch in more]
             # what was begun first is ended first, so that few answers wait in the workers' memory
             futures = client.compute(graphs, priority=-lot)
             in_flight.update({future.key: batch for future, batch in zip(futures, more, strict=True)})
             done.update(futures)
+            if not done.has_ready():
+                continue
         if not in_flight:
             return
         future, result = next(done)
