@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from math import isinf
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from distributed import SchedulerPlugin, get_worker
+from distributed.comm.core import CommClosedError
+from distributed.core import Status
 from distributed.utils import sync
 
 from floodscan.catalogs.gate import Gate, LocalGate, Rates, Turnstile
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from distributed import Client, Worker
     from distributed.scheduler import Scheduler
 
-_ANSWER_SECONDS = 20.0
-"""The scheduler answers after so long, if only that nobody may enter yet."""
+_LOOK_SECONDS = 5.0
+"""Who waits looks so often whether those he waits for are still there."""
+
+_ENDED = {Status.closing, Status.closed, Status.failed}
 
 LOST_SECONDS = 30.0
 """After so long a catalogue has given up on a request, whose worker is gone."""
@@ -61,56 +65,52 @@ class GatePlugin(SchedulerPlugin):
     def __init__(self, rates: Rates, name: str) -> None:
         self.name = name
         self._rates = rates
+        self._line: dict[str, str] = {}
         self._inside: dict[str, str] = {}
 
     async def start(self, scheduler: Scheduler) -> None:
         """Listen to workers."""
         self._scheduler = scheduler
         self._turnstile = Turnstile(self._rates)
-        self._line = asyncio.Lock()
-        self._changed = asyncio.Event()
-        scheduler.handlers[f"{self.name}-enter"] = self._enter
-        scheduler.handlers[f"{self.name}-hold"] = self._hold
+        self._next_look = asyncio.get_running_loop().call_soon(self._let_in)
+        scheduler.stream_handlers[f"{self.name}-enter"] = self._stand_in_line
         scheduler.stream_handlers[f"{self.name}-leave"] = lambda ticket, worker: self._leave(ticket)  # noqa: ARG005
+        scheduler.handlers[f"{self.name}-hold"] = self._hold
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401 - as inherited
         """Free the places of a worker that is gone, after a while; one that had nothing to ask has none."""
         del scheduler
+        self._line = {ticket: address for ticket, address in self._line.items() if address != worker}
         for ticket in [ticket for ticket, address in self._inside.items() if address == worker]:
-            self._leave_later(ticket)
+            asyncio.get_running_loop().call_later(LOST_SECONDS, self._leave, ticket)
 
-    async def _enter(self, ticket: str, worker: str) -> bool:
-        """Wait for a place, in the order of asking, and tell whether there was one in time."""
-        try:
-            await asyncio.wait_for(self._wait_in_line(ticket), _ANSWER_SECONDS)
-        except TimeoutError:
-            self._turnstile.leave(ticket)
-            return False
-        self._inside[ticket] = worker
-        if worker not in self._scheduler.workers:
-            self._leave_later(ticket)
-        return True
+    def _stand_in_line(self, ticket: str, worker: str) -> None:
+        self._line[ticket] = worker
+        self._let_in()
 
-    async def _wait_in_line(self, ticket: str) -> None:
-        async with self._line:
-            while wait := self._turnstile.try_enter(ticket, monotonic()):
-                self._changed.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), None if isinf(wait) else wait)
-
-    def _leave_later(self, ticket: str) -> None:
-        asyncio.get_running_loop().call_later(LOST_SECONDS, self._leave, ticket)
+    def _let_in(self) -> None:
+        """Let in whoever may enter now, in the order of asking, and look again when the next may."""
+        self._next_look.cancel()
+        while self._line:
+            ticket = next(iter(self._line))
+            if wait := self._turnstile.try_enter(ticket, monotonic()):
+                self._next_look = asyncio.get_running_loop().call_later(min(wait, _LOOK_SECONDS), self._let_in)
+                return
+            self._inside[ticket] = worker = self._line.pop(ticket)
+            self._scheduler.send_all({}, {worker: [{"op": f"{self.name}-entered", "ticket": ticket}]})
 
     def _leave(self, ticket: str) -> None:
+        self._line.pop(ticket, None)
         self._inside.pop(ticket, None)
         self._turnstile.leave(ticket)
-        self._changed.set()
+        self._let_in()
 
     def _hold(self, seconds: float) -> None:
         self._turnstile.hold(seconds, monotonic())
 
 
 _HERE: dict[str, Worker] = {}
+_ENTERED: dict[str, Event] = {}
 
 
 def remember_worker() -> None:
@@ -118,9 +118,17 @@ def remember_worker() -> None:
     _HERE["worker"] = get_worker()
 
 
+def _note_entered(ticket: str) -> None:
+    if entered := _ENTERED.get(ticket):
+        entered.set()
+
+
 @dataclass(frozen=True)
 class ClusterGate:
     """The workers' side of a gate.
+
+    All but a hold is told in passing, on the connection that worker and scheduler keep: to wait for an answer would
+    take a connection for each thread.
 
     Attributes:
         name: Which gate.
@@ -130,23 +138,31 @@ class ClusterGate:
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Wait until a request may start."""
-        ticket, worker = uuid.uuid4().hex, _HERE["worker"]
-        while not self._ask("enter", ticket=ticket, worker=worker.address):
-            pass
+        """Wait until a request may start.
+
+        Raises:
+            CommClosedError: The scheduler is gone.
+        """
+        worker, ticket = _HERE["worker"], uuid.uuid4().hex
+        worker.stream_handlers[f"{self.name}-entered"] = _note_entered
+        entered = _ENTERED[ticket] = Event()
         try:
+            self._tell(worker, "enter", ticket)
+            while not entered.wait(_LOOK_SECONDS):
+                if worker.status in _ENDED:
+                    raise CommClosedError
             yield
         finally:
-            # told in passing: an answer would be waited for by a thread that has other things to do
-            worker.loop.add_callback(worker.batched_send, {"op": f"{self.name}-leave", "ticket": ticket})
+            self._tell(worker, "leave", ticket)
+            del _ENTERED[ticket]
 
     def hold(self, seconds: float) -> None:
-        """Let nothing start for some seconds, on any worker."""
-        self._ask("hold", seconds=seconds)
-
-    def _ask(self, verb: str, **arguments: Any) -> Any:  # noqa: ANN401 - what the handler gives
+        """Let nothing start for some seconds, on any worker, from the moment that this returns."""
         worker = _HERE["worker"]
-        return sync(worker.loop, getattr(worker.scheduler, f"{self.name}-{verb}"), **arguments)
+        sync(worker.loop, getattr(worker.scheduler, f"{self.name}-hold"), seconds=seconds)
+
+    def _tell(self, worker: Worker, verb: str, ticket: str) -> None:
+        worker.loop.add_callback(worker.batched_send, {"op": f"{self.name}-{verb}", "ticket": ticket})
 
 
 _: type[Gate] = ClusterGate

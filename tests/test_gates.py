@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from dask import config
 from distributed import Client, LocalCluster
@@ -72,6 +73,28 @@ def test_when_one_is_told_to_wait_all_do(tmp_path: Path, lean_api: StacApi, clie
     assert [visit for visit in proxy.visits if visit.began >= told + 3.0]
     assert proxy.most_at_once <= 8
     assert all(outcome.n_candidates for outcome in result.outcomes)
+
+
+def test_who_waits_takes_no_connection(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+    """However many threads wait, each worker talks to the scheduler on a connection or two."""
+    port = int(client.scheduler_info()["address"].rpartition(":")[2])
+    found: list[int] = []
+
+    def count_connections() -> None:
+        connections = psutil.Process().net_connections("tcp")
+        found.append(sum(each.laddr.port == port and each.status == psutil.CONN_ESTABLISHED for each in connections))
+
+    with fault_proxy(lean_api.url, latency=0.05, script=lambda n: count_connections() if n == 40 else None) as proxy:
+        floodscan.scan(
+            make_events(16),
+            catalog=proxy.url,
+            recipe=APART,
+            client=client,
+            access=Access(max_in_flight=2),
+            out=tmp_path,
+        )
+    assert found
+    assert found[0] < 4 * len(client.nthreads())
 
 
 def test_no_more_start_in_a_second_than_may(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
