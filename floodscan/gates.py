@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import SchedulerPlugin, get_worker
 from distributed.comm.core import CommClosedError
-from distributed.core import Status
 from distributed.utils import sync
+from distributed.worker import WORKER_ANY_RUNNING
 
 from floodscan.catalogs.gate import Gate, LocalGate, Rates, Turnstile
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 5.0
 """Who waits looks so often whether those he waits for are still there."""
 
-_ENDED = {Status.closing, Status.closed, Status.failed}
+_ENTERED_OP = "floodscan-gate-entered"
+"""What a worker is told, of whatever gate: tickets are never the same."""
 
 LOST_SECONDS = 30.0
 """After so long a catalogue has given up on a request, whose worker is gone."""
@@ -97,7 +98,7 @@ class GatePlugin(SchedulerPlugin):
                 self._next_look = asyncio.get_running_loop().call_later(min(wait, _LOOK_SECONDS), self._let_in)
                 return
             self._inside[ticket] = worker = self._line.pop(ticket)
-            self._scheduler.send_all({}, {worker: [{"op": f"{self.name}-entered", "ticket": ticket}]})
+            self._scheduler.send_all({}, {worker: [{"op": _ENTERED_OP, "ticket": ticket}]})
 
     def _leave(self, ticket: str) -> None:
         self._line.pop(ticket, None)
@@ -115,7 +116,8 @@ _ENTERED: dict[str, Event] = {}
 
 def remember_worker() -> None:
     """Note the worker that a task runs on: threads that the task starts have no other way to it."""
-    _HERE["worker"] = get_worker()
+    _HERE["worker"] = worker = get_worker()
+    worker.stream_handlers[_ENTERED_OP] = _note_entered
 
 
 def _note_entered(ticket: str) -> None:
@@ -144,12 +146,11 @@ class ClusterGate:
             CommClosedError: The scheduler is gone.
         """
         worker, ticket = _HERE["worker"], uuid.uuid4().hex
-        worker.stream_handlers[f"{self.name}-entered"] = _note_entered
         entered = _ENTERED[ticket] = Event()
         try:
             self._tell(worker, "enter", ticket)
             while not entered.wait(_LOOK_SECONDS):
-                if worker.status in _ENDED:
+                if worker.status not in WORKER_ANY_RUNNING:
                     raise CommClosedError
             yield
         finally:

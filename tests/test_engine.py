@@ -88,15 +88,15 @@ def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client:
 
 def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> None:
     """A large cluster, on which hundreds of batches may be in flight, does not wait until all of those are planned."""
-    run = make_run(tmp_path)
+    run, bound = make_run(tmp_path), most_in_flight(client)
 
     def batches_in_time() -> Iterator[Batch]:
-        for number, batch in enumerate(make_batches(most_in_flight(client))):
-            if number == most_in_flight(client) - 1:
+        for number, batch in enumerate(make_batches(bound)):
+            if number == bound - 1:
                 wait_for(lambda: run.folder.events.written_since(0), "no batch is done before the last is planned")
             yield batch
 
-    assert len(list(run_batches(run, batches_in_time(), client=client))) == most_in_flight(client)
+    assert len(list(run_batches(run, batches_in_time(), client=client))) == bound
 
 
 def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from floodscan.results import ScanResult
     from tests.servers.fixtures import StacApi
+    from tests.servers.proxy import FaultProxy
 
 APART = Recipe(searches=SearchPrices(request_items=0))
 
@@ -40,17 +42,15 @@ def client() -> Iterator[Client]:
         yield client
 
 
+def scan_apart(proxy: FaultProxy, access: Access, client: Client, out: Path, *, n_events: int) -> ScanResult:
+    """Scan events through a proxy, each slot by a search of its own."""
+    return floodscan.scan(make_events(n_events), catalog=proxy.url, recipe=APART, client=client, access=access, out=out)
+
+
 def test_the_server_never_sees_more_at_once_than_it_may(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
     """Sixteen threads would like to ask; eight are let through at a time, and eight there are."""
     with fault_proxy(lean_api.url, latency=0.05) as proxy:
-        result = floodscan.scan(
-            make_events(16),
-            catalog=proxy.url,
-            recipe=APART,
-            client=client,
-            access=Access(max_in_flight=8),
-            out=tmp_path,
-        )
+        result = scan_apart(proxy, Access(max_in_flight=8), client, tmp_path, n_events=16)
     assert proxy.most_at_once == 8
     assert len(proxy.visits) == sum(outcome.n_requests for outcome in result.outcomes) > 100
 
@@ -58,14 +58,7 @@ def test_the_server_never_sees_more_at_once_than_it_may(tmp_path: Path, lean_api
 def test_when_one_is_told_to_wait_all_do(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
     """After ``Retry-After: 3`` the server sees no request for three seconds, and then all the rest."""
     with fault_proxy(lean_api.url, latency=0.02, script=lambda n: "429 for 3 s" if n == 30 else None) as proxy:
-        result = floodscan.scan(
-            make_events(16),
-            catalog=proxy.url,
-            recipe=APART,
-            client=client,
-            access=Access(max_in_flight=8),
-            out=tmp_path,
-        )
+        result = scan_apart(proxy, Access(max_in_flight=8), client, tmp_path, n_events=16)
     told = proxy.visits[30].began + 0.02
     # what had entered before the answer was read is on its way already
     on_the_way = 0.3
@@ -85,14 +78,7 @@ def test_who_waits_takes_no_connection(tmp_path: Path, lean_api: StacApi, client
         found.append(sum(each.laddr.port == port and each.status == psutil.CONN_ESTABLISHED for each in connections))
 
     with fault_proxy(lean_api.url, latency=0.05, script=lambda n: count_connections() if n == 40 else None) as proxy:
-        floodscan.scan(
-            make_events(16),
-            catalog=proxy.url,
-            recipe=APART,
-            client=client,
-            access=Access(max_in_flight=2),
-            out=tmp_path,
-        )
+        scan_apart(proxy, Access(max_in_flight=2), client, tmp_path, n_events=16)
     assert found
     assert found[0] < 4 * len(client.nthreads())
 
@@ -100,14 +86,7 @@ def test_who_waits_takes_no_connection(tmp_path: Path, lean_api: StacApi, client
 def test_no_more_start_in_a_second_than_may(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
     """At 40 a second, two requests that are n apart start n/40 s apart."""
     with fault_proxy(lean_api.url) as proxy:
-        floodscan.scan(
-            make_events(8),
-            catalog=proxy.url,
-            recipe=APART,
-            client=client,
-            access=Access(max_per_second=40),
-            out=tmp_path,
-        )
+        scan_apart(proxy, Access(max_per_second=40), client, tmp_path, n_events=8)
     began = sorted(visit.began for visit in proxy.visits)
     n = len(began) - 1
     assert n > 40
