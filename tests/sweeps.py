@@ -44,10 +44,12 @@ class DeadlyCatalog:
     Attributes:
         deaths: Folder with a file per death.
         most_deaths: After so many it kills no more.
+        unlucky_at: After so many it kills whoever is next, wherever he searches.
     """
 
     deaths: Path
     most_deaths: int = 1000
+    unlucky_at: int | None = None
     location: str = "deadly"
 
     def describe(self, collections: Iterable[str]) -> str:
@@ -58,7 +60,8 @@ class DeadlyCatalog:
         """Answer, or end this process."""
         west, south, east, north = search.bbox
         near = west <= POISON[0] and south <= POISON[1] and east >= POISON[2] and north >= POISON[3]
-        if near and len(list(self.deaths.iterdir())) < self.most_deaths:
+        deaths = len(list(self.deaths.iterdir()))
+        if (near and deaths < self.most_deaths) or deaths == self.unlucky_at:
             (self.deaths / f"{os.getpid()}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return open_catalog("demo").search(search)

@@ -27,10 +27,15 @@ BAD = [
 ]
 
 
+def no_second_chance() -> config.set:
+    """Let a task be given up when it ended one worker, to save time."""
+    return config.set({"distributed.scheduler.allowed-failures": 0})
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client | None]:
-    """Two workers; a task is given up when it ended one, to save time."""
-    with config.set({"distributed.scheduler.allowed-failures": 0}), open_client("local", n_workers=2) as client:
+    """Two workers."""
+    with no_second_chance(), open_client("local", n_workers=2) as client:
         yield client
 
 
@@ -67,3 +72,14 @@ def test_a_batch_that_was_unlucky_ends_as_ever(tmp_path: Path, client: Client) -
         assert "worker_lost" not in "".join(outcome.reason or "" for outcome in result.outcomes)
     assert len(list((tmp_path / "unlucky-deaths").iterdir())) == 1
     assert result_bytes(tmp_path / "unlucky") == result_bytes(tmp_path / "calm")
+
+
+def test_a_node_lost_at_the_end_costs_nothing_more(tmp_path: Path) -> None:
+    """Four workers end of a bad event until it is found, the fifth of something else, and its neighbours go on."""
+    (tmp_path / "deaths").mkdir()
+    catalog = DeadlyCatalog(tmp_path / "deaths", unlucky_at=4)
+    with no_second_chance(), open_client("local", n_workers=1) as client:
+        result = scan([*HEALTHY[:4], BAD[0]], catalog=catalog, client=client, out=tmp_path / "out")
+    assert len(list((tmp_path / "deaths").iterdir())) == 5
+    assert {outcome.event_id for outcome in result.outcomes if outcome.status == "failed"} == {BAD[0].event_id}
+    assert result.counts["complete"] == 4

@@ -21,6 +21,8 @@ SETTINGS = {
     # it looks at all threads a hundred times a second, and may stop a process for good on Python before 3.11.9
     # (https://github.com/python/cpython/issues/106883)
     "distributed.worker.profile.enabled": False,
+    # so long after a worker is gone, its nanny is stopped for good if it is just then starting another
+    "distributed.deploy.lost-worker-timeout": "1000 days",
 }
 """How parts of a cluster differ from Dask's defaults."""
 

@@ -2,7 +2,8 @@
 
 The batch runs alone here, so that whatever ends a worker is in it. It may have been suspected for a neighbour's sake,
 or for a node's: then it simply runs. Else it is cut into its events, which are tried side by side without writing
-anything, and those that seem to end a worker once more, each alone. What remains is run as ever.
+anything, and those that seem to end a worker once more, each alone. What remains is run as ever; should that end
+workers too, it may have been a node again, and all is done once more.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from floodscan.planning import Batch, BatchPlan, EventPlan
 
 _REASON = f"{WORKER_LOST} (each worker that took it ended without a word; --retry-failed tries again)"
+_MOST_ROUNDS = 3
 
 
 def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
@@ -39,16 +41,17 @@ def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
         client: Of a cluster that does nothing else now.
     """
     plan = plan_batch(batch, run.recipe)
-    result = _try(run, plan, [], client)
-    if result is None and (bad := _find_bad(run, plan, client)):
-        result = _try(run, _part(run, plan, [each for each in plan.plans if each not in bad]), bad, client)
-    return result or write(run, batch.name, [], given_up=_give_up(plan.plans))
+    bad: list[EventPlan] = []
+    for _ in range(_MOST_ROUNDS):
+        rest = _part(run, plan, [each for each in plan.plans if each not in bad])
+        if result := _try(run, rest, bad, client):
+            return result
+        bad += _find_bad(run, rest, client)
+    return write(run, batch.name, [], given_up=_give_up(plan.plans))
 
 
 def _try(run: Run, plan: BatchPlan, bad: Sequence[EventPlan], client: Client) -> BatchResult | None:
-    """Run a batch; None where it ends its workers, or there is nothing left of it."""
-    if not plan.plans:
-        return None
+    """Run a batch; None where it ends its workers."""
     try:
         result: BatchResult = client.compute(draw_batch(run, plan, given_up=_give_up(bad))).result()
     except KilledWorker:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
+
+from dask import config
 
 from floodscan.clusters.local import open_local_client
 
@@ -19,3 +23,11 @@ def test_workers_are_not_profiled() -> None:
     """Dask's profiler can stop a process for good on some Pythons."""
     with open_local_client(1) as client:
         assert list(client.run(is_profiled).values()) == [False]
+
+
+def test_a_worker_that_is_killed_comes_back() -> None:
+    """Even where a site is quick to call a worker lost, and its nanny slow to start another."""
+    with config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), open_local_client(1) as client:
+        (killed,) = client.run(os.getpid).values()
+        os.kill(killed, signal.SIGKILL)
+        assert client.submit(os.getpid, pure=False).result(timeout=60) != killed
