@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
@@ -16,6 +15,7 @@ from PIL import Image
 
 from floodscan.files import replacing
 from floodscan.recipe import Sensor
+from floodscan.report.objective import describe_steps, mean_cloud, scene_clouds
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ _STYLE: dict[str, Any] = {
     "svg.hashsalt": "floodscan",
     "svg.fonttype": "none",  # text stays text, which can be searched
 }
-_NO_BREAK = "\N{NO-BREAK SPACE}"
 _LOCK = Lock()
+_WORD = re.compile(r".+?(?: (?!\d)|$)")  # a count stays with what it counts
 _PLATFORM = re.compile(r"(\d[A-Z])$")
 
 
@@ -121,19 +121,26 @@ def imagery_sensors(manifest: Manifest) -> list[Sensor]:
     return [Sensor(name) for name in manifest.content["collections"] if name != Sensor.DEM]
 
 
-def scene_lines(choice: Json) -> tuple[str, str, str]:
-    """Tell of a chosen scene when it was taken, how well it fits, and which one it is.
+def scene_lines(manifest: Manifest, choice: Json) -> tuple[str, str, str, str]:
+    """Tell of a choice when it was taken, how well it fits, which scenes it is, and which steps it needed.
 
     Args:
-        choice: A choice of a manifest.
+        manifest: Of the event.
+        choice: One of its choices; a mosaic is named by its first scene.
     """
-    cloud = choice.get("eo:cloud_cover")
-    fit = f"{percent(choice['aoi_overlap_frac'])} of area"
-    names = [_platform(choice), _place(choice)]
+    cloud = mean_cloud([choice], scene_clouds(manifest))
+    grade, more = choice.get("grade"), len(choice["items"]) - 1
+    fit = [
+        f"{percent(choice['coverage_frac'])} of area",
+        "" if cloud is None else f"{cloud:.1f} % cloud",
+        "" if grade is None else f"SAR grade {grade}",
+    ]
+    names = [_platform(choice), _place(choice), f"+{more} scene{'s' if more > 1 else ''}" if more else ""]
     return (
         f"{_moment(choice['datetime'])}{signed_days(choice['day_offset'], before=', ')}",
-        fit if cloud is None else f"{fit}, {cloud:.1f} % cloud",
+        ", ".join(filter(None, fit)),
         ", ".join(filter(None, names)),
+        describe_steps(choice["relaxed"]) if choice["relaxed"] else "",
     )
 
 
@@ -147,12 +154,25 @@ def signed_days(days: int | None, *, before: str = "") -> str:
     return "" if days is None else f"{before}{days:{'+' if days else ''}d} d".replace("-", "\N{MINUS SIGN}")
 
 
-def why_empty(manifest: Manifest, phase: str | None, sensor: str, *, width: int) -> str:
-    """Tell why no scene fills a slot of the AOI, in lines of ``width`` letters."""
+def why_empty(manifest: Manifest, phase: str | None, sensor: str) -> str:
+    """Tell why no scene fills a slot of the AOI."""
     slot = (AOI, phase, sensor)
     reasons = [f["reason"] for f in manifest.failures if (f["target_id"], f["phase"], f["sensor"]) == slot]
-    text = re.sub(r"_| (?=\d)", _NO_BREAK, ": ".join(["no scene", *reasons]))
-    return "\n".join(textwrap.wrap(text, width))
+    return ": ".join(["no scene", *reasons])
+
+
+def fold(text: str, *, width: int, lines: int) -> str:
+    """Break a text into lines, words that are longer than one after ``_``, ``=`` or ``.``; cut what is too much."""
+    inside = re.compile(rf".{{0,{width - 1}}}[_=.](?!\d)|.{{1,{width}}}")
+    folded = [""]
+    for word in _WORD.findall(text):
+        for part in [word] if len(word.rstrip()) <= width else inside.findall(word):
+            if len(folded[-1] + part.rstrip()) > width:
+                folded.append("")
+            folded[-1] += part
+    if len(folded) > lines:
+        folded[lines - 1 :] = [f"{folded[lines - 1][: width - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"]
+    return "\n".join(line.rstrip() for line in folded)
 
 
 def _moment(text: str | None) -> str:

@@ -17,6 +17,7 @@ from floodscan.report.drawing import (
     GREY,
     SENSOR_COLOURS,
     VERMILION,
+    fold,
     halo,
     house_style,
     imagery_sensors,
@@ -48,7 +49,7 @@ _N_ASIDE = 2  # the DEM and the surroundings
 
 _LEAST_MARGIN_DEGREES, _MOST_MARGIN_DEGREES = 0.5, 3.0
 _SURROUNDINGS_DEGREES = 9.0
-_REASON_WIDTH = 26
+_LETTERS, _REASON_LINES, _STEPS_LINES = 30, 8, 2
 
 
 def draw_map(manifest: Manifest, path: Path) -> None:
@@ -152,10 +153,12 @@ def _draw_slot(axes: Axes, ground: _Ground, phase: str, sensor: Sensor) -> None:
     if choice is None:
         _write_reason(axes, ground, phase, sensor)
         return
-    _draw_footprint(axes, ground, choice, sensor, gid=f"{phase}.{sensor}.{choice['id']}")
-    when, fit, name = scene_lines(choice)
+    for scene in choice["items"]:
+        _draw_footprint(axes, ground, scene, sensor, gid=f"{phase}.{sensor}.{scene['id']}")
+    when, fit, name, steps = scene_lines(ground.manifest, choice)
     _write_title(axes, f"{when}\n{fit}")
-    axes.text(0.03, 0.03, name, transform=axes.transAxes, fontsize=7.5, path_effects=halo(), zorder=9)
+    words = f"{name}\n{fold(steps, width=_LETTERS, lines=_STEPS_LINES)}".strip()
+    axes.text(0.03, 0.03, words, transform=axes.transAxes, fontsize=7.5, path_effects=halo(), zorder=9)
 
 
 def _draw_dem(axes: Axes, ground: _Ground) -> None:
@@ -194,9 +197,9 @@ def _draw_ground(axes: Axes, ground: _Ground) -> None:
     ground.view.draw_shape(axes, ground.area, fill=False, edgecolor=VERMILION, linewidth=1.8, zorder=7)
 
 
-def _draw_footprint(axes: Axes, ground: _Ground, choice: Json, sensor: Sensor, *, gid: str) -> None:
+def _draw_footprint(axes: Axes, ground: _Ground, scene: Json, sensor: Sensor, *, gid: str) -> None:
     colour = SENSOR_COLOURS[sensor]
-    shape = ground.footprints[choice["id"]]
+    shape = ground.footprints[scene["id"]]
     ground.view.draw_shape(axes, shape, facecolor=colour, edgecolor="none", alpha=0.22, zorder=2, gid=gid)
     ground.view.draw_shape(axes, shape, fill=False, edgecolor=colour, linewidth=1.2, zorder=4)
 
@@ -206,7 +209,7 @@ def _write_title(axes: Axes, text: str, *, colour: str = BLACK) -> None:
 
 
 def _write_reason(axes: Axes, ground: _Ground, phase: str | None, sensor: Sensor) -> None:
-    reason = why_empty(ground.manifest, phase, sensor, width=_REASON_WIDTH)
+    reason = fold(why_empty(ground.manifest, phase, sensor), width=_LETTERS, lines=_REASON_LINES)
     box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": GREY, "linewidth": 0.6}
     axes.text(0.5, 0.95, reason, transform=axes.transAxes, ha="center", va="top", fontsize=8, bbox=box, zorder=9)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from floodscan.recipe import Sensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from floodscan.manifest import Manifest
 
     Json = dict[str, Any]
 
@@ -48,6 +50,28 @@ def describe_objective(
     if filled:
         parts.append(_closeness(filled, clouds))
     return [_slot(filled[phase], clouds), *parts] if phase in filled else parts
+
+
+def scene_clouds(manifest: Manifest) -> dict[str, float | None]:
+    """List the percent of cloud of each chosen scene, by item id."""
+    return {item["id"]: item["properties"].get("eo:cloud_cover") for item in manifest.content["items"]}
+
+
+def mean_cloud(choices: Iterable[Json], clouds: Mapping[str, float | None]) -> float | None:
+    """Average the cloud of scenes by what each covers; None of scenes that see no clouds.
+
+    Args:
+        choices: Of a manifest.
+        clouds: Percent of cloud of each scene, by item id.
+    """
+    items = [item for choice in choices for item in choice["items"] if clouds.get(item["id"]) is not None]
+    whole = sum(item["aoi_overlap_frac"] for item in items)
+    return sum((clouds[item["id"]] or 0.0) * item["aoi_overlap_frac"] for item in items) / whole if whole else None
+
+
+def describe_steps(steps: Sequence[str]) -> str:
+    """Name steps of the ladder that were taken."""
+    return f"by {' and '.join(steps)}"
 
 
 def _part(name: str, value: object, text: str) -> Json:
@@ -99,18 +123,12 @@ def _closeness(filled: Mapping[str, Json], clouds: Mapping[str, float | None]) -
 
 
 def _cloud_words(choices: Iterable[Json], clouds: Mapping[str, float | None]) -> list[str]:
-    """Average the cloud of scenes by what each covers; nothing of scenes that see no clouds."""
-    items = [item for choice in choices for item in choice["items"] if clouds.get(item["id"]) is not None]
-    whole = sum(item["aoi_overlap_frac"] for item in items)
-    if not whole:
-        return []
-    mean = sum((clouds[item["id"]] or 0.0) * item["aoi_overlap_frac"] for item in items) / whole
-    return [f"{mean:.1f} % cloud"]
+    mean = mean_cloud(choices, clouds)
+    return [] if mean is None else [f"{mean:.1f} % cloud"]
 
 
-def _steps_words(steps: Iterable[str]) -> str:
-    named = " and ".join(steps)
-    return f"by {named}" if named else "without a step of the ladder"
+def _steps_words(steps: Sequence[str]) -> str:
+    return describe_steps(steps) if steps else "without a step of the ladder"
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.compute as pc
 from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
-from floodscan.recipe import Sensor, TimeWindow
+from floodscan.recipe import Policy, Sensor, TimeWindow
 from floodscan.report.drawing import (
     BLACK,
     BLUE,
@@ -23,6 +25,7 @@ from floodscan.report.drawing import (
     SENSOR_COLOURS,
     SKY,
     VERMILION,
+    fold,
     halo,
     house_style,
     imagery_sensors,
@@ -33,12 +36,22 @@ from floodscan.report.drawing import (
     write_caption,
     write_legend,
 )
-from floodscan.scoring import ELIGIBLE, INCOMPLETE, MISSING_ASSETS, MISSING_POLARIZATIONS, NO_OVERLAP, TOO_CLOUDY
+from floodscan.scoring import (
+    ELIGIBLE,
+    INCOMPLETE,
+    MISSING_ASSETS,
+    MISSING_POLARIZATIONS,
+    NO_OVERLAP,
+    OUTSIDE_WINDOW,
+    TOO_CLOUDY,
+)
 from floodscan.selection import SELECTED
+from floodscan.selection.change_detection import OTHER_TRACK, OUT_OF_ORDER, REDUNDANT, TOO_LITTLE
+from floodscan.selection.passes import SUPERSEDED, WRONG_SIDE
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -54,17 +67,26 @@ _WIDTH, _BAND_HEIGHT = 12.6, 0.78
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 1.72, 2.42, 0.62, 1.05
 _FLOOR, _CEILING = 0.10, 0.64  # where in its band, 1 high, a candidate of 0 and of 100 % overlap stands
-_REASON_WIDTH = 34
+_LEGEND_LINE = 0.3
+_LETTERS, _REASON_LINES, _STEPS_LINES = 34, 5, 2
+_LEGEND_LETTERS, _MARK_LETTERS = 180, 7  # of a line, and what a mark takes of it
 
-_MARKS: Mapping[str, Looks] = {
-    SELECTED: {"marker": "o", "s": 26, "color": BLUE, "linewidths": 0},
-    ELIGIBLE: {"marker": "o", "s": 26, "color": BLUE, "linewidths": 0},
-    TOO_CLOUDY: {"marker": "o", "s": 16, "facecolors": "white", "edgecolors": GREY, "linewidths": 0.9},
-    MISSING_ASSETS: {"marker": "v", "s": 34, "color": ORANGE, "linewidths": 0},
-    MISSING_POLARIZATIONS: {"marker": "s", "s": 24, "color": PURPLE, "linewidths": 0},
-    NO_OVERLAP: {"marker": "x", "s": 20, "color": BLACK, "linewidths": 1},
-    INCOMPLETE: {"marker": "D", "s": 22, "color": SKY, "linewidths": 0},
-}
+_MARKS: Mapping[tuple[str, ...], Looks] = {
+    (SELECTED, ELIGIBLE): {"marker": "o", "s": 26, "color": BLUE, "linewidths": 0},
+    (TOO_CLOUDY, OUTSIDE_WINDOW): {
+        "marker": "o", "s": 16, "facecolors": "white", "edgecolors": GREY, "linewidths": 0.9
+    },
+    (OTHER_TRACK, OUT_OF_ORDER, "used_in_other_phase", REDUNDANT, SUPERSEDED): {
+        "marker": "D", "s": 16, "facecolors": "white", "edgecolors": BLUE, "linewidths": 0.9
+    },
+    (WRONG_SIDE,): {"marker": "_", "s": 30, "color": GREY, "linewidths": 1.2},
+    (MISSING_ASSETS,): {"marker": "v", "s": 34, "color": ORANGE, "linewidths": 0},
+    (MISSING_POLARIZATIONS,): {"marker": "s", "s": 24, "color": PURPLE, "linewidths": 0},
+    (NO_OVERLAP, TOO_LITTLE): {"marker": "x", "s": 20, "color": BLACK, "linewidths": 1},
+    (INCOMPLETE,): {"marker": "D", "s": 22, "color": SKY, "linewidths": 0},
+}  # fmt: skip
+"""How candidates are drawn, by verdict; the first ones lie on top."""
+
 _RING: Looks = {"marker": "o", "s": 110, "facecolors": "none", "edgecolors": VERMILION, "linewidths": 1.8}
 
 
@@ -89,6 +111,7 @@ class _Band:
     sensor: Sensor
     day: date
     window: TimeWindow | None
+    widest: TimeWindow | None
     choice: Json | None
 
     def height(self, overlap_frac: Any) -> Any:  # noqa: ANN401 - one fraction or an array of them
@@ -99,30 +122,39 @@ class _Band:
 def _compose(manifest: Manifest, candidates: pa.Table) -> Figure:
     bands = _bands(manifest)
     shown = candidates.filter((pc.field("target_id") == AOI) & pc.field("phase").is_valid())
+    marks = _mark_legend(shown)
+    bottom = _BOTTOM + (len(marks) - 1) * _LEGEND_LINE
     inside = max(len(bands), 1) * _BAND_HEIGHT
-    height = _TOP + inside + _BOTTOM
+    height = _TOP + inside + bottom
     figure = Figure(figsize=(_WIDTH, height))
-    box = (_LEFT / _WIDTH, _BOTTOM / height, 1 - (_LEFT + _RIGHT) / _WIDTH, inside / height)
+    box = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, inside / height)
     axes = figure.add_axes(box)
     _frame(axes, manifest, bands, shown)
     for band in bands:
         _draw_band(axes, band)
         _draw_candidates(axes, band, shown)
-        _draw_choice(axes, band, manifest)
+        _draw_rings(axes, band, shown)
+        _write_choice(axes, band, manifest)
     _draw_onset(axes, manifest)
-    _write_words(figure, manifest, shown)
+    write_caption(figure, manifest, note="height in a band: how much of the study area a candidate covers")
+    for number, handles in enumerate([_line_legend(bands), *reversed(marks)]):
+        write_legend(figure, handles, bottom=0.08 + number * _LEGEND_LINE)
     return figure
 
 
 def _bands(manifest: Manifest) -> list[_Band]:
     content = manifest.content
+    rules = content["provenance"]["recipe"]
+    relaxed = rules["relax"] if rules["policy"] == Policy.CHANGE_DETECTION else []
     slots = [(sensor, phase) for sensor in imagery_sensors(manifest) for phase in content["phase_order"]]
     bands = []
     for base, (sensor, phase) in enumerate(reversed(slots)):
         day = date.fromisoformat(content["event"]["phase_dates"][phase])
-        window_days = content["provenance"]["recipe"]["sensors"][sensor]["window_days"]
-        window = None if window_days is None else TimeWindow.around(day, window_days)
-        bands.append(_Band(base, phase, sensor, day, window, content["selected"][phase][sensor]))
+        days = rules["sensors"][sensor]["window_days"]
+        wider = [step["window_days"] for step in relaxed if step["sensor"] == sensor and "window_days" in step]
+        window = None if days is None else TimeWindow.around(day, days)
+        widest = window and TimeWindow.around(day, max([days, *wider]))
+        bands.append(_Band(base, phase, sensor, day, window, widest, content["selected"][phase][sensor]))
     return bands[::-1]
 
 
@@ -142,7 +174,7 @@ def _frame(axes: Axes, manifest: Manifest, bands: list[_Band], shown: pa.Table) 
 
 def _span(manifest: Manifest, bands: list[_Band], shown: pa.Table) -> tuple[datetime, datetime]:
     """Tell from when to when the picture reaches: windows, dates, onset and candidates, and a day around."""
-    windows = [band.window for band in bands if band.window is not None]
+    windows = [band.widest for band in bands if band.widest is not None]
     times = [time for window in windows for time in (window.start, window.end)]
     times += [_noon(date.fromisoformat(day)) for day in manifest.content["event"]["phase_dates"].values()]
     times += [time for time in pc.min_max(shown["datetime"]).as_py().values() if time is not None]
@@ -158,6 +190,9 @@ def _draw_band(axes: Axes, band: _Band) -> None:
     axes.fill_between(
         [start, end], band.base, band.base + 1, color=SENSOR_COLOURS[band.sensor], alpha=0.13, linewidth=0, zorder=0.5
     )
+    if band.widest is not None and band.widest != band.window:
+        corner, width = _days(band.widest.start), _days(band.widest.end) - _days(band.widest.start)
+        axes.add_patch(Rectangle((corner, band.base + 0.02), width, 0.96, **_outline(SENSOR_COLOURS[band.sensor])))
     noon = _days(_noon(band.day))
     axes.vlines(noon, band.base, band.base + 1, color=SENSOR_COLOURS[band.sensor], linewidth=1.4, zorder=1.5)
     words: Looks = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "va": "center", "ha": "left"}
@@ -169,49 +204,59 @@ def _draw_band(axes: Axes, band: _Band) -> None:
 
 
 def _draw_candidates(axes: Axes, band: _Band, shown: pa.Table) -> None:
-    here = (pc.field("phase") == band.phase) & (pc.field("sensor") == str(band.sensor))
-    rows = shown.filter(here & pc.field("datetime").is_valid())
+    rows = shown.filter(_is_drawn(band))
     times = _days(rows["datetime"].to_numpy())
     heights = band.height(rows["overlap_frac"].to_numpy())
     verdicts = rows["verdict"].to_numpy()
-    for order, (verdict, mark) in enumerate(reversed(list(_MARKS.items()))):
-        found = verdicts == verdict
+    for order, (judged, mark) in enumerate(reversed([*_MARKS.items()])):
+        found = np.isin(verdicts, judged)
         if found.any():
             axes.scatter(times[found], heights[found], zorder=3 + order / 10, **mark)
 
 
-def _draw_choice(axes: Axes, band: _Band, manifest: Manifest) -> None:
+def _is_drawn(band: _Band) -> Any:  # noqa: ANN401 - an expression of pyarrow, which has no types
+    here = (pc.field("phase") == band.phase) & (pc.field("sensor") == str(band.sensor))
+    return here & pc.field("datetime").is_valid()
+
+
+def _draw_rings(axes: Axes, band: _Band, shown: pa.Table) -> None:
+    """Put a ring around each chosen scene, and the days from the phase's date above all that may stand there."""
+    rows = shown.filter(_is_drawn(band) & (pc.field("verdict") == SELECTED)).sort_by("rank").to_pylist()
+    for row in rows:
+        ring = axes.scatter(_days(row["datetime"]), band.height(row["overlap_frac"]), zorder=5, **_RING)
+        ring.set_gid(f"{band.phase}.{band.sensor}.{row['item_id']}")
+    for row in rows[:1]:
+        axes.annotate(
+            signed_days(row["day_offset"]),
+            (_days(row["datetime"]), band.height(1)),
+            (0, 7),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            fontweight="bold",
+            color=VERMILION,
+            path_effects=halo(),
+            zorder=6,
+        )
+
+
+def _write_choice(axes: Axes, band: _Band, manifest: Manifest) -> None:
     middle = (1, band.base + 0.5)
     words: Looks = {
         "xycoords": axes.get_yaxis_transform(),
         "textcoords": "offset points",
         "va": "center",
-        "fontsize": 8.5,
+        "fontsize": 8,
+        "linespacing": 1.25,
     }
     if band.choice is None:
-        reason = why_empty(manifest, band.phase, band.sensor, width=_REASON_WIDTH)
-        axes.annotate(reason, middle, (8, 0), color=GREY, linespacing=1.3, **words)
+        reason = fold(why_empty(manifest, band.phase, band.sensor), width=_LETTERS, lines=_REASON_LINES)
+        axes.annotate(reason, middle, (8, 0), color=GREY, **words)
         return
-    axes.annotate("\n".join(scene_lines(band.choice)), middle, (8, 0), linespacing=1.35, **words)
-    if band.choice["datetime"] is None:
-        return
-    taken = datetime.fromisoformat(band.choice["datetime"])
-    place = (_days(taken), band.height(band.choice["aoi_overlap_frac"]))
-    ring = axes.scatter(*place, zorder=5, **_RING)
-    ring.set_gid(f"{band.phase}.{band.sensor}.{band.choice['id']}")
-    axes.annotate(
-        signed_days(band.choice["day_offset"]),
-        place,
-        (0, 7),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=8,
-        fontweight="bold",
-        color=VERMILION,
-        path_effects=halo(),
-        zorder=6,
-    )
+    *facts, steps = scene_lines(manifest, band.choice)
+    lines = [*facts, fold(steps, width=_LETTERS, lines=_STEPS_LINES)]
+    axes.annotate("\n".join(lines).strip(), middle, (8, 0), **words)
 
 
 def _draw_onset(axes: Axes, manifest: Manifest) -> None:
@@ -230,27 +275,47 @@ def _draw_onset(axes: Axes, manifest: Manifest) -> None:
     )
 
 
-def _write_words(figure: Figure, manifest: Manifest, shown: pa.Table) -> None:
-    write_caption(figure, manifest, note="height in a band: how much of the study area a candidate covers")
-    write_legend(figure, _mark_legend(shown), bottom=0.38)
-    write_legend(figure, _line_legend(), bottom=0.08)
-
-
-def _mark_legend(shown: pa.Table) -> list[Any]:
-    counts = {row["values"]: row["counts"] for row in pc.value_counts(shown["verdict"]).to_pylist()}
-    known = [(verdict, counts[verdict]) for verdict in _MARKS if verdict in counts and verdict != SELECTED]
+def _mark_legend(shown: pa.Table) -> list[list[Any]]:
+    """Tell what the marks are and how many there are of each, in as many lines as it takes."""
+    drawn = shown.filter(pc.field("datetime").is_valid())
+    counts = Counter(drawn["verdict"].to_pylist())
     axes = Figure().add_subplot()
-    ring = axes.scatter([], [], label=f"selected ({counts.get(SELECTED, 0)}), with days from the phase's date", **_RING)
-    rest = [axes.scatter([], [], label=f"{verdict.replace('_', ' ')} ({n})", **_MARKS[verdict]) for verdict, n in known]
-    return [ring, *rest]
+    handles = [
+        axes.scatter([], [], label=f"selected ({counts.pop(SELECTED, 0)}), with days from the phase's date", **_RING)
+    ]
+    for judged, mark in _MARKS.items():
+        if here := [f"{verdict.replace('_', ' ')} ({counts[verdict]})" for verdict in judged if counts[verdict]]:
+            handles.append(axes.scatter([], [], label=", ".join(here), **mark))
+    if timeless := len(shown) - len(drawn):
+        handles.append(axes.scatter([], [], label=f"time unknown, not drawn ({timeless})", marker="none"))
+    return _in_lines(handles)
 
 
-def _line_legend() -> list[Line2D | Patch]:
+def _in_lines(handles: Sequence[Any]) -> list[list[Any]]:
+    lines: list[list[Any]] = []
+    left = 0
+    for handle in handles:
+        taken = len(handle.get_label()) + _MARK_LETTERS
+        if taken > left:
+            lines.append([])
+            left = _LEGEND_LETTERS
+        lines[-1].append(handle)
+        left -= taken
+    return lines
+
+
+def _line_legend(bands: Sequence[_Band]) -> list[Line2D | Patch]:
+    wider = any(band.widest != band.window for band in bands)
     return [
         Patch(facecolor=PALE, label="window"),
+        *([Patch(label="the ladder's widest window", **_outline(GREY))] if wider else []),
         Line2D([], [], color=GREY, linewidth=1.4, label="phase's date"),
         Line2D([], [], color=BLACK, linewidth=1.2, linestyle=(0, (5, 2)), label="onset"),
     ]
+
+
+def _outline(colour: str) -> Looks:
+    return {"fill": False, "edgecolor": colour, "linewidth": 0.7, "linestyle": (0, (2, 2))}
 
 
 def _days(times: Any) -> Any:  # noqa: ANN401 - one time or an array of them, as matplotlib counts

@@ -1,0 +1,151 @@
+"""Pictures of choices of several scenes, of steps of the ladder, and of all that becomes of candidates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from PIL import Image
+
+import floodscan
+from floodscan import Manifest, Policy, Recipe, Sensor, scoring
+from floodscan.recipe import Relaxation
+from floodscan.report.drawing import fold
+from floodscan.report.plots import plot
+from floodscan.report.timeline import draw_timeline
+from floodscan.selection import change_detection, passes, reference
+from tests.report.test_plots import DEMO_EVENT, words_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from floodscan.store import RunFolder
+
+VERDICTS = sorted({
+    value
+    for module in (scoring, passes, change_detection, reference)
+    for name, value in vars(module).items()
+    if name.isupper() and name[0] != "_" and type(value) is str
+})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def mosaics(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The demo, chosen for change detection."""
+    out = tmp_path_factory.mktemp("mosaics") / "run"
+    return floodscan.scan("demo", out=out, recipe=Recipe(policy=Policy.CHANGE_DETECTION)).folder
+
+
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The same with tiles, and without an optical scene that is clear enough, whatever step is taken."""
+    optical = replace(Recipe().sensors[Sensor.S2L2A], max_cloud_percent=0.5)
+    recipe = Recipe(
+        policy=Policy.CHANGE_DETECTION,
+        sensors={**Recipe().sensors, Sensor.S2L2A: optical},
+        relax=(
+            Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=1),
+            Relaxation(sensor=Sensor.S2L2A, window_days=15),
+        ),
+        tile_size_m=40_000,
+    )
+    return floodscan.scan("demo", out=tmp_path_factory.mktemp("lacking") / "run", recipe=recipe).folder
+
+
+def manifest_of(run: RunFolder) -> Manifest:
+    """Read the manifest of the demo's event."""
+    return floodscan.read_manifest(run.path, DEMO_EVENT)
+
+
+def members_of(manifest: Manifest) -> set[tuple[str, str, str]]:
+    """List phase, sensor and id of all chosen scenes."""
+    return {
+        (phase, sensor, scene["id"])
+        for phase, slots in manifest.content["selected"].items()
+        for sensor, choice in slots.items()
+        for scene in choice["items"]
+    }
+
+
+def scenes_of(svg: Path) -> list[tuple[str, str, str]]:
+    """List what a picture names as phase, sensor and id."""
+    found: list[tuple[str, str, str]] = re.findall(r'id="(\w+)\.(S\w+)\.(\w+)"', svg.read_text("utf-8"))
+    return found
+
+
+def test_both_pictures_show_every_scene_of_a_mosaic(mosaics: RunFolder, tmp_path: Path) -> None:
+    """A footprint and a ring each, as many as the legend counts."""
+    members = members_of(manifest_of(mosaics))
+    assert len(members) == 23
+    for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg"):
+        named = scenes_of(path)
+        assert set(named) == members
+        assert len(named) == len(members)
+    assert "selected (23), with days" in words_of(tmp_path / f"{DEMO_EVENT}_timeline.svg")
+
+
+def test_both_pictures_tell_of_the_mosaic_and_not_of_its_first_scene(mosaics: RunFolder, tmp_path: Path) -> None:
+    """What all scenes cover, their mean cloud, how many there are, the SAR grade and the step that was taken."""
+    for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg"):
+        lines = words_of(path).splitlines()
+        assert lines.count("100 % of area, SAR grade B") == 4
+        assert lines.count("100 % of area, 32.5 % cloud") == 1
+    # the map has these too, but as outlines
+    assert lines.count("S1B, orbit 37 descending, +1 scene") == 3
+    assert lines.count("S2B, tile 31UGR, +3 scenes") == 2
+    assert lines.count("by S2L2A.max_cloud_percent=50") == 1
+
+
+def test_timeline_outlines_the_widest_window_where_a_step_widens_it(mosaics: RunFolder, tmp_path: Path) -> None:
+    """The reference policy takes no step."""
+    reference_run = floodscan.scan("demo", out=tmp_path / "run").folder
+    told = [words_of(plot(run, DEMO_EVENT, to=tmp_path, kind="svg")[1]) for run in (mosaics, reference_run)]
+    assert ["the ladder's widest window" in words for words in told] == [True, False]
+
+
+def test_every_verdict_has_a_mark_and_is_counted(mosaics: RunFolder, tmp_path: Path) -> None:
+    """Also that a candidate could not be drawn, for want of a time."""
+    assert {"too_cloudy", "selected", "superseded", "out_of_order"} < set(VERDICTS)
+    candidates = mosaics.read_candidates(DEMO_EVENT)
+    rows = candidates.filter((pc.field("target_id") == "aoi") & pc.field("phase").is_valid()).slice(0, len(VERDICTS))
+    verdicts = pa.array(VERDICTS)
+    times = pc.if_else(pc.equal(verdicts, passes.NO_TIME), None, rows["datetime"])
+    for name, values in {"verdict": verdicts, "datetime": times}.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
+    for kind in ("svg", "png"):
+        draw_timeline(manifest_of(mosaics), rows, tmp_path / f"timeline.{kind}")
+    words = words_of(tmp_path / "timeline.svg")
+    labels = {verdict.replace("_", " ") for verdict in VERDICTS} - {"no time"} | {"time unknown, not drawn"}
+    assert {label for label in labels if f"{label} (1)" not in words} == set()
+    pixels = np.asarray(Image.open(tmp_path / "timeline.png").convert("L"))
+    assert (pixels[:, -12:] == 255).all()
+
+
+def test_reasons_keep_the_keys_of_the_recipe_and_their_place(lacking: RunFolder, tmp_path: Path) -> None:
+    """Whole words in few lines, with the keys as they are written in a recipe."""
+    failures = manifest_of(lacking).failures
+    reason = next(f["reason"] for f in failures if (f["target_id"], f["phase"]) == ("aoi", "event"))
+    assert len(reason) > 100
+    for path in plot(lacking, DEMO_EVENT, to=tmp_path, kind="svg"):
+        lines = words_of(path).splitlines()
+        (start,) = [n for n in range(len(lines)) if " ".join(lines[n : n + 9]).startswith(f"no scene: {reason}")]
+        assert all(len(line) <= 34 for line in lines[start : start + 6])
+
+
+def test_folded_text_breaks_inside_of_long_words_alone() -> None:
+    """At the marks that keys are made of; a count stays with its word, and what is too much is cut."""
+    text = "all_rejected (too_cloudy 11) after S2L2A.max_cloud_percent=50"
+    assert fold(text, width=30, lines=9).splitlines() == [
+        "all_rejected (too_cloudy 11)", "after", "S2L2A.max_cloud_percent=50",
+    ]  # fmt: skip
+    assert fold(text, width=16, lines=9).splitlines() == [
+        "all_rejected", "(too_cloudy 11)", "after", "S2L2A.max_cloud_", "percent=50",
+    ]  # fmt: skip
+    assert fold(text, width=16, lines=2).splitlines() == ["all_rejected", "(too_cloudy 11)…"]
+    assert fold("x" * 40, width=16, lines=2).splitlines() == ["x" * 16, "x" * 15 + "…"]
+    assert fold("", width=16, lines=2) == ""
