@@ -101,7 +101,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         **_choices(rows.get(AOI, ()), recipe, assessment),
         "tiles": [_describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment) for tile in plan.targets[1:]],
         "failures": [shortfall.to_dict() for shortfall in empty],
-        "coverage": _describe_coverage(assessment, len(empty)),
+        "coverage": _describe_coverage(assessment, sum(each.target_id == AOI for each in empty)),
         "warnings": [finding.to_dict() for finding in assessment.findings],
         "items": _items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),

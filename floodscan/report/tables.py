@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from floodscan.outcomes import COMPLETE
+from floodscan.recipe import Sensor
+from floodscan.report.objective import mean_cloud, scene_clouds
 from floodscan.selection import SELECTED
 from floodscan.tables import EVENTS
 from floodscan.tiling import AOI
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 _STYLES = {SELECTED: "bold green", "eligible": "", "complete": "green", "partial": "yellow", "failed": "red"}
 _FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", "one", "other"}
-_NUMBERS = {"days", "overlap", "cloud %", "orbit", "rank", "filled", "slots", "mosaic"}
+_NUMBERS = {"days", "overlap", "coverage", "cloud %", "orbit", "rank", "filled", "slots", "mosaic"}
 
 
 _COVERAGE = ("joint_frac", "valid_pixel_frac", "chips", "chips_total")
@@ -63,16 +65,19 @@ def show(console: Console, title: str, header: Sequence[str], rows: Iterable[Seq
 def show_choices(console: Console, manifest: Manifest) -> None:
     """Print what was chosen for an event's AOI, slot by slot, and what was not found."""
     content = manifest.content
+    clouds = scene_clouds(manifest)
     rows = [
-        (phase, sensor, *_choice_cells(choice))
+        (phase, sensor, *_choice_cells(choice, clouds))
         for phase in content["phase_order"]
         for sensor, choice in content["selected"][phase].items()
     ]
-    rows += [(None, "DEM", *_choice_cells(tile)) for tile in content["dem_items"]]
-    header = ("phase", "sensor", "scene", "datetime", "days", "overlap", "cloud %", "orbit", "mosaic", "relaxed")
+    empty = [None] * 4
+    rows += [(None, "DEM", dem["id"], None, None, dem["aoi_overlap_frac"], *empty) for dem in content["dem_items"]]
+    header = ("phase", "sensor", "scene", "datetime", "days", "coverage", "cloud %", "orbit", "mosaic", "relaxed")
     show(console, manifest.event_id, header, rows)
     show_failures(console, manifest)
     show_warnings(console, manifest)
+    show_grade(console, manifest)
     show_coverage(console, manifest)
 
 
@@ -90,6 +95,15 @@ def show_warnings(console: Console, manifest: Manifest) -> None:
         header = ("warning", "target", "phase", "sensor", "text")
         rows = [(each["code"], each["target_id"], each["phase"], each["sensor"], each["text"]) for each in found]
         show(console, f"{manifest.event_id}: warnings", header, rows)
+
+
+def show_grade(console: Console, manifest: Manifest) -> None:
+    """Print how well the AOI's SAR phases can be compared."""
+    for choice in (slots.get(Sensor.S1RTC) for slots in manifest.content["selected"].values()):
+        if choice and choice["grade"]:
+            reason = f", {choice['grade_reason']}" if choice["grade_reason"] else ""
+            console.print(f"SAR grade {choice['grade']}{reason}")
+            return
 
 
 def show_coverage(console: Console, manifest: Manifest) -> None:
@@ -193,18 +207,18 @@ def _newer(candidate: Json) -> tuple[str, ...]:
     return () if candidate["superseded_by"] is None else ("by", candidate["superseded_by"])
 
 
-def _choice_cells(choice: Json | None) -> tuple[object, ...]:
+def _choice_cells(choice: Json | None, clouds: Mapping[str, float | None]) -> tuple[object, ...]:
     if choice is None:
         return (None,) * 8
     return (
         choice["id"],
-        choice.get("datetime"),
-        choice.get("days_from_phase"),
-        choice["aoi_overlap_frac"],
-        choice.get("eo:cloud_cover"),
-        choice.get("relative_orbit"),
-        len(choice["items"]) if "items" in choice else None,
-        " ".join(choice.get("relaxed", [])) or None,
+        choice["datetime"],
+        choice["days_from_phase"],
+        choice["coverage_frac"],
+        mean_cloud([choice], clouds),
+        choice["relative_orbit"],
+        len(choice["items"]),
+        " ".join(choice["relaxed"]) or None,
     )
 
 

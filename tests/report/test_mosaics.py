@@ -1,9 +1,10 @@
-"""Pictures of choices of several scenes, of steps of the ladder, and of all that becomes of candidates."""
+"""Pictures and tables of choices of several scenes, of steps of the ladder, and of all that becomes of candidates."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from PIL import Image
+from rich.console import Console
 
 import floodscan
 from floodscan import Manifest, Policy, Recipe, Sensor, scoring
 from floodscan.recipe import Relaxation
 from floodscan.report.drawing import fold
 from floodscan.report.plots import plot
+from floodscan.report.tables import show_choices
 from floodscan.report.timeline import draw_timeline
 from floodscan.selection import change_detection, passes, reference
 from tests.report.test_plots import DEMO_EVENT, words_of
@@ -76,6 +79,13 @@ def scenes_of(svg: Path) -> list[tuple[str, str, str]]:
     """List what a picture names as phase, sensor and id."""
     found: list[tuple[str, str, str]] = re.findall(r'id="(\w+)\.(S\w+)\.(\w+)"', svg.read_text("utf-8"))
     return found
+
+
+def printed(manifest: Manifest) -> str:
+    """Print the choices of a manifest."""
+    screen = StringIO()
+    show_choices(Console(file=screen, width=1000), manifest)
+    return screen.getvalue()
 
 
 def test_both_pictures_show_every_scene_of_a_mosaic(mosaics: RunFolder, tmp_path: Path) -> None:
@@ -149,3 +159,20 @@ def test_folded_text_breaks_inside_of_long_words_alone() -> None:
     assert fold(text, width=16, lines=2).splitlines() == ["all_rejected", "(too_cloudy 11)…"]
     assert fold("x" * 40, width=16, lines=2).splitlines() == ["x" * 16, "x" * 15 + "…"]
     assert fold("", width=16, lines=2) == ""
+
+
+def test_table_tells_what_a_mosaic_covers_and_the_sar_grade(mosaics: RunFolder) -> None:
+    """Not what its first scene does."""
+    lines = printed(manifest_of(mosaics)).splitlines()
+    rows = {tuple(line.split()[:2]): line.split() for line in lines[2:10]}
+    at = lines[1].replace("cloud %", "cloud").split().index("coverage")
+    assert [rows["pre_month", sensor][at] for sensor in ("S1RTC", "S2L2A")] == ["1.000000", "1.000000"]
+    assert rows["pre_event", "S2L2A"][at + 1] == "32.514164"
+    assert "SAR grade B, one track, other frames: event shares 50% of its ground with pre_month" in lines
+
+
+def test_empty_slots_are_those_of_the_area_that_the_coverage_is_of(lacking: RunFolder) -> None:
+    """Those of tiles are told with the others, but not counted there."""
+    manifest = manifest_of(lacking)
+    assert len(manifest.failures) > manifest.content["coverage"]["empty_slots"] == 4
+    assert "joint coverage 1.000000 (4 empty slots not counted)" in printed(manifest)
