@@ -168,8 +168,7 @@ def show_comparison(console: Console, found: Json) -> None:
             slot["event_id"],
             slot["target_id"],
             "/".join(filter(None, (slot["phase"], slot["sensor"]))),
-            _scenes(slot["one"]),
-            _scenes(slot["other"]),
+            *(_scenes(slot[run]) or f"no scene: {slot[f'{run}_reason']}" for run in ("one", "other")),
             slot["one_in_other"],
             slot["other_in_one"],
         )
@@ -183,6 +182,10 @@ def show_comparison(console: Console, found: Json) -> None:
         for run in ("one", "other")
     ]
     show(console, f"{len(found['events'])} events", header, events)
+    for run, ids in found["only"].items():
+        if ids:
+            rest = ", …" if len(ids) > _EVENTS_SHOWN else ""
+            console.print(f"{len(ids)} events only in {run}: {', '.join(ids[:_EVENTS_SHOWN])}{rest}", markup=False)
 
 
 def _scenes(ids: Sequence[str]) -> str | None:
