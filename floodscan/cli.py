@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections import Counter
@@ -331,7 +332,8 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
     )
     manifests = "manifests/*.parquet" if result.folder.packed else "manifests/<event>.json"
     console.print(f"  candidates/*.parquet  {manifests}  events.parquet  searches.parquet  run.json")
-    console.print("Why: floodscan explain OUT EVENT; pictures: floodscan plot OUT EVENT")
+    run = shlex.join([str(result.folder.path), next(iter(result.ids))])
+    console.print(f"Why: floodscan explain {run}; pictures: floodscan plot {run}", markup=False, soft_wrap=True)
     _print_warnings(console, result)
 
 

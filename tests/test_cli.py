@@ -73,6 +73,7 @@ def test_scan_prints_the_choices_and_writes_them(demo_out: Path, run: Run) -> No
     choices = lines[: lines.index("")]
     assert len([line for line in choices if "S1A_IW_GRDH" in line or "_T31UGR_" in line]) == 8
     assert "joint coverage 0.837894; predicted 80.545% valid pixels, 890 of 1120 chips" in lines
+    assert f"Why: floodscan explain {demo_out} {EVENT}; pictures: floodscan plot {demo_out} {EVENT}" in lines
     assert "warnings at 1 of 1 events" in lines[-1]
     assert "\x1b" not in output
     assert str(demo_out) in output
