@@ -18,7 +18,6 @@ from floodscan.errors import InputError
 from floodscan.events import Event, Phase
 from floodscan.outcomes import is_given_up, read_outcomes, tabulate_outcomes
 from floodscan.planning import plan_event
-from floodscan.recipe import recipe_from_dict
 from floodscan.scoring import beyond, judge, withhold
 from floodscan.selection import select
 from floodscan.tables import CANDIDATES, ITEMS, split_by
@@ -35,13 +34,16 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 
-def stored_recipe(folder: RunFolder) -> Recipe:
-    """Read by which rules a run searched.
+def read_finished(folder: RunFolder) -> Json:
+    """Read what a finished run was.
 
     Raises:
-        OutputError: The folder holds no run.
+        InputError: The folder holds no run, or one that has not finished.
     """
-    return recipe_from_dict(folder.read_run()["recipe"], source=str(folder.run_path))
+    run = folder.read_run()
+    if "finished" not in run:
+        raise InputError(f"{folder.path}: its run has not finished; go on with the scan first: start the same again")
+    return run
 
 
 def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
@@ -93,19 +95,15 @@ def _gaps(recipe: Recipe, searched: Recipe, sensor: Any, asked: SensorRecipe) ->
     return problems
 
 
-def reselect(source: RunFolder, out: RunFolder, recipe: Recipe) -> None:
+def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str) -> None:
     """Choose again for every event of a run, batch by batch, and write a run's folder of its own.
 
     Args:
         source: A finished run.
         out: Where results go; prepared, without the run's description.
-        recipe: The rules to choose by.
-
-    Raises:
-        InputError: The stored candidates can't answer these rules.
+        recipe: The rules to choose by, which the stored candidates can answer.
+        catalog_id: STAC id of the catalogue that they are from.
     """
-    check_answerable(recipe, stored_recipe(source), source=str(source.path))
-    catalog_id = source.read_run()["catalog"]["id"]
     for batch, ends in split_by("batch", source.read_events()).items():
         _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from floodscan.report.compare import compare
 from floodscan.reselection import check_answerable
 from floodscan.store import RunFolder
 from floodscan.tables import ITEMS
+from tests.sweeps import demo_copies
 
 CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
 
@@ -165,6 +167,37 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     """Says what is missing."""
     with pytest.raises(OutputError, match=r"run\.json"):
         sweep.reselect(tmp_path, out=tmp_path / "out")
+
+
+def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
+    """With what to do, and nothing is written; once it has finished, it is chosen from."""
+    events = demo_copies(2)
+
+    def interrupt(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        floodscan.scan(events, catalog="demo", out=tmp_path / "run", on_progress=interrupt)
+    with pytest.raises(InputError, match="has not finished; go on with the scan first"):
+        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    floodscan.scan(events, catalog="demo", out=tmp_path / "run")
+    assert sweep.reselect(tmp_path / "run", out=tmp_path / "again").ok
+
+
+def test_the_version_is_that_of_the_program_that_chose(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Not that of the one that searched; the same again into the same folder is the same run."""
+    old, again = tmp_path / "old", tmp_path / "again"
+    shutil.copytree(runs["reference"], old)
+    searched = RunFolder(old).read_run()
+    RunFolder(old).write_run({**searched, "floodscan": "0.0.1", "versions": {"shapely": "1.8"}})
+    for _ in range(2):
+        sweep.reselect(old, out=again)
+        chosen = RunFolder(again).read_run()
+        assert (chosen["floodscan"], chosen["versions"]) == (searched["floodscan"], searched["versions"])
+    RunFolder(again).write_run({**chosen, "floodscan": "0.0.1"})
+    with pytest.raises(OutputError, match=r"floodscan is 0\.0\.1 there, and"):
+        sweep.reselect(old, out=again)
 
 
 def test_compare_lists_what_differs_with_reasons(runs: dict[str, Path]) -> None:
