@@ -20,10 +20,10 @@ from floodscan.outcomes import is_given_up, read_outcomes, tabulate_outcomes
 from floodscan.planning import plan_event
 from floodscan.scoring import beyond, judge, withhold
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS, split_by
+from floodscan.tables import CANDIDATES, ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan, Slot
@@ -38,11 +38,12 @@ def read_finished(folder: RunFolder) -> Json:
     """Read what a finished run was.
 
     Raises:
-        InputError: The folder holds no run, or one that has not finished.
+        InputError: The folder holds no run, one that has not finished, or no table of its events.
     """
     run = folder.read_run()
     if "finished" not in run:
         raise InputError(f"{folder.path}: its run has not finished; go on with the scan first: start the same again")
+    folder.check_events()
     return run
 
 
@@ -95,8 +96,8 @@ def _gaps(recipe: Recipe, searched: Recipe, sensor: Any, asked: SensorRecipe) ->
     return problems
 
 
-def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str) -> None:
-    """Choose again for every event of a run, batch by batch, and write a run's folder of its own.
+def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str) -> Iterator[pa.Table]:
+    """Choose again for every event of a run, and write a run's folder of its own; gives EVENTS batch by batch.
 
     Args:
         source: A finished run.
@@ -104,16 +105,16 @@ def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: s
         recipe: The rules to choose by, which the stored candidates can answer.
         catalog_id: STAC id of the catalogue that they are from.
     """
-    for batch, ends in split_by("batch", source.read_events()).items():
-        _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
+    for batch, ends in source.events.batches():
+        yield _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
 
 
 def _choose(
     source: RunFolder, out: RunFolder, recipe: Recipe, batch: str, ends: Sequence[Outcome], *, catalog_id: str
-) -> None:
+) -> pa.Table:
     given_up = [end for end in ends if is_given_up(end)]
     worked_on = [end.event_id for end in ends if end not in given_up]
-    stored = [orjson.loads(source.read_manifest(event_id)) for event_id in worked_on]
+    stored = [orjson.loads(content) for content in source.read_manifests(batch, worked_on)]
     plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]
     answers = [
         _answers(plan, recipe, manifest["provenance"]["searches"]) for plan, manifest in zip(plans, stored, strict=True)
@@ -123,7 +124,9 @@ def _choose(
     manifests, outcomes = conclude_events(plans, candidates, answers, recipe=recipe, catalog_id=catalog_id)
     out.write_candidates(batch, candidates)
     out.write_manifests(batch, manifests)
-    out.events.write(batch, tabulate_outcomes(batch, [*outcomes, *given_up]))
+    events = tabulate_outcomes(batch, [*outcomes, *given_up])
+    out.events.write(batch, events)
+    return events
 
 
 def read_event(facts: Json) -> Event:
@@ -140,9 +143,9 @@ def read_event(facts: Json) -> Event:
 
 def _answers(plan: EventPlan, recipe: Recipe, searches: Sequence[Json]) -> Mapping[Search, Answer]:
     """Stand in for the answers to a plan's searches: nothing new, as complete as what the candidates came from."""
-    by_search = {plan.search_of(slot, recipe): slot for slot in plan.slots}
+    by_search, nothing = {plan.search_of(slot, recipe): slot for slot in plan.slots}, ITEMS.empty_table()
     return {
-        search: Answer(items=ITEMS.empty_table(), complete=_is_complete(slot, search, searches))
+        search: Answer(items=nothing, complete=_is_complete(slot, search, searches))
         for search, slot in by_search.items()
     }
 

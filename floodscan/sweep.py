@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,8 +32,10 @@ from floodscan.results import ScanResult
 from floodscan.resume import check_same, find_done
 from floodscan.spool import Names
 from floodscan.store import FILES, PACKED, RunFolder, claimed
+from floodscan.tables import EVENTS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
@@ -130,10 +131,10 @@ def reselect(
     folder = RunFolder(Path(out).absolute(), packed=run["manifests"] == PACKED)
     n_events, n_batches = (run["planned"][name] for name in ("events", "batches"))
     with _opened(folder, head), _recorded(folder, head, n_events=n_events, n_batches=n_batches) as counts:
-        choose_again(held, folder, rules, catalog_id=run["catalog"]["id"])
-        ends = folder.read_events()
-        counts.update(count_outcomes(ends))
-    return ScanResult(folder, Names(ends["event_id"].to_pylist()), counts)
+        for ends in choose_again(held, folder, rules, catalog_id=run["catalog"]["id"]):
+            counts.update(count_outcomes(ends))
+    ids = (ends["event_id"].to_pylist() for _, ends in folder.events.batches(["event_id"]))
+    return ScanResult(folder, Names(chain.from_iterable(ids)), counts)
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -177,7 +178,7 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
     """Describe a run while it goes on, and when it has ended, with the counts that were made meanwhile."""
     begun = {**head, "planned": {"events": n_events, "batches": n_batches}, "started": _now()}
     folder.write_run(begun)
-    counts: Counter[str] = Counter()
+    counts = count_outcomes(EVENTS.empty_table())
     yield counts
     folder.merge()
     folder.write_run({**begun, "finished": _now(), "counts": counts})

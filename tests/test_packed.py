@@ -38,6 +38,10 @@ def test_packs_give_back_the_bytes_of_the_files(packed: ScanResult, loose: ScanR
     for event in EVENTS[::7]:
         content = loose.folder.manifest_path(event.event_id).read_bytes()
         assert packed.folder.read_manifest(event.event_id) == content
+    (batch, rows), *_ = packed.folder.events.batches()
+    ids = rows["event_id"].to_pylist()[::-1]
+    assert packed.folder.read_manifests(batch, ids) == [loose.folder.read_manifest(event_id) for event_id in ids]
+    assert packed.folder.read_manifests(batch, ids) == loose.folder.read_manifests(batch, ids)
     status, output, _ = run("manifest", packed.folder.path, EVENTS[5].event_id)
     assert (status, output.encode()) == (0, loose.folder.manifest_path(EVENTS[5].event_id).read_bytes())
     assert read_manifest(packed.folder.path, "copy-007") == loose.manifests["copy-007"]

@@ -19,6 +19,7 @@ from floodscan.recipe import Relaxation
 from floodscan.report.compare import compare
 from floodscan.reselection import check_answerable
 from floodscan.store import RunFolder
+from floodscan.store.ledger import Ledger
 from floodscan.tables import ITEMS
 from tests.sweeps import demo_copies
 
@@ -198,6 +199,31 @@ def test_the_version_is_that_of_the_program_that_chose(runs: dict[str, Path], tm
     RunFolder(again).write_run({**chosen, "floodscan": "0.0.1"})
     with pytest.raises(OutputError, match=r"floodscan is 0\.0\.1 there, and"):
         sweep.reselect(old, out=again)
+
+
+def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their table is read batch by batch, and not again for each packed manifest."""
+    first = floodscan.scan(demo_copies(70), catalog="demo", out=tmp_path / "run", pack_manifests=True)
+    monkeypatch.delattr(Ledger, "read")
+    again = sweep.reselect(tmp_path / "run", out=tmp_path / "again", recipe=Recipe())
+    monkeypatch.undo()
+    assert again.counts == {**first.counts, "requests": 0}
+    packs = [{p.name: p.read_bytes() for p in run.folder.manifests_path.iterdir()} for run in (first, again)]
+    assert len(packs[0]) > 1
+    assert packs[0] == packs[1]
+
+
+def test_a_table_of_events_that_cannot_be_read_is_told(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Before anything is written."""
+    shutil.copytree(runs["reference"], tmp_path / "run")
+    table = tmp_path / "run" / "events.parquet"
+    table.write_bytes(table.read_bytes()[:-8])
+    with pytest.raises(OutputError, match=r"events\.parquet: can't be read"):
+        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    table.unlink()
+    with pytest.raises(OutputError, match=r"holds no events\.parquet"):
+        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    assert not (tmp_path / "again").exists()
 
 
 def test_compare_lists_what_differs_with_reasons(runs: dict[str, Path]) -> None:
