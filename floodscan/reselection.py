@@ -18,6 +18,7 @@ from floodscan.errors import InputError
 from floodscan.events import Event, Phase
 from floodscan.outcomes import is_given_up, read_outcomes, tabulate_outcomes
 from floodscan.planning import plan_event
+from floodscan.recipe import recipe_from_dict
 from floodscan.scoring import beyond, judge, withhold
 from floodscan.selection import select
 from floodscan.tables import CANDIDATES, ITEMS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan, Slot
-    from floodscan.recipe import Recipe, SensorRecipe
+    from floodscan.recipe import Recipe, Relaxation, Sensor, SensorRecipe
     from floodscan.searches import Search
     from floodscan.store import RunFolder
 
@@ -47,14 +48,22 @@ def read_finished(folder: RunFolder) -> Json:
     return run
 
 
+def has_default_ladder(recipe: Recipe) -> bool:
+    """Tell whether a recipe's ladder is the one that it has where it names none."""
+    others = {name: value for name, value in recipe.to_dict().items() if name != "relax"}
+    return recipe.relax == recipe_from_dict(others, source="recipe").relax
+
+
 def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
     """Leave out the steps of a ladder that need a wider window than was searched."""
-    steps = tuple(
-        step
-        for step in recipe.relax
-        if step.window_days is None or step.window_days <= (searched.widest_window_days(step.sensor) or 0)
-    )
-    return replace(recipe, relax=steps)
+    unfit = [step for sensor in searched.sensors for step in _steps_beyond(recipe, searched, sensor)]
+    return replace(recipe, relax=tuple(step for step in recipe.relax if step not in unfit))
+
+
+def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Relaxation]:
+    """List the steps that a recipe takes for a sensor and that need a wider window than was searched."""
+    days = searched.widest_window_days(sensor)
+    return [step for step in recipe.ladder(sensor) if days is not None and (step.window_days or 0) > days]
 
 
 def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
@@ -83,17 +92,20 @@ def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
         raise InputError(f"{source}: its candidates can't answer this recipe: {'; '.join(problems)}; scan again")
 
 
-def _gaps(recipe: Recipe, searched: Recipe, sensor: Any, asked: SensorRecipe) -> list[str]:  # noqa: ANN401
+def _gaps(recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe) -> list[str]:
     had = searched.sensors[sensor]
     problems = []
     if asked.collection != had.collection:
         problems.append(f"{sensor}.collection is {asked.collection}, searched was {had.collection}")
     if missing := sorted(set(asked.assets) - set(had.assets)):
         problems.append(f"{sensor}.assets {', '.join(missing)} were not asked for")
-    days, had_days = recipe.widest_window_days(sensor), searched.widest_window_days(sensor)
-    if days is not None and had_days is not None and days > had_days:
-        problems.append(f"{sensor}.window_days is {days}, searched were {had_days}")
-    return problems
+    had_days = searched.widest_window_days(sensor)
+    if had_days is not None and (asked.window_days or 0) > had_days:
+        problems.append(f"{sensor}.window_days is {asked.window_days}, searched were {had_days}")
+    return problems + [
+        f"the ladder's step {step}, searched were {had_days} (leave it out of relax, or write relax = [])"
+        for step in _steps_beyond(recipe, searched, sensor)
+    ]
 
 
 def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str) -> Iterator[pa.Table]:

@@ -26,7 +26,7 @@ from floodscan.outcomes import count_outcomes
 from floodscan.pipeline import Run
 from floodscan.planning import cut_batches
 from floodscan.recipe import Recipe, recipe_from_dict
-from floodscan.reselection import check_answerable, fit_ladder, read_finished
+from floodscan.reselection import check_answerable, fit_ladder, has_default_ladder, read_finished
 from floodscan.reselection import reselect as choose_again
 from floodscan.results import ScanResult
 from floodscan.resume import check_same, find_done
@@ -109,8 +109,8 @@ def reselect(
         source: Folder of the run.
         out: Folder to write to, of its own.
         policy: How scenes are chosen; None is the recipe's.
-        recipe: The rules; None are the run's own, of whose ladder the steps are left out that would need
-            a wider window than was searched.
+        recipe: The rules; None are the run's own. Of their ladder, and of a recipe's that is the default one,
+            the steps are left out that would need a wider window than was searched.
 
     Raises:
         InputError: The run has not finished, its candidates can't answer these rules, or a folder can't be
@@ -122,7 +122,7 @@ def reselect(
     rules = recipe or searched
     if policy is not None:
         rules = replace(rules, policy=policy)
-    if recipe is None:
+    if recipe is None or has_default_ladder(recipe):
         rules = fit_ladder(rules, searched)
     check_answerable(rules, searched, source=str(held.path))
     facts = {"floodscan": version("floodscan"), "catalog": run["catalog"], "manifests": run["manifests"]}

@@ -74,7 +74,7 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(runs: dict[str, 
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)}, "S1RTC.window_days is 9, searched were 4"),
+        ({"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)}, "the ladder's step S1RTC.window_days=9"),
         ({"tile_size_m": 5000.0}, "tile_size_m is 5000.0"),
         ({"S2L2A": {"window_days": 11}}, "S2L2A.window_days is 11, searched were 10"),
         ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL were not asked for"),
@@ -205,7 +205,7 @@ def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.Monk
     """Their table is read batch by batch, and not again for each packed manifest."""
     first = floodscan.scan(demo_copies(70), catalog="demo", out=tmp_path / "run", pack_manifests=True)
     monkeypatch.delattr(Ledger, "read")
-    again = sweep.reselect(tmp_path / "run", out=tmp_path / "again", recipe=Recipe())
+    again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
     monkeypatch.undo()
     assert again.counts == {**first.counts, "requests": 0}
     packs = [{p.name: p.read_bytes() for p in run.folder.manifests_path.iterdir()} for run in (first, again)]
