@@ -117,6 +117,8 @@ def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: s
         recipe: The rules to choose by, which the stored candidates can answer.
         catalog_id: STAC id of the catalogue that they are from.
     """
+    # events that were added to the source since are in other batches
+    out.drop({batch for batch, _ in out.events.batches(["batch"])})
     for batch, ends in source.events.batches():
         yield _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
 

@@ -213,6 +213,15 @@ def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.Monk
     assert packs[0] == packs[1]
 
 
+def test_events_that_were_added_are_chosen_for_once(tmp_path: Path) -> None:
+    """What was chosen before from fewer events is not kept beside it."""
+    for n_events in (2, 4):
+        floodscan.scan(demo_copies(n_events), catalog="demo", out=tmp_path / "run")
+        again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        assert again.counts["events"] == len(again.folder.read_events()) == n_events
+    assert contents(tmp_path / "again") == contents(tmp_path / "run")
+
+
 def test_a_table_of_events_that_cannot_be_read_is_told(runs: dict[str, Path], tmp_path: Path) -> None:
     """Before anything is written."""
     shutil.copytree(runs["reference"], tmp_path / "run")
