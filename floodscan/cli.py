@@ -187,7 +187,8 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
 def reselect(source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool) -> int:
     """Choose again from the candidates of the run in folder OUT, without asking the catalogue.
 
-    Without --recipe the run's own rules hold, except for steps that would need a wider window than was searched.
+    Without --recipe the run's own rules hold. Of their ladder, and of the default one, steps are left out that would
+    need a wider window than was searched.
     """
     from floodscan.sweep import reselect as choose_again  # noqa: PLC0415 - what needs Dask takes a second to import
 

@@ -21,37 +21,49 @@ from floodscan.planning import plan_event
 from floodscan.recipe import recipe_from_dict
 from floodscan.scoring import beyond, judge, withhold
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS, split_by
+from floodscan.tables import CANDIDATES, ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from floodscan.outcomes import Outcome
     from floodscan.planning import EventPlan, Slot
-    from floodscan.recipe import Recipe, SensorRecipe
+    from floodscan.recipe import Recipe, Relaxation, Sensor, SensorRecipe
     from floodscan.searches import Search
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
 
 
-def stored_recipe(folder: RunFolder) -> Recipe:
-    """Read by which rules a run searched.
+def read_finished(folder: RunFolder) -> Json:
+    """Read what a finished run was.
 
     Raises:
-        OutputError: The folder holds no run.
+        InputError: The folder holds no run, one that has not finished, or no table of its events.
     """
-    return recipe_from_dict(folder.read_run()["recipe"], source=str(folder.run_path))
+    run = folder.read_run()
+    if "finished" not in run:
+        raise InputError(f"{folder.path}: its run has not finished; go on with the scan first: start the same again")
+    folder.check_events()
+    return run
+
+
+def has_default_ladder(recipe: Recipe) -> bool:
+    """Tell whether a recipe's ladder is the one that it has where it names none."""
+    others = {name: value for name, value in recipe.to_dict().items() if name != "relax"}
+    return recipe.relax == recipe_from_dict(others, source="recipe").relax
 
 
 def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
     """Leave out the steps of a ladder that need a wider window than was searched."""
-    steps = tuple(
-        step
-        for step in recipe.relax
-        if step.window_days is None or step.window_days <= (searched.widest_window_days(step.sensor) or 0)
-    )
-    return replace(recipe, relax=steps)
+    unfit = [step for sensor in searched.sensors for step in _steps_beyond(recipe, searched, sensor)]
+    return replace(recipe, relax=tuple(step for step in recipe.relax if step not in unfit))
+
+
+def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Relaxation]:
+    """List the steps that a recipe takes for a sensor and that need a wider window than was searched."""
+    days = searched.widest_window_days(sensor)
+    return [step for step in recipe.ladder(sensor) if days is not None and (step.window_days or 0) > days]
 
 
 def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
@@ -80,42 +92,43 @@ def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
         raise InputError(f"{source}: its candidates can't answer this recipe: {'; '.join(problems)}; scan again")
 
 
-def _gaps(recipe: Recipe, searched: Recipe, sensor: Any, asked: SensorRecipe) -> list[str]:  # noqa: ANN401
+def _gaps(recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe) -> list[str]:
     had = searched.sensors[sensor]
     problems = []
     if asked.collection != had.collection:
         problems.append(f"{sensor}.collection is {asked.collection}, searched was {had.collection}")
     if missing := sorted(set(asked.assets) - set(had.assets)):
         problems.append(f"{sensor}.assets {', '.join(missing)} were not asked for")
-    days, had_days = recipe.widest_window_days(sensor), searched.widest_window_days(sensor)
-    if days is not None and had_days is not None and days > had_days:
-        problems.append(f"{sensor}.window_days is {days}, searched were {had_days}")
-    return problems
+    had_days = searched.widest_window_days(sensor)
+    if had_days is not None and (asked.window_days or 0) > had_days:
+        problems.append(f"{sensor}.window_days is {asked.window_days}, searched were {had_days}")
+    return problems + [
+        f"the ladder's step {step}, searched were {had_days} (leave it out of relax, or write relax = [])"
+        for step in _steps_beyond(recipe, searched, sensor)
+    ]
 
 
-def reselect(source: RunFolder, out: RunFolder, recipe: Recipe) -> None:
-    """Choose again for every event of a run, batch by batch, and write a run's folder of its own.
+def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str) -> Iterator[pa.Table]:
+    """Choose again for every event of a run, and write a run's folder of its own; gives EVENTS batch by batch.
 
     Args:
         source: A finished run.
         out: Where results go; prepared, without the run's description.
-        recipe: The rules to choose by.
-
-    Raises:
-        InputError: The stored candidates can't answer these rules.
+        recipe: The rules to choose by, which the stored candidates can answer.
+        catalog_id: STAC id of the catalogue that they are from.
     """
-    check_answerable(recipe, stored_recipe(source), source=str(source.path))
-    catalog_id = source.read_run()["catalog"]["id"]
-    for batch, ends in split_by("batch", source.read_events()).items():
-        _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
+    # events that were added to the source since are in other batches
+    out.drop({batch for batch, _ in out.events.batches(["batch"])})
+    for batch, ends in source.events.batches():
+        yield _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
 
 
 def _choose(
     source: RunFolder, out: RunFolder, recipe: Recipe, batch: str, ends: Sequence[Outcome], *, catalog_id: str
-) -> None:
+) -> pa.Table:
     given_up = [end for end in ends if is_given_up(end)]
     worked_on = [end.event_id for end in ends if end not in given_up]
-    stored = [orjson.loads(source.read_manifest(event_id)) for event_id in worked_on]
+    stored = [orjson.loads(content) for content in source.read_manifests(batch, worked_on)]
     plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]
     answers = [
         _answers(plan, recipe, manifest["provenance"]["searches"]) for plan, manifest in zip(plans, stored, strict=True)
@@ -125,7 +138,9 @@ def _choose(
     manifests, outcomes = conclude_events(plans, candidates, answers, recipe=recipe, catalog_id=catalog_id)
     out.write_candidates(batch, candidates)
     out.write_manifests(batch, manifests)
-    out.events.write(batch, tabulate_outcomes(batch, [*outcomes, *given_up]))
+    events = tabulate_outcomes(batch, [*outcomes, *given_up])
+    out.events.write(batch, events)
+    return events
 
 
 def read_event(facts: Json) -> Event:
@@ -142,9 +157,9 @@ def read_event(facts: Json) -> Event:
 
 def _answers(plan: EventPlan, recipe: Recipe, searches: Sequence[Json]) -> Mapping[Search, Answer]:
     """Stand in for the answers to a plan's searches: nothing new, as complete as what the candidates came from."""
-    by_search = {plan.search_of(slot, recipe): slot for slot in plan.slots}
+    by_search, nothing = {plan.search_of(slot, recipe): slot for slot in plan.slots}, ITEMS.empty_table()
     return {
-        search: Answer(items=ITEMS.empty_table(), complete=_is_complete(slot, search, searches))
+        search: Answer(items=nothing, complete=_is_complete(slot, search, searches))
         for search, slot in by_search.items()
     }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from floodscan.manifest import Manifest
+from floodscan.manifest import Manifest, parse_manifest
 from floodscan.outcomes import COMPLETE, read_outcomes
 from floodscan.store import RunFolder, read_manifest
 
@@ -71,7 +72,17 @@ class _Manifests(Mapping[str, Manifest]):
     def __getitem__(self, event_id: str) -> Manifest:
         if event_id not in self._result.ids:
             raise KeyError(event_id)
-        return read_manifest(self._result.folder.path, event_id)
+        folder = self._result.folder
+        if not folder.packed:
+            return read_manifest(folder.path, event_id)
+        (content,) = folder.read_manifests(self._batches[event_id], [event_id])
+        return parse_manifest(content, source=f"{folder.path}: {event_id}")
+
+    @cached_property
+    def _batches(self) -> Mapping[str, str]:
+        """The batch of each event, for all of them at once: one by one, the whole table would be read for each."""
+        tables = self._result.folder.events.batches(["event_id"])
+        return {event_id: batch for batch, rows in tables for event_id in rows["event_id"].to_pylist()}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._result.ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,15 +25,17 @@ from floodscan.listing import EventList, list_events
 from floodscan.outcomes import count_outcomes
 from floodscan.pipeline import Run
 from floodscan.planning import cut_batches
-from floodscan.recipe import Recipe
-from floodscan.reselection import check_answerable, fit_ladder, stored_recipe
+from floodscan.recipe import Recipe, recipe_from_dict
+from floodscan.reselection import check_answerable, fit_ladder, has_default_ladder, read_finished
 from floodscan.reselection import reselect as choose_again
 from floodscan.results import ScanResult
 from floodscan.resume import check_same, find_done
 from floodscan.spool import Names
 from floodscan.store import FILES, PACKED, RunFolder, claimed
+from floodscan.tables import EVENTS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
@@ -108,32 +109,32 @@ def reselect(
         source: Folder of the run.
         out: Folder to write to, of its own.
         policy: How scenes are chosen; None is the recipe's.
-        recipe: The rules; None are the run's own, of whose ladder the steps are left out that would need
-            a wider window than was searched.
+        recipe: The rules; None are the run's own. Of their ladder, and of a recipe's that is the default one,
+            the steps are left out that would need a wider window than was searched.
 
     Raises:
-        InputError: The stored candidates can't answer these rules, or a folder can't be used; nothing
-            was written.
+        InputError: The run has not finished, its candidates can't answer these rules, or a folder can't be
+            used; nothing was written.
     """
     held = RunFolder(Path(source).absolute())
-    searched = stored_recipe(held)
+    run = read_finished(held)
+    searched = recipe_from_dict(run["recipe"], source=str(held.run_path))
     rules = recipe or searched
     if policy is not None:
         rules = replace(rules, policy=policy)
-    if recipe is None:
+    if recipe is None or has_default_ladder(recipe):
         rules = fit_ladder(rules, searched)
     check_answerable(rules, searched, source=str(held.path))
-    run = held.read_run()
-    facts = {name: run[name] for name in ("floodscan", "catalog", "manifests")}
+    facts = {"floodscan": version("floodscan"), "catalog": run["catalog"], "manifests": run["manifests"]}
     facts |= {"recipe": rules.to_dict(), "reselected_from": run["run_id"]}
-    head = {"run_id": _digest(facts), **facts, "versions": run["versions"]}
+    head = {"run_id": _digest(facts), **facts, "versions": _versions()}
     folder = RunFolder(Path(out).absolute(), packed=run["manifests"] == PACKED)
     n_events, n_batches = (run["planned"][name] for name in ("events", "batches"))
     with _opened(folder, head), _recorded(folder, head, n_events=n_events, n_batches=n_batches) as counts:
-        choose_again(held, folder, rules)
-        ends = folder.read_events()
-        counts.update(count_outcomes(ends))
-    return ScanResult(folder, Names(ends["event_id"].to_pylist()), counts)
+        for ends in choose_again(held, folder, rules, catalog_id=run["catalog"]["id"]):
+            counts.update(count_outcomes(ends))
+    ids = (ends["event_id"].to_pylist() for _, ends in folder.events.batches(["event_id"]))
+    return ScanResult(folder, Names(chain.from_iterable(ids)), counts)
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -177,7 +178,7 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
     """Describe a run while it goes on, and when it has ended, with the counts that were made meanwhile."""
     begun = {**head, "planned": {"events": n_events, "batches": n_batches}, "started": _now()}
     folder.write_run(begun)
-    counts: Counter[str] = Counter()
+    counts = count_outcomes(EVENTS.empty_table())
     yield counts
     folder.merge()
     folder.write_run({**begun, "finished": _now(), "counts": counts})
@@ -232,11 +233,14 @@ def _describe_run(run: Run) -> Json:
         "catalog": {"id": run.catalog_id, "location": run.catalog.location},
         "recipe": run.recipe.to_dict(),
     }
-    packages = ("dask", "distributed", "pyarrow", "pystac-client", "shapely")
-    versions = {package: version(package) for package in packages}
     manifests = PACKED if run.folder.packed else FILES
     run_id = _digest({**facts, "catalog": run.catalog_id})
-    return {"run_id": run_id, **facts, "manifests": manifests, "versions": versions}
+    return {"run_id": run_id, **facts, "manifests": manifests, "versions": _versions()}
+
+
+def _versions() -> dict[str, str]:
+    packages = ("dask", "distributed", "pyarrow", "pystac-client", "shapely")
+    return {package: version(package) for package in packages}
 
 
 def _digest(facts: object) -> str:

@@ -251,3 +251,24 @@ def test_what_was_not_searched_cannot_be_chosen_from(demo_out: Path, run: Run, t
     status, _, errors = run("reselect", demo_out, "--recipe", recipe, "--out", tmp_path / "no")
     assert status == 2
     assert "S1RTC.window_days is 9, searched were 4" in errors
+
+
+def test_a_recipe_that_names_no_ladder_takes_what_was_searched_of_the_default(
+    demo_out: Path, run: Run, tmp_path: Path
+) -> None:
+    """One that names a step is refused by that step, and told what helps."""
+    recipe, again = tmp_path / "recipe.toml", tmp_path / "again"
+    rules = 'policy = "change-detection"\nmin_coverage = 0.6\n'
+    words = ("reselect", demo_out, "--recipe", recipe, "--out")
+    recipe.write_text(rules)
+    status, output, errors = run(*words, again)
+    assert (status, errors) == (0, "")
+    assert "joint coverage 1.000000" in output
+    left = RunFolder(again).read_run()["recipe"]["relax"]
+    assert left == [{"sensor": "S2L2A", "max_cloud_percent": 50.0}, {"sensor": "S1RTC", "mixed_track": True}]
+    recipe.write_text(f'{rules}[[relax]]\nsensor = "S1RTC"\nwindow_days = 12\n')
+    status, _, errors = run(*words, tmp_path / "no")
+    assert status == 2
+    assert "step S1RTC.window_days=12, searched were 4 (leave it out of relax, or write relax = [])" in errors
+    recipe.write_text(f"{rules}relax = []\n")
+    assert run(*words, tmp_path / "bare")[2] == ""

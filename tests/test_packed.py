@@ -8,6 +8,7 @@ import pytest
 
 from floodscan import ManifestError, ScanResult, read_manifest, scan, sweep
 from floodscan.report.explain import explain
+from floodscan.store.ledger import Ledger
 from tests.sweeps import demo_copies
 from tests.test_cli import run
 
@@ -38,10 +39,23 @@ def test_packs_give_back_the_bytes_of_the_files(packed: ScanResult, loose: ScanR
     for event in EVENTS[::7]:
         content = loose.folder.manifest_path(event.event_id).read_bytes()
         assert packed.folder.read_manifest(event.event_id) == content
+    (batch, rows), *_ = packed.folder.events.batches()
+    ids = rows["event_id"].to_pylist()[::-1]
+    assert packed.folder.read_manifests(batch, ids) == [loose.folder.read_manifest(event_id) for event_id in ids]
+    assert packed.folder.read_manifests(batch, ids) == loose.folder.read_manifests(batch, ids)
     status, output, _ = run("manifest", packed.folder.path, EVENTS[5].event_id)
     assert (status, output.encode()) == (0, loose.folder.manifest_path(EVENTS[5].event_id).read_bytes())
     assert read_manifest(packed.folder.path, "copy-007") == loose.manifests["copy-007"]
     assert [manifest.event_id for manifest in packed.manifests.values()] == [event.event_id for event in EVENTS]
+
+
+def test_packs_are_found_without_all_events_each_time(packed: ScanResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where manifests are read in turn, the table of events is read for the first, batch by batch."""
+    monkeypatch.delattr(Ledger, "read")
+    manifests = packed.manifests
+    assert manifests[EVENTS[0].event_id].event_id == EVENTS[0].event_id
+    monkeypatch.delattr(Ledger, "batches")
+    assert [manifest.event_id for manifest in manifests.values()] == [event.event_id for event in EVENTS]
 
 
 def test_there_are_few_files_with_thousands_of_rows(packed: ScanResult) -> None:

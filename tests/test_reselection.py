@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from floodscan.recipe import Relaxation
 from floodscan.report.compare import compare
 from floodscan.reselection import check_answerable
 from floodscan.store import RunFolder
+from floodscan.store.ledger import Ledger
 from floodscan.tables import ITEMS
+from tests.sweeps import demo_copies
 
 CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
 
@@ -71,7 +74,7 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(runs: dict[str, 
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)}, "S1RTC.window_days is 9, searched were 4"),
+        ({"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)}, "the ladder's step S1RTC.window_days=9"),
         ({"tile_size_m": 5000.0}, "tile_size_m is 5000.0"),
         ({"S2L2A": {"window_days": 11}}, "S2L2A.window_days is 11, searched were 10"),
         ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL were not asked for"),
@@ -165,6 +168,71 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     """Says what is missing."""
     with pytest.raises(OutputError, match=r"run\.json"):
         sweep.reselect(tmp_path, out=tmp_path / "out")
+
+
+def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
+    """With what to do, and nothing is written; once it has finished, it is chosen from."""
+    events = demo_copies(2)
+
+    def interrupt(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        floodscan.scan(events, catalog="demo", out=tmp_path / "run", on_progress=interrupt)
+    with pytest.raises(InputError, match="has not finished; go on with the scan first"):
+        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    floodscan.scan(events, catalog="demo", out=tmp_path / "run")
+    assert sweep.reselect(tmp_path / "run", out=tmp_path / "again").ok
+
+
+def test_the_version_is_that_of_the_program_that_chose(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Not that of the one that searched; the same again into the same folder is the same run."""
+    old, again = tmp_path / "old", tmp_path / "again"
+    shutil.copytree(runs["reference"], old)
+    searched = RunFolder(old).read_run()
+    RunFolder(old).write_run({**searched, "floodscan": "0.0.1", "versions": {"shapely": "1.8"}})
+    for _ in range(2):
+        sweep.reselect(old, out=again)
+        chosen = RunFolder(again).read_run()
+        assert (chosen["floodscan"], chosen["versions"]) == (searched["floodscan"], searched["versions"])
+    RunFolder(again).write_run({**chosen, "floodscan": "0.0.1"})
+    with pytest.raises(OutputError, match=r"floodscan is 0\.0\.1 there, and"):
+        sweep.reselect(old, out=again)
+
+
+def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their table is read batch by batch, and not again for each packed manifest."""
+    first = floodscan.scan(demo_copies(70), catalog="demo", out=tmp_path / "run", pack_manifests=True)
+    monkeypatch.delattr(Ledger, "read")
+    again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    monkeypatch.undo()
+    assert again.counts == {**first.counts, "requests": 0}
+    packs = [{p.name: p.read_bytes() for p in run.folder.manifests_path.iterdir()} for run in (first, again)]
+    assert len(packs[0]) > 1
+    assert packs[0] == packs[1]
+
+
+def test_events_that_were_added_are_chosen_for_once(tmp_path: Path) -> None:
+    """What was chosen before from fewer events is not kept beside it."""
+    for n_events in (2, 4):
+        floodscan.scan(demo_copies(n_events), catalog="demo", out=tmp_path / "run")
+        again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        assert again.counts["events"] == len(again.folder.read_events()) == n_events
+    assert contents(tmp_path / "again") == contents(tmp_path / "run")
+
+
+def test_a_table_of_events_that_cannot_be_read_is_told(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Before anything is written."""
+    shutil.copytree(runs["reference"], tmp_path / "run")
+    table = tmp_path / "run" / "events.parquet"
+    table.write_bytes(table.read_bytes()[:-8])
+    with pytest.raises(OutputError, match=r"events\.parquet: can't be read"):
+        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    table.unlink()
+    with pytest.raises(OutputError, match=r"holds no events\.parquet"):
+        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    assert not (tmp_path / "again").exists()
 
 
 def test_compare_lists_what_differs_with_reasons(runs: dict[str, Path]) -> None:

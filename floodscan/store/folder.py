@@ -20,7 +20,7 @@ from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, EVENTS, SEARCHES, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     Json = dict[str, Any]
 
@@ -156,14 +156,22 @@ class RunFolder:
         try:
             if alone.exists():
                 return alone.read_bytes()
-            batch = self._batch_of(event_id)
-            if batch is not None and self._pack(batch).exists():
-                found = pq.read_table(self._pack(batch), filters=pc.field("event_id") == event_id)
-                if len(found):
-                    return bytes(found["manifest"][0].as_py())
         except OSError as err:
             raise ManifestError(str(alone), err.strerror or str(err)) from err
-        raise ManifestError(str(alone), self._why_none(event_id))
+        batch = self._batch_of(event_id)
+        pack = {} if batch is None else self._read_pack(batch)
+        if event_id not in pack:
+            raise ManifestError(str(alone), self._why_none(event_id))
+        return pack[event_id]
+
+    def read_manifests(self, batch: str, event_ids: Iterable[str]) -> list[bytes]:
+        """Read the manifests of events of a batch, in their order; a pack is read once for all of them.
+
+        Raises:
+            ManifestError: There is none of an event.
+        """
+        pack = self._read_pack(batch)
+        return [pack[event_id] if event_id in pack else self.read_manifest(event_id) for event_id in event_ids]
 
     def read_run(self) -> Json:
         """Read what the run was.
@@ -181,17 +189,42 @@ class RunFolder:
         """Read EVENTS, of the batches that are done.
 
         Raises:
-            OutputError: There is no such table.
+            OutputError: There is no such table, or it can't be read.
         """
-        if not self.events.whole.exists() and not self.events.folder.exists():
-            raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
+        self.check_events()
         return self.events.read()
+
+    def check_events(self) -> None:
+        """Refuse a folder whose EVENTS are missing or can't be read.
+
+        Raises:
+            OutputError: Says which.
+        """
+        whole = self.events.whole
+        try:
+            if whole.exists():
+                pq.read_metadata(whole)
+            elif not self.events.folder.exists():
+                raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
+        except (OSError, pa.ArrowInvalid) as err:
+            raise OutputError(f"{whole}: can't be read: {err}") from err
 
     def _part(self, batch: str) -> Path:
         return self.candidates_path / f"{batch}.parquet"
 
     def _pack(self, batch: str) -> Path:
         return self.manifests_path / f"{batch}.parquet"
+
+    def _read_pack(self, batch: str) -> dict[str, bytes]:
+        """Read the packed manifests of a batch, by event id."""
+        path = self._pack(batch)
+        if not path.exists():
+            return {}
+        try:
+            pack = pq.read_table(path, schema=_PACK)
+        except OSError as err:
+            raise ManifestError(str(path), err.strerror or str(err)) from err
+        return dict(zip(*(pack[name].to_pylist() for name in _PACK.names), strict=True))
 
     def _batch_of(self, event_id: str) -> str | None:
         rows = self.events.read(["event_id", "batch"]).filter(pc.field("event_id") == event_id)
