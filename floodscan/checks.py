@@ -12,7 +12,7 @@ from floodscan.coverage import area_fracs, covered_ground, intersect, plan_grid,
 from floodscan.events import Phase
 from floodscan.recipe import Sensor
 from floodscan.scoring import microseconds
-from floodscan.selection.passes import NO_INSTANT, number_passes, wrong_side
+from floodscan.selection.passes import NO_INSTANT, NO_TIME, number_passes, wrong_side
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
@@ -230,11 +230,13 @@ def _check_target(
     for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
         own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
         for phase, rows in own.items():
-            wrong = [row for row in rows if chosen.wrong[row]]
-            if wrong:
+            if wrong := [row for row in rows if chosen.wrong[row]]:
                 side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
                 text = f"{chosen.ids[wrong[0]]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
                 yield Finding(WRONG_SIDE, target.target_id, phase, sensor, text)
+            if timeless := [row for row in rows if chosen.times[row] == NO_INSTANT]:
+                text = f"{chosen.ids[timeless[0]]} tells no time, so nobody knows its side of the onset"
+                yield Finding(NO_TIME, target.target_id, phase, sensor, text)
         yield from _check_reuse(chosen, target, sensor, own)
         if sensor == Sensor.S1RTC and len(tracks := _phases_by_track(chosen, own)) > 1:
             text = "a change between phases is partly geometry: " + "; ".join(

@@ -11,16 +11,17 @@ import pyarrow.compute as pc
 
 from floodscan.scoring import TOO_CLOUDY
 from floodscan.selection import SELECTED
+from floodscan.selection.verdicts import OTHER_TRACK, TOO_LITTLE
 from floodscan.tables import EVENTS
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from floodscan.catalogs.base import Answer
     from floodscan.checks import Assessment
     from floodscan.planning import EventPlan, Slot
-    from floodscan.recipe import Recipe
+    from floodscan.recipe import Recipe, Sensor
     from floodscan.searches import Search
 
 COMPLETE = "complete"
@@ -229,10 +230,17 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
     if not found:
         return f"no_candidates{after}", wider
     counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
-    hints = [wider]
+    return f"all_rejected ({counts}){after}", ", or ".join([*_looser(slot.sensor, found, recipe), wider])
+
+
+def _looser(sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe) -> Iterator[str]:
+    """Name the rules that reject what there is."""
+    ladder = recipe.ladder(sensor)
     if (cloudy := found.get(TOO_CLOUDY)) and cloudy.least_cloud is not None:
-        hints.insert(
-            0,
-            f"raise {slot.sensor}.max_cloud_percent (now {asked.max_cloud_percent:g}) above {cloudy.least_cloud:g}",
-        )
-    return f"all_rejected ({counts}){after}", ", or ".join(hints)
+        limits = [recipe.sensors[sensor].max_cloud_percent, *(step.max_cloud_percent for step in ladder)]
+        now = max(limit for limit in limits if limit is not None)
+        yield f"raise {sensor}.max_cloud_percent (now {now:g}) above {cloudy.least_cloud:g}"
+    if TOO_LITTLE in found:
+        yield f"lower min_coverage (now {recipe.min_coverage:g})"
+    if OTHER_TRACK in found and not any(step.mixed_track for step in ladder):
+        yield f"add a step {sensor}.mixed_track"

@@ -28,7 +28,8 @@ For all sensors together, among the combinations that reach 1 on the track of 2:
 6. the first by item ids, Sentinel-1's phases before Sentinel-2's.
 
 Coverage is counted in points of a lattice (see ``lattice``): sets that can be compared exactly. So the optimum is exact
-and the same for any order of the candidates. What a manifest then tells of coverage is measured on the footprints.
+and the same for any order of the candidates, unless more combinations are open at once than ``joint`` keeps. What a
+manifest then tells of coverage is measured on the footprints.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from contextlib import contextmanager
 from functools import reduce
 from itertools import groupby
 from math import ceil
-from operator import attrgetter, or_
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,12 +49,12 @@ import shapely
 
 from floodscan.events import Phase
 from floodscan.recipe import Sensor
-from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE, microseconds
+from floodscan.scoring import CLOUD_UNKNOWN, microseconds
 from floodscan.selection.joint import ALL_POINTS, Fill, State, best, best_fill, combine, fills_perfectly
-from floodscan.selection.lattice import covered_points, lay_lattice
-from floodscan.selection.passes import MILLI, NEVER, Facts, Scene, Unit, cover, encode, learn, make_units, rule_levels
-from floodscan.selection.reference import SELECTED, slot_numbers
-from floodscan.tables import CANDIDATES
+from floodscan.selection.lattice import N_POINTS, WHOLE, covered_points, lay_lattice
+from floodscan.selection.passes import MILLI, NEVER, Facts, Scene, Unit, encode, learn, make_units
+from floodscan.selection.reference import slot_numbers
+from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -68,15 +69,8 @@ if TYPE_CHECKING:
     Slots = list[list[Unit]]
     Points = tuple[int, int]  # a set of points, and how many they are
 
-REDUNDANT = "redundant"
-OTHER_TRACK = "other_track"
-OUT_OF_ORDER = "out_of_order"
-TOO_LITTLE = "covers_too_little"
-
 _SENSORS = (Sensor.S1RTC, Sensor.S2L2A)
-_UNRANKED = 2**31 - 1
 _UNBOUND = 2**30
-_by_size = attrgetter("size")
 
 
 def select_change_detection(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe) -> pa.Table:
@@ -94,13 +88,13 @@ def select_change_detection(candidates: pa.Table, plans: Sequence[EventPlan], re
     """
     slots = slot_numbers(candidates)
     facts = learn(candidates, slots, {plan.event.event_id: plan.event.onset for plan in plans}, recipe)
-    result = _Result(candidates, slots, facts)
+    verdicts = Verdicts(candidates, slots, facts)
     targets = {(plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets}
     measures = _Measures(candidates, slots, facts)
     with _without_collection():
         for key, rows in _of_targets(candidates):
-            _choose_target(targets[key], rows, measures, result, recipe)
-    return result.table(recipe)
+            _choose_target(targets[key], rows, measures, verdicts, recipe)
+    return verdicts.table(recipe)
 
 
 @contextmanager
@@ -138,7 +132,8 @@ class _Measures:
         self.phase = candidates["phase"].to_pylist()
         self.sensor = candidates["sensor"].to_pylist()
         self.slot = slots.tolist()
-        self.whole = (candidates["overlap_frac"].to_numpy() >= 1).tolist()
+        overlaps = candidates["overlap_frac"].to_numpy()
+        self.whole = (overlaps >= 1).tolist()
         self.geometry = candidates["geometry"].to_pylist()
         self.level = facts.levels.tolist()
         columns = (
@@ -152,6 +147,7 @@ class _Measures:
             cloud.astype(int).tolist(),
             candidates["mgrs_tile"].to_pylist(),
             self.geometry,
+            overlaps.tolist(),
         )
         self._scenes = list(zip(*columns, strict=True))
 
@@ -160,12 +156,13 @@ class _Measures:
         return Scene._make((*self._scenes[row], points, size))
 
 
-def _choose_target(target: Target, rows: list[int], measures: _Measures, result: _Result, recipe: Recipe) -> None:
+def _choose_target(target: Target, rows: list[int], measures: _Measures, verdicts: Verdicts, recipe: Recipe) -> None:
     choice = lay_out(target, rows, measures, recipe)
-    result.choose_dem(choice.dem_rows)
+    verdicts.choose_dem(choice.dem_rows)
     for sensor, (found, track) in _optimize(choice.units, choice.ground, recipe).items():
+        used = {unit.pass_id for unit in found if unit}
         for scenes, units, unit in zip(choice.scenes[sensor], choice.units[sensor], found, strict=True):
-            result.choose(scenes, units, unit, track=track)
+            verdicts.choose(scenes, units, unit, track=track, used=used, area=target.area)
 
 
 class Choice(NamedTuple):
@@ -184,14 +181,14 @@ class Choice(NamedTuple):
 def lay_out(target: Target, rows: list[int], measures: _Measures, recipe: Recipe) -> Choice:
     """Gather what there is to choose from for a target."""
     possible = [row for row in rows if measures.level[row] != NEVER]
-    points, whole = _points(target, possible, measures)
-    least = ceil(recipe.min_coverage * whole.bit_count())
+    points = _points(target, possible, measures)
+    least = ceil(recipe.min_coverage * N_POINTS)
     by_slot: dict[tuple[str, str | None], list[int]] = {}
     for _, found in groupby(possible, measures.slot.__getitem__):
         first, *others = found
         by_slot[measures.sensor[first], measures.phase[first]] = [first, *others]
     dem = by_slot.get((Sensor.DEM, None), [])
-    ground = reduce(or_, (points[row][0] for row in dem)) if dem else whole
+    ground = reduce(or_, (points[row][0] for row in dem)) if dem else WHOLE
     scenes: dict[Sensor, list[list[Scene]]] = {}
     units: dict[Sensor, Slots] = {}
     for sensor in filter(recipe.sensors.__contains__, _SENSORS):
@@ -214,16 +211,12 @@ def _make(
     return scenes, units
 
 
-def _points(target: Target, rows: list[int], measures: _Measures) -> tuple[dict[int, Points], int]:
-    """Tell which points of a target each scene covers and how many, and which there are; draw each footprint once."""
-    lattice = lay_lattice(target)
+def _points(target: Target, rows: list[int], measures: _Measures) -> dict[int, Points]:
+    """Tell which points of a target each scene covers, and how many; draw each footprint once."""
     partial = dict.fromkeys(measures.geometry[row] for row in rows if not measures.whole[row])
-    areas = np.array([target.area, *shapely.from_wkb(list(partial))], dtype=object)
-    whole, *others = covered_points(lattice, areas)
-    inside = [covered & whole for covered in others]
-    drawn = {outline: (points, points.bit_count()) for outline, points in zip(partial, inside, strict=True)}
-    everything = (whole, whole.bit_count())
-    return {row: everything if measures.whole[row] else drawn[measures.geometry[row]] for row in rows}, whole
+    covered = covered_points(lay_lattice(target), shapely.from_wkb(list(partial))) if partial else []
+    drawn = {outline: (points, points.bit_count()) for outline, points in zip(partial, covered, strict=True)}
+    return {row: (WHOLE, N_POINTS) if measures.whole[row] else drawn[measures.geometry[row]] for row in rows}
 
 
 def _optimize(
@@ -301,93 +294,3 @@ def _on(slots: Slots, track: int, mixed_rung: int) -> Slots:
     if mixed_rung:
         return slots
     return [[unit for unit in units if unit.track == track] for units in slots]
-
-
-class _Result:
-    """What was decided so far, row by row."""
-
-    def __init__(self, candidates: pa.Table, slots: Indices, facts: Facts) -> None:
-        self._candidates = candidates
-        self._slots = slots
-        self._facts = facts
-        self._verdicts: list[str] = facts.verdicts.tolist()
-        self._rank = [_UNRANKED] * len(slots)
-        self._mixed = np.zeros(len(slots), dtype=bool)
-
-    def choose_dem(self, rows: list[int]) -> None:
-        overlaps, ids = self._candidates["overlap_frac"].to_numpy(), self._candidates["item_id"]
-        order = sorted(rows, key=lambda row: (-overlaps[row], ids[row].as_py()))
-        for rank, row in enumerate(order, 1):
-            self._rank[row], self._verdicts[row] = rank, SELECTED
-
-    def choose(self, scenes: Sequence[Scene], units: list[Unit], unit: Unit | None, *, track: int) -> None:
-        """Note a slot's choice, and why each other scene was left out."""
-        rank = 0
-        for rank, scene in enumerate(cover(unit.scenes) if unit else (), 1):
-            self._rank[scene.row], self._verdicts[scene.row] = rank, SELECTED
-            self._mixed[scene.row] = unit is not None and unit.track != track
-        large = {(other.pass_id, other.track) for other in units}
-        for scene in scenes:
-            if self._verdicts[scene.row] == ELIGIBLE:
-                wide = (scene.pass_id, scene.track) in large
-                self._verdicts[scene.row] = _reason(scene, unit, track) if wide else TOO_LITTLE
-        for row in _others(units, unit):
-            if self._rank[row] == _UNRANKED and self._verdicts[row] == ELIGIBLE:
-                rank += 1
-                self._rank[row] = rank
-
-    def table(self, recipe: Recipe) -> pa.Table:
-        rank = np.array(self._rank)
-        selected = np.array(self._verdicts, dtype=object) == SELECTED
-        ids = self._candidates["item_id"]
-        newer = self._facts.superseded_by
-        id_ranks = np.asarray(pc.rank(ids, sort_keys="ascending", tiebreaker="dense"))
-        results = {
-            "rank": pa.array(rank, pa.int32(), mask=rank == _UNRANKED),
-            "selected": pa.array(selected),
-            "verdict": pa.array(self._verdicts, pa.string()),
-            "relaxed": _relaxed(self._candidates, selected, self._mixed, recipe),
-            "superseded_by": ids.take(pa.array(newer, mask=newer < 0)),
-        }
-        columns = [results.get(name, self._candidates[name]) for name in CANDIDATES.names]
-        order = np.lexsort([id_ranks, rank, self._slots])
-        return pa.table(columns, schema=CANDIDATES).take(pa.array(order))
-
-
-def _reason(scene: Scene, unit: Unit | None, track: int) -> str:
-    if unit is not None and scene.pass_id == unit.pass_id and scene.track == unit.track:
-        return REDUNDANT
-    if scene.track != track:
-        return OTHER_TRACK
-    return OUT_OF_ORDER if unit is None else ELIGIBLE
-
-
-def _others(units: list[Unit], unit: Unit | None) -> list[int]:
-    """List the scenes of the passes that were not chosen: what covers most first, then the least cost."""
-    order = sorted(units, key=lambda other: (other.level, -other.size, other.cost, other.key))
-    return [
-        scene.row for other in order if other is not unit for scene in sorted(other.scenes, key=_by_size, reverse=True)
-    ]
-
-
-def _relaxed(candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe) -> pa.Array:
-    """List the steps of the ladder that each chosen scene needed; null for the others."""
-    steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
-    sensors = np.array(candidates["sensor"].to_pylist(), dtype=object)
-    for sensor in recipe.sensors:
-        rows = np.flatnonzero(selected & (sensors == sensor))
-        ladder = recipe.ladder(sensor)
-        if not ladder or len(rows) == 0:
-            continue
-        measures = candidates.select(["datetime", "day_offset", "cloud_cover"]).take(pa.array(rows))
-        needed = [levels.tolist() for levels in rule_levels(measures, recipe, sensor).values()]
-        for place, row in enumerate(rows.tolist()):
-            levels = {level[place] for level in needed}
-            if levels == {0} and not mixed[row]:
-                continue
-            steps[row] = [
-                str(step)
-                for number, step in enumerate(ladder, 1)
-                if number in levels or (step.mixed_track and mixed[row])
-            ]
-    return pa.array(steps, CANDIDATES.field("relaxed").type)

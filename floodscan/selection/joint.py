@@ -7,6 +7,7 @@ that can still count; what remains after the last phase holds the optimum. Nothi
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MAX_STATES = 512
 
 _LONG_AGO = -(2**63)
+_by_end = attrgetter("end")
 ALL_POINTS = -1
 """As a set of points: every one there is."""
 
@@ -80,16 +82,26 @@ def best_fill(slots: Slots, *, track: int | None = None, mixed_rung: int = 0) ->
 
 
 def fills_perfectly(slots: Slots, *, track: int | None) -> bool:
-    """Tell whether every slot can be filled without any step: the pass that ends first leaves most to the next."""
-    end, used = _LONG_AGO, set()
-    for units in slots:
-        free = [u for u in units if u.level == 0 and not _side(u, track) and u.start > end]
-        if not free:
+    """Tell whether every slot can be filled without any step."""
+    free = [[unit for unit in units if unit.level == 0 and not _side(unit, track)] for units in slots]
+    return all(free) and _fits(free, _LONG_AGO, frozenset())
+
+
+def _fits(slots: Slots, end: int, used: frozenset[int]) -> bool:
+    """Tell whether passes that begin after an end, and weren't used, can fill slots that all have some."""
+    if not slots:
+        return True
+    here, *later = slots
+    free = [unit for unit in here if unit.start > end and unit.pass_id not in used]
+    while free:
+        # the pass that ends first leaves most to later slots, unless they need this very pass
+        first = min(free, key=_by_end)
+        if _fits(later, first.end, used | {first.pass_id}):
+            return True
+        if not any(unit.pass_id == first.pass_id for units in later for unit in units):
             return False
-        first = min(free, key=lambda unit: unit.end)
-        end = first.end
-        used.add(first.pass_id)
-    return len(used) == len(slots)
+        free = [unit for unit in free if unit.pass_id != first.pass_id]
+    return False
 
 
 def _side(unit: Unit, track: int | None) -> int:

@@ -1,10 +1,12 @@
 """Candidates as passes: which scenes one overflight made, when each may be chosen, and what a pass covers.
 
-A *pass* is the scenes of one datatake over a target (without a datatake: of one satellite on one relative orbit, none
-later than ten minutes after the one before). A *unit* is a pass as one slot may take it: those of its scenes that the
-first steps of the ladder admit, and of these the mosaic, the fewest that cover what all of them cover (greedily: what
-adds most points comes first, then the less cloudy, then the smaller id). Scenes of one tile with different footprints
-are parts of one granule that was split, whatever their footprints claim: they are taken together or not at all.
+A *pass* is the scenes of one overflight over a target: those of one datatake, and those of one satellite on one
+relative orbit of which none is later than ten minutes after the one before, for an overflight may be cut into
+several datatakes. A *unit* is a pass as one slot may take it: those of its scenes that the first steps of the ladder
+admit, and of these the mosaic, the fewest that cover what all of them cover (greedily: what adds most points comes
+first, then the less cloudy, then the smaller id; last what fills gaps between the points). Scenes of one tile with
+different footprints are parts of one granule that was split, whatever their footprints claim: they are taken
+together or not at all.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import shapely
 
 from floodscan.events import Phase
 from floodscan.recipe import Sensor
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from floodscan.recipe import Recipe
 
@@ -51,11 +55,15 @@ NO_INSTANT = np.iinfo(np.int64).min
 
 _by_id = attrgetter("item_id")
 _GAP = 600_000_000  # microseconds
+_SLIVER = 1e-6  # of a target; less is where the edges of two scenes meet
 _BASELINE = r"_N\d\d\.\d\d$"  # reprocessing changes the end of a Sentinel-2 datatake's id
 
 
 class Scene(NamedTuple):
-    """A candidate that some step admits: its row, and what choosing needs of it; ``size`` is its number of points."""
+    """A candidate that some step admits: its row, and what choosing needs of it.
+
+    ``overlap`` is the part of the target that it covers; ``size`` is its number of points.
+    """
 
     row: int
     item_id: str
@@ -67,6 +75,7 @@ class Scene(NamedTuple):
     cloud: int
     tile: str | None
     outline: bytes
+    overlap: float
     points: int
     size: int
 
@@ -125,7 +134,7 @@ def learn(candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], 
     times = microseconds(candidates["datetime"])
     imagery = ~pc.equal(candidates["sensor"], Sensor.DEM).to_numpy(zero_copy_only=False)
     timeless = imagery & possible & (times == NO_INSTANT)
-    wrong = imagery & possible & ~timeless & wrong_side(candidates, onsets, recipe)
+    wrong = imagery & possible & wrong_side(candidates, onsets, recipe)
     verdicts[timeless], verdicts[wrong] = NO_TIME, WRONG_SIDE
     possible &= ~timeless & ~wrong
     passes = number_passes(candidates)
@@ -137,14 +146,17 @@ def learn(candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], 
 
 
 def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Recipe) -> Mask:
-    """Find scenes of a pre-phase from the onset (less the guard) on, and of the others from before it, shape (n,)."""
+    """Find scenes of a pre-phase from the onset (less the guard) on, and of the others from before it, shape (n,).
+
+    What has no time is on neither side.
+    """
     times = microseconds(candidates["datetime"])
     encoded = candidates["event_id"].combine_chunks().dictionary_encode()
     micros = [round(onsets[event_id].timestamp() * 1e6) for event_id in encoded.dictionary.to_pylist()]
     onset = np.array(micros, dtype=np.int64)[np.asarray(encoded.indices)]
     guard = round(recipe.onset_guard_minutes * 60e6)
     before = pc.is_in(candidates["phase"], pa.array([Phase.PRE_MONTH, Phase.PRE_EVENT])).to_numpy(zero_copy_only=False)
-    wrong: Mask = np.where(before, times >= onset - guard, times < onset)
+    wrong: Mask = np.where(before, times >= onset - guard, times < onset) & (times != NO_INSTANT)
     return wrong
 
 
@@ -195,24 +207,32 @@ def rule_levels(candidates: pa.Table, recipe: Recipe, sensor: Sensor) -> dict[st
 
 def number_passes(candidates: pa.Table) -> Indices:
     """Give the scenes of one pass one number; those of several events may share it."""
+    numbers = _cluster(candidates)
     names = pc.replace_substring_regex(candidates["datatake_id"], _BASELINE, "")
     keys = pc.binary_join_element_wise(
         candidates["sensor"], pc.fill_null(candidates["platform"], ""), names, "|", null_handling="emit_null"
     )
-    codes = np.asarray(encode(keys)).astype(np.int64)
-    unnamed = np.asarray(pc.is_null(keys))
-    if unnamed.any():
-        codes[unnamed] = codes.max(initial=0) + 1 + _cluster(candidates.filter(pa.array(unnamed)))
-    return codes
+    named = np.flatnonzero(~np.asarray(pc.is_null(keys)))
+    takes = np.asarray(encode(keys)).astype(np.int64)[named]
+    while True:
+        # what shares a datatake, or a cluster with one that does, is brought down to one number
+        least = np.full(takes.max(initial=-1) + 1, len(numbers))
+        np.minimum.at(least, takes, numbers[named])
+        joined = np.arange(len(numbers))
+        np.minimum.at(joined, numbers[named], least[takes])
+        if (joined[numbers] == numbers).all():
+            return numbers
+        numbers = joined[numbers]
 
 
 def _cluster(candidates: pa.Table) -> Indices:
-    """Number scenes without a datatake: a new pass begins after ten minutes without a scene of its orbit."""
+    """Number overflights: a new one begins after ten minutes without a scene of its orbit; no time is by itself."""
     times = microseconds(candidates["datetime"])
     names = ("event_id", "target_id", "sensor", "platform", "relative_orbit", "orbit_state")
     keys = [np.asarray(encode(candidates[name])) for name in names]
     order = np.lexsort([times, *keys])
-    changes = np.diff(times[order]) > _GAP
+    times = times[order]
+    changes = (times[1:] > times[:-1] + _GAP) | (times[1:] == NO_INSTANT)
     for key in keys:
         changes |= np.diff(key[order]) != 0
     numbers = np.empty(len(times), dtype=np.int64)
@@ -298,8 +318,13 @@ def _make_unit(scenes: tuple[Scene, ...], level: int, points: int, *, size: int,
     return Unit(scenes[0].pass_id, scenes[0].track, level, min(starts), max(starts), points, cost, key, size, scenes)
 
 
-def cover(scenes: Sequence[Scene]) -> list[Scene]:
-    """Choose scenes until all points that any covers are covered: always what adds most; that comes first."""
+def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
+    """Choose scenes of a pass until all of an area that any covers is covered: always what adds most; that comes first.
+
+    Args:
+        scenes: Of one pass.
+        area: The target's.
+    """
     if len(scenes) == 1:
         return list(scenes)
     chosen: list[Scene] = []
@@ -313,14 +338,36 @@ def cover(scenes: Sequence[Scene]) -> list[Scene]:
         parts = left.pop(added.index(most))
         chosen += parts
         covered = reduce(or_, (part.points for part in parts), covered)
+    if left and all(scene.overlap < 1 for scene in chosen):
+        chosen += _fill_gaps(chosen, left, area)
     return _order(chosen)
+
+
+def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeometry) -> list[Scene]:
+    """Choose what covers ground of an area that lies between the points."""
+    found: list[Scene] = []
+    bare = shapely.difference(area, _join(chosen))
+    while left and not bare.is_empty:
+        added = shapely.area(shapely.intersection([_join(parts) for parts in left], bare)).tolist()
+        most = max(added)
+        if most < _SLIVER * area.area:
+            break
+        parts = left.pop(added.index(most))
+        found += parts
+        bare = shapely.difference(bare, _join(parts))
+    return found
+
+
+def _join(scenes: Sequence[Scene]) -> BaseGeometry:
+    joined: BaseGeometry = shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes]))
+    return joined
 
 
 def _granules(scenes: Sequence[Scene]) -> list[list[Scene]]:
     """Put the parts of a split granule together; of scenes with one outline keep the first."""
     granules: dict[object, dict[bytes, Scene]] = {}
     for scene in sorted(scenes, key=lambda scene: (scene.cloud, scene.item_id)):
-        if scene.points:
+        if scene.overlap:
             parts = granules.setdefault(scene.row if scene.tile is None else scene.tile, {})
             parts.setdefault(scene.outline, scene)
     return [list(parts.values()) for parts in granules.values()]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+import shapely
+
 from floodscan.catalogs.base import Answer
 from floodscan.events import Phase
+from floodscan.footprints import bbox_of
 from floodscan.outcomes import find_shortfalls
 from floodscan.planning import plan_event
 from floodscan.recipe import Policy, Recipe, Relaxation, Sensor
@@ -16,6 +21,9 @@ from tests.selection.worlds import FLOOD, World, make_event, s1_item, s2_item
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from shapely.geometry.base import BaseGeometry
+
+    from floodscan.outcomes import Shortfall
 
     Row = dict[str, Any]
 
@@ -40,6 +48,13 @@ def chosen_ids(table: pa.Table) -> dict[tuple[str, str], list[str]]:
     for row in table.filter(table["selected"]).to_pylist():
         found[row["phase"], row["sensor"]].append(row["item_id"])
     return dict(found)
+
+
+def shortfalls_of(world: World) -> dict[tuple[str | None, str], Shortfall]:
+    """Tell by phase and sensor why slots are empty."""
+    answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
+    found = find_shortfalls(world.plan, world.chosen(), answers, world.recipe)
+    return {(each.phase, each.sensor): each for each in found}
 
 
 def verdict_of(table: pa.Table, item_id: str, phase: Phase) -> str:
@@ -163,13 +178,11 @@ def test_of_several_processings_all_older_ones_point_at_the_newest() -> None:
 def test_an_empty_slot_says_why_after_which_steps() -> None:
     """Counts of what was rejected, the steps that were tried in vain, and what would help."""
     world = world_of(s2_item("late", day(2), ALL), s2_item("overcast", day(-30), ALL, cloud=80.0))
-    answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
-    found = find_shortfalls(world.plan, world.chosen(), answers, world.recipe)
-    told = {(each.phase, each.sensor): each for each in found}
+    told = shortfalls_of(world)
     steps = "S2L2A.max_cloud_percent=50, S2L2A.window_days=15"
     assert told["pre_month", "S2L2A"].reason == f"all_rejected (too_cloudy 1) after {steps}"
     assert told["pre_event", "S2L2A"].reason == f"all_rejected (wrong_side_of_onset 1) after {steps}"
-    assert "raise S2L2A.max_cloud_percent (now 25) above 80" in told["pre_month", "S2L2A"].hint
+    assert "raise S2L2A.max_cloud_percent (now 50) above 80" in told["pre_month", "S2L2A"].hint
     assert told["event", "S1RTC"].reason == (
         "no_candidates after S1RTC.window_days=7, S1RTC.window_days=12, S1RTC.mixed_track=true"
     )
@@ -252,3 +265,101 @@ def test_tiles_are_chosen_for_by_themselves() -> None:
 def test_nothing_to_choose_from_is_no_error() -> None:
     """An empty table stays one."""
     assert world_of().chosen().num_rows == 0
+
+
+def discs(*centres: tuple[float, float], radius: float) -> BaseGeometry:
+    """Draw an area of small parts."""
+    area: BaseGeometry = shapely.union_all([shapely.Point(centre).buffer(radius) for centre in centres])
+    return area
+
+
+AREAS = {
+    "gauges": discs((10.1, 50.1), (10.9, 50.9), radius=0.005),
+    "towns": discs((10.05, 50.4), (10.3, 50.9), (10.8, 50.2), (10.9, 50.95), radius=0.01),
+    "river": shapely.LineString([(10, 50), (10.4, 50.7), (11, 51)]).buffer(0.0003),
+    "ring": discs((10.5, 50.5), radius=0.4) - discs((10.5, 50.5), radius=0.39),
+    "atoll": shapely.MultiPolygon(
+        [shapely.box(179.9, -17, 179.91, -16.99), shapely.box(-179.5, -16.5, -179.49, -16.4)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AREAS)
+def test_an_area_of_small_parts_gets_its_scenes(name: str) -> None:
+    """However little of its box it fills: what covers all of it covers enough, and comes before what is nearer."""
+    area = AREAS[name]
+    west, _, east, _ = bbox = bbox_of(area)
+    half = (west - 1, -60.0, west + (east - west) % 360 * 0.6, 60.0)
+    whole = (west - 1, -60.0, west + 2, 60.0)
+    items = [make(f"{make.__name__}_near", day(-30), half) for make in (s1_item, s2_item)]
+    items += [make(f"{make.__name__}_whole", day(-29), whole) for make in (s1_item, s2_item)]
+    event = replace(make_event(), aoi=area, bbox=bbox)
+    table = World(event, items, Recipe(policy=Policy.CHANGE_DETECTION)).chosen()
+    assert chosen_ids(table) == {
+        ("pre_month", "S1RTC"): ["s1_item_whole"],
+        ("pre_month", "S2L2A"): ["s2_item_whole"],
+    }
+
+
+def test_a_scene_that_fills_a_gap_between_points_is_a_member() -> None:
+    """However narrow the gap is that the others leave."""
+    edges = (10.4930, 10.5070)  # of 64 columns one is on either side
+    boxes = {"west": (9, 49, edges[0], 52), "east": (edges[1], 49, 12, 52), "middle": (10.4, 49, 10.6, 52)}
+    items = [s2_item(name, day(-30), box, tile=f"31UG{name[0].upper()}") for name, box in boxes.items()]
+    (members,) = chosen_ids(world_of(*items).chosen()).values()
+    assert set(members) == set(boxes)
+    parts = {"part": (9, 49, edges[0], 52), "strip": (edges[0], 49, edges[1], 52), "rest": (edges[1], 49, 12, 52)}
+    items = [s2_item(name, day(-30), box, tile=f"31UG{name == 'rest'}") for name, box in parts.items()]
+    (members,) = chosen_ids(world_of(*items).chosen()).values()
+    assert set(members) == set(parts)
+
+
+@pytest.mark.parametrize("takes", [("5", None), ("101", "102"), (None, "5")])
+def test_one_overflight_is_one_pass_whatever_its_datatakes(takes: tuple[str | None, str | None]) -> None:
+    """Two frames of an orbit seconds apart are no before and after."""
+    halves = ((LEFT, "one", 0), (RIGHT, "two", 25))
+    items = [
+        s1_item(name, day(2) + timedelta(seconds=later), box, take=take)
+        for (box, name, later), take in zip(halves, takes, strict=True)
+    ]
+    assert chosen_ids(world_of(*items).chosen()) == {("post_event", "S1RTC"): ["one", "two"]}
+
+
+def test_a_pass_across_the_onset_hides_no_other_way_to_fill_all_slots() -> None:
+    """Its late scenes may be the event's where another pass is there for the days before."""
+    onset = day(0, 5)
+    moments = {
+        "month": day(-30),
+        "before": onset - timedelta(seconds=10),
+        "after": onset + timedelta(seconds=15),
+        "second": day(2),
+        "third": day(6),
+    }
+    takes = {"month": "1", "before": "2", "after": "2", "second": "3", "third": "4"}
+    whole = [s1_item(name, moment, ALL, take=takes[name]) for name, moment in moments.items()]
+    poor = [s1_item(f"poor{d}", day(d, 7), (9, 49, 10.6, 52), orbit=139, take=f"{50 + d}") for d in (-30, -3, 1, 5)]
+    rules = Recipe(policy=Policy.CHANGE_DETECTION)
+    found = chosen_ids(World(make_event(onset=onset), whole + poor, rules).chosen())
+    assert list(found.values()) == [["month"], ["before"], ["second"], ["third"]]
+
+
+def test_an_empty_slot_names_what_truly_rejects_its_scenes() -> None:
+    """Not the limit that a step of the ladder lifts."""
+    hazy_sliver = s2_item("sliver", day(-30), (9, 49, 10.2, 52), cloud=30.0)
+    told = shortfalls_of(world_of(hazy_sliver))["pre_month", "S2L2A"]
+    assert "covers_too_little 1" in told.reason
+    assert "lower min_coverage (now 0.5)" in told.hint
+    assert "max_cloud" not in told.hint
+    tracks = [s1_item("a", day(-30), ALL), s1_item("b", day(-4), ALL), s1_item("c", day(5), ALL, orbit=139)]
+    told = shortfalls_of(world_of(*tracks, relax=(Relaxation(sensor=Sensor.S1RTC, window_days=7),)))["event", "S1RTC"]
+    assert "other_track 1" in told.reason
+    assert "add a step S1RTC.mixed_track" in told.hint
+
+
+def test_a_pass_that_another_phase_took_is_told_apart() -> None:
+    """One scene after the flood can't be both of its phases'."""
+    table = world_of(s2_item("only", day(4), ALL)).chosen()
+    assert {verdict_of(table, "only", phase) for phase in (Phase.EVENT, Phase.POST_EVENT)} == {
+        "selected",
+        "used_in_other_phase",
+    }

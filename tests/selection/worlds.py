@@ -146,7 +146,7 @@ def random_world(seed: int, *, n_passes: int = 9) -> World:
     """Make an event with a few passes of both sensors around it."""
     rng = Random(seed)  # noqa: S311 - a test's seed
     west = rng.choice((10.0, 10.0, 179.5))
-    onset = datetime.combine(FLOOD, time(rng.choice((0, 6, 12))), UTC)
+    onset = datetime.combine(FLOOD, rng.choice((time(0), time(6), time(12), time(5, 3, 10))), UTC)
     event = make_event(west, onset=onset)
     items = [dem_item(west)] if rng.random() < 0.7 else []
     for number in range(n_passes):
@@ -174,14 +174,16 @@ def random_box(rng: Random, west: float) -> tuple[float, float, float, float]:
 def random_radar(rng: Random, number: int, moment: datetime, west: float) -> list[Item]:
     """Make the frames of a Sentinel-1 pass."""
     orbit, state = rng.choice(((37, "descending"), (37, "descending"), (139, "descending"), (15, "ascending")))
-    take = rng.choice((f"{1000 + number}", f"{1000 + number}", None))
+    take = f"{1000 + number}"
+    takes: tuple[str | None, str | None] = (take, rng.choice((take, take, f"{2000 + number}", None)))
+    takes = rng.choice((takes, takes, (None, None)))
     pols = rng.choice((["VV", "VH"], ["VH", "VV"], ["VV"], ["VV", "VH"]))
     return [
         s1_item(
             f"S1_{number}_{frame}",
             moment + timedelta(seconds=25 * frame),
             random_box(rng, west),
-            orbit=orbit, state=state, take=take, polarizations=pols,
+            orbit=orbit, state=state, take=takes[frame], polarizations=pols,
         )
         for frame in range(rng.choice((1, 1, 2)))
     ]  # fmt: skip

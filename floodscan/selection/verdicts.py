@@ -1,0 +1,148 @@
+"""What was decided of each candidate: its rank, its verdict, and the steps of the ladder that it needed."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from floodscan.scoring import ELIGIBLE
+from floodscan.selection.passes import NEVER, cover, rule_levels
+from floodscan.selection.reference import SELECTED
+from floodscan.tables import CANDIDATES
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from floodscan.recipe import Recipe
+    from floodscan.selection.passes import Facts, Scene, Unit
+
+    Indices = NDArray[np.int64]
+
+REDUNDANT = "redundant"
+OTHER_TRACK = "other_track"
+OUT_OF_ORDER = "out_of_order"
+TOO_LITTLE = "covers_too_little"
+USED = "used_in_other_phase"
+
+_UNRANKED = 2**31 - 1
+_by_size = attrgetter("size")
+
+
+class Verdicts:
+    """What was decided so far, row by row."""
+
+    def __init__(self, candidates: pa.Table, slots: Indices, facts: Facts) -> None:
+        self._candidates = candidates
+        self._slots = slots
+        self._facts = facts
+        self._verdicts: list[str] = facts.verdicts.tolist()
+        self._rank = [_UNRANKED] * len(slots)
+        self._mixed = np.zeros(len(slots), dtype=bool)
+
+    def choose_dem(self, rows: list[int]) -> None:
+        """Note that all tiles of the DEM are chosen: what covers most first."""
+        overlaps, ids = self._candidates["overlap_frac"].to_numpy(), self._candidates["item_id"]
+        order = sorted(rows, key=lambda row: (-overlaps[row], ids[row].as_py()))
+        for rank, row in enumerate(order, 1):
+            self._rank[row], self._verdicts[row] = rank, SELECTED
+
+    def choose(
+        self,
+        scenes: Sequence[Scene],
+        units: list[Unit],
+        unit: Unit | None,
+        *,
+        track: int,
+        used: Container[int],
+        area: BaseGeometry,
+    ) -> None:
+        """Note a slot's choice, and why each other scene was left out that the steps which were taken admit.
+
+        Args:
+            scenes: Of the slot.
+            units: Passes that might have filled it.
+            unit: The one that does; None leaves it empty.
+            track: The sensor's main track.
+            used: Passes in all slots of the sensor.
+            area: The target's.
+        """
+        rank = 0
+        for rank, scene in enumerate(cover(unit.scenes, area) if unit else (), 1):
+            self._rank[scene.row], self._verdicts[scene.row] = rank, SELECTED
+            self._mixed[scene.row] = unit is not None and unit.track != track
+        large = {(other.pass_id, other.track) for other in units}
+        reached = NEVER if unit is None else unit.level
+        for scene in scenes:
+            if scene.level <= reached and self._verdicts[scene.row] != SELECTED:
+                wide = (scene.pass_id, scene.track) in large
+                self._verdicts[scene.row] = _reason(scene, unit, track, used) if wide else TOO_LITTLE
+        for row in _others(units, unit):
+            if self._rank[row] == _UNRANKED and self._verdicts[row] == ELIGIBLE:
+                rank += 1
+                self._rank[row] = rank
+
+    def table(self, recipe: Recipe) -> pa.Table:
+        """Put it beside the candidates, as ``select_change_detection`` gives them."""
+        rank = np.array(self._rank)
+        selected = np.array(self._verdicts, dtype=object) == SELECTED
+        ids = self._candidates["item_id"]
+        newer = self._facts.superseded_by
+        id_ranks = np.asarray(pc.rank(ids, sort_keys="ascending", tiebreaker="dense"))
+        results = {
+            "rank": pa.array(rank, pa.int32(), mask=rank == _UNRANKED),
+            "selected": pa.array(selected),
+            "verdict": pa.array(self._verdicts, pa.string()),
+            "relaxed": _relaxed(self._candidates, selected, self._mixed, recipe),
+            "superseded_by": ids.take(pa.array(newer, mask=newer < 0)),
+        }
+        columns = [results.get(name, self._candidates[name]) for name in CANDIDATES.names]
+        order = np.lexsort([id_ranks, rank, self._slots])
+        return pa.table(columns, schema=CANDIDATES).take(pa.array(order))
+
+
+def _reason(scene: Scene, unit: Unit | None, track: int, used: Container[int]) -> str:
+    if unit is not None and scene.pass_id == unit.pass_id and scene.track == unit.track:
+        return REDUNDANT
+    if scene.track != track:
+        return OTHER_TRACK
+    if unit is not None:
+        return ELIGIBLE
+    return USED if scene.pass_id in used else OUT_OF_ORDER
+
+
+def _others(units: list[Unit], unit: Unit | None) -> list[int]:
+    """List the scenes of the passes that were not chosen: what covers most first, then the least cost."""
+    order = sorted(units, key=lambda other: (other.level, -other.size, other.cost, other.key))
+    return [
+        scene.row for other in order if other is not unit for scene in sorted(other.scenes, key=_by_size, reverse=True)
+    ]
+
+
+def _relaxed(candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe) -> pa.Array:
+    """List the steps of the ladder that each chosen scene needed; null for the others."""
+    steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
+    sensors = np.array(candidates["sensor"].to_pylist(), dtype=object)
+    for sensor in recipe.sensors:
+        rows = np.flatnonzero(selected & (sensors == sensor))
+        ladder = recipe.ladder(sensor)
+        if not ladder or len(rows) == 0:
+            continue
+        measures = candidates.select(["datetime", "day_offset", "cloud_cover"]).take(pa.array(rows))
+        needed = [levels.tolist() for levels in rule_levels(measures, recipe, sensor).values()]
+        for place, row in enumerate(rows.tolist()):
+            levels = {level[place] for level in needed}
+            if levels == {0} and not mixed[row]:
+                continue
+            steps[row] = [
+                str(step)
+                for number, step in enumerate(ladder, 1)
+                if number in levels or (step.mixed_track and mixed[row])
+            ]
+    return pa.array(steps, CANDIDATES.field("relaxed").type)
