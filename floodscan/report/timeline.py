@@ -46,8 +46,8 @@ from floodscan.scoring import (
     TOO_CLOUDY,
 )
 from floodscan.selection import SELECTED
-from floodscan.selection.change_detection import OTHER_TRACK, OUT_OF_ORDER, REDUNDANT, TOO_LITTLE
 from floodscan.selection.passes import SUPERSEDED, WRONG_SIDE
+from floodscan.selection.verdicts import OTHER_TRACK, OUT_OF_ORDER, REDUNDANT, TOO_LITTLE, USED
 from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ _MARKS: Mapping[tuple[str, ...], Looks] = {
     (TOO_CLOUDY, OUTSIDE_WINDOW): {
         "marker": "o", "s": 16, "facecolors": "white", "edgecolors": GREY, "linewidths": 0.9
     },
-    (OTHER_TRACK, OUT_OF_ORDER, "used_in_other_phase", REDUNDANT, SUPERSEDED): {
+    (OTHER_TRACK, OUT_OF_ORDER, USED, REDUNDANT, SUPERSEDED): {
         "marker": "D", "s": 16, "facecolors": "white", "edgecolors": BLUE, "linewidths": 0.9
     },
     (WRONG_SIDE,): {"marker": "_", "s": 30, "color": GREY, "linewidths": 1.2},

@@ -21,7 +21,7 @@ from floodscan.report.drawing import fold
 from floodscan.report.plots import plot
 from floodscan.report.tables import show_choices
 from floodscan.report.timeline import draw_timeline
-from floodscan.selection import change_detection, passes, reference
+from floodscan.selection import passes, reference, verdicts
 from tests.report.test_plots import DEMO_EVENT, words_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 VERDICTS = sorted({
     value
-    for module in (scoring, passes, change_detection, reference)
+    for module in (scoring, passes, reference, verdicts)
     for name, value in vars(module).items()
     if name.isupper() and name[0] != "_" and type(value) is str
 })  # fmt: skip
