@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import orjson
@@ -52,7 +52,6 @@ EXIT_OK = 0
 EXIT_UNFILLED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
-EXIT_TERMINATED = 128 + signal.SIGTERM
 
 _EVENTS_SHOWN_WHOLE = 3
 _PIPED_WIDTH = 1000
@@ -61,7 +60,9 @@ _PIPED_WIDTH = 1000
 def main() -> None:
     """Run the command line; what a person did wrong is told in one message."""
     # without a handler a driver that is told to end leaves its worker jobs behind
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _end)
     try:
         status = cli.main(standalone_mode=False)
     except click.ClickException as err:
@@ -73,6 +74,10 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         status = EXIT_INTERRUPTED
     sys.exit(status if isinstance(status, int) else EXIT_OK)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

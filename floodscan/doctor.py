@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import socket
 import sys
 import time
@@ -148,7 +149,7 @@ def _ask_node(profile: Profile, catalog: str, wait_seconds: float) -> Iterator[C
         (folder / "asked").touch()
         words = [str(folder), catalog, *map(str, address)]
         python = profile.values.get("python", sys.executable)
-        command = f"{python} -m floodscan.doctor {' '.join(words)}"
+        command = f"{python} -m floodscan.doctor {shlex.join(words)}"
         # the header and the prologue of worker jobs, under another name
         head = preview_script(profile).head.splitlines()
         log = folder / "probe.log"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +36,7 @@ from floodscan.tables import EVENTS
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from distributed import Client
@@ -199,9 +199,12 @@ def _go_on(
     planned = {batch.name for batch in cut()}
     with _opened(run.folder, head):
         done = find_done(run.folder, planned, events.ids, retry_failed=retry_failed)
-        left = (batch for batch in cut() if batch.name not in done.batches)
-        found = _run_all(run, left, rates=rates, client=client) if planned - done.batches else ()
-        with _recorded(run.folder, head, n_events=len(events), n_batches=len(planned)) as counts:
+        todo = planned - done.batches
+        left = (batch for batch in cut() if batch.name in todo) if todo else ()
+        found = _run_all(run, left, rates=rates, client=client if todo else None)
+        recorded = _recorded(run.folder, head, n_events=len(events), n_batches=len(planned))
+        # whatever ends this early, the cluster is closed while the folder is still this run's
+        with recorded as counts, closing(found):
             for more in chain([done.counts], found):
                 counts.update(more)
                 if on_progress:
@@ -209,7 +212,9 @@ def _go_on(
     return counts
 
 
-def _run_all(run: Run, batches: Iterable[Batch], *, rates: Rates, client: OpenClient) -> Iterator[Mapping[str, int]]:
+def _run_all(
+    run: Run, batches: Iterable[Batch], *, rates: Rates, client: OpenClient
+) -> Generator[Mapping[str, int], None, None]:
     with client() if callable(client) else nullcontext(client) as opened, open_gate(opened, rates) as gate:
         behind = replace(run, catalog=put_behind(run.catalog, gate))
         for result in run_batches(behind, batches, client=opened):

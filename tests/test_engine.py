@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan import Recipe
+from floodscan import Recipe, scan
 from floodscan.catalogs import Answer, open_catalog
 from floodscan.clusters import open_client
+from floodscan.driver import Driver
 from floodscan.engine import most_in_flight, run_batches
 from floodscan.events import load_events
 from floodscan.listing import list_events
 from floodscan.pipeline import Run
 from floodscan.planning import Batch
-from floodscan.store import RunFolder
+from floodscan.store import RunFolder, find_driver
 from floodscan.tables import ITEMS
+from tests.sweeps import demo_copies
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -121,3 +124,26 @@ def test_demo_catalogue_travels(tmp_path: Path, client: Client) -> None:
     run = replace(make_run(tmp_path), catalog=open_catalog("demo"))
     (result,) = run_batches(run, make_batches(1), client=client)
     assert result.counts["complete"] == 1
+
+
+def test_the_cluster_is_closed_before_the_folder_is_given_up(tmp_path: Path) -> None:
+    """Whoever is told of progress may end the sweep too, and keep the error, as a notebook does."""
+    writers: list[Driver | None] = []
+
+    @contextmanager
+    def open_and_look() -> Iterator[Client | None]:
+        with open_client("local", n_workers=1) as client:
+            try:
+                yield client
+            finally:
+                writers.append(find_driver(tmp_path))
+
+    def interrupt(done: int, _: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as kept:
+        scan(demo_copies(90), catalog="demo", out=tmp_path, client=open_and_look, on_progress=interrupt)
+    assert kept
+    assert writers == [Driver.here()]
+    assert find_driver(tmp_path) is None

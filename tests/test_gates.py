@@ -61,7 +61,7 @@ def test_when_one_is_told_to_wait_all_do(tmp_path: Path, lean_api: StacApi, clie
         result = scan_apart(proxy, Access(max_in_flight=8), client, tmp_path, n_events=16)
     told = proxy.visits[30].began + 0.02
     # what had entered before the answer was read is on its way already
-    on_the_way = 0.3
+    on_the_way = 1.5
     assert not [visit for visit in proxy.visits if told + on_the_way < visit.began < told + 3.0]
     assert [visit for visit in proxy.visits if visit.began >= told + 3.0]
     assert proxy.most_at_once <= 8

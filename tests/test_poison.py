@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import shapely
 from dask import config
+from distributed import WorkerPlugin
 
 from floodscan import ManifestError, scan
 from floodscan.clusters import open_client
+from floodscan.store import RunFolder
 from tests.runs import result_bytes
 from tests.sweeps import POISON, DeadlyCatalog, demo_copies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from distributed import Client
+    from distributed import Client, Worker
 
 HEALTHY = demo_copies(20)
 BAD = [
     replace(HEALTHY[0], event_id=name, bbox=POISON, aoi=shapely.box(*POISON), target_crs="EPSG:32647")
     for name in ("bad-a", "bad-b")
 ]
+
+
+class DeadlyWrite(WorkerPlugin):
+    """Kills workers that write the manifest of one of the events, as a fault in a library would."""
+
+    def setup(self, worker: Worker) -> None:  # noqa: ARG002 - distributed's
+        """Come between."""
+        write = RunFolder.write_manifests
+
+        def write_or_die(folder: RunFolder, batch: str, manifests: Mapping[str, bytes]) -> None:
+            if HEALTHY[3].event_id in manifests:
+                os.kill(os.getpid(), signal.SIGKILL)
+            write(folder, batch, manifests)
+
+        RunFolder.write_manifests = write_or_die  # type: ignore[assignment, method-assign]
 
 
 def no_second_chance() -> config.set:
@@ -83,3 +102,16 @@ def test_a_node_lost_at_the_end_costs_nothing_more(tmp_path: Path) -> None:
     assert len(list((tmp_path / "deaths").iterdir())) == 5
     assert {outcome.event_id for outcome in result.outcomes if outcome.status == "failed"} == {BAD[0].event_id}
     assert result.counts["complete"] == 4
+
+
+def test_an_event_that_can_not_be_written_costs_one_event(tmp_path: Path) -> None:
+    """All goes well until its manifest is written; its neighbours have theirs, and the trials leave nothing."""
+    with no_second_chance(), open_client("local", n_workers=1) as client:
+        assert client is not None
+        client.register_plugin(DeadlyWrite())
+        result = scan(HEALTHY[:5], catalog="demo", client=client, out=tmp_path / "out")
+    failed = {outcome.event_id: str(outcome.reason) for outcome in result.outcomes if outcome.status == "failed"}
+    assert list(failed) == [HEALTHY[3].event_id]
+    assert "worker_lost" in failed[HEALTHY[3].event_id]
+    assert result.counts["complete"] == 4
+    assert not list((tmp_path / "out").glob(".*"))

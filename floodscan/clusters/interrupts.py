@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def handlers_kept() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM meanwhile: a second one must not leave jobs behind."""
+    """Ignore Ctrl-C, SIGTERM and SIGHUP meanwhile: a second one must not leave jobs behind."""
     with handlers_kept():
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:

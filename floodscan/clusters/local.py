@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+import logging
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from dask import config
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+_log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 60.0
 
 SETTINGS = {
     # each connection keeps its last messages for debuggers, a thousand by default; here they are kilobytes each
@@ -58,4 +63,23 @@ def prepare_connection(address: str) -> Iterator[Callable[[], AbstractContextMan
         message = f"--cluster {address}: no Dask scheduler answers there ({err}); known: none, local, slurm, allocation"
         raise InputError(message) from err
     with client:
-        yield lambda: nullcontext(client)
+        yield lambda: _watched(client, address)
+
+
+@contextmanager
+def _watched(client: Client, address: str) -> Iterator[Client]:
+    """Warn now and then that there are no workers: whoever started the scheduler may have forgotten or lost them."""
+    ended = Event()
+
+    def watch() -> None:
+        while not ended.wait(_PATIENCE_SECONDS) and client.status == "running":
+            if not client.nthreads():
+                _log.warning("--cluster %s: the scheduler has no workers; tasks wait until some come", address)
+
+    watcher = Thread(target=watch, name="floodscan-watch", daemon=True)
+    watcher.start()
+    try:
+        yield client
+    finally:
+        ended.set()
+        watcher.join()

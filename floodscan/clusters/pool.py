@@ -57,6 +57,19 @@ class JobPool:
     _submitting: Lock = field(default_factory=Lock)
     _brisk_until: float = 0.0
 
+    def begin(self) -> None:
+        """Submit the first jobs; where SLURM takes some, or none only for a moment, the others come later.
+
+        Raises:
+            SlurmCommandError: SLURM refuses all of them.
+        """
+        try:
+            self.fill()
+        except SlurmCommandError as err:
+            if self._is_final(err):
+                raise
+            _log.warning("%s; tried again", err)
+
     def fill(self) -> None:
         """Submit what is missing.
 
@@ -111,7 +124,7 @@ class JobPool:
             interrupt_main_thread()
 
     def close(self) -> None:
-        """Cancel all jobs, and wait until none is left.
+        """Cancel all jobs, and wait until none is left; those that stay for a minute are told.
 
         Raises:
             SlurmCommandError: SLURM doesn't answer.
@@ -121,7 +134,13 @@ class JobPool:
         deadline = time.monotonic() + _GONE_SECONDS
         with self._submitting:
             patiently(lambda: cancel(self.name))
-        while patiently(self._list) and time.monotonic() < deadline:
+        while jobs := patiently(self._list):
+            if time.monotonic() > deadline:
+                _log.warning("worker jobs are left: %s; cancel them by scancel --name %s", ", ".join(jobs), self.name)
+                return
+            if not _OVER.issuperset(jobs.values()):
+                # a submission that seemed to fail may have been taken since
+                patiently(lambda: cancel(self.name))
             time.sleep(0.2)
 
     def _list(self) -> dict[str, str]:
@@ -137,9 +156,13 @@ class JobPool:
     def _refused(self, err: SlurmCommandError) -> float:
         """Decide after how many seconds a refused submission is tried again."""
         _log.warning("%s; tried again", err)
-        if not self._seen and not err.is_passing:
+        if self._is_final(err):
             self.failure = f"no worker job is left, and SLURM takes no more: {err}"
         return _BRISK_SECONDS if err.is_passing else _REFUSED_SECONDS
+
+    def _is_final(self, err: SlurmCommandError) -> bool:
+        """Tell whether there is nothing left to wait for."""
+        return not self._seen and not err.is_passing
 
 
 def is_hopeless(lost_at: deque[float], *, now: float, wanted: int, proven: bool) -> bool:
@@ -161,7 +184,7 @@ def keep_jobs(pool: JobPool) -> Iterator[JobPool]:
     """Fill a pool, keep it full meanwhile, and empty it at the end, however that comes."""
     keeper = Thread(target=pool.tend, name="floodscan-jobs", daemon=True)
     try:
-        pool.fill()
+        pool.begin()
         keeper.start()
         yield pool
     finally:

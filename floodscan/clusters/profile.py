@@ -179,6 +179,7 @@ _FIELDS: Mapping[str, Callable[[object], str | None]] = {
     "job-extra-directives": _texts,
     "job-directives-skip": _texts,
     "job-script-prologue": _texts,
+    "worker-command": _text,
     "worker-extra-args": _texts,
     "death-timeout": _count,
     "scheduler-options": _mapping,

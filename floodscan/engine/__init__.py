@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from dask.base import compute
-from distributed import KilledWorker, as_completed
+from distributed import CancelledError, KilledWorker, as_completed
 
 from floodscan.engine.graph import draw_batch
 from floodscan.engine.isolation import isolate
+from floodscan.errors import ClusterError
+from floodscan.pipeline import BatchResult
 from floodscan.planning import plan_batch
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from floodscan.pipeline import BatchResult, Run
+    from floodscan.pipeline import Run
     from floodscan.planning import Batch
 
 _LEAST_IN_FLIGHT = 8
@@ -34,6 +37,9 @@ def run_batches(run: Run, batches: Iterable[Batch], *, client: Client | None) ->
         run: What all batches share.
         batches: Taken as they are needed, never all at once.
         client: Where tasks run; None runs them in this process, one after the other.
+
+    Raises:
+        ClusterError: The scheduler is gone.
     """
     if client is None:
         for batch in batches:
@@ -41,9 +47,22 @@ def run_batches(run: Run, batches: Iterable[Batch], *, client: Client | None) ->
             yield result
         return
     suspects: list[Batch] = []
-    yield from _run_on_cluster(run, iter(batches), client, suspects)
-    for batch in suspects:
-        yield isolate(run, batch, client)
+    with _loss_explained(client):
+        yield from _run_on_cluster(run, iter(batches), client, suspects)
+        for batch in suspects:
+            yield isolate(run, batch, client)
+
+
+@contextmanager
+def _loss_explained(client: Client) -> Iterator[None]:
+    """Turn what comes of a scheduler that goes away, an error of another kind with each call, into one that says so."""
+    try:
+        yield
+    except Exception as err:
+        if client.status == "running" and not isinstance(err, CancelledError):
+            raise
+        message = f"the Dask scheduler is gone, or has dropped its tasks: {' '.join(str(err).split())}"
+        raise ClusterError(message) from err
 
 
 def _run_on_cluster(run: Run, batches: Iterator[Batch], client: Client, suspects: list[Batch]) -> Iterator[BatchResult]:
@@ -65,8 +84,10 @@ def _run_on_cluster(run: Run, batches: Iterator[Batch], client: Client, suspects
             return
         future, result = next(done)
         batch = in_flight.pop(future.key)
-        if future.status != "error":
+        if isinstance(result, BatchResult):
             yield result
+        elif isinstance(result, CancelledError):
+            raise result
         elif isinstance(result[1], KilledWorker):
             suspects.append(batch)
         else:

@@ -1,26 +1,28 @@
 """A batch that ends its workers: which of its events does it, so that one bad event costs one event.
 
 The batch runs alone here, so that whatever ends a worker is in it. It may have been suspected for a neighbour's sake,
-or for a node's: then it simply runs. Else it is cut into its events, which are tried side by side without writing
-anything, and those that seem to end a worker once more, each alone. What remains is run as ever; should that end
-workers too, it may have been a node again, and all is done once more.
+or for a node's: then it simply runs. Else it is cut into its events, which are tried side by side and written to a
+folder that goes at once, and those that seem to end a worker once more, each alone. What remains is run as ever; should
+that end workers too, it may have been a node again, and all is done once more.
 """
 
 from __future__ import annotations
 
+import uuid
+from contextlib import contextmanager
 from dataclasses import replace
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
-from dask.delayed import delayed
 from distributed import KilledWorker, wait
 
-from floodscan.engine.graph import draw_batch, draw_sections
+from floodscan.engine.graph import draw_batch
 from floodscan.outcomes import WORKER_LOST, give_up
 from floodscan.pipeline import write
 from floodscan.planning import plan_batch, plan_searches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from distributed import Client
 
@@ -67,11 +69,22 @@ def _find_bad(run: Run, plan: BatchPlan, client: Client) -> list[EventPlan]:
 
 def _find_deadly(run: Run, plan: BatchPlan, plans: Sequence[EventPlan], client: Client) -> list[EventPlan]:
     """Try events side by side, and list those whose tasks were on workers that ended."""
-    trials = [delayed(len)(draw_sections(run, _part(run, plan, [each]))) for each in plans]
-    futures = client.compute(trials)
-    wait(futures)
+    with _on_trial(run) as trial:
+        futures = client.compute([draw_batch(trial, _part(run, plan, [each])) for each in plans])
+        wait(futures)
     endings = zip(plans, (future.exception() for future in futures), strict=True)
     return [each for each, error in endings if isinstance(error, KilledWorker)]
+
+
+@contextmanager
+def _on_trial(run: Run) -> Iterator[Run]:
+    """Give the run another folder, on the same disk."""
+    folder = replace(run.folder, path=run.folder.path / f".{uuid.uuid4().hex}.trial")
+    folder.prepare()
+    try:
+        yield replace(run, folder=folder)
+    finally:
+        rmtree(folder.path, ignore_errors=True)
 
 
 def _part(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from floodscan.clusters.profile import load_profile
+from floodscan.clusters.slurm import preview_script
 from floodscan.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -38,6 +40,13 @@ def test_reads_what_dask_jobqueue_reads(tmp_path: Path) -> None:
     assert profile.walltime == timedelta(hours=30)
     assert profile.values["job-extra-directives"] == ["--qos=short"]
     assert "job-cpu" not in profile.values
+
+
+def test_takes_the_file_that_dask_jobqueue_ships(tmp_path: Path) -> None:
+    """Whoever starts from there, and fills in what is missing, has no key to remove; the worker's command is used."""
+    shipped = yaml.safe_load(files("dask_jobqueue").joinpath("jobqueue.yaml").read_text())["jobqueue"]["slurm"]
+    profile = load_profile(write(tmp_path, shipped | GOOD | {"shared-temp-directory": str(tmp_path)}))
+    assert f"-m {profile.values['worker-command']}" in str(preview_script(profile))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.process import LOOPBACK, ServerUnavailableError, free_port
+from tests.servers.process import LOOPBACK, ServerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ _SWITCH = "switch"
 _LOGIN = "login"
 _NAMES = [_LOGIN, *(f"mel{number:04}" for number in range(1, N_NODES + 1))]
 _ADDRESSES = {name: f"10.99.0.{number}" for number, name in enumerate(_NAMES, start=1)}
+_CAPABILITIES = (12, 21)  # CAP_NET_ADMIN, CAP_SYS_ADMIN
 _ENTER = 'hostname "$0" && mount --bind "$1" /etc/hosts && shift && exec "$@"'
 
 
@@ -67,8 +68,18 @@ class Network:
 def on_loopback() -> Network:
     """Call this machine by several names; every one has a port of its own."""
     host = socket.gethostname().split(".")[0]
-    login, *nodes = [Machine(name, host, LOOPBACK, free_port()) for name in _NAMES]
+    with contextlib.ExitStack() as stack:
+        # all are held until the last is chosen, so that no two are the same
+        sockets = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in _NAMES]
+        ports = [each.getsockname()[1] for each in sockets]
+    login, *nodes = [Machine(name, host, LOOPBACK, port) for name, port in zip(_NAMES, ports, strict=True)]
     return Network(login, tuple(nodes))
+
+
+def may_make_namespaces() -> bool:
+    """Whether this process has root's power over networks and mounts, which root lacks in many containers."""
+    (held,) = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "CapEff" in line]
+    return all(int(held, 16) >> number & 1 for number in _CAPABILITIES)
 
 
 @contextlib.contextmanager

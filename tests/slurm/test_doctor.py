@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 import orjson
+import pytest
 from click.testing import CliRunner
 
 from floodscan.cli import cli
@@ -16,9 +19,14 @@ if TYPE_CHECKING:
     from tests.slurm.site import SlurmSite
 
 
-def test_all_is_well(site: SlurmSite, tmp_path: Path) -> None:
-    """SLURM, folder, driver and catalogue, here and from a compute node; nothing is left."""
-    words = ["doctor", "--catalog", "demo", "--profile", str(write_profile(tmp_path)), "--json"]
+@pytest.mark.parametrize("name", ["demo", "{tmp}/d=1&touch ;e"], ids=["demo", "words of a shell"])
+def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
+    """SLURM, folder, driver and catalogue, here and from a compute node, whatever it is called; nothing is left."""
+    catalog = name.format(tmp=tmp_path)
+    if catalog != name:
+        with as_file(files("floodscan.data") / "demo") as demo:
+            shutil.copytree(demo, catalog)
+    words = ["doctor", "--catalog", catalog, "--profile", str(write_profile(tmp_path)), "--json"]
     done = CliRunner().invoke(cli, words, standalone_mode=False)
     assert done.exception is None
     checks = orjson.loads(done.output)

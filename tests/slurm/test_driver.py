@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,14 +16,19 @@ from floodscan.cli import main
 from floodscan.clusters import open_client, pool, prepare_client
 from floodscan.errors import ClusterError, InputError
 from tests.servers.process import child
+from tests.servers.proxy import fault_proxy
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import N_NODES
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.servers.fixtures import StacApi
     from tests.slurm.site import SlurmSite
+
+NOHUP = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 @pytest.mark.parametrize(
@@ -91,50 +98,102 @@ def test_nothing_is_submitted_before_all_was_found_good(
     assert not (tmp_path / "o").exists()
 
 
-def scan_command(events: Path, profile: Path, out: Path, *, n_jobs: int) -> list[str]:
+@dataclass
+class SlowApi:
+    """A STAC API that stops in the midst of a sweep until it is let go on.
+
+    Attributes:
+        url: Its URL.
+        reached: Whether a search waits.
+        released: Whether all are answered.
+    """
+
+    url: str = ""
+    reached: Event = field(default_factory=Event)
+    released: Event = field(default_factory=Event)
+
+    def hold(self, number: int) -> None:
+        """Let all searches wait but the first."""
+        if number:
+            self.reached.set()
+            self.released.wait()
+
+
+@pytest.fixture
+def slow_api(lean_api: StacApi) -> Iterator[SlowApi]:
+    """One that is asked from the command line."""
+    api = SlowApi()
+    with fault_proxy(lean_api.url, script=api.hold) as proxy:
+        api.url = proxy.url
+        yield api
+        api.released.set()
+
+
+def scan_command(events: Path, catalog: str, profile: Path, out: Path, *, n_jobs: int) -> list[str]:
     """Write the command of a driver."""
-    words = [str(events), "--catalog", "demo", "--out", str(out), "--profile", str(profile)]
+    words = [str(events), "--catalog", catalog, "--out", str(out), "--profile", str(profile)]
+    words += ["--cache", str(out.with_name("cache"))]
     return [sys.executable, "-m", "floodscan", "scan", *words, "--cluster", "slurm", "--workers", str(n_jobs)]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.skipif(NOHUP, reason="nohup has it ignored")),
+    ],
+)
 def test_told_to_stop_leaves_nothing(
-    number: signal.Signals, status: int, events: Path, reference: dict[str, bytes], site: SlurmSite, tmp_path: Path
+    number: signal.Signals,
+    events: Path,
+    reference: dict[str, bytes],
+    slow_api: SlowApi,
+    site: SlurmSite,
+    tmp_path: Path,
 ) -> None:
-    """Ctrl-C and SIGTERM in mid-sweep: no job and no key is left, and the same command goes on, as is said."""
+    """Ctrl-C, SIGTERM and a lost terminal in mid-sweep: no job and no key is left, and the same command goes on."""
     log, out = tmp_path / "driver.log", tmp_path / "o"
-    command = scan_command(events, write_profile(tmp_path), out, n_jobs=3)
+    command = scan_command(events, slow_api.url, write_profile(tmp_path), out, n_jobs=3)
     with child(command, log=log) as driver:
-        site.wait_for_jobs(3, state="RUNNING", seconds=60)
+        assert slow_api.reached.wait(120), log.read_text()
         driver.send_signal(number)
-        assert driver.wait(60) == status
+        assert driver.wait(180) == 128 + number
     assert site.jobs() == []
     assert list((tmp_path / "private").iterdir()) == []
     assert "start the same again to go on" in log.read_text()
+    slow_api.released.set()
     with child(command, log=log) as driver:
-        assert driver.wait(60) == 0
+        assert driver.wait(180) == 0, log.read_text()
     assert written(out) == reference
 
 
-def test_killed_driver_leaves_nothing_for_long(events: Path, site: SlurmSite, tmp_path: Path) -> None:
-    """After kill -9 running jobs leave, queued ones when they had their turn, and keys with the next start."""
-    path = write_profile(tmp_path, death_timeout=5)
-    private = tmp_path / "private"
-    command = [*scan_command(events, path, tmp_path / "o", n_jobs=N_NODES + 1), "--search-on", "driver"]
-    with child(command, log=tmp_path / "driver.log") as driver:
-        site.wait_for_jobs(N_NODES, state="RUNNING", seconds=60)
+def test_killed_driver_leaves_nothing_for_long(
+    events: Path, reference: dict[str, bytes], slow_api: SlowApi, site: SlurmSite, tmp_path: Path
+) -> None:
+    """After kill -9 running jobs leave, queued ones in their turn, keys with the next start; and the sweep goes on."""
+    path = write_profile(tmp_path, death_timeout=15)
+    log, out, private = tmp_path / "driver.log", tmp_path / "o", tmp_path / "private"
+    command = scan_command(events, slow_api.url, path, out, n_jobs=N_NODES + 1)
+    with child([*command, "--search-on", "driver"], log=log) as driver:
+        assert slow_api.reached.wait(120), log.read_text()
+        site.wait_for_jobs(N_NODES, state="RUNNING", seconds=120)
         beside = psutil.Process(driver.pid).children(recursive=True)
         driver.kill()
+    slow_api.released.set()
     assert beside
-    assert psutil.wait_procs(beside, timeout=30)[1] == []
+    assert psutil.wait_procs(beside, timeout=120)[1] == []
     (left,) = private.iterdir()
-    site.wait_for_jobs(0, seconds=60)
+    site.wait_for_jobs(0, seconds=180)
     with prepare_client("slurm", profile=path):
         (living,) = private.iterdir()
         assert living != left
         with prepare_client("slurm", profile=path):
             assert living.exists()
     assert list(private.iterdir()) == []
+    with child(scan_command(events, slow_api.url, write_profile(tmp_path), out, n_jobs=2), log=log) as driver:
+        assert driver.wait(180) == 0, log.read_text()
+    assert written(out) == reference
 
 
 def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +54,7 @@ def test_jobs_that_reach_their_lifetime_are_replaced(
     site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Workers end themselves amid the work, which goes on in the jobs that replace theirs."""
-    short = ["--lifetime", "15s", "--lifetime-stagger", "3s"]
+    short = ["--lifetime", "40s", "--lifetime-stagger", "5s"]
     with slow_sweep(site, events, tmp_path, n_jobs=1, worker_args=short) as (sweep, catalog, before):
         site.wait_for_jobs(1, state="RUNNING", instead_of=before, seconds=120)
         catalog.go_on()
@@ -121,6 +123,64 @@ def test_refusal_ends_the_sweep_when_no_job_is_left(site: SlurmSite, tmp_path: P
     ):
         lose_the_job()
     assert site.jobs() == []
+
+
+@pytest.mark.parametrize("said", ["Socket timed out on send/recv operation", "Job violates accounting/QOS policy"])
+def test_first_jobs_that_are_not_taken_come_later(said: str, site: SlurmSite, tmp_path: Path) -> None:
+    """The second of the first two is not taken, by a busy SLURM or by a limit: the sweep begins with the other."""
+    words = f"echo 'sbatch: error: Batch job submission failed: {said}' >&2; exit 1"
+    # the first call asks only whether a job would be taken
+    with (
+        spoilt("sbatch", "-eq 3", words, tmp_path),
+        open_client("slurm", n_workers=2, profile=write_profile(tmp_path)),
+    ):
+        site.wait_for_jobs(2, state="RUNNING", seconds=120)
+    assert site.jobs() == []
+
+
+def test_jobs_that_were_not_cancelled_are_cancelled_again(site: SlurmSite, tmp_path: Path) -> None:
+    """One was taken after all others were cancelled, or SLURM forgot."""
+    with (
+        spoilt("scancel", "-eq 1", "exit 0", tmp_path),
+        open_client("slurm", n_workers=1, profile=write_profile(tmp_path)),
+    ):
+        site.wait_for_jobs(1, state="RUNNING", seconds=120)
+    assert site.jobs() == []
+
+
+def test_jobs_that_stay_are_told(
+    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A driver does not wait for ever, nor go without a word."""
+    monkeypatch.setattr(pool, "_GONE_SECONDS", 1.0)
+    with (
+        spoilt("scancel", "-ge 1", "exit 0", tmp_path),
+        open_client("slurm", n_workers=1, profile=write_profile(tmp_path)),
+    ):
+        (job,) = site.wait_for_jobs(1, seconds=120)
+        caplog.set_level(logging.WARNING)  # a cluster of distributed's has silenced it
+    assert f"worker jobs are left: {job}; cancel them by scancel --name floodscan-" in caplog.text
+
+
+@contextmanager
+def spoilt(command: str, calls: str, words: str, folder: Path) -> Iterator[None]:
+    """Let some calls of a SLURM command do something else meanwhile, and all others what they do.
+
+    Args:
+        command: Name of the command.
+        calls: Which calls, as a shell compares their number, counted from 1.
+        words: What the shell does in their place.
+        folder: Where to count.
+    """
+    programs, log = folder / "spoilt", folder / f"{command}.calls"
+    programs.mkdir()
+    program = programs / command
+    lines = ["#!/bin/bash", f"echo >>{log}", f"if [ $(wc -l <{log}) {calls} ]; then {words}; fi"]
+    program.write_text("\n".join([*lines, f'exec {shutil.which(command)} "$@"', ""]))
+    program.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        yield
 
 
 @contextmanager
