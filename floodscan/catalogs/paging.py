@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from floodscan.catalogs.base import Gap
 from floodscan.catalogs.pages import decode_page
@@ -91,13 +92,21 @@ class Pager:
         link = next((each for each in page.links if each.get("rel") == "next"), None)
         if link is None:
             return None
-        url = str(link.get("href") or self.url)
-        if origin(url) != origin(self.url):
+        try:
+            following = self._follow(link, request)
+            elsewhere = origin(following.url) != origin(self.url)
+        except (TypeError, ValueError) as err:
+            raise NotTheEndError("the link to the next page can't be read") from err
+        if elsewhere:
             # whoever answers there is not whom the user named, and might be sent what was meant for that one
             raise NotTheEndError("the next page is said to be on another host")
+        return following
+
+    def _follow(self, link: Json, request: Request) -> Request:
+        url = urljoin(request.url, link.get("href") or self.url)
         if str(link.get("method", "GET")).upper() == "POST":
-            body = link.get("body") or {}
-            return Request("POST", url, {**(request.body or {}), **body} if link.get("merge") else body)
+            merged = (request.body or {}) if link.get("merge") else {}
+            return Request("POST", url, {**merged, **(link.get("body") or {})})
         return Request("GET", url, None)
 
     def _check_end(self, page: Page, n_features: int, n_items: int, *, is_last: bool) -> None:

@@ -25,7 +25,6 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     InvalidHeader,
-    LocationValueError,
     ReadTimeoutError,
     SSLError,
 )
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_REDIRECTS = 5
+_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = {
     HTTPStatus.MOVED_PERMANENTLY,
     HTTPStatus.FOUND,
@@ -204,7 +204,7 @@ class Transport:
         content = self._receive(request, budget)
         try:
             return decode(content)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise RequestError("answered with something that can't be read", passing=True) from err
 
     def _receive(self, request: Request, budget: Budget) -> bytes:
@@ -215,7 +215,7 @@ class Transport:
                 with self._send(request) as response:
                     self._check_status(response, budget)
                     return self._read(response)
-            except (requests.RequestException, HTTPError, OSError) as err:
+            except (requests.RequestException, HTTPError, OSError, ValueError) as err:
                 if time.monotonic() > deadline:
                     reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
                     raise RequestError(reason, passing=True, too_much=True) from err
@@ -226,10 +226,11 @@ class Transport:
         url = request.url
         for _ in range(_MAX_REDIRECTS):
             response = self._connections.send(request.method, url, body)
-            target = urljoin(url, response.headers.get("Location", ""))
             # a search is a POST, and a redirected POST turns into a GET for something else
-            followed = body is None and (request.leaves_host or origin(target) == origin(url))
-            if not followed or response.status not in _REDIRECTS:
+            if body is not None or response.status not in _REDIRECTS:
+                break
+            target = urljoin(url, response.headers.get("Location", ""))
+            if not request.leaves_host and origin(target) != origin(url):
                 break
             response.close()
             url = target
@@ -278,7 +279,7 @@ def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
 def origin(url: str) -> tuple[str, str | None, int | None]:
     """Tell whom a URL leads to."""
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _budget_of(state: RetryCallState) -> Budget:
@@ -302,7 +303,7 @@ def _retry_after(response: BaseHTTPResponse) -> float | None:
 
 def _translate(err: Exception) -> RequestError:
     """Say what went wrong on the way; the error's own text may hold the URL."""
-    if isinstance(err, requests.RequestException | LocationValueError):
+    if isinstance(err, requests.RequestException | ValueError):
         return RequestError("can't be reached: its URL is not valid")
     if isinstance(err, ReadTimeoutError):
         return RequestError("was silent for too long", passing=True, too_much=True)

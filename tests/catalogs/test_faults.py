@@ -92,7 +92,7 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_a
         search_seconds=4.0,
         max_bisections=12,
     )
-    harmless = {"repeated items", "missing next", "next on another host", "next in circles"}
+    harmless = {"repeated items", "missing next", "next on another host", "next in circles", "next that is no URL"}
     with faulty(lean_api, lambda _: fault, limits) as (catalog, _proxy):
         answer = catalog.search(SEARCH)
     if fault in harmless:
@@ -104,23 +104,30 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_a
         assert catalog.url not in str(answer.gaps)
 
 
-@pytest.mark.parametrize("fault", ["400", "redirect"])
+@pytest.mark.parametrize("fault", ["400", "redirect", "redirect to no URL"])
 def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacApi) -> None:
     """A request that is wrong is not repeated, and a redirected search is not followed."""
     with faulty(lean_api, lambda _: fault) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert len(proxy.visits) == answer.n_requests == 1
     assert answer.n_retries == 0
-    assert answer.problem == f"answered with HTTP status {'302' if fault == 'redirect' else fault}"
+    assert answer.problem == f"answered with HTTP status {fault if fault == '400' else 302}"
 
 
-def test_a_next_page_that_is_redirected_elsewhere_is_refused(lean_api: StacApi) -> None:
+@pytest.mark.parametrize(
+    ("redirect", "problem"),
+    [
+        ("redirect", "answered with HTTP status 302"),
+        ("redirect to no URL", "can't be reached: its URL is not valid"),
+    ],
+)
+def test_a_next_page_that_is_redirected_elsewhere_is_refused(redirect: str, problem: str, lean_api: StacApi) -> None:
     """A page is fetched from the host that the user named, whatever that host says of it."""
-    script = {0: "next by GET", 1: "redirect"}.get
+    script = {0: "next by GET", 1: redirect}.get
     with faulty(lean_api, script) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert len(proxy.visits) == 2
-    assert answer.problem == "answered with HTTP status 302"
+    assert answer.problem == problem
 
 
 @pytest.mark.parametrize("fault", ["slow head", "slow drip"])

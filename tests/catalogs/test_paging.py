@@ -87,6 +87,31 @@ def test_a_page_elsewhere_is_refused(href: str) -> None:
         read(away)
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"href": "http://[x/search"},
+        {"href": "http://127.0.0.1:port/search"},
+        {"href": 5},
+        {"href": URL, "method": "POST", "body": ["a"]},
+    ],
+)
+def test_a_link_that_can_not_be_read_is_not_the_end(link: dict[str, Any]) -> None:
+    """There is another page; where it is remains unknown."""
+    odd = page(1, "b")
+    odd["links"] = [{"rel": "next", **link}]
+    with pytest.raises(NotTheEndError, match="can't be read"):
+        read(odd)
+
+
+@pytest.mark.parametrize("href", ["http://127.0.0.1:80/search", "/search", "search", "HTTP://127.0.0.1/search"])
+def test_the_same_place_may_be_written_in_other_ways(href: str) -> None:
+    """With the port that goes without saying, or only in part."""
+    near = page(1, "b")
+    near["links"][0]["href"] = href
+    assert read(near, page(0))[0] == [1, 0]
+
+
 def test_links_are_followed_as_they_are_written() -> None:
     """By POST with a body of their own or merged into the first, or by GET."""
     merged, by_get = page(1, "b"), page(1, "c")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Script: TypeAlias = "Callable[[int], str | None]"
 
 _BOMB_BYTES = 50_000_000
+_DEPTH = 20_000
 _DRIP_SECONDS = 0.05
 _SILENT_SECONDS = 30.0
 _RETRY_SECONDS = 1
@@ -181,6 +182,11 @@ async def _no_page(answer: Response, writer: asyncio.StreamWriter) -> bool:
     return await _pass(Response(answer.status, b'{"code":"oops"}', answer.media_type), writer)
 
 
+async def _nest(answer: Response, writer: asyncio.StreamWriter) -> bool:
+    nest = b"[" * _DEPTH + b"]" * _DEPTH
+    return await _pass(Response(answer.status, answer.body[:-1] + b',"more":%b}' % nest, answer.media_type), writer)
+
+
 async def _drip(answer: Response, writer: asyncio.StreamWriter) -> bool:
     writer.write(answer.head())
     for byte in answer.body:
@@ -245,6 +251,12 @@ def _lead_away(page: Json) -> None:
             link["href"] = "http://localhost:9/search"
 
 
+def _lead_nowhere(page: Json) -> None:
+    for link in page["links"]:
+        if link["rel"] == "next":
+            link["href"] = "http://[x/search"
+
+
 def _lead_by_get(page: Json) -> None:
     for link in page["links"]:
         if link["rel"] == "next":
@@ -269,6 +281,7 @@ _FAULTS: dict[str | None, Fault] = {
     "truncated": _truncate,
     "broken json": _break_json,
     "no page": _no_page,
+    "nested too deep": _nest,
     "slow drip": _drip,
     "slow head": _drip_head,
     "silence": _be_silent,
@@ -290,8 +303,10 @@ _FAULTS: dict[str | None, Fault] = {
     "504": _fail(b"504 Gateway Timeout"),
     "400": _fail(b"400 Bad Request"),
     "redirect": _fail(b"302 Found", lambda: b"location: http://localhost:9/search"),
+    "redirect to no URL": _fail(b"302 Found", lambda: b"location: http://[x/search"),
     "missing next": _edit(_drop_next),
     "next on another host": _edit(_lead_away),
+    "next that is no URL": _edit(_lead_nowhere),
     "next by GET": _edit(_lead_by_get),
     "repeated items": _edit(_repeat_items),
     "next in circles": _edit(_lead_in_circles),
@@ -299,7 +314,7 @@ _FAULTS: dict[str | None, Fault] = {
 MENDABLE_FAULTS = (
     "reset", "truncated", "broken json", "no page", "slow drip", "slow head", "silence", "gzip bomb", "gzip cut off",
     "gzip with an error", "gzip that is none", "429 seconds", "429 date", "500", "502", "503", "504", "missing next",
-    "next on another host", "repeated items", "next in circles",
+    "next on another host", "repeated items", "next in circles", "next that is no URL", "nested too deep",
 )  # fmt: skip
 """Faults after which a client that takes care has everything in the end."""
 
