@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     ReadPages = Callable[[Search, "Tally"], Iterator[list[Item]]]
 
 _MAX_EMPTY_PAGES = 10
+_USUAL_CAPS = {50, 100, 200, 250, 500}
+"""Items on a page at which servers stop, whatever they are asked for; a page of just so many may not be the last."""
 
 
 class NotTheEndError(Exception):
@@ -74,19 +76,24 @@ class Pager:
         """
         request: Request | None = Request("POST", self.url, {**body, "limit": self.transport.limits.page_items})
         asked: list[Request] = []
-        n_items = n_empty = 0
+        seen: set[str] = set()
+        n_empty = 0
         while request:
             if request in asked or n_empty > _MAX_EMPTY_PAGES:
                 raise NotTheEndError("pages lead back to pages that were read already")
             asked.append(request)
             page = self.transport.ask(request, tally.budget, decode=_decode)
             features = page.features or []
+            ids = {item.id for item in features}  # a page may repeat items
+            seen |= ids
             tally.n_pages += 1
-            n_items += len(features)
             n_empty = 0 if features else n_empty + 1
             yield features
             request = self._next(page, request)
-            self._check_end(page, len(features), n_items, is_last=request is None)
+            if request:
+                self.full_page = max(self.full_page, len(ids))
+            else:
+                self._check_end(page, {len(features), len(ids)}, len(seen))
 
     def _next(self, page: Page, request: Request) -> Request | None:
         link = next((each for each in page.links if each.get("rel") == "next"), None)
@@ -109,14 +116,13 @@ class Pager:
             return Request("POST", url, {**merged, **(link.get("body") or {})})
         return Request("GET", url, None)
 
-    def _check_end(self, page: Page, n_features: int, n_items: int, *, is_last: bool) -> None:
-        if not is_last:
-            self.full_page = max(self.full_page, n_features)
-            return
-        if n_features >= self.transport.limits.page_items or n_features == self.full_page > 0:
-            raise NotTheEndError("a full page names no next one")
-        if isinstance(page.matched, int) and page.matched > n_items:
+    def _check_end(self, page: Page, sizes: set[int], n_items: int) -> None:
+        counted = isinstance(page.matched, int)
+        if counted and page.matched > n_items:
             raise NotTheEndError(f"{n_items} of {page.matched} items were given")
+        caps = {self.full_page or self.transport.limits.page_items, *(() if counted else _USUAL_CAPS)}
+        if sizes & caps or max(sizes) >= self.transport.limits.page_items:
+            raise NotTheEndError("a full page names no next one")
 
 
 def read_whole(search: Search, read: ReadPages, tally: Tally, limits: Limits) -> Iterator[list[Item] | Gap]:

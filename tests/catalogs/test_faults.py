@@ -151,6 +151,16 @@ def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
     assert answer.n_requests == len(proxy.visits)
 
 
+def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer(lean_api: StacApi) -> None:
+    """Whatever it is asked for, and without a word that there is more."""
+    limits = replace(LIMITS, page_items=1000)
+    with faulty(lean_api, lambda _: "fifty and no next", limits) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert answer.complete
+    assert ids(answer) == expected(lean_api)
+    assert answer.n_bisections > 1
+
+
 def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: StacApi) -> None:
     """Of a search whose later half fails for good, only questions about that half are incomplete."""
     with faulty(lean_api, lambda n: {0: "504", 1: "504", 2: None, 3: None}.get(n, "400")) as (catalog, _):

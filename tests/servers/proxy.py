@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Script: TypeAlias = "Callable[[int], str | None]"
 
 _BOMB_BYTES = 50_000_000
+_CAP = 50
 _DEPTH = 20_000
 _DRIP_SECONDS = 0.05
 _SILENT_SECONDS = 30.0
@@ -245,6 +246,11 @@ def _drop_next(page: Json) -> None:
     page["links"] = [link for link in page["links"] if link["rel"] != "next"]
 
 
+def _cap(page: Json) -> None:
+    _drop_next(page)
+    del page["features"][_CAP:]
+
+
 def _lead_away(page: Json) -> None:
     for link in page["links"]:
         if link["rel"] == "next":
@@ -305,6 +311,7 @@ _FAULTS: dict[str | None, Fault] = {
     "redirect": _fail(b"302 Found", lambda: b"location: http://localhost:9/search"),
     "redirect to no URL": _fail(b"302 Found", lambda: b"location: http://[x/search"),
     "missing next": _edit(_drop_next),
+    "fifty and no next": _edit(_cap),
     "next on another host": _edit(_lead_away),
     "next that is no URL": _edit(_lead_nowhere),
     "next by GET": _edit(_lead_by_get),
