@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from gzip import BadGzipFile
 from http import HTTPStatus
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -309,8 +310,8 @@ def _translate(err: Exception) -> RequestError:
         return RequestError("was silent for too long", passing=True, too_much=True)
     if isinstance(err, ConnectTimeoutError):
         return RequestError("can't be reached in time", passing=True)
-    if isinstance(err, SSLError):
-        return RequestError("can't be reached: TLS failed")
+    if isinstance(err, SSLError) and isinstance(err.args[0], SSLCertVerificationError):
+        return RequestError("can't be reached: its certificate is not valid")
     cause = _system_error(err)
     return RequestError(f"can't be reached or read: {cause}", passing=True)
 

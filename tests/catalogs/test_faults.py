@@ -6,18 +6,23 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle, repeat
+from ssl import ALERT_DESCRIPTION_INTERNAL_ERROR
 from typing import TYPE_CHECKING
 
 import pytest
 
 from floodscan.catalogs import ApiCatalog
+from floodscan.catalogs.api import Endpoint
 from floodscan.catalogs.transport import Limits
 from floodscan.recipe import TimeWindow
 from floodscan.searches import Search
 from tests.servers.proxy import MENDABLE_FAULTS, fault_proxy
+from tests.servers.tls import make_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from floodscan.catalogs.base import Answer
     from tests.servers.fixtures import StacApi
@@ -76,6 +81,32 @@ def test_a_fault_of_one_request_loses_nothing(fault: str, nth: int, api: StacApi
     assert answer.complete
     assert ids(answer) == expected(api)
     assert answer.n_requests == len(proxy.visits) > 3
+
+
+@pytest.mark.parametrize("fault", ["handshake", "reset", "truncated", "silence"])
+def test_a_connection_that_breaks_under_tls_is_made_again(
+    fault: str, lean_api: StacApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one without TLS is."""
+    context = make_context(tmp_path / "certificate")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate"))
+    refusals = cycle([ALERT_DESCRIPTION_INTERNAL_ERROR, None]) if fault == "handshake" else repeat(None)
+    context.sni_callback = lambda *_: next(refusals)
+    script = {} if fault == "handshake" else {1: fault}
+    with fault_proxy(lean_api.url, script=script.get, tls=context) as proxy:
+        answer = ApiCatalog(proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)).search(SEARCH)
+    assert proxy.url.startswith("https://")
+    assert answer.complete
+    assert ids(answer) == expected(lean_api)
+    assert answer.n_retries == 1
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(lean_api: StacApi, tmp_path: Path) -> None:
+    """At once, for another try would not be better."""
+    with fault_proxy(lean_api.url, tls=make_context(tmp_path / "certificate")) as proxy:
+        answer = ApiCatalog(proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)).search(SEARCH)
+    assert answer.n_requests == 1
+    assert answer.problem == "can't be reached: its certificate is not valid"
 
 
 @pytest.mark.parametrize("fault", [*MENDABLE_FAULTS, "429", "400", "redirect"])

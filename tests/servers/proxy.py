@@ -27,6 +27,7 @@ import orjson
 from tests.servers.process import LOOPBACK
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     from tests.servers.catalogue import Json
@@ -69,6 +70,7 @@ class FaultProxy:
         upstream: URL of the server behind it.
         script: Names the fault of the n-th search, counted from 0; None is no fault.
         latency: Seconds that each request waits.
+        tls: Its side of TLS; None is plain HTTP.
         url: Its own URL.
         visits: The searches so far.
         requests: All requests so far, searches and others.
@@ -77,6 +79,7 @@ class FaultProxy:
     upstream: str
     script: Script = no_fault
     latency: float = 0.0
+    tls: ssl.SSLContext | None = None
     url: str = ""
     visits: list[Visit] = field(default_factory=list)
     requests: int = 0
@@ -111,7 +114,9 @@ class FaultProxy:
         finally:
             self._tasks.discard(task)
             for each in (writer, upstream[1] if upstream else None):
-                if each is not None:
+                if each is not None and self.tls:
+                    each.transport.abort()  # a farewell would be waited for
+                elif each is not None:
                     each.close()
 
     async def _answer(
@@ -123,6 +128,8 @@ class FaultProxy:
     ) -> bool:
         """Answer one request, and tell whether the connection is still good."""
         self.requests += 1
+        if self.tls:  # or links would lead back without it
+            head = head.replace(b"\r\n", b"\r\nx-forwarded-proto: https\r\n", 1)
         is_search = head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
         fault = None
         if is_search:
@@ -327,18 +334,21 @@ MENDABLE_FAULTS = (
 
 
 @contextmanager
-def fault_proxy(upstream: str, *, script: Script = no_fault, latency: float = 0.0) -> Iterator[FaultProxy]:
+def fault_proxy(
+    upstream: str, *, script: Script = no_fault, latency: float = 0.0, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultProxy]:
     """Run a proxy in a thread of this process.
 
     Args:
         upstream: URL of the server behind it.
         script: Names the fault of the n-th search.
         latency: Seconds that each request waits.
+        tls: Its side of TLS; None is plain HTTP.
 
     Yields:
         The proxy, once it answers.
     """
-    proxy = FaultProxy(upstream, script, latency)
+    proxy = FaultProxy(upstream, script, latency, tls)
     ready, stopping = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(_run(proxy, ready.set, stopping)))
@@ -353,8 +363,8 @@ def fault_proxy(upstream: str, *, script: Script = no_fault, latency: float = 0.
 
 
 async def _run(proxy: FaultProxy, on_ready: Callable[[], Any], stopping: asyncio.Event) -> None:
-    server = await asyncio.start_server(proxy.serve, LOOPBACK, 0, backlog=1024)
-    proxy.url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(proxy.serve, LOOPBACK, 0, backlog=1024, ssl=proxy.tls)
+    proxy.url = f"{'https' if proxy.tls else 'http'}://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
     on_ready()
     await stopping.wait()
     server.close()
