@@ -1,9 +1,9 @@
 """One HTTP request to a catalogue and its answer: bounded in time and size, tried again where that may help.
 
 What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not JSON, and the
-statuses 408, 429, 500, 502, 503 and 504. Between tries there is a pause of random length, up to twice as long each
-time; where the server names the pause (``Retry-After``), the gate holds everybody's requests so long. No message holds
-a URL: a URL may hold a secret.
+statuses that pass. Between tries there is a pause of random length, up to twice as long each time; where the server
+names the pause (``Retry-After``), whatever its status, the gate holds everybody's requests so long, or, where that is
+longer than a search may take, this process makes none. No message holds a URL: a URL may hold a secret.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from gzip import BadGzipFile
 from http import HTTPStatus
+from math import inf
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -57,6 +58,7 @@ _PASSING = {
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
+    *(509, 520, 521, 522, 523, 524),  # of hosting panels and of Cloudflare
 }
 _TOO_MUCH = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.GATEWAY_TIMEOUT}
 
@@ -74,7 +76,7 @@ class Limits:
         tries: Of one request.
         tries_too_much: Of one request that the server can't answer in time: halves of it may be better.
         search_tries: Repeated requests of one search and its halves together.
-        search_seconds: For one search and its halves together, with all pauses.
+        search_seconds: For one search and its halves together, with all its pauses, but not the wait at the gate.
         max_bisections: Cuts into halves of one search.
         pause_seconds: Longest pause after a first try; it doubles with each.
         max_pause_seconds: Longest pause.
@@ -138,19 +140,21 @@ class Budget:
     Attributes:
         limits: The bounds.
         started: Second at which it began, on the monotonic clock.
+        excused: Seconds that don't count: it waited at the gate, for the sake of others.
         n_requests: Requests that were made, each try counted.
         n_retries: Those that were made again.
     """
 
     limits: Limits
     started: float = field(default_factory=time.monotonic)
+    excused: float = 0.0
     n_requests: int = 0
     n_retries: int = 0
 
     @property
     def seconds_left(self) -> float:
         """Time that the search may still take."""
-        return self.started + self.limits.search_seconds - time.monotonic()
+        return self.started + self.excused + self.limits.search_seconds - time.monotonic()
 
     def ends(self, state: RetryCallState) -> bool:
         """Tell, after a try that failed, whether it was the last."""
@@ -173,6 +177,7 @@ class Transport:
     def __init__(self, url: str, limits: Limits, gate: Gate) -> None:
         self.limits = limits
         self._gate = gate
+        self._closed_until = -inf
         self._connections = Connections(
             url,
             connect_seconds=limits.connect_seconds,
@@ -209,7 +214,11 @@ class Transport:
             raise RequestError("answered with something that can't be read", passing=True) from err
 
     def _receive(self, request: Request, budget: Budget) -> bytes:
+        self._check_open()
+        asked = time.monotonic()
         with self._gate.enter():
+            budget.excused += time.monotonic() - asked
+            self._check_open()
             budget.n_requests += 1
             deadline = time.monotonic() + self.limits.request_seconds
             try:
@@ -221,6 +230,17 @@ class Transport:
                     reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
                     raise RequestError(reason, passing=True, too_much=True) from err
                 raise _translate(err) from err
+
+    def _check_open(self) -> None:
+        if time.monotonic() < self._closed_until:
+            raise RequestError("is not asked: it wants to be left alone for longer than a search may take")
+
+    def _hold(self, seconds: float) -> None:
+        """Let nothing start for some seconds; what no search can wait for is not waited for."""
+        if seconds > self.limits.search_seconds:
+            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+        else:
+            self._gate.hold(seconds)
 
     def _send(self, request: Request) -> BaseHTTPResponse:
         body = None if request.body is None else orjson.dumps(request.body)
@@ -242,13 +262,15 @@ class Transport:
         if status == HTTPStatus.OK:
             return
         reason = f"answered with HTTP status {status}"
-        if (pause := _retry_after(response)) is not None and status in _PASSING:
-            if pause > budget.seconds_left:
+        if (pause := _retry_after(response)) is not None:
+            self._hold(pause)
+            budget.excused -= pause
+            if budget.seconds_left < 0:
                 raise RequestError(f"{reason} and asked to wait for {pause:.0f} s", status=status)
-            self._gate.hold(pause)
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
             self._gate.hold(self.limits.pause_seconds)
-        raise RequestError(reason, status=status, passing=status in _PASSING, too_much=status in _TOO_MUCH)
+        passing = pause is not None or status in _PASSING
+        raise RequestError(reason, status=status, passing=passing, too_much=status in _TOO_MUCH)
 
     def _read(self, response: BaseHTTPResponse) -> bytes:
         """Read the body piece by piece: a server may send little that unpacks to much."""

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan.catalogs import ApiCatalog
+from floodscan import scan
+from floodscan.catalogs import Access, ApiCatalog
 from floodscan.catalogs.api import Endpoint
+from floodscan.catalogs.gate import LocalGate
 from floodscan.catalogs.transport import Limits
+from floodscan.outcomes import FAILED
 from floodscan.recipe import TimeWindow
 from floodscan.searches import Search
 from tests.servers.proxy import MENDABLE_FAULTS, fault_proxy
 from tests.servers.tls import make_context
+from tests.test_coalescing import APART, make_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,12 +218,49 @@ def test_a_pause_that_the_server_asks_for_is_kept(lean_api: StacApi) -> None:
 
 
 def test_a_pause_beyond_the_budget_is_not_sat_out(lean_api: StacApi) -> None:
-    """Asked to come back in an hour, a search fails at once and says so."""
+    """Asked to come back in an hour, a search fails at once and says so, and the next one asks nothing."""
     started = time.monotonic()
-    with faulty(lean_api, lambda _: "429 for an hour") as (catalog, _):
-        answer = catalog.search(SEARCH)
+    with faulty(lean_api, lambda _: "429 for an hour") as (catalog, proxy):
+        answers = [catalog.search(SEARCH) for _ in range(2)]
     assert time.monotonic() - started < 10
-    assert answer.problem == "answered with HTTP status 429 and asked to wait for 3600 s"
+    assert [answer.problem for answer in answers] == [
+        "answered with HTTP status 429 and asked to wait for 3600 s",
+        "is not asked: it wants to be left alone for longer than a search may take",
+    ]
+    assert [answer.n_requests for answer in answers] == [1, 0]
+    assert len(proxy.visits) == 1
+
+
+def test_a_pause_that_is_too_long_for_one_search_is_kept_by_the_next(lean_api: StacApi) -> None:
+    """Who has no time left for it fails, and nobody asks before it is over."""
+    script = {0: "429 for 3 s", 1: "429 for 3 s"}
+    with faulty(lean_api, script.get, replace(LIMITS, search_seconds=5.0)) as (catalog, proxy):
+        answers = [catalog.search(SEARCH) for _ in range(2)]
+    assert [answer.complete for answer in answers] == [False, True]
+    assert answers[0].problem == "answered with HTTP status 429 and asked to wait for 3 s"
+    assert proxy.visits[2].began - proxy.visits[1].began >= 3.0
+
+
+def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(tmp_path: Path, lean_api: StacApi) -> None:
+    """But for what was on its way already."""
+    with fault_proxy(lean_api.url, script=lambda _: "429 for an hour") as proxy:
+        result = scan(
+            make_events(10), catalog=proxy.url, recipe=APART, access=Access(max_in_flight=4), out=tmp_path / "out"
+        )
+    assert len(proxy.visits) <= 4
+    assert {outcome.status for outcome in result.outcomes} == {FAILED}
+
+
+def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> None:
+    """One that waited longer than it may take is tried again all the same."""
+    gate = LocalGate(name="held")
+    with faulty(lean_api, {0: "503"}.get, replace(LIMITS, search_seconds=3.0)) as (catalog, _):
+        gate.hold(3.5)
+        held = replace(catalog, gate=gate, endpoint=Endpoint(f"{catalog.url}/search", lean=True))
+        answer = held.search(SEARCH)
+    assert answer.seconds > 3.0
+    assert answer.n_retries == 1
+    assert answer.complete
 
 
 def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:

@@ -309,11 +309,13 @@ _FAULTS: dict[str | None, Fault] = {
     ),
     "429 for 3 s": _fail(b"429 Too Many Requests", lambda: b"retry-after: 3"),
     "429 for an hour": _fail(b"429 Too Many Requests", lambda: b"retry-after: 3600"),
+    "403 seconds": _fail(b"403 Forbidden", lambda: b"retry-after: %d" % _RETRY_SECONDS),
     "429": _fail(b"429 Too Many Requests"),
     "500": _fail(b"500 Internal Server Error"),
     "502": _fail(b"502 Bad Gateway"),
     "503": _fail(b"503 Service Unavailable"),
     "504": _fail(b"504 Gateway Timeout"),
+    "520": _fail(b"520 Web Server Returned an Unknown Error"),
     "400": _fail(b"400 Bad Request"),
     "redirect": _fail(b"302 Found", lambda: b"location: http://localhost:9/search"),
     "redirect to no URL": _fail(b"302 Found", lambda: b"location: http://[x/search"),
@@ -329,6 +331,7 @@ MENDABLE_FAULTS = (
     "reset", "truncated", "broken json", "no page", "slow drip", "slow head", "silence", "gzip bomb", "gzip cut off",
     "gzip with an error", "gzip that is none", "429 seconds", "429 date", "500", "502", "503", "504", "missing next",
     "next on another host", "repeated items", "next in circles", "next that is no URL", "nested too deep",
+    "403 seconds", "520",
 )  # fmt: skip
 """Faults after which a client that takes care has everything in the end."""
 
