@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     ReadPages = Callable[[Search, "Tally"], Iterator[list[Item]]]
 
 _MAX_EMPTY_PAGES = 10
+_MAX_FAILED_PARTS = 6
+"""Parts that fail one after the other and are cut all the same; the last of them may be a 32nd of the first."""
 _USUAL_CAPS = {50, 100, 200, 250, 500}
 """Items on a page at which servers stop, whatever they are asked for; a page of just so many may not be the last."""
 
@@ -138,17 +140,21 @@ def read_whole(search: Search, read: ReadPages, tally: Tally, limits: Limits) ->
         The items of a page, some of them more than once; or a part that can't be had.
     """
     parts = [*reversed(sides(search))]
+    n_failed = 0  # one after the other
     while parts:
         part = parts.pop()
         try:
             yield from read(part, tally)
+            n_failed = 0
             continue
         except NotTheEndError as err:
+            n_failed = 0
             reason, mends = str(err), True
         except RequestError as err:
-            reason, mends = err.reason, err.too_much
+            n_failed += 1
+            reason, mends = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
         halves = halve(part) if mends and tally.n_bisections < limits.max_bisections else None
-        if halves and tally.budget.seconds_left > 0:
+        if halves and not tally.budget.is_spent:
             tally.n_bisections += 1
             parts += reversed(halves)
         else:

@@ -60,7 +60,7 @@ _PASSING = {
     HTTPStatus.GATEWAY_TIMEOUT,
     *(509, 520, 521, 522, 523, 524),  # of hosting panels and of Cloudflare
 }
-_TOO_MUCH = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.GATEWAY_TIMEOUT}
+_GAVE_UP = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, 524}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,7 @@ class Limits:
         max_bytes: Of one answer, unpacked.
         tries: Of one request.
         tries_too_much: Of one request that the server can't answer in time: halves of it may be better.
+        too_much_seconds: What gives up sooner than this is out of order, and halves are no better.
         search_tries: Repeated requests of one search and its halves together.
         search_seconds: For one search and its halves together, with all its pauses, but not the wait at the gate.
         max_bisections: Cuts into halves of one search.
@@ -89,6 +90,7 @@ class Limits:
     max_bytes: int = 2**28
     tries: int = 8
     tries_too_much: int = 2
+    too_much_seconds: float = 2.0
     search_tries: int = 60
     search_seconds: float = 1800.0
     max_bisections: int = 200
@@ -156,13 +158,17 @@ class Budget:
         """Time that the search may still take."""
         return self.started + self.excused + self.limits.search_seconds - time.monotonic()
 
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether there is nothing left for another try."""
+        return self.n_retries >= self.limits.search_tries or self.seconds_left <= 0
+
     def ends(self, state: RetryCallState) -> bool:
         """Tell, after a try that failed, whether it was the last."""
         err = state.outcome and state.outcome.exception()
         too_much = isinstance(err, RequestError) and err.too_much
         tries = self.limits.tries_too_much if too_much else self.limits.tries
-        spent = self.n_retries >= self.limits.search_tries or self.seconds_left <= state.upcoming_sleep
-        return spent or state.attempt_number >= tries
+        return self.is_spent or self.seconds_left <= state.upcoming_sleep or state.attempt_number >= tries
 
 
 class Transport:
@@ -220,13 +226,13 @@ class Transport:
             budget.excused += time.monotonic() - asked
             self._check_open()
             budget.n_requests += 1
-            deadline = time.monotonic() + self.limits.request_seconds
+            began = time.monotonic()
             try:
                 with self._send(request) as response:
-                    self._check_status(response, budget)
+                    self._check_status(response, budget, seconds=time.monotonic() - began)
                     return self._read(response)
             except (requests.RequestException, HTTPError, OSError, ValueError) as err:
-                if time.monotonic() > deadline:
+                if time.monotonic() > began + self.limits.request_seconds:
                     reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
                     raise RequestError(reason, passing=True, too_much=True) from err
                 raise _translate(err) from err
@@ -257,7 +263,7 @@ class Transport:
             url = target
         return response
 
-    def _check_status(self, response: BaseHTTPResponse, budget: Budget) -> None:
+    def _check_status(self, response: BaseHTTPResponse, budget: Budget, *, seconds: float) -> None:
         status = response.status
         if status == HTTPStatus.OK:
             return
@@ -270,7 +276,9 @@ class Transport:
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
             self._gate.hold(self.limits.pause_seconds)
         passing = pause is not None or status in _PASSING
-        raise RequestError(reason, status=status, passing=passing, too_much=status in _TOO_MUCH)
+        gave_up = status in _GAVE_UP and seconds >= self.limits.too_much_seconds
+        too_much = gave_up or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        raise RequestError(reason, status=status, passing=passing, too_much=too_much)
 
     def _read(self, response: BaseHTTPResponse) -> bytes:
         """Read the body piece by piece: a server may send little that unpacks to much."""

@@ -43,6 +43,7 @@ LIMITS = Limits(
     silence_seconds=0.5,
     request_seconds=0.5,
     max_bytes=2_000_000,
+    too_much_seconds=0.2,
     pause_seconds=0.01,
     search_seconds=60.0,
 )
@@ -178,7 +179,7 @@ def test_a_request_is_bounded_from_its_first_byte_to_its_last(fault: str, lean_a
 
 def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
     """A server that gives up on the whole search, but not on its halves, loses nothing."""
-    with faulty(api, lambda n: "504" if n < LIMITS.tries_too_much else None) as (catalog, proxy):
+    with faulty(api, lambda n: "504 late" if n < LIMITS.tries_too_much else None) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert answer.complete
     assert ids(answer) == expected(api)
@@ -196,9 +197,32 @@ def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer
     assert answer.n_bisections > 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "too_much_seconds", "requests", "cuts"),
+    [("504", 60.0, LIMITS.tries, 0), ("504 late", 0.2, 13 * LIMITS.tries_too_much, 6)],
+)
+def test_a_gateway_that_gives_up_on_everything_is_not_asked_for_ever_less(
+    fault: str, too_much_seconds: float, requests: int, cuts: int, lean_api: StacApi
+) -> None:
+    """At once, it is out of order, and left alone for a while; in time, a few cuts show that they don't help."""
+    limits = replace(LIMITS, too_much_seconds=too_much_seconds, max_pause_seconds=0.1)
+    with faulty(lean_api, lambda _: fault, limits) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert not answer.complete
+    assert (answer.n_requests, answer.n_bisections) == (requests, cuts)
+
+
+def test_no_part_is_cut_after_the_last_try(lean_api: StacApi) -> None:
+    """What is left of a search is asked once, as it is."""
+    limits = replace(LIMITS, tries_too_much=1, search_tries=0)
+    with faulty(lean_api, lambda _: "504 late", limits) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert (answer.n_requests, answer.n_bisections) == (1, 0)
+
+
 def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: StacApi) -> None:
     """Of a search whose later half fails for good, only questions about that half are incomplete."""
-    with faulty(lean_api, lambda n: {0: "504", 1: "504", 2: None, 3: None}.get(n, "400")) as (catalog, _):
+    with faulty(lean_api, lambda n: {0: "504 late", 1: "504 late", 2: None, 3: None}.get(n, "400")) as (catalog, _):
         answer = catalog.search(SEARCH)
     (gap,) = answer.gaps
     assert gap.search.window is not None

@@ -38,6 +38,7 @@ _BOMB_BYTES = 50_000_000
 _CAP = 50
 _DEPTH = 20_000
 _DRIP_SECONDS = 0.05
+_LATE_SECONDS = 0.3
 _SILENT_SECONDS = 30.0
 _RETRY_SECONDS = 1
 _ABORTED = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError)
@@ -242,6 +243,11 @@ def _fail(status: bytes, *more: Callable[[], bytes]) -> Fault:
     return fault
 
 
+async def _fail_late(answer: Response, writer: asyncio.StreamWriter) -> bool:
+    await asyncio.sleep(_LATE_SECONDS)
+    return await _FAULTS["504"](answer, writer)
+
+
 def _edit(change: Callable[[Json], None]) -> Fault:
     async def fault(answer: Response, writer: asyncio.StreamWriter) -> bool:
         return await _pass(answer.edit(change) if answer.status.startswith(b"200") else answer, writer)
@@ -315,6 +321,7 @@ _FAULTS: dict[str | None, Fault] = {
     "502": _fail(b"502 Bad Gateway"),
     "503": _fail(b"503 Service Unavailable"),
     "504": _fail(b"504 Gateway Timeout"),
+    "504 late": _fail_late,
     "520": _fail(b"520 Web Server Returned an Unknown Error"),
     "400": _fail(b"400 Bad Request"),
     "redirect": _fail(b"302 Found", lambda: b"location: http://localhost:9/search"),
