@@ -20,7 +20,8 @@ from floodscan.catalogs.transport import Limits
 from floodscan.outcomes import FAILED
 from floodscan.recipe import TimeWindow
 from floodscan.searches import Search
-from tests.servers.proxy import MENDABLE_FAULTS, fault_proxy
+from tests.servers.faults import MENDABLE_FAULTS
+from tests.servers.proxy import fault_proxy
 from tests.servers.tls import make_context
 from tests.test_coalescing import APART, make_events
 
