@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -212,9 +213,9 @@ def _parse_bbox(bbox: Sequence[float] | None) -> BaseGeometry:
     corners = [*bbox[:2], *bbox[3:5]] if len(bbox) == _BBOX_3D else bbox
     try:
         west, south, east, north = map(float, corners)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return _EMPTY
-    return bbox_polygon(west, south, east, north)
+    return bbox_polygon(west, south, east, north) if isfinite(west + south + east + north) else _EMPTY
 
 
 def _make_valid(polygons: Geometries) -> Geometries:

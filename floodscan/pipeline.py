@@ -100,8 +100,12 @@ def _ask_one(run: Run, search: Search) -> Answer:
     started = perf_counter()
     try:
         answer = run.catalog.search(search)
-    except CatalogError as err:
-        answer = Answer(items=ITEMS.empty_table(), complete=False, n_requests=1, problem=str(err))
+    except (MemoryError, OSError):
+        raise  # something is wrong here, not there
+    except Exception as err:  # noqa: BLE001 - whatever a catalogue answers, it costs one search
+        odd = CatalogError(run.catalog.location, f"answered with something that can't be read ({type(err).__name__})")
+        problem = str(err if isinstance(err, CatalogError) else odd)
+        answer = Answer(items=ITEMS.empty_table(), complete=False, n_requests=1, problem=problem)
     return replace(answer, seconds=perf_counter() - started)
 
 

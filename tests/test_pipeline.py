@@ -29,7 +29,7 @@ EVENT = "luxembourg_flood_2021_multimodal"
 class FaultyCatalog:
     """The demo's snapshot, with a fault in the answers about one collection."""
 
-    fault: str  # error, incomplete, empty or none
+    fault: str  # error, odd, incomplete, empty or none
     collection: str = "sentinel-2-l2a"
     location: str = "faulty"
 
@@ -44,6 +44,8 @@ class FaultyCatalog:
             return answer
         if self.fault == "error":
             raise CatalogError(self.location, "answered with HTTP status 504")
+        if self.fault == "odd":
+            raise RecursionError
         return replace(
             answer,
             items=answer.items if self.fault == "incomplete" else answer.items.slice(0, 0),
@@ -58,6 +60,11 @@ _: Catalog = FaultyCatalog("error")
     ("fault", "reason", "hint"),
     [
         ("error", "search_failed (catalogue faulty: answered with HTTP status 504)", "run again"),
+        (
+            "odd",
+            "search_failed (catalogue faulty: answered with something that can't be read (RecursionError))",
+            "run again",
+        ),
         ("incomplete", "incomplete", "run again"),
         ("empty", "no_candidates", "widen S2L2A.window_days (now 10)"),
     ],

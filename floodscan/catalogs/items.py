@@ -108,7 +108,7 @@ def parse_edges(values: Sequence[object]) -> pa.Array:
     """
     kind = ITEMS.field("proj_bbox").type
     if set(map(type, values)) <= {list, _NONE}:
-        with suppress(pa.ArrowException):
+        with suppress(pa.ArrowException, OverflowError):
             edges = pa.array(values, kind)
             if _are_edges(edges):
                 return edges
@@ -154,7 +154,9 @@ def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
 def _coerce_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    with suppress(OverflowError):
+        return float(value)
+    return None
 
 
 def _coerce_int32(value: object) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from floodscan.catalogs.base import Gap
 from floodscan.catalogs.pages import decode_page
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     ReadPages = Callable[[Search, "Tally"], Iterator[list[Item]]]
 
 _MAX_EMPTY_PAGES = 10
+_MAX_FAILED_PARTS = 6
+"""Parts that fail one after the other and are cut all the same; the last of them may be a 32nd of the first."""
+_USUAL_CAPS = {50, 100, 200, 250, 500}
+"""Items on a page at which servers stop, whatever they are asked for; a page of just so many may not be the last."""
 
 
 class NotTheEndError(Exception):
@@ -73,41 +78,53 @@ class Pager:
         """
         request: Request | None = Request("POST", self.url, {**body, "limit": self.transport.limits.page_items})
         asked: list[Request] = []
-        n_items = n_empty = 0
+        seen: set[str] = set()
+        n_empty = 0
         while request:
             if request in asked or n_empty > _MAX_EMPTY_PAGES:
                 raise NotTheEndError("pages lead back to pages that were read already")
             asked.append(request)
             page = self.transport.ask(request, tally.budget, decode=_decode)
             features = page.features or []
+            ids = {item.id for item in features}  # a page may repeat items
+            seen |= ids
             tally.n_pages += 1
-            n_items += len(features)
             n_empty = 0 if features else n_empty + 1
             yield features
             request = self._next(page, request)
-            self._check_end(page, len(features), n_items, is_last=request is None)
+            if request:
+                self.full_page = max(self.full_page, len(ids))
+            else:
+                self._check_end(page, {len(features), len(ids)}, len(seen))
 
     def _next(self, page: Page, request: Request) -> Request | None:
         link = next((each for each in page.links if each.get("rel") == "next"), None)
         if link is None:
             return None
-        url = str(link.get("href") or self.url)
-        if origin(url) != origin(self.url):
+        try:
+            following = self._follow(link, request)
+            elsewhere = origin(following.url) != origin(self.url)
+        except (TypeError, ValueError) as err:
+            raise NotTheEndError("the link to the next page can't be read") from err
+        if elsewhere:
             # whoever answers there is not whom the user named, and might be sent what was meant for that one
             raise NotTheEndError("the next page is said to be on another host")
+        return following
+
+    def _follow(self, link: Json, request: Request) -> Request:
+        url = urljoin(request.url, link.get("href") or self.url)
         if str(link.get("method", "GET")).upper() == "POST":
-            body = link.get("body") or {}
-            return Request("POST", url, {**(request.body or {}), **body} if link.get("merge") else body)
+            merged = (request.body or {}) if link.get("merge") else {}
+            return Request("POST", url, {**merged, **(link.get("body") or {})})
         return Request("GET", url, None)
 
-    def _check_end(self, page: Page, n_features: int, n_items: int, *, is_last: bool) -> None:
-        if not is_last:
-            self.full_page = max(self.full_page, n_features)
-            return
-        if n_features >= self.transport.limits.page_items or n_features == self.full_page > 0:
-            raise NotTheEndError("a full page names no next one")
-        if isinstance(page.matched, int) and page.matched > n_items:
+    def _check_end(self, page: Page, sizes: set[int], n_items: int) -> None:
+        counted = isinstance(page.matched, int)
+        if counted and page.matched > n_items:
             raise NotTheEndError(f"{n_items} of {page.matched} items were given")
+        caps = {self.full_page or self.transport.limits.page_items, *(() if counted else _USUAL_CAPS)}
+        if sizes & caps or max(sizes) >= self.transport.limits.page_items:
+            raise NotTheEndError("a full page names no next one")
 
 
 def read_whole(search: Search, read: ReadPages, tally: Tally, limits: Limits) -> Iterator[list[Item] | Gap]:
@@ -123,17 +140,21 @@ def read_whole(search: Search, read: ReadPages, tally: Tally, limits: Limits) ->
         The items of a page, some of them more than once; or a part that can't be had.
     """
     parts = [*reversed(sides(search))]
+    n_failed = 0  # one after the other
     while parts:
         part = parts.pop()
         try:
             yield from read(part, tally)
+            n_failed = 0
             continue
         except NotTheEndError as err:
+            n_failed = 0
             reason, mends = str(err), True
         except RequestError as err:
-            reason, mends = err.reason, err.too_much
+            n_failed += 1
+            reason, mends = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
         halves = halve(part) if mends and tally.n_bisections < limits.max_bisections else None
-        if halves and tally.budget.seconds_left > 0:
+        if halves and not tally.budget.is_spent:
             tally.n_bisections += 1
             parts += reversed(halves)
         else:

@@ -1,9 +1,9 @@
 """One HTTP request to a catalogue and its answer: bounded in time and size, tried again where that may help.
 
 What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not JSON, and the
-statuses 408, 429, 500, 502, 503 and 504. Between tries there is a pause of random length, up to twice as long each
-time; where the server names the pause (``Retry-After``), the gate holds everybody's requests so long. No message holds
-a URL: a URL may hold a secret.
+statuses that pass. Between tries there is a pause of random length, up to twice as long each time; where the server
+names the pause (``Retry-After``), whatever its status, the gate holds everybody's requests so long, or, where that is
+longer than a search may take, this process makes none. No message holds a URL: a URL may hold a secret.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from gzip import BadGzipFile
 from http import HTTPStatus
+from math import inf
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -25,7 +27,6 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     InvalidHeader,
-    LocationValueError,
     ReadTimeoutError,
     SSLError,
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_REDIRECTS = 5
+_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = {
     HTTPStatus.MOVED_PERMANENTLY,
     HTTPStatus.FOUND,
@@ -56,8 +58,9 @@ _PASSING = {
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
+    *(509, 520, 521, 522, 523, 524),  # of hosting panels and of Cloudflare
 }
-_TOO_MUCH = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.GATEWAY_TIMEOUT}
+_GAVE_UP = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, 524}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,9 @@ class Limits:
         max_bytes: Of one answer, unpacked.
         tries: Of one request.
         tries_too_much: Of one request that the server can't answer in time: halves of it may be better.
+        too_much_seconds: What gives up sooner than this is out of order, and halves are no better.
         search_tries: Repeated requests of one search and its halves together.
-        search_seconds: For one search and its halves together, with all pauses.
+        search_seconds: For one search and its halves together, with all its pauses, but not the wait at the gate.
         max_bisections: Cuts into halves of one search.
         pause_seconds: Longest pause after a first try; it doubles with each.
         max_pause_seconds: Longest pause.
@@ -86,6 +90,7 @@ class Limits:
     max_bytes: int = 2**28
     tries: int = 8
     tries_too_much: int = 2
+    too_much_seconds: float = 2.0
     search_tries: int = 60
     search_seconds: float = 1800.0
     max_bisections: int = 200
@@ -137,27 +142,33 @@ class Budget:
     Attributes:
         limits: The bounds.
         started: Second at which it began, on the monotonic clock.
+        excused: Seconds that don't count: it waited at the gate, for the sake of others.
         n_requests: Requests that were made, each try counted.
         n_retries: Those that were made again.
     """
 
     limits: Limits
     started: float = field(default_factory=time.monotonic)
+    excused: float = 0.0
     n_requests: int = 0
     n_retries: int = 0
 
     @property
     def seconds_left(self) -> float:
         """Time that the search may still take."""
-        return self.started + self.limits.search_seconds - time.monotonic()
+        return self.started + self.excused + self.limits.search_seconds - time.monotonic()
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether there is nothing left for another try."""
+        return self.n_retries >= self.limits.search_tries or self.seconds_left <= 0
 
     def ends(self, state: RetryCallState) -> bool:
         """Tell, after a try that failed, whether it was the last."""
         err = state.outcome and state.outcome.exception()
         too_much = isinstance(err, RequestError) and err.too_much
         tries = self.limits.tries_too_much if too_much else self.limits.tries
-        spent = self.n_retries >= self.limits.search_tries or self.seconds_left <= state.upcoming_sleep
-        return spent or state.attempt_number >= tries
+        return self.is_spent or self.seconds_left <= state.upcoming_sleep or state.attempt_number >= tries
 
 
 class Transport:
@@ -172,6 +183,7 @@ class Transport:
     def __init__(self, url: str, limits: Limits, gate: Gate) -> None:
         self.limits = limits
         self._gate = gate
+        self._closed_until = -inf
         self._connections = Connections(
             url,
             connect_seconds=limits.connect_seconds,
@@ -204,49 +216,69 @@ class Transport:
         content = self._receive(request, budget)
         try:
             return decode(content)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise RequestError("answered with something that can't be read", passing=True) from err
 
     def _receive(self, request: Request, budget: Budget) -> bytes:
+        self._check_open()
+        asked = time.monotonic()
         with self._gate.enter():
+            budget.excused += time.monotonic() - asked
+            self._check_open()
             budget.n_requests += 1
-            deadline = time.monotonic() + self.limits.request_seconds
+            began = time.monotonic()
             try:
                 with self._send(request) as response:
-                    self._check_status(response, budget)
+                    self._check_status(response, budget, seconds=time.monotonic() - began)
                     return self._read(response)
-            except (requests.RequestException, HTTPError, OSError) as err:
-                if time.monotonic() > deadline:
+            except (requests.RequestException, HTTPError, OSError, ValueError) as err:
+                if time.monotonic() > began + self.limits.request_seconds:
                     reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
                     raise RequestError(reason, passing=True, too_much=True) from err
                 raise _translate(err) from err
+
+    def _check_open(self) -> None:
+        if time.monotonic() < self._closed_until:
+            raise RequestError("is not asked: it wants to be left alone for longer than a search may take")
+
+    def _hold(self, seconds: float) -> None:
+        """Let nothing start for some seconds; what no search can wait for is not waited for."""
+        if seconds > self.limits.search_seconds:
+            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+        else:
+            self._gate.hold(seconds)
 
     def _send(self, request: Request) -> BaseHTTPResponse:
         body = None if request.body is None else orjson.dumps(request.body)
         url = request.url
         for _ in range(_MAX_REDIRECTS):
             response = self._connections.send(request.method, url, body)
-            target = urljoin(url, response.headers.get("Location", ""))
             # a search is a POST, and a redirected POST turns into a GET for something else
-            followed = body is None and (request.leaves_host or origin(target) == origin(url))
-            if not followed or response.status not in _REDIRECTS:
+            if body is not None or response.status not in _REDIRECTS:
+                break
+            target = urljoin(url, response.headers.get("Location", ""))
+            if not request.leaves_host and origin(target) != origin(url):
                 break
             response.close()
             url = target
         return response
 
-    def _check_status(self, response: BaseHTTPResponse, budget: Budget) -> None:
+    def _check_status(self, response: BaseHTTPResponse, budget: Budget, *, seconds: float) -> None:
         status = response.status
         if status == HTTPStatus.OK:
             return
         reason = f"answered with HTTP status {status}"
-        if (pause := _retry_after(response)) is not None and status in _PASSING:
-            if pause > budget.seconds_left:
+        if (pause := _retry_after(response)) is not None:
+            self._hold(pause)
+            budget.excused -= pause
+            if budget.seconds_left < 0:
                 raise RequestError(f"{reason} and asked to wait for {pause:.0f} s", status=status)
-            self._gate.hold(pause)
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
             self._gate.hold(self.limits.pause_seconds)
-        raise RequestError(reason, status=status, passing=status in _PASSING, too_much=status in _TOO_MUCH)
+        passing = pause is not None or status in _PASSING
+        gave_up = status in _GAVE_UP and seconds >= self.limits.too_much_seconds
+        too_much = gave_up or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        raise RequestError(reason, status=status, passing=passing, too_much=too_much)
 
     def _read(self, response: BaseHTTPResponse) -> bytes:
         """Read the body piece by piece: a server may send little that unpacks to much."""
@@ -278,7 +310,7 @@ def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
 def origin(url: str) -> tuple[str, str | None, int | None]:
     """Tell whom a URL leads to."""
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _budget_of(state: RetryCallState) -> Budget:
@@ -302,14 +334,14 @@ def _retry_after(response: BaseHTTPResponse) -> float | None:
 
 def _translate(err: Exception) -> RequestError:
     """Say what went wrong on the way; the error's own text may hold the URL."""
-    if isinstance(err, requests.RequestException | LocationValueError):
+    if isinstance(err, requests.RequestException | ValueError):
         return RequestError("can't be reached: its URL is not valid")
     if isinstance(err, ReadTimeoutError):
         return RequestError("was silent for too long", passing=True, too_much=True)
     if isinstance(err, ConnectTimeoutError):
         return RequestError("can't be reached in time", passing=True)
-    if isinstance(err, SSLError):
-        return RequestError("can't be reached: TLS failed")
+    if isinstance(err, SSLError) and isinstance(err.args[0], SSLCertVerificationError):
+        return RequestError("can't be reached: its certificate is not valid")
     cause = _system_error(err)
     return RequestError(f"can't be reached or read: {cause}", passing=True)
 

@@ -6,18 +6,28 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle, repeat
+from ssl import ALERT_DESCRIPTION_INTERNAL_ERROR
 from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan.catalogs import ApiCatalog
+from floodscan import scan
+from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs.api import Endpoint
+from floodscan.catalogs.gate import LocalGate
 from floodscan.catalogs.transport import Limits
+from floodscan.outcomes import FAILED
 from floodscan.recipe import TimeWindow
 from floodscan.searches import Search
-from tests.servers.proxy import MENDABLE_FAULTS, fault_proxy
+from tests.servers.faults import MENDABLE_FAULTS
+from tests.servers.proxy import fault_proxy
+from tests.servers.tls import make_context
+from tests.test_coalescing import APART, make_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from floodscan.catalogs.base import Answer
     from tests.servers.fixtures import StacApi
@@ -34,6 +44,7 @@ LIMITS = Limits(
     silence_seconds=0.5,
     request_seconds=0.5,
     max_bytes=2_000_000,
+    too_much_seconds=0.2,
     pause_seconds=0.01,
     search_seconds=60.0,
 )
@@ -78,6 +89,32 @@ def test_a_fault_of_one_request_loses_nothing(fault: str, nth: int, api: StacApi
     assert answer.n_requests == len(proxy.visits) > 3
 
 
+@pytest.mark.parametrize("fault", ["handshake", "reset", "truncated", "silence"])
+def test_a_connection_that_breaks_under_tls_is_made_again(
+    fault: str, lean_api: StacApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one without TLS is."""
+    context = make_context(tmp_path / "certificate")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate"))
+    refusals = cycle([ALERT_DESCRIPTION_INTERNAL_ERROR, None]) if fault == "handshake" else repeat(None)
+    context.sni_callback = lambda *_: next(refusals)
+    script = {} if fault == "handshake" else {1: fault}
+    with fault_proxy(lean_api.url, script=script.get, tls=context) as proxy:
+        answer = ApiCatalog(proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)).search(SEARCH)
+    assert proxy.url.startswith("https://")
+    assert answer.complete
+    assert ids(answer) == expected(lean_api)
+    assert answer.n_retries == 1
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(lean_api: StacApi, tmp_path: Path) -> None:
+    """At once, for another try would not be better."""
+    with fault_proxy(lean_api.url, tls=make_context(tmp_path / "certificate")) as proxy:
+        answer = ApiCatalog(proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)).search(SEARCH)
+    assert answer.n_requests == 1
+    assert answer.problem == "can't be reached: its certificate is not valid"
+
+
 @pytest.mark.parametrize("fault", [*MENDABLE_FAULTS, "429", "400", "redirect"])
 def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_api: StacApi) -> None:
     """Where every request fails, the answer says that it is not complete, and why; the rest is all that there is."""
@@ -92,7 +129,7 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_a
         search_seconds=4.0,
         max_bisections=12,
     )
-    harmless = {"repeated items", "missing next", "next on another host", "next in circles"}
+    harmless = {"repeated items", "missing next", "next on another host", "next in circles", "next that is no URL"}
     with faulty(lean_api, lambda _: fault, limits) as (catalog, _proxy):
         answer = catalog.search(SEARCH)
     if fault in harmless:
@@ -104,23 +141,30 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_a
         assert catalog.url not in str(answer.gaps)
 
 
-@pytest.mark.parametrize("fault", ["400", "redirect"])
+@pytest.mark.parametrize("fault", ["400", "redirect", "redirect to no URL"])
 def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacApi) -> None:
     """A request that is wrong is not repeated, and a redirected search is not followed."""
     with faulty(lean_api, lambda _: fault) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert len(proxy.visits) == answer.n_requests == 1
     assert answer.n_retries == 0
-    assert answer.problem == f"answered with HTTP status {'302' if fault == 'redirect' else fault}"
+    assert answer.problem == f"answered with HTTP status {fault if fault == '400' else 302}"
 
 
-def test_a_next_page_that_is_redirected_elsewhere_is_refused(lean_api: StacApi) -> None:
+@pytest.mark.parametrize(
+    ("redirect", "problem"),
+    [
+        ("redirect", "answered with HTTP status 302"),
+        ("redirect to no URL", "can't be reached: its URL is not valid"),
+    ],
+)
+def test_a_next_page_that_is_redirected_elsewhere_is_refused(redirect: str, problem: str, lean_api: StacApi) -> None:
     """A page is fetched from the host that the user named, whatever that host says of it."""
-    script = {0: "next by GET", 1: "redirect"}.get
+    script = {0: "next by GET", 1: redirect}.get
     with faulty(lean_api, script) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert len(proxy.visits) == 2
-    assert answer.problem == "answered with HTTP status 302"
+    assert answer.problem == problem
 
 
 @pytest.mark.parametrize("fault", ["slow head", "slow drip"])
@@ -136,7 +180,7 @@ def test_a_request_is_bounded_from_its_first_byte_to_its_last(fault: str, lean_a
 
 def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
     """A server that gives up on the whole search, but not on its halves, loses nothing."""
-    with faulty(api, lambda n: "504" if n < LIMITS.tries_too_much else None) as (catalog, proxy):
+    with faulty(api, lambda n: "504 late" if n < LIMITS.tries_too_much else None) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert answer.complete
     assert ids(answer) == expected(api)
@@ -144,9 +188,42 @@ def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
     assert answer.n_requests == len(proxy.visits)
 
 
+def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer(lean_api: StacApi) -> None:
+    """Whatever it is asked for, and without a word that there is more."""
+    limits = replace(LIMITS, page_items=1000)
+    with faulty(lean_api, lambda _: "fifty and no next", limits) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert answer.complete
+    assert ids(answer) == expected(lean_api)
+    assert answer.n_bisections > 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "too_much_seconds", "requests", "cuts"),
+    [("504", 60.0, LIMITS.tries, 0), ("504 late", 0.2, 13 * LIMITS.tries_too_much, 6)],
+)
+def test_a_gateway_that_gives_up_on_everything_is_not_asked_for_ever_less(
+    fault: str, too_much_seconds: float, requests: int, cuts: int, lean_api: StacApi
+) -> None:
+    """At once, it is out of order, and left alone for a while; in time, a few cuts show that they don't help."""
+    limits = replace(LIMITS, too_much_seconds=too_much_seconds, max_pause_seconds=0.1)
+    with faulty(lean_api, lambda _: fault, limits) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert not answer.complete
+    assert (answer.n_requests, answer.n_bisections) == (requests, cuts)
+
+
+def test_no_part_is_cut_after_the_last_try(lean_api: StacApi) -> None:
+    """What is left of a search is asked once, as it is."""
+    limits = replace(LIMITS, tries_too_much=1, search_tries=0)
+    with faulty(lean_api, lambda _: "504 late", limits) as (catalog, _):
+        answer = catalog.search(SEARCH)
+    assert (answer.n_requests, answer.n_bisections) == (1, 0)
+
+
 def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: StacApi) -> None:
     """Of a search whose later half fails for good, only questions about that half are incomplete."""
-    with faulty(lean_api, lambda n: {0: "504", 1: "504", 2: None, 3: None}.get(n, "400")) as (catalog, _):
+    with faulty(lean_api, lambda n: {0: "504 late", 1: "504 late", 2: None, 3: None}.get(n, "400")) as (catalog, _):
         answer = catalog.search(SEARCH)
     (gap,) = answer.gaps
     assert gap.search.window is not None
@@ -166,12 +243,49 @@ def test_a_pause_that_the_server_asks_for_is_kept(lean_api: StacApi) -> None:
 
 
 def test_a_pause_beyond_the_budget_is_not_sat_out(lean_api: StacApi) -> None:
-    """Asked to come back in an hour, a search fails at once and says so."""
+    """Asked to come back in an hour, a search fails at once and says so, and the next one asks nothing."""
     started = time.monotonic()
-    with faulty(lean_api, lambda _: "429 for an hour") as (catalog, _):
-        answer = catalog.search(SEARCH)
+    with faulty(lean_api, lambda _: "429 for an hour") as (catalog, proxy):
+        answers = [catalog.search(SEARCH) for _ in range(2)]
     assert time.monotonic() - started < 10
-    assert answer.problem == "answered with HTTP status 429 and asked to wait for 3600 s"
+    assert [answer.problem for answer in answers] == [
+        "answered with HTTP status 429 and asked to wait for 3600 s",
+        "is not asked: it wants to be left alone for longer than a search may take",
+    ]
+    assert [answer.n_requests for answer in answers] == [1, 0]
+    assert len(proxy.visits) == 1
+
+
+def test_a_pause_that_is_too_long_for_one_search_is_kept_by_the_next(lean_api: StacApi) -> None:
+    """Who has no time left for it fails, and nobody asks before it is over."""
+    script = {0: "429 for 3 s", 1: "429 for 3 s"}
+    with faulty(lean_api, script.get, replace(LIMITS, search_seconds=5.0)) as (catalog, proxy):
+        answers = [catalog.search(SEARCH) for _ in range(2)]
+    assert [answer.complete for answer in answers] == [False, True]
+    assert answers[0].problem == "answered with HTTP status 429 and asked to wait for 3 s"
+    assert proxy.visits[2].began - proxy.visits[1].began >= 3.0
+
+
+def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(tmp_path: Path, lean_api: StacApi) -> None:
+    """But for what was on its way already."""
+    with fault_proxy(lean_api.url, script=lambda _: "429 for an hour") as proxy:
+        result = scan(
+            make_events(10), catalog=proxy.url, recipe=APART, access=Access(max_in_flight=4), out=tmp_path / "out"
+        )
+    assert len(proxy.visits) <= 4
+    assert {outcome.status for outcome in result.outcomes} == {FAILED}
+
+
+def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> None:
+    """One that waited longer than it may take is tried again all the same."""
+    gate = LocalGate(name="held")
+    with faulty(lean_api, {0: "503"}.get, replace(LIMITS, search_seconds=3.0)) as (catalog, _):
+        gate.hold(3.5)
+        held = replace(catalog, gate=gate, endpoint=Endpoint(f"{catalog.url}/search", lean=True))
+        answer = held.search(SEARCH)
+    assert answer.seconds > 3.0
+    assert answer.n_retries == 1
+    assert answer.complete
 
 
 def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:

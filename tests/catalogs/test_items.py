@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+import shapely
 
 from floodscan.catalogs.items import parse_items, unsigned
 from floodscan.catalogs.pages import decode_items, decode_page
@@ -87,6 +88,28 @@ def test_a_value_of_a_wrong_type_is_missing() -> None:
     assert rows[0]["platform"] == "3"
     assert rows[2]["datatake_id"] == "425458"
     assert [row["polarizations"] for row in rows] == [None, ["VV", "None"], ["VV"]]
+
+
+def test_a_number_that_is_too_large_is_missing() -> None:
+    """One that no float holds spoils its own cell, not its page."""
+    item = {
+        "id": "a",
+        "bbox": ["huge", 0, 1, 1],
+        "assets": {"vv": {"href": "x", "proj:bbox": ["huge", 0, 1, 1]}},
+        **properties(eo__cloud_cover="huge", sat__relative_orbit="huge", proj__epsg="huge"),
+    }
+    text = orjson.dumps({"features": [item]}).replace(b'"huge"', b"1" + b"0" * 400)
+    (row,) = parse_items(decode_page(text).features or [], collection="c", assets=["vv"]).to_pylist()
+    assert row["assets"] == [("vv", "x")]
+    for name in ("cloud_cover", "relative_orbit", "proj_epsg", "proj_bbox"):
+        assert row[name] is None
+    assert shapely.from_wkb(row["geometry"]).is_empty
+
+
+@pytest.mark.parametrize("bbox", [["-inf", 0, "inf", 1], ["nan", 0, 1, 1], ["x", 0, 1, 1], [0, 0, 1]])
+def test_a_bbox_that_is_none_is_empty(bbox: list[Any]) -> None:
+    """An item without geometry lies nowhere then."""
+    assert shapely.from_wkb(parse({"bbox": bbox})[0]["geometry"]).is_empty
 
 
 def test_an_asset_is_there_if_it_has_an_href() -> None:

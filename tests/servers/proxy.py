@@ -10,33 +10,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gzip
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-import orjson
-
+from tests.servers.faults import FAULTS, NEXT_FAULTS, Response
 from tests.servers.process import LOOPBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.servers.catalogue import Json
+    import ssl
+    from collections.abc import Callable, Iterator
 
 Script: TypeAlias = "Callable[[int], str | None]"
 
-_BOMB_BYTES = 50_000_000
-_DRIP_SECONDS = 0.05
-_SILENT_SECONDS = 30.0
-_RETRY_SECONDS = 1
 _ABORTED = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError)
 
 
@@ -67,6 +57,7 @@ class FaultProxy:
         upstream: URL of the server behind it.
         script: Names the fault of the n-th search, counted from 0; None is no fault.
         latency: Seconds that each request waits.
+        tls: Its side of TLS; None is plain HTTP.
         url: Its own URL.
         visits: The searches so far.
         requests: All requests so far, searches and others.
@@ -75,10 +66,12 @@ class FaultProxy:
     upstream: str
     script: Script = no_fault
     latency: float = 0.0
+    tls: ssl.SSLContext | None = None
     url: str = ""
     visits: list[Visit] = field(default_factory=list)
     requests: int = 0
     _inside: int = 0
+    _waiting: list[str] = field(default_factory=list)
     _tasks: set[object] = field(default_factory=set)
 
     @property
@@ -109,7 +102,9 @@ class FaultProxy:
         finally:
             self._tasks.discard(task)
             for each in (writer, upstream[1] if upstream else None):
-                if each is not None:
+                if each is not None and self.tls:
+                    each.transport.abort()  # a farewell would be waited for
+                elif each is not None:
                     each.close()
 
     async def _answer(
@@ -121,202 +116,49 @@ class FaultProxy:
     ) -> bool:
         """Answer one request, and tell whether the connection is still good."""
         self.requests += 1
+        if self.tls:  # or links would lead back without it
+            head = head.replace(b"\r\n", b"\r\nx-forwarded-proto: https\r\n", 1)
         is_search = head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
         fault = None
         if is_search:
             fault = self.script(len(self.visits))
-            self.visits.append(Visit(time.monotonic(), fault, self._inside))
+            visit = Visit(time.monotonic(), fault, self._inside)
+            self.visits.append(visit)
             self._inside += 1
         try:
             await asyncio.sleep(self.latency)
             answer = await _forward(head, body, upstream)
-            return await _FAULTS[fault](answer, writer)
+            if is_search:
+                visit.fault = fault = self._put_off(fault, answer)
+            return await FAULTS[fault](answer, writer)
         finally:
             self._inside -= is_search
 
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer of the server behind the proxy."""
-
-    status: bytes
-    body: bytes
-    media_type: bytes
-
-    def edit(self, change: Callable[[Json], None]) -> Response:
-        """Change the page."""
-        page = orjson.loads(self.body)
-        change(page)
-        return Response(self.status, orjson.dumps(page), self.media_type)
-
-    def head(self, *more: bytes, length: int | None = None) -> bytes:
-        """Write the head."""
-        size = len(self.body) if length is None else length
-        lines = (b"HTTP/1.1 " + self.status, b"content-type: " + self.media_type, b"content-length: %d" % size, *more)
-        return b"\r\n".join((*lines, b"", b""))
-
-
-async def _pass(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    writer.write(answer.head() + answer.body)
-    await writer.drain()
-    return True
-
-
-async def _reset(_: Response, writer: asyncio.StreamWriter) -> bool:
-    writer.transport.abort()
-    return False
-
-
-async def _truncate(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    writer.write(answer.head() + answer.body[: len(answer.body) // 2])
-    await writer.drain()
-    return False
-
-
-async def _break_json(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    return await _pass(Response(answer.status, answer.body[: len(answer.body) // 2], answer.media_type), writer)
-
-
-async def _no_page(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    return await _pass(Response(answer.status, b'{"code":"oops"}', answer.media_type), writer)
-
-
-async def _drip(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    writer.write(answer.head())
-    for byte in answer.body:
-        writer.write(bytes([byte]))
-        await writer.drain()
-        await asyncio.sleep(_DRIP_SECONDS)
-    return True
-
-
-async def _drip_head(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    for byte in answer.head():
-        writer.write(bytes([byte]))
-        await writer.drain()
-        await asyncio.sleep(_DRIP_SECONDS)
-    return await _pass(answer, writer)
-
-
-async def _be_silent(_: Response, __: asyncio.StreamWriter) -> bool:
-    await asyncio.sleep(_SILENT_SECONDS)
-    return False
-
-
-def _packed(pack: Callable[[bytes], bytes]) -> Fault:
-    async def fault(answer: Response, writer: asyncio.StreamWriter) -> bool:
-        packed = pack(answer.body)
-        writer.write(answer.head(b"content-encoding: gzip", length=len(packed)) + packed)
-        await writer.drain()
-        return True
-
-    return fault
-
-
-@cache
-def _pack_bomb() -> bytes:
-    return gzip.compress(b" " * _BOMB_BYTES)
-
-
-def _fail(status: bytes, *more: Callable[[], bytes]) -> Fault:
-    async def fault(_: Response, writer: asyncio.StreamWriter) -> bool:
-        answer = Response(status, b"{}", b"application/json")
-        writer.write(answer.head(*(line() for line in more)) + answer.body)
-        await writer.drain()
-        return True
-
-    return fault
-
-
-def _edit(change: Callable[[Json], None]) -> Fault:
-    async def fault(answer: Response, writer: asyncio.StreamWriter) -> bool:
-        return await _pass(answer.edit(change) if answer.status.startswith(b"200") else answer, writer)
-
-    return fault
-
-
-def _drop_next(page: Json) -> None:
-    page["links"] = [link for link in page["links"] if link["rel"] != "next"]
-
-
-def _lead_away(page: Json) -> None:
-    for link in page["links"]:
-        if link["rel"] == "next":
-            link["href"] = "http://localhost:9/search"
-
-
-def _lead_by_get(page: Json) -> None:
-    for link in page["links"]:
-        if link["rel"] == "next":
-            link.update(method="GET", href=f"{link['href']}?token={link['body']['token']}")
-
-
-def _repeat_items(page: Json) -> None:
-    page["features"] += page["features"][: len(page["features"]) // 2 + 1]
-
-
-def _lead_in_circles(page: Json) -> None:
-    for link in page["links"]:
-        if link["rel"] == "next":
-            link["body"].pop("token", None)
-
-
-Fault: TypeAlias = Callable[[Response, asyncio.StreamWriter], Awaitable[bool]]
-
-_FAULTS: dict[str | None, Fault] = {
-    None: _pass,
-    "reset": _reset,
-    "truncated": _truncate,
-    "broken json": _break_json,
-    "no page": _no_page,
-    "slow drip": _drip,
-    "slow head": _drip_head,
-    "silence": _be_silent,
-    "gzip bomb": _packed(lambda _: _pack_bomb()),
-    "gzip cut off": _packed(lambda body: gzip.compress(body)[:-20]),
-    "gzip with an error": _packed(lambda body: gzip.compress(body)[:-8] + bytes(8)),  # of the check sum
-    "gzip that is none": _packed(lambda body: gzip.compress(body)[10:]),
-    "429 seconds": _fail(b"429 Too Many Requests", lambda: b"retry-after: %d" % _RETRY_SECONDS),
-    "429 date": _fail(
-        b"429 Too Many Requests",
-        lambda: b"retry-after: " + formatdate(time.time() + _RETRY_SECONDS, usegmt=True).encode(),
-    ),
-    "429 for 3 s": _fail(b"429 Too Many Requests", lambda: b"retry-after: 3"),
-    "429 for an hour": _fail(b"429 Too Many Requests", lambda: b"retry-after: 3600"),
-    "429": _fail(b"429 Too Many Requests"),
-    "500": _fail(b"500 Internal Server Error"),
-    "502": _fail(b"502 Bad Gateway"),
-    "503": _fail(b"503 Service Unavailable"),
-    "504": _fail(b"504 Gateway Timeout"),
-    "400": _fail(b"400 Bad Request"),
-    "redirect": _fail(b"302 Found", lambda: b"location: http://localhost:9/search"),
-    "missing next": _edit(_drop_next),
-    "next on another host": _edit(_lead_away),
-    "next by GET": _edit(_lead_by_get),
-    "repeated items": _edit(_repeat_items),
-    "next in circles": _edit(_lead_in_circles),
-}
-MENDABLE_FAULTS = (
-    "reset", "truncated", "broken json", "no page", "slow drip", "slow head", "silence", "gzip bomb", "gzip cut off",
-    "gzip with an error", "gzip that is none", "429 seconds", "429 date", "500", "502", "503", "504", "missing next",
-    "next on another host", "repeated items", "next in circles",
-)  # fmt: skip
-"""Faults after which a client that takes care has everything in the end."""
+    def _put_off(self, fault: str | None, answer: Response) -> str | None:
+        """Let a fault of the next link wait for an answer that has one."""
+        has_next = b'"next"' in answer.body
+        if fault in NEXT_FAULTS and not has_next:
+            self._waiting.append(fault)
+            return None
+        return self._waiting.pop() if fault is None and has_next and self._waiting else fault
 
 
 @contextmanager
-def fault_proxy(upstream: str, *, script: Script = no_fault, latency: float = 0.0) -> Iterator[FaultProxy]:
+def fault_proxy(
+    upstream: str, *, script: Script = no_fault, latency: float = 0.0, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultProxy]:
     """Run a proxy in a thread of this process.
 
     Args:
         upstream: URL of the server behind it.
         script: Names the fault of the n-th search.
         latency: Seconds that each request waits.
+        tls: Its side of TLS; None is plain HTTP.
 
     Yields:
         The proxy, once it answers.
     """
-    proxy = FaultProxy(upstream, script, latency)
+    proxy = FaultProxy(upstream, script, latency, tls)
     ready, stopping = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(_run(proxy, ready.set, stopping)))
@@ -331,8 +173,8 @@ def fault_proxy(upstream: str, *, script: Script = no_fault, latency: float = 0.
 
 
 async def _run(proxy: FaultProxy, on_ready: Callable[[], Any], stopping: asyncio.Event) -> None:
-    server = await asyncio.start_server(proxy.serve, LOOPBACK, 0, backlog=1024)
-    proxy.url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(proxy.serve, LOOPBACK, 0, backlog=1024, ssl=proxy.tls)
+    proxy.url = f"{'https' if proxy.tls else 'http'}://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
     on_ready()
     await stopping.wait()
     server.close()
