@@ -205,6 +205,7 @@ def _go_on(
                 counts.update(more)
                 if on_progress:
                     on_progress(counts["events"], len(events))
+            run.folder.keep(planned)  # workers of a driver that was killed may have written meanwhile
     return counts
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -14,13 +16,19 @@ import pytest
 from floodscan import OutputError, Recipe, Sensor, scan
 from floodscan.report.status import examine_run
 from floodscan.store import RunFolder
+from floodscan.store.ledger import Ledger
 from tests.runs import result_bytes
 from tests.sweeps import demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    import pyarrow as pa
+
+    from floodscan import Event
 
 N_EVENTS = 130
 EVENTS = demo_copies(N_EVENTS)
@@ -91,6 +99,60 @@ def test_added_events_end_in_the_bytes_of_a_run_of_all(kept: range, whole: dict[
     result = scan(EVENTS, catalog="demo", out=tmp_path)
     assert result.counts["events"] == len(result.outcomes) == N_EVENTS
     assert result_bytes(tmp_path) == whole
+
+
+def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> None:
+    """Scan, and be killed when all of a batch is written but its outcomes."""
+    write = Ledger.write
+
+    def write_or_die(ledger: Ledger, batch: str, rows: pa.Table) -> None:
+        if ledger.folder.name == "events":
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(ledger, batch, rows)
+
+    Ledger.write = write_or_die  # type: ignore[method-assign]
+    scan(events, catalog="demo", out=out, pack_manifests=packed)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(packed: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+    """Its batch is another now: candidates, searches and manifests of the old one are gone."""
+    killed = multiprocessing.get_context("spawn").Process(
+        target=die_before_outcomes, args=(tmp_path / "out", EVENTS[:3]), kwargs={"packed": packed}
+    )
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    begun = [path.name for path in tmp_path.glob("out/candidates/*")]
+    assert [path.name for path in tmp_path.glob("out/searches/*")] == begun
+    results = [
+        scan(EVENTS[:4], catalog="demo", out=tmp_path / name, pack_manifests=packed).folder for name in ("out", "calm")
+    ]
+    assert begun
+    assert len(results[0].searches.read()) == len(results[1].searches.read())
+    packs = [{path.name for path in folder.manifests_path.iterdir()} for folder in results]
+    assert packs[0] == packs[1]
+    assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
+
+
+def test_what_a_late_worker_writes_of_a_batch_that_is_void_is_left_out(tmp_path: Path) -> None:
+    """It outlived its killed driver, and writes while the next one works."""
+    late = scan(EVENTS[:3], catalog="demo", out=tmp_path / "late").folder
+    ((batch, rows),) = late.events.batches()
+
+    def write_late(*_: object) -> None:
+        folder = RunFolder(tmp_path / "out")
+        folder.events.write(batch, rows)
+        folder.searches.write(batch, late.searches.read())
+        folder.write_candidates(batch, late.read_part(batch))
+
+    result = scan(EVENTS[:4], catalog="demo", out=tmp_path / "out", on_progress=write_late)
+    assert len(result.folder.read_events()) == result.counts["events"] == 4
+    assert set(result.folder.searches.read()["batch"].to_pylist()) == set(
+        result.folder.read_events()["batch"].to_pylist()
+    )
+    scan(EVENTS[:4], catalog="demo", out=tmp_path / "calm")
+    assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
 
 
 def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, EVENTS, SEARCHES, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Container, Mapping
 
     Json = dict[str, Any]
 
@@ -110,13 +110,13 @@ class RunFolder:
         with written(self.run_path) as temporary:
             temporary.write_bytes(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
-    def drop(self, batches: Collection[str]) -> None:
-        """Forget batches; manifests that are files of their own are written over."""
-        self.events.drop(batches)
-        self.searches.drop(batches)
-        for name in batches:
-            self._part(name).unlink(missing_ok=True)
-            self._pack(name).unlink(missing_ok=True)
+    def keep(self, batches: Container[str]) -> None:
+        """Forget all other batches, done or not; manifests that are files of their own are written over."""
+        self.events.keep(batches)
+        self.searches.keep(batches)
+        for path in [*self.candidates_path.glob("*.parquet"), *self.manifests_path.glob("*.parquet")]:
+            if path.stem not in batches:
+                path.unlink(missing_ok=True)
 
     def merge(self) -> None:
         """Put the rows of events and searches into one file each: the run has ended."""

@@ -16,7 +16,7 @@ from floodscan.files import written
 from floodscan.tables import check_table, split_by
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
 
 _ROWS_AT_ONCE = 4_000
@@ -62,12 +62,13 @@ class Ledger:
         new = ((batch, _read(self._part(batch), names)) for batch in parts)
         return heapq.merge(old, new, key=itemgetter(0))
 
-    def drop(self, batches: Collection[str]) -> None:
-        """Forget batches."""
-        for batch in batches:
-            self._part(batch).unlink(missing_ok=True)
-        if any(batch in batches for batch, _ in self._held([])):
-            self._write_whole(rows for batch, rows in self._held(self.schema.names) if batch not in batches)
+    def keep(self, batches: Container[str]) -> None:
+        """Forget all other batches."""
+        for batch in self._parts():
+            if batch not in batches:
+                self._part(batch).unlink(missing_ok=True)
+        if any(batch not in batches for batch, _ in self._held([])):
+            self._write_whole(rows for batch, rows in self._held(self.schema.names) if batch in batches)
 
     def merge(self) -> None:
         """Put all parts into the one file."""
