@@ -53,15 +53,15 @@ def read_driver(path: Path) -> Driver | None:
         return None
 
 
-def is_alive(driver: Driver, path: Path, *, silence_seconds: float) -> bool:
+def is_alive(driver: Driver | None, path: Path, *, silence_seconds: float) -> bool:
     """Tell whether a driver lives, as far as that can be known.
 
     Args:
-        driver: The process.
+        driver: The process; None where the file doesn't say which, as one that a lost node left empty.
         path: The file that tells of it.
-        silence_seconds: After so long without a sign one on another machine counts as gone.
+        silence_seconds: After so long without a sign one that can't be looked for on this machine counts as gone.
     """
-    if (driver.host, driver.processes) == (socket.gethostname(), _visible_processes()):
+    if driver and (driver.host, driver.processes) == (socket.gethostname(), _visible_processes()):
         return _began(driver.pid) == driver.began
     return _silence_seconds(path) < silence_seconds
 

@@ -110,7 +110,7 @@ def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> 
             os.kill(os.getpid(), signal.SIGKILL)
         write(ledger, batch, rows)
 
-    Ledger.write = write_or_die  # type: ignore[method-assign]
+    pytest.MonkeyPatch().setattr(Ledger, "write", write_or_die)
     scan(events, catalog="demo", out=out, pack_manifests=packed)
 
 
@@ -153,6 +153,23 @@ def test_what_a_late_worker_writes_of_a_batch_that_is_void_is_left_out(tmp_path:
     )
     scan(EVENTS[:4], catalog="demo", out=tmp_path / "calm")
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("torn", [b"", b"PAR1 and half of what follows"])
+def test_a_batch_whose_outcomes_are_torn_is_done_again(torn: bytes, tmp_path: Path) -> None:
+    """A node was lost while they were written."""
+    folder = scan(EVENTS[:3], catalog="demo", out=tmp_path / "out").folder
+    (batch,) = {row["batch"] for row in folder.read_events().to_pylist()}
+    calm = result_bytes(folder.path)
+    folder.events.whole.unlink()
+    folder.prepare()
+    (folder.events.folder / f"{batch}.parquet").write_bytes(torn)
+    assert examine_run(folder)["missing"] == 3
+    told: list[int] = []
+    scan(EVENTS[:3], catalog="demo", out=folder.path, on_progress=lambda done, _: told.append(done))
+    assert told == [0, 3]
+    assert result_bytes(folder.path) == calm
+    assert len(folder.read_events()) == 3
 
 
 def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:

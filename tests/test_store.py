@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import geopandas as gpd
 import orjson
@@ -11,12 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import OutputError, scan
-from floodscan.store import RunFolder
+from floodscan.driver import Driver
+from floodscan.store import RunFolder, claimed, find_driver
 from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, SEARCHES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +70,42 @@ def test_failed_write_leaves_what_was_there(folder: RunFolder, monkeypatch: pyte
     with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
         folder.write_candidates(batch, folder.read_candidates())
     assert {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_are_on_the_disk_before_they_have_their_names(
+    packed: bool,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A node that is lost can't leave a name without its content."""
+    on_disk, fsync, replace = set(), os.fsync, Path.replace
+
+    def note(number: int) -> None:
+        fsync(number)
+        on_disk.add(os.fstat(number).st_ino)
+
+    def check(path: Path, target: Path) -> Path:
+        assert path.stat().st_ino in on_disk, target
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(Path, "replace", check)
+    out = scan("demo", out=tmp_path / "out", pack_manifests=packed).folder.path
+    assert {file.stat().st_ino for file in out.rglob("*") if file.is_file()} <= on_disk
+
+
+@pytest.mark.parametrize("content", [b"", b'{"host": "mel0'])
+def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_path: Path) -> None:
+    """A lost node may have left it empty; the message names the file."""
+    claim = tmp_path / ".driver.json"
+    claim.write_bytes(content)
+    with pytest.raises(OutputError, match=r"another process is writing to it, says \.driver\.json"), claimed(tmp_path):
+        pass
+    os.utime(claim, (0, 0))
+    with claimed(tmp_path):
+        assert find_driver(tmp_path) == Driver.here()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:

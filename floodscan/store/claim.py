@@ -54,7 +54,7 @@ def _take(path: Path) -> None:
         os.link(beside, path)
     except FileExistsError as err:
         who = read_driver(path) or "another process"
-        message = f"{who} is writing to it; wait for its end, or choose another --out"
+        message = f"{who} is writing to it, says {path.name}; wait for its end, or choose another --out"
         raise OutputError(f"{path.parent}: {message}") from err
     except OSError as err:
         raise OutputError(f"{path.parent}: can't be written: {err.strerror}; choose another --out") from err
@@ -65,7 +65,7 @@ def _take(path: Path) -> None:
 def _remove_dead(path: Path) -> None:
     """Take away what a dead driver left, unless somebody else was faster and lives."""
     dead = read_driver(path)
-    if dead is None or is_alive(dead, path, silence_seconds=_SILENCE_SECONDS):
+    if is_alive(dead, path, silence_seconds=_SILENCE_SECONDS):
         return
     aside = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with suppress(FileNotFoundError):

@@ -55,11 +55,11 @@ class Ledger:
         return pa.concat_tables([schema.empty_table(), *(rows for _, rows in self.batches(names))])
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
-        """Read one batch after the other, by name, in the order of their names."""
+        """Read one batch after the other, by name, in the order of their names; a torn part is as good as none."""
         parts = self._parts()
         newer, names = frozenset(parts), columns or self.schema.names
         old = ((batch, rows.select(names)) for batch, rows in self._held(names) if batch not in newer)
-        new = ((batch, _read(self._part(batch), names)) for batch in parts)
+        new = ((batch, rows) for batch in parts if (rows := _read(self._part(batch), names)) is not None)
         return heapq.merge(old, new, key=itemgetter(0))
 
     def keep(self, batches: Container[str]) -> None:
@@ -102,9 +102,13 @@ class Ledger:
                     yield batch, pa.concat_tables(rows for _, rows in same)
 
 
-def _read(path: Path, columns: list[str]) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        return file.read(columns, use_threads=False)
+def _read(path: Path, columns: list[str]) -> pa.Table | None:
+    """Read a part; None where it is torn, as by the loss of a node."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(columns, use_threads=False)
+    except pa.ArrowInvalid:
+        return None
 
 
 def _gather(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
