@@ -116,6 +116,18 @@ def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("other", ["candidates/thesis.parquet", "candidates", "more/"])
+def test_only_empty_folders_of_its_own_pass_for_a_run_that_was_not_begun(other: str, tmp_path: Path) -> None:
+    """A start that failed left them; what else is under their names is somebody's."""
+    RunFolder(tmp_path / "out").prepare()
+    RunFolder(tmp_path / "out").prepare()
+    path = tmp_path / "others" / other
+    path.parent.mkdir(parents=True)
+    path.mkdir() if other.endswith("/") else path.touch()
+    with pytest.raises(OutputError, match="choose another --out"):
+        RunFolder(tmp_path / "others").prepare()
+
+
 def test_unwritable_folder_is_refused(tmp_path: Path) -> None:
     """A file in the place of a folder is told."""
     (tmp_path / "file").touch()

@@ -77,10 +77,14 @@ class RunFolder:
         Raises:
             OutputError: They can't be made, or the folder holds other files than a run's.
         """
+        folders = (self.candidates_path, self.manifests_path, self.events.folder, self.searches.folder)
         try:
-            if not self.run_path.exists() and self.path.exists() and any(self.path.glob("[!.]*")):
+            # a start that failed, or was killed, leaves empty folders
+            if not self.run_path.exists() and any(
+                path not in folders or any(path.iterdir()) for path in self.path.glob("[!.]*")
+            ):
                 raise OutputError(f"{self.path}: holds other files; choose another --out")
-            for folder in (self.candidates_path, self.manifests_path, self.events.folder, self.searches.folder):
+            for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.path / f".{uuid.uuid4().hex}.tmp"
             probe.touch()
@@ -183,7 +187,7 @@ class RunFolder:
         Raises:
             OutputError: There is no such table.
         """
-        if not self.events.whole.exists() and not self.events.folder.exists():
+        if not self.events.folder.exists() and not self.events.whole.exists():
             raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
         return self.events.read()
 
