@@ -13,9 +13,11 @@ import pytest
 
 from floodscan import OutputError, scan
 from floodscan.driver import Driver
+from floodscan.report.status import examine_run
 from floodscan.store import RunFolder, claimed, find_driver
 from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, SEARCHES
+from tests.sweeps import demo_copies
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +174,27 @@ def test_a_ledger_is_read_and_written_batch_by_batch(tmp_path: Path, monkeypatch
         assert ledger.read() == pa.concat_tables(rows[name] for name in sorted(rows))
         assert ledger.read(["reason"]) == ledger.read().select(["reason"])
         ledger.merge()
+
+
+@pytest.mark.parametrize("listing", [0, 1])
+def test_a_run_is_looked_at_while_its_tables_are_merged(
+    listing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts go between their listing and their reading, or before their times are read: all rows are told."""
+    folder = scan(demo_copies(3), catalog="demo", out=tmp_path / "out").folder
+    ((batch, rows),) = folder.events.batches()
+    folder.events.whole.unlink()
+    folder.prepare()
+    folder.events.write(batch, rows)
+    list_parts, listings = Ledger._parts, []
+
+    def list_then_merge(ledger: Ledger) -> list[str]:
+        parts = list_parts(ledger)
+        listings.append(parts)
+        if len(listings) == listing + 1:
+            ledger.merge()
+        return parts
+
+    monkeypatch.setattr(Ledger, "_parts", list_then_merge)
+    assert examine_run(folder)["counts"]["events"] == 3
+    assert [path.name for path in folder.path.glob("events*")] == ["events.parquet"]

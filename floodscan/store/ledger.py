@@ -46,13 +46,20 @@ class Ledger:
 
     def written_since(self, moment: float) -> list[str]:
         """Name the batches whose own files are not older than a moment, in seconds since 1970."""
-        return [batch for batch in self._parts() if self._part(batch).stat().st_mtime >= moment]
+        fresh = []
+        for batch in self._parts():
+            with suppress(FileNotFoundError):  # merged meanwhile
+                if self._part(batch).stat().st_mtime >= moment:
+                    fresh.append(batch)
+        return fresh
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """Read all rows that there are, in the order of the batches' names."""
+        """Read all rows that there are, in the order of the batches' names; parts may be merged meanwhile."""
         names = columns or self.schema.names
         schema = pa.schema([self.schema.field(name) for name in names])
-        return pa.concat_tables([schema.empty_table(), *(rows for _, rows in self.batches(names))])
+        while True:
+            with suppress(FileNotFoundError):
+                return pa.concat_tables([schema.empty_table(), *(rows for _, rows in self.batches(names))])
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
         """Read one batch after the other, by name, in the order of their names; a torn part is as good as none."""
@@ -90,7 +97,9 @@ class Ledger:
 
     def _parts(self) -> list[str]:
         """Name the batches that have a part."""
-        return sorted(path.stem for path in self.folder.glob("*.parquet"))
+        with suppress(FileNotFoundError):  # merged meanwhile
+            return sorted(path.stem for path in self.folder.glob("*.parquet"))
+        return []
 
     def _held(self, columns: list[str]) -> Iterator[tuple[str, pa.Table]]:
         """Read the one file, if there is one, batch by batch."""
