@@ -18,7 +18,7 @@ from weakref import finalize
 
 import orjson
 
-from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, put_behind
+from floodscan.catalogs import PLANETARY_COMPUTER, Access, SnapshotCatalog, open_catalog, put_behind
 from floodscan.engine import run_batches
 from floodscan.events import DEMO, iterate_events
 from floodscan.gates import open_gate
@@ -226,11 +226,13 @@ def _conclude(folder: RunFolder, events: EventList, counts: Mapping[str, int], *
 def _describe_run(run: Run) -> Json:
     """Head a run's description with an id: a digest of everything but the events that can change its answer.
 
-    A catalogue counts by its STAC id: the same one may be asked at another address.
+    A catalogue counts by its STAC id: the same one may be asked at another address. What a snapshot holds is told
+    beside it: it may be a part of the catalogue, and be made anew.
     """
+    held = {"digest": run.catalog.digest()} if isinstance(run.catalog, SnapshotCatalog) else {}
     facts: Json = {
         "floodscan": version("floodscan"),
-        "catalog": {"id": run.catalog_id, "location": run.catalog.location},
+        "catalog": {"id": run.catalog_id, "location": run.catalog.location, **held},
         "recipe": run.recipe.to_dict(),
     }
     packages = ("dask", "distributed", "pyarrow", "pystac-client", "shapely")

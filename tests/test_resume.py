@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 
 from floodscan import OutputError, Recipe, Sensor, scan
+from floodscan.catalogs import SnapshotCatalog
+from floodscan.data.build_demo import DEMO_FOLDER
 from floodscan.report.status import examine_run
 from floodscan.store import RunFolder
 from floodscan.store.ledger import Ledger
@@ -194,6 +198,22 @@ def test_another_recipe_or_catalogue_is_refused_by_what_differs(tmp_path: Path) 
     with pytest.raises(OutputError, match="manifests is files there, and packed here"):
         scan(EVENTS[:1], catalog="demo", out=tmp_path, pack_manifests=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_snapshot_that_was_made_anew_is_another_catalogue(tmp_path: Path) -> None:
+    """At the same path and under the same id; a copy of its files is the same."""
+    demo, snapshot = SnapshotCatalog(DEMO_FOLDER), tmp_path / "snapshot"
+    shutil.copytree(DEMO_FOLDER, snapshot, copy_function=shutil.copyfile)
+    assert SnapshotCatalog(snapshot).digest() == demo.digest()
+    scan(EVENTS[:1], catalog=str(snapshot), out=tmp_path / "out")
+    before = result_bytes(tmp_path / "out")
+    items = pq.read_table(snapshot / "sentinel-2-l2a.parquet")
+    pq.write_table(items.slice(0, len(items) // 2), snapshot / "sentinel-2-l2a.parquet")
+    with pytest.raises(OutputError, match=r"catalog\.digest is \w+ there, and \w+ here"):
+        scan(EVENTS[:2], catalog=str(snapshot), out=tmp_path / "out")
+    assert result_bytes(tmp_path / "out") == before
+    shutil.copyfile(DEMO_FOLDER / "sentinel-2-l2a.parquet", snapshot / "sentinel-2-l2a.parquet")
+    assert scan(EVENTS[:2], catalog=str(snapshot), out=tmp_path / "out").counts["complete"] == 2
 
 
 def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
