@@ -15,15 +15,17 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from floodscan import OutputError, Recipe, Sensor, scan
+from floodscan import ManifestError, OutputError, Recipe, Sensor, scan
 from floodscan.catalogs import SnapshotCatalog
+from floodscan.clusters import open_client
 from floodscan.data.build_demo import DEMO_FOLDER
 from floodscan.report.status import examine_run
 from floodscan.store import RunFolder
 from floodscan.store.ledger import Ledger
 from tests.runs import result_bytes
-from tests.sweeps import demo_copies, write_table
+from tests.sweeps import DeadlyCatalog, demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
+from tests.test_poison import BAD, no_second_chance
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -226,6 +228,20 @@ def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
     assert retried.counts["complete"] == len(retried.outcomes) == 2
     scan(EVENTS[:2], catalog="demo", out=tmp_path / "calm")
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
+
+
+def test_an_event_that_is_given_up_leaves_no_manifest_of_an_earlier_try(tmp_path: Path) -> None:
+    """It had one while a search had failed; then it ends its worker."""
+    events = [EVENTS[0], BAD[0]]
+    scan(events, catalog=FaultyCatalog("error"), out=tmp_path / "out")
+    (tmp_path / "deaths").mkdir()
+    catalog = DeadlyCatalog(tmp_path / "deaths", location=FaultyCatalog.location)
+    with no_second_chance(), open_client("local", n_workers=1) as client:
+        result = scan(events, catalog=catalog, out=tmp_path / "out", client=client, retry_failed=True)
+    assert [outcome.status for outcome in result.outcomes] == ["complete", "failed"]
+    assert [path.stem for path in result.folder.manifests_path.iterdir()] == [EVENTS[0].event_id]
+    with pytest.raises(ManifestError, match="there is none: worker_lost"):
+        result.folder.read_manifest(BAD[0].event_id)
 
 
 def test_a_second_driver_is_refused_while_the_first_lives(tmp_path: Path) -> None:

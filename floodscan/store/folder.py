@@ -20,7 +20,7 @@ from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, EVENTS, SEARCHES, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     Json = dict[str, Any]
 
@@ -108,6 +108,11 @@ class RunFolder:
         for event_id, content in manifests.items():
             with written(self.manifest_path(event_id)) as temporary:
                 temporary.write_bytes(content)
+
+    def drop_manifests(self, event_ids: Iterable[str]) -> None:
+        """Remove what an earlier try may have left of events that have no manifest now."""
+        for event_id in event_ids:
+            self.manifest_path(event_id).unlink(missing_ok=True)
 
     def write_run(self, run: Json) -> None:
         """Write what the run was."""
