@@ -68,7 +68,7 @@ def is_alive(driver: Driver | None, path: Path, *, silence_seconds: float) -> bo
 
 @contextmanager
 def signs_of_life(path: Path) -> Iterator[None]:
-    """Touch this process's file now and then."""
+    """Touch this process's file now and then, for as long as it is its own."""
     ended = Event()
     heart = Thread(target=_give_signs, args=(path, ended), name="floodscan-sign-of-life", daemon=True)
     heart.start()
@@ -80,9 +80,11 @@ def signs_of_life(path: Path) -> Iterator[None]:
 
 
 def _give_signs(path: Path, ended: Event) -> None:
+    me = Driver.here()
     while not ended.wait(_SIGN_SECONDS):
         with suppress(OSError):
-            os.utime(path)
+            if read_driver(path) == me:
+                os.utime(path)
 
 
 def _silence_seconds(path: Path) -> float:

@@ -32,7 +32,7 @@ from floodscan.reselection import reselect as choose_again
 from floodscan.results import ScanResult
 from floodscan.resume import check_same, find_done
 from floodscan.spool import Names
-from floodscan.store import FILES, PACKED, RunFolder, claimed
+from floodscan.store import FILES, PACKED, RunFolder, check_claimed, claimed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -179,6 +179,7 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
     folder.write_run(begun)
     counts: Counter[str] = Counter()
     yield counts
+    check_claimed(folder.path)
     folder.merge()
     folder.write_run({**begun, "finished": _now(), "counts": counts})
 
@@ -202,6 +203,7 @@ def _go_on(
         found = _run_all(run, left, rates=rates, client=client) if planned - done.batches else ()
         with _recorded(run.folder, head, n_events=len(events), n_batches=len(planned)) as counts:
             for more in chain([done.counts], found):
+                check_claimed(run.folder.path)
                 counts.update(more)
                 if on_progress:
                     on_progress(counts["events"], len(events))

@@ -8,19 +8,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from floodscan import ManifestError, OutputError, Recipe, Sensor, scan
+from floodscan import ManifestError, OutputError, Recipe, Sensor, driver, scan
 from floodscan.catalogs import SnapshotCatalog
 from floodscan.clusters import open_client
 from floodscan.data.build_demo import DEMO_FOLDER
+from floodscan.driver import Driver
 from floodscan.report.status import examine_run
-from floodscan.store import RunFolder
+from floodscan.store import RunFolder, claimed
 from floodscan.store.ledger import Ledger
 from tests.runs import result_bytes
 from tests.sweeps import DeadlyCatalog, demo_copies, write_table
@@ -262,6 +265,40 @@ def test_a_second_driver_is_refused_while_the_first_lives(tmp_path: Path) -> Non
     third.communicate(timeout=120)
     assert third.returncode == 0
     assert examine_run(RunFolder(out))["state"] == "finished"
+
+
+def take_over(out: Path) -> bytes:
+    """Be a driver on another machine that takes a folder over, silent since long ago itself."""
+    claim = msgspec.json.encode(msgspec.structs.replace(Driver.here(), host="another"))
+    (out / "claim").write_bytes(claim)
+    os.utime(out / "claim", (0, 0))
+    (out / "claim").replace(out / ".driver.json")
+    return claim
+
+
+def test_a_driver_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It neither removes it, nor gives signs of life for another."""
+    monkeypatch.setattr(driver, "_SIGN_SECONDS", 0.01)
+    with claimed(tmp_path):
+        claim = take_over(tmp_path)
+        time.sleep(0.2)
+    assert (tmp_path / ".driver.json").read_bytes() == claim
+    assert (tmp_path / ".driver.json").stat().st_mtime == 0
+
+
+@pytest.mark.parametrize("last", [0, 3])
+def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
+    """It was suspended, say; what is there is another's to end."""
+
+    def be_suspended(done: int, _: int) -> None:
+        if done == last:
+            take_over(tmp_path)
+
+    with pytest.raises(OutputError, match="was taken over while this process gave no sign of life"):
+        scan(EVENTS[:3], catalog="demo", out=tmp_path, on_progress=be_suspended)
+    assert not (tmp_path / "events.parquet").exists()
+    assert (tmp_path / ".driver.json").exists()
+    assert scan(EVENTS[:3], catalog="demo", out=tmp_path).counts["complete"] == 3
 
 
 def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ _SILENCE_SECONDS = 60.0
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Keep other drivers out of a folder meanwhile.
+    """Keep other drivers out of a folder meanwhile; one that finds this one silent for long may take it over.
 
     Raises:
         OutputError: A driver that lives has it.
@@ -36,7 +36,19 @@ def claimed(folder: Path) -> Iterator[None]:
         with signs_of_life(path):
             yield
     finally:
-        path.unlink(missing_ok=True)
+        if read_driver(path) == Driver.here():
+            path.unlink(missing_ok=True)
+
+
+def check_claimed(folder: Path) -> None:
+    """Check that nobody took a folder over.
+
+    Raises:
+        OutputError: Somebody did.
+    """
+    if read_driver(folder / _NAME) != Driver.here():
+        message = "was taken over while this process gave no sign of life; what is done is kept"
+        raise OutputError(f"{folder}: {message}: start the same again when nobody is writing to it")
 
 
 def find_driver(folder: Path) -> Driver | None:
