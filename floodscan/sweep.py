@@ -169,6 +169,10 @@ def _opened(folder: RunFolder, head: Json) -> Iterator[None]:
     check_same(folder, head)
     folder.prepare()
     with claimed(folder.path):
+        # another driver may have begun, or ended, meanwhile
+        check_same(folder, head)
+        folder.prepare()
+        folder.remove_scraps()
         yield
 
 

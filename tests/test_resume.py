@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,14 +18,13 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from floodscan import ManifestError, OutputError, Recipe, Sensor, driver, scan
+from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, driver, scan, sweep
 from floodscan.catalogs import SnapshotCatalog
 from floodscan.clusters import open_client
 from floodscan.data.build_demo import DEMO_FOLDER
 from floodscan.driver import Driver
 from floodscan.report.status import examine_run
 from floodscan.store import RunFolder, claimed
-from floodscan.store.ledger import Ledger
 from tests.runs import result_bytes
 from tests.sweeps import DeadlyCatalog, demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
@@ -32,10 +32,8 @@ from tests.test_poison import BAD, no_second_chance
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    import pyarrow as pa
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from floodscan import Event
 
@@ -112,14 +110,14 @@ def test_added_events_end_in_the_bytes_of_a_run_of_all(kept: range, whole: dict[
 
 def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> None:
     """Scan, and be killed when all of a batch is written but its outcomes."""
-    write = Ledger.write
+    rename = Path.replace
 
-    def write_or_die(ledger: Ledger, batch: str, rows: pa.Table) -> None:
-        if ledger.folder.name == "events":
+    def rename_or_die(path: Path, target: Path) -> Path:
+        if target.parent.name == "events":
             os.kill(os.getpid(), signal.SIGKILL)
-        write(ledger, batch, rows)
+        return rename(path, target)
 
-    pytest.MonkeyPatch().setattr(Ledger, "write", write_or_die)
+    pytest.MonkeyPatch().setattr(Path, "replace", rename_or_die)
     scan(events, catalog="demo", out=out, pack_manifests=packed)
 
 
@@ -134,6 +132,7 @@ def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(packe
     assert killed.exitcode == -signal.SIGKILL
     begun = [path.name for path in tmp_path.glob("out/candidates/*")]
     assert [path.name for path in tmp_path.glob("out/searches/*")] == begun
+    assert len(list(tmp_path.glob("out/events/.*.parquet.*.tmp"))) == 1
     results = [
         scan(EVENTS[:4], catalog="demo", out=tmp_path / name, pack_manifests=packed).folder for name in ("out", "calm")
     ]
@@ -141,6 +140,7 @@ def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(packe
     assert len(results[0].searches.read()) == len(results[1].searches.read())
     packs = [{path.name for path in folder.manifests_path.iterdir()} for folder in results]
     assert packs[0] == packs[1]
+    assert not list(tmp_path.rglob("*.tmp"))
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
 
 
@@ -299,6 +299,36 @@ def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
     assert not (tmp_path / "events.parquet").exists()
     assert (tmp_path / ".driver.json").exists()
     assert scan(EVENTS[:3], catalog="demo", out=tmp_path).counts["complete"] == 3
+
+
+def between_check_and_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen when a driver has looked at a folder, and not yet taken it."""
+
+    def happen_and_claim(folder: Path) -> AbstractContextManager[None]:
+        monkeypatch.undo()
+        happens()
+        return claimed(folder)
+
+    monkeypatch.setattr(sweep, "claimed", happen_and_claim)
+
+
+def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for again under the claim."""
+    other = replace(Recipe(), policy=Policy.CHANGE_DETECTION)
+    between_check_and_claim(monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=other))
+    with pytest.raises(OutputError, match=r"recipe\.policy is change-detection there, and reference here"):
+        scan(EVENTS[:1], catalog="demo", out=tmp_path)
+    assert examine_run(RunFolder(tmp_path))["counts"]["complete"] == 1
+
+
+def test_the_same_run_that_a_faster_driver_ended_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folders of its parts, which went at its end, are there again."""
+    between_check_and_claim(monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path))
+    assert scan(EVENTS[:2], catalog="demo", out=tmp_path).counts["complete"] == 2
 
 
 def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -77,20 +77,25 @@ class RunFolder:
         Raises:
             OutputError: They can't be made, or the folder holds other files than a run's.
         """
-        folders = (self.candidates_path, self.manifests_path, self.events.folder, self.searches.folder)
         try:
             # a start that failed, or was killed, leaves empty folders
             if not self.run_path.exists() and any(
-                path not in folders or any(path.iterdir()) for path in self.path.glob("[!.]*")
+                path not in self._folders or any(path.iterdir()) for path in self.path.glob("[!.]*")
             ):
                 raise OutputError(f"{self.path}: holds other files; choose another --out")
-            for folder in folders:
+            for folder in self._folders:
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.path / f".{uuid.uuid4().hex}.tmp"
             probe.touch()
             probe.unlink()
         except OSError as err:
             raise OutputError(f"{self.path}: can't be written: {err.strerror}; choose another --out") from err
+
+    def remove_scraps(self) -> None:
+        """Remove what killed writers left half written; nobody else may be writing."""
+        for folder in (self.path, *self._folders):
+            for path in folder.glob(".*.*.tmp"):
+                path.unlink(missing_ok=True)
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox covering."""
@@ -195,6 +200,10 @@ class RunFolder:
         if not self.events.folder.exists() and not self.events.whole.exists():
             raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
         return self.events.read()
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.candidates_path, self.manifests_path, self.events.folder, self.searches.folder
 
     def _part(self, batch: str) -> Path:
         return self.candidates_path / f"{batch}.parquet"
