@@ -53,22 +53,22 @@ def read_driver(path: Path) -> Driver | None:
         return None
 
 
-def is_alive(driver: Driver, path: Path, *, silence_seconds: float) -> bool:
+def is_alive(driver: Driver | None, path: Path, *, silence_seconds: float) -> bool:
     """Tell whether a driver lives, as far as that can be known.
 
     Args:
-        driver: The process.
+        driver: The process; None where the file doesn't say which, as one that a lost node left empty.
         path: The file that tells of it.
-        silence_seconds: After so long without a sign one on another machine counts as gone.
+        silence_seconds: After so long without a sign one that can't be looked for on this machine counts as gone.
     """
-    if (driver.host, driver.processes) == (socket.gethostname(), _visible_processes()):
+    if driver and (driver.host, driver.processes) == (socket.gethostname(), _visible_processes()):
         return _began(driver.pid) == driver.began
     return _silence_seconds(path) < silence_seconds
 
 
 @contextmanager
 def signs_of_life(path: Path) -> Iterator[None]:
-    """Touch this process's file now and then."""
+    """Touch this process's file now and then, for as long as it is its own."""
     ended = Event()
     heart = Thread(target=_give_signs, args=(path, ended), name="floodscan-sign-of-life", daemon=True)
     heart.start()
@@ -80,9 +80,11 @@ def signs_of_life(path: Path) -> Iterator[None]:
 
 
 def _give_signs(path: Path, ended: Event) -> None:
+    me = Driver.here()
     while not ended.wait(_SIGN_SECONDS):
         with suppress(OSError):
-            os.utime(path)
+            if read_driver(path) == me:
+                os.utime(path)
 
 
 def _silence_seconds(path: Path) -> float:

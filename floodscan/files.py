@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Write a file of a run's folder, whose name is given as by ``replacing``.
+    """Write a file of a run's folder, whose name is given as by ``replacing``: the content is on disk before the name.
 
     Raises:
         OutputError: The disk is full, or can't be written.
@@ -34,7 +35,17 @@ def written(path: Path) -> Iterator[Path]:
     try:
         with replacing(path) as temporary:
             yield temporary
+            _flush(temporary)
     except OSError as err:
         why = err.strerror or str(err)
         message = f"can't be written: {why}; mend that and start again: what is done is kept"
         raise OutputError(f"{path}: {message}") from err
+
+
+def _flush(path: Path) -> None:
+    """Wait until what was written is on the disk; else a node that is lost leaves names without content."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

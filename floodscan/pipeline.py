@@ -153,6 +153,7 @@ def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequenc
     candidates = pa.concat_tables([CANDIDATES.empty_table(), *(section.candidates for section in sections)])
     run.folder.write_candidates(name, candidates)
     run.folder.write_manifests(name, {key: each for section in sections for key, each in section.manifests.items()})
+    run.folder.drop_manifests(outcome.event_id for outcome in given_up)
     run.folder.searches.write(name, searches)
     run.folder.events.write(name, events)
     return BatchResult(name, count_outcomes(events))

@@ -118,7 +118,7 @@ def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: s
         catalog_id: STAC id of the catalogue that they are from.
     """
     # events that were added to the source since are in other batches
-    out.drop({batch for batch, _ in out.events.batches(["batch"])})
+    out.keep(frozenset())
     for batch, ends in source.events.batches():
         yield _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
 
@@ -138,6 +138,7 @@ def _choose(
     manifests, outcomes = conclude_events(plans, candidates, answers, recipe=recipe, catalog_id=catalog_id)
     out.write_candidates(batch, candidates)
     out.write_manifests(batch, manifests)
+    out.drop_manifests(end.event_id for end in given_up)
     events = tabulate_outcomes(batch, [*outcomes, *given_up])
     out.events.write(batch, events)
     return events

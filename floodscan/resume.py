@@ -57,7 +57,7 @@ def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
 
 
 def find_done(folder: RunFolder, planned: Container[str], listed: Container[str], *, retry_failed: bool) -> Done:
-    """Find which batches are done, and forget those that other events make void.
+    """Find which batches are done, and forget all others: those that other events make void, and those begun.
 
     Args:
         folder: Of the same run, written by nobody else.
@@ -69,17 +69,15 @@ def find_done(folder: RunFolder, planned: Container[str], listed: Container[str]
     Raises:
         OutputError: The folder holds events that are not listed.
     """
-    done, void, unlisted = set(), set(), []
+    done, unlisted = set(), []
     counts = count_outcomes(EVENTS.empty_table())
     for batch, rows in folder.events.batches():
         unlisted += [event_id for event_id in rows["event_id"].to_pylist() if event_id not in listed]
-        if batch not in planned or (retry_failed and pc.any(is_worth_a_retry(rows)).as_py()):
-            void.add(batch)
-        else:
+        if batch in planned and not (retry_failed and pc.any(is_worth_a_retry(rows)).as_py()):
             done.add(batch)
             counts.update(count_outcomes(rows))
     _check_all_listed(folder, unlisted)
-    folder.drop(void)
+    folder.keep(done)
     return Done(frozenset(done), counts)
 
 

@@ -17,7 +17,7 @@ from weakref import finalize
 
 import orjson
 
-from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, put_behind
+from floodscan.catalogs import PLANETARY_COMPUTER, Access, SnapshotCatalog, open_catalog, put_behind
 from floodscan.engine import run_batches
 from floodscan.events import DEMO, iterate_events
 from floodscan.gates import open_gate
@@ -31,7 +31,7 @@ from floodscan.reselection import reselect as choose_again
 from floodscan.results import ScanResult
 from floodscan.resume import check_same, find_done
 from floodscan.spool import Names
-from floodscan.store import FILES, PACKED, RunFolder, claimed
+from floodscan.store import FILES, PACKED, RunFolder, check_claimed, claimed
 from floodscan.tables import EVENTS
 
 if TYPE_CHECKING:
@@ -170,6 +170,10 @@ def _opened(folder: RunFolder, head: Json) -> Iterator[None]:
     check_same(folder, head)
     folder.prepare()
     with claimed(folder.path):
+        # another driver may have begun, or ended, meanwhile
+        check_same(folder, head)
+        folder.prepare()
+        folder.remove_scraps()
         yield
 
 
@@ -180,6 +184,7 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
     folder.write_run(begun)
     counts = count_outcomes(EVENTS.empty_table())
     yield counts
+    check_claimed(folder.path)
     folder.merge()
     folder.write_run({**begun, "finished": _now(), "counts": counts})
 
@@ -206,9 +211,11 @@ def _go_on(
         # whatever ends this early, the cluster is closed while the folder is still this run's
         with recorded as counts, closing(found):
             for more in chain([done.counts], found):
+                check_claimed(run.folder.path)
                 counts.update(more)
                 if on_progress:
                     on_progress(counts["events"], len(events))
+            run.folder.keep(planned)  # workers of a driver that was killed may have written meanwhile
     return counts
 
 
@@ -231,11 +238,13 @@ def _conclude(folder: RunFolder, events: EventList, counts: Mapping[str, int], *
 def _describe_run(run: Run) -> Json:
     """Head a run's description with an id: a digest of everything but the events that can change its answer.
 
-    A catalogue counts by its STAC id: the same one may be asked at another address.
+    A catalogue counts by its STAC id: the same one may be asked at another address. What a snapshot holds is told
+    beside it: it may be a part of the catalogue, and be made anew.
     """
+    held = {"digest": run.catalog.digest()} if isinstance(run.catalog, SnapshotCatalog) else {}
     facts: Json = {
         "floodscan": version("floodscan"),
-        "catalog": {"id": run.catalog_id, "location": run.catalog.location},
+        "catalog": {"id": run.catalog_id, "location": run.catalog.location, **held},
         "recipe": run.recipe.to_dict(),
     }
     manifests = PACKED if run.folder.packed else FILES

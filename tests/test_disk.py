@@ -51,3 +51,15 @@ def test_a_full_disk_is_told_and_mended(cluster: str, tmp_path: Path) -> None:
         written = result_bytes(disk / "out")
     scan(EVENTS, catalog="demo", out=tmp_path / "calm")
     assert written == result_bytes(tmp_path / "calm")
+
+
+def test_a_disk_that_is_full_from_the_start_is_mended(tmp_path: Path) -> None:
+    """Nothing but folders fits; with room the same command works there."""
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        with pytest.raises(OSError, match="No space left"):
+            (disk / "full").write_bytes(bytes(1_000_000))
+        with pytest.raises(OutputError, match="can't be written: No space left on device"):
+            scan(EVENTS[:1], catalog="demo", out=disk / "out")
+        assert (disk / "out" / "candidates").is_dir()
+        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)  # noqa: S603, S607
+        assert scan(EVENTS[:1], catalog="demo", out=disk / "out").counts["complete"] == 1

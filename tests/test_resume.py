@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import orjson
+import pyarrow.parquet as pq
 import pytest
 
-from floodscan import OutputError, Recipe, Sensor, scan
+from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, driver, scan, sweep
+from floodscan.catalogs import SnapshotCatalog
+from floodscan.clusters import open_client
+from floodscan.data.build_demo import DEMO_FOLDER
+from floodscan.driver import Driver
 from floodscan.report.status import examine_run
-from floodscan.store import RunFolder
+from floodscan.store import RunFolder, claimed
 from tests.runs import result_bytes
-from tests.sweeps import demo_copies, write_table
+from tests.sweeps import DeadlyCatalog, demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
+from tests.test_poison import BAD, no_second_chance
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from floodscan import Event
 
 N_EVENTS = 130
 EVENTS = demo_copies(N_EVENTS)
@@ -93,6 +108,79 @@ def test_added_events_end_in_the_bytes_of_a_run_of_all(kept: range, whole: dict[
     assert result_bytes(tmp_path) == whole
 
 
+def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> None:
+    """Scan, and be killed when all of a batch is written but its outcomes."""
+    rename = Path.replace
+
+    def rename_or_die(path: Path, target: Path) -> Path:
+        if target.parent.name == "events":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rename(path, target)
+
+    pytest.MonkeyPatch().setattr(Path, "replace", rename_or_die)
+    scan(events, catalog="demo", out=out, pack_manifests=packed)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(packed: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+    """Its batch is another now: candidates, searches and manifests of the old one are gone."""
+    killed = multiprocessing.get_context("spawn").Process(
+        target=die_before_outcomes, args=(tmp_path / "out", EVENTS[:3]), kwargs={"packed": packed}
+    )
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    begun = [path.name for path in tmp_path.glob("out/candidates/*")]
+    assert [path.name for path in tmp_path.glob("out/searches/*")] == begun
+    assert len(list(tmp_path.glob("out/events/.*.parquet.*.tmp"))) == 1
+    results = [
+        scan(EVENTS[:4], catalog="demo", out=tmp_path / name, pack_manifests=packed).folder for name in ("out", "calm")
+    ]
+    assert begun
+    assert len(results[0].searches.read()) == len(results[1].searches.read())
+    packs = [{path.name for path in folder.manifests_path.iterdir()} for folder in results]
+    assert packs[0] == packs[1]
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
+
+
+def test_what_a_late_worker_writes_of_a_batch_that_is_void_is_left_out(tmp_path: Path) -> None:
+    """It outlived its killed driver, and writes while the next one works."""
+    late = scan(EVENTS[:3], catalog="demo", out=tmp_path / "late").folder
+    ((batch, rows),) = late.events.batches()
+
+    def write_late(*_: object) -> None:
+        folder = RunFolder(tmp_path / "out")
+        folder.events.write(batch, rows)
+        folder.searches.write(batch, late.searches.read())
+        folder.write_candidates(batch, late.read_part(batch))
+
+    result = scan(EVENTS[:4], catalog="demo", out=tmp_path / "out", on_progress=write_late)
+    assert len(result.folder.read_events()) == result.counts["events"] == 4
+    assert set(result.folder.searches.read()["batch"].to_pylist()) == set(
+        result.folder.read_events()["batch"].to_pylist()
+    )
+    scan(EVENTS[:4], catalog="demo", out=tmp_path / "calm")
+    assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("torn", [b"", b"PAR1 and half of what follows"])
+def test_a_batch_whose_outcomes_are_torn_is_done_again(torn: bytes, tmp_path: Path) -> None:
+    """A node was lost while they were written."""
+    folder = scan(EVENTS[:3], catalog="demo", out=tmp_path / "out").folder
+    (batch,) = {row["batch"] for row in folder.read_events().to_pylist()}
+    calm = result_bytes(folder.path)
+    folder.events.whole.unlink()
+    folder.prepare()
+    (folder.events.folder / f"{batch}.parquet").write_bytes(torn)
+    assert examine_run(folder)["missing"] == 3
+    told: list[int] = []
+    scan(EVENTS[:3], catalog="demo", out=folder.path, on_progress=lambda done, _: told.append(done))
+    assert told == [0, 3]
+    assert result_bytes(folder.path) == calm
+    assert len(folder.read_events()) == 3
+
+
 def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:
     """Their results would be of no run; nothing is touched."""
     scan(EVENTS[:4], catalog="demo", out=tmp_path)
@@ -117,6 +205,22 @@ def test_another_recipe_or_catalogue_is_refused_by_what_differs(tmp_path: Path) 
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_a_snapshot_that_was_made_anew_is_another_catalogue(tmp_path: Path) -> None:
+    """At the same path and under the same id; a copy of its files is the same."""
+    demo, snapshot = SnapshotCatalog(DEMO_FOLDER), tmp_path / "snapshot"
+    shutil.copytree(DEMO_FOLDER, snapshot, copy_function=shutil.copyfile)
+    assert SnapshotCatalog(snapshot).digest() == demo.digest()
+    scan(EVENTS[:1], catalog=str(snapshot), out=tmp_path / "out")
+    before = result_bytes(tmp_path / "out")
+    items = pq.read_table(snapshot / "sentinel-2-l2a.parquet")
+    pq.write_table(items.slice(0, len(items) // 2), snapshot / "sentinel-2-l2a.parquet")
+    with pytest.raises(OutputError, match=r"catalog\.digest is \w+ there, and \w+ here"):
+        scan(EVENTS[:2], catalog=str(snapshot), out=tmp_path / "out")
+    assert result_bytes(tmp_path / "out") == before
+    shutil.copyfile(DEMO_FOLDER / "sentinel-2-l2a.parquet", snapshot / "sentinel-2-l2a.parquet")
+    assert scan(EVENTS[:2], catalog=str(snapshot), out=tmp_path / "out").counts["complete"] == 2
+
+
 def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
     """A search that failed is part of the run until then; once the catalogue answers, the result is as if it had."""
     first = scan(EVENTS[:2], catalog=FaultyCatalog("error"), out=tmp_path / "out")
@@ -127,6 +231,20 @@ def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
     assert retried.counts["complete"] == len(retried.outcomes) == 2
     scan(EVENTS[:2], catalog="demo", out=tmp_path / "calm")
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
+
+
+def test_an_event_that_is_given_up_leaves_no_manifest_of_an_earlier_try(tmp_path: Path) -> None:
+    """It had one while a search had failed; then it ends its worker."""
+    events = [EVENTS[0], BAD[0]]
+    scan(events, catalog=FaultyCatalog("error"), out=tmp_path / "out")
+    (tmp_path / "deaths").mkdir()
+    catalog = DeadlyCatalog(tmp_path / "deaths", location=FaultyCatalog.location)
+    with no_second_chance(), open_client("local", n_workers=1) as client:
+        result = scan(events, catalog=catalog, out=tmp_path / "out", client=client, retry_failed=True)
+    assert [outcome.status for outcome in result.outcomes] == ["complete", "failed"]
+    assert [path.stem for path in result.folder.manifests_path.iterdir()] == [EVENTS[0].event_id]
+    with pytest.raises(ManifestError, match="there is none: worker_lost"):
+        result.folder.read_manifest(BAD[0].event_id)
 
 
 def test_a_second_driver_is_refused_while_the_first_lives(tmp_path: Path) -> None:
@@ -147,6 +265,70 @@ def test_a_second_driver_is_refused_while_the_first_lives(tmp_path: Path) -> Non
     third.communicate(timeout=120)
     assert third.returncode == 0
     assert examine_run(RunFolder(out))["state"] == "finished"
+
+
+def take_over(out: Path) -> bytes:
+    """Be a driver on another machine that takes a folder over, silent since long ago itself."""
+    claim = msgspec.json.encode(msgspec.structs.replace(Driver.here(), host="another"))
+    (out / "claim").write_bytes(claim)
+    os.utime(out / "claim", (0, 0))
+    (out / "claim").replace(out / ".driver.json")
+    return claim
+
+
+def test_a_driver_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It neither removes it, nor gives signs of life for another."""
+    monkeypatch.setattr(driver, "_SIGN_SECONDS", 0.01)
+    with claimed(tmp_path):
+        claim = take_over(tmp_path)
+        time.sleep(0.2)
+    assert (tmp_path / ".driver.json").read_bytes() == claim
+    assert (tmp_path / ".driver.json").stat().st_mtime == 0
+
+
+@pytest.mark.parametrize("last", [0, 3])
+def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
+    """It was suspended, say; what is there is another's to end."""
+
+    def be_suspended(done: int, _: int) -> None:
+        if done == last:
+            take_over(tmp_path)
+
+    with pytest.raises(OutputError, match="was taken over while this process gave no sign of life"):
+        scan(EVENTS[:3], catalog="demo", out=tmp_path, on_progress=be_suspended)
+    assert not (tmp_path / "events.parquet").exists()
+    assert (tmp_path / ".driver.json").exists()
+    assert scan(EVENTS[:3], catalog="demo", out=tmp_path).counts["complete"] == 3
+
+
+def between_check_and_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen when a driver has looked at a folder, and not yet taken it."""
+
+    def happen_and_claim(folder: Path) -> AbstractContextManager[None]:
+        monkeypatch.undo()
+        happens()
+        return claimed(folder)
+
+    monkeypatch.setattr(sweep, "claimed", happen_and_claim)
+
+
+def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for again under the claim."""
+    other = replace(Recipe(), policy=Policy.CHANGE_DETECTION)
+    between_check_and_claim(monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=other))
+    with pytest.raises(OutputError, match=r"recipe\.policy is change-detection there, and reference here"):
+        scan(EVENTS[:1], catalog="demo", out=tmp_path)
+    assert examine_run(RunFolder(tmp_path))["counts"]["complete"] == 1
+
+
+def test_the_same_run_that_a_faster_driver_ended_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folders of its parts, which went at its end, are there again."""
+    between_check_and_claim(monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path))
+    assert scan(EVENTS[:2], catalog="demo", out=tmp_path).counts["complete"] == 2
 
 
 def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:

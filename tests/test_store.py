@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import geopandas as gpd
 import orjson
@@ -11,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import OutputError, scan
-from floodscan.store import RunFolder
+from floodscan.driver import Driver
+from floodscan.report.status import examine_run
+from floodscan.store import RunFolder, claimed, find_driver
 from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, SEARCHES
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.sweeps import demo_copies
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +74,60 @@ def test_failed_write_leaves_what_was_there(folder: RunFolder, monkeypatch: pyte
     assert {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()} == before
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_are_on_the_disk_before_they_have_their_names(
+    packed: bool,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A node that is lost can't leave a name without its content."""
+    on_disk, fsync, replace = set(), os.fsync, Path.replace
+
+    def note(number: int) -> None:
+        fsync(number)
+        on_disk.add(os.fstat(number).st_ino)
+
+    def check(path: Path, target: Path) -> Path:
+        assert path.stat().st_ino in on_disk, target
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(Path, "replace", check)
+    out = scan("demo", out=tmp_path / "out", pack_manifests=packed).folder.path
+    assert {file.stat().st_ino for file in out.rglob("*") if file.is_file()} <= on_disk
+
+
+@pytest.mark.parametrize("content", [b"", b'{"host": "mel0'])
+def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_path: Path) -> None:
+    """A lost node may have left it empty; the message names the file."""
+    claim = tmp_path / ".driver.json"
+    claim.write_bytes(content)
+    with pytest.raises(OutputError, match=r"another process is writing to it, says \.driver\.json"), claimed(tmp_path):
+        pass
+    os.utime(claim, (0, 0))
+    with claimed(tmp_path):
+        assert find_driver(tmp_path) == Driver.here()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     """Nobody's files are mixed with a run's."""
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(OutputError, match="holds other files"):
         RunFolder(tmp_path).prepare()
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("other", ["candidates/thesis.parquet", "candidates", "more/"])
+def test_only_empty_folders_of_its_own_pass_for_a_run_that_was_not_begun(other: str, tmp_path: Path) -> None:
+    """A start that failed left them; what else is under their names is somebody's."""
+    RunFolder(tmp_path / "out").prepare()
+    RunFolder(tmp_path / "out").prepare()
+    path = tmp_path / "others" / other
+    path.parent.mkdir(parents=True)
+    path.mkdir() if other.endswith("/") else path.touch()
+    with pytest.raises(OutputError, match="choose another --out"):
+        RunFolder(tmp_path / "others").prepare()
 
 
 def test_unwritable_folder_is_refused(tmp_path: Path) -> None:
@@ -118,10 +167,34 @@ def test_a_ledger_is_read_and_written_batch_by_batch(tmp_path: Path, monkeypatch
     rows |= {"b": searches_of("b", "new", 8), "bb": searches_of("bb", "new", 1)}
     for name in ("bb", "b"):
         ledger.write(name, rows[name])
-    ledger.drop({"c"})
+    ledger.keep({"a", "b", "bb", "d"})
     del rows["c"]
     for _ in range(2):
         assert [name for name, _ in ledger.batches(["reason"])] == ["a", "b", "bb", "d"]
         assert ledger.read() == pa.concat_tables(rows[name] for name in sorted(rows))
         assert ledger.read(["reason"]) == ledger.read().select(["reason"])
         ledger.merge()
+
+
+@pytest.mark.parametrize("listing", [0, 1])
+def test_a_run_is_looked_at_while_its_tables_are_merged(
+    listing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts go between their listing and their reading, or before their times are read: all rows are told."""
+    folder = scan(demo_copies(3), catalog="demo", out=tmp_path / "out").folder
+    ((batch, rows),) = folder.events.batches()
+    folder.events.whole.unlink()
+    folder.prepare()
+    folder.events.write(batch, rows)
+    list_parts, listings = Ledger._parts, []
+
+    def list_then_merge(ledger: Ledger) -> list[str]:
+        parts = list_parts(ledger)
+        listings.append(parts)
+        if len(listings) == listing + 1:
+            ledger.merge()
+        return parts
+
+    monkeypatch.setattr(Ledger, "_parts", list_then_merge)
+    assert examine_run(folder)["counts"]["events"] == 3
+    assert [path.name for path in folder.path.glob("events*")] == ["events.parquet"]

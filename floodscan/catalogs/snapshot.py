@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 CATALOG_KEY = b"floodscan:catalog"
 """Metadata key of a snapshot under which JSON tells the ``id`` of the catalogue that it is of."""
 
+_TAIL_BYTES = 8
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -61,6 +64,14 @@ class SnapshotCatalog:
         raw = (files[0].dataset.schema.metadata or {}).get(CATALOG_KEY)
         return str(orjson.loads(raw)["id"]) if raw else self.path.stem
 
+    def digest(self) -> str:
+        """Tell by the footers of its files, which sum up what is in them, whether it is the same; a copy is."""
+        try:
+            footers = b"".join(map(_read_footer, _list_files(self.path)))
+        except OSError as err:
+            raise CatalogError(self.location, f"can't be read: {err}") from err
+        return hashlib.sha256(footers).hexdigest()[:16]
+
     def search(self, search: Search) -> Answer:
         """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""
         try:
@@ -88,11 +99,27 @@ class _File:
 
 @lru_cache(maxsize=8)
 def _open_files(path: Path) -> tuple[_File, ...]:
+    return tuple(map(_open_file, _list_files(path)))
+
+
+def _list_files(path: Path) -> list[Path]:
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not paths:
         message = f"no .parquet file in {path}"
         raise FileNotFoundError(message)
-    return tuple(map(_open_file, paths))
+    return paths
+
+
+def _read_footer(path: Path) -> bytes:
+    """Read schema, statistics and places of all columns, with their length at the end.
+
+    Source: https://parquet.apache.org/docs/file-format/
+    """
+    with path.open("rb") as file:
+        file.seek(-_TAIL_BYTES, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-_TAIL_BYTES - length, os.SEEK_END)
+        return file.read()
 
 
 def _open_file(path: Path) -> _File:

@@ -25,7 +25,7 @@ _SILENCE_SECONDS = 60.0
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Keep other drivers out of a folder meanwhile.
+    """Keep other drivers out of a folder meanwhile; one that finds this one silent for long may take it over.
 
     Raises:
         OutputError: A driver that lives has it.
@@ -36,7 +36,19 @@ def claimed(folder: Path) -> Iterator[None]:
         with signs_of_life(path):
             yield
     finally:
-        path.unlink(missing_ok=True)
+        if read_driver(path) == Driver.here():
+            path.unlink(missing_ok=True)
+
+
+def check_claimed(folder: Path) -> None:
+    """Check that nobody took a folder over.
+
+    Raises:
+        OutputError: Somebody did.
+    """
+    if read_driver(folder / _NAME) != Driver.here():
+        message = "was taken over while this process gave no sign of life; what is done is kept"
+        raise OutputError(f"{folder}: {message}: start the same again when nobody is writing to it")
 
 
 def find_driver(folder: Path) -> Driver | None:
@@ -54,7 +66,7 @@ def _take(path: Path) -> None:
         os.link(beside, path)
     except FileExistsError as err:
         who = read_driver(path) or "another process"
-        message = f"{who} is writing to it; wait for its end, or choose another --out"
+        message = f"{who} is writing to it, says {path.name}; wait for its end, or choose another --out"
         raise OutputError(f"{path.parent}: {message}") from err
     except OSError as err:
         raise OutputError(f"{path.parent}: can't be written: {err.strerror}; choose another --out") from err
@@ -65,7 +77,7 @@ def _take(path: Path) -> None:
 def _remove_dead(path: Path) -> None:
     """Take away what a dead driver left, unless somebody else was faster and lives."""
     dead = read_driver(path)
-    if dead is None or is_alive(dead, path, silence_seconds=_SILENCE_SECONDS):
+    if is_alive(dead, path, silence_seconds=_SILENCE_SECONDS):
         return
     aside = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with suppress(FileNotFoundError):

@@ -20,7 +20,7 @@ from floodscan.store.ledger import Ledger
 from floodscan.tables import CANDIDATES, EVENTS, SEARCHES, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     Json = dict[str, Any]
 
@@ -78,15 +78,24 @@ class RunFolder:
             OutputError: They can't be made, or the folder holds other files than a run's.
         """
         try:
-            if not self.run_path.exists() and self.path.exists() and any(self.path.glob("[!.]*")):
+            # a start that failed, or was killed, leaves empty folders
+            if not self.run_path.exists() and any(
+                path not in self._folders or any(path.iterdir()) for path in self.path.glob("[!.]*")
+            ):
                 raise OutputError(f"{self.path}: holds other files; choose another --out")
-            for folder in (self.candidates_path, self.manifests_path, self.events.folder, self.searches.folder):
+            for folder in self._folders:
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.path / f".{uuid.uuid4().hex}.tmp"
             probe.touch()
             probe.unlink()
         except OSError as err:
             raise OutputError(f"{self.path}: can't be written: {err.strerror}; choose another --out") from err
+
+    def remove_scraps(self) -> None:
+        """Remove what killed writers left half written; nobody else may be writing."""
+        for folder in (self.path, *self._folders):
+            for path in folder.glob(".*.*.tmp"):
+                path.unlink(missing_ok=True)
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox covering."""
@@ -105,18 +114,23 @@ class RunFolder:
             with written(self.manifest_path(event_id)) as temporary:
                 temporary.write_bytes(content)
 
+    def drop_manifests(self, event_ids: Iterable[str]) -> None:
+        """Remove what an earlier try may have left of events that have no manifest now."""
+        for event_id in event_ids:
+            self.manifest_path(event_id).unlink(missing_ok=True)
+
     def write_run(self, run: Json) -> None:
         """Write what the run was."""
         with written(self.run_path) as temporary:
             temporary.write_bytes(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
-    def drop(self, batches: Collection[str]) -> None:
-        """Forget batches; manifests that are files of their own are written over."""
-        self.events.drop(batches)
-        self.searches.drop(batches)
-        for name in batches:
-            self._part(name).unlink(missing_ok=True)
-            self._pack(name).unlink(missing_ok=True)
+    def keep(self, batches: Container[str]) -> None:
+        """Forget all other batches, done or not; manifests that are files of their own are written over."""
+        self.events.keep(batches)
+        self.searches.keep(batches)
+        for path in [*self.candidates_path.glob("*.parquet"), *self.manifests_path.glob("*.parquet")]:
+            if path.stem not in batches:
+                path.unlink(missing_ok=True)
 
     def merge(self) -> None:
         """Put the rows of events and searches into one file each: the run has ended."""
@@ -201,13 +215,17 @@ class RunFolder:
             OutputError: Says which.
         """
         whole = self.events.whole
+        if not self.events.folder.exists() and not whole.exists():
+            raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
         try:
             if whole.exists():
                 pq.read_metadata(whole)
-            elif not self.events.folder.exists():
-                raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
         except (OSError, pa.ArrowInvalid) as err:
             raise OutputError(f"{whole}: can't be read: {err}") from err
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.candidates_path, self.manifests_path, self.events.folder, self.searches.folder
 
     def _part(self, batch: str) -> Path:
         return self.candidates_path / f"{batch}.parquet"

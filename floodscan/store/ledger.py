@@ -16,7 +16,7 @@ from floodscan.files import written
 from floodscan.tables import check_table, split_by
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
 
 _ROWS_AT_ONCE = 4_000
@@ -46,28 +46,36 @@ class Ledger:
 
     def written_since(self, moment: float) -> list[str]:
         """Name the batches whose own files are not older than a moment, in seconds since 1970."""
-        return [batch for batch in self._parts() if self._part(batch).stat().st_mtime >= moment]
+        fresh = []
+        for batch in self._parts():
+            with suppress(FileNotFoundError):  # merged meanwhile
+                if self._part(batch).stat().st_mtime >= moment:
+                    fresh.append(batch)
+        return fresh
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """Read all rows that there are, in the order of the batches' names."""
+        """Read all rows that there are, in the order of the batches' names; parts may be merged meanwhile."""
         names = columns or self.schema.names
         schema = pa.schema([self.schema.field(name) for name in names])
-        return pa.concat_tables([schema.empty_table(), *(rows for _, rows in self.batches(names))])
+        while True:
+            with suppress(FileNotFoundError):
+                return pa.concat_tables([schema.empty_table(), *(rows for _, rows in self.batches(names))])
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
-        """Read one batch after the other, by name, in the order of their names."""
+        """Read one batch after the other, by name, in the order of their names; a torn part is as good as none."""
         parts = self._parts()
         newer, names = frozenset(parts), columns or self.schema.names
         old = ((batch, rows.select(names)) for batch, rows in self._held(names) if batch not in newer)
-        new = ((batch, _read(self._part(batch), names)) for batch in parts)
+        new = ((batch, rows) for batch in parts if (rows := _read(self._part(batch), names)) is not None)
         return heapq.merge(old, new, key=itemgetter(0))
 
-    def drop(self, batches: Collection[str]) -> None:
-        """Forget batches."""
-        for batch in batches:
-            self._part(batch).unlink(missing_ok=True)
-        if any(batch in batches for batch, _ in self._held([])):
-            self._write_whole(rows for batch, rows in self._held(self.schema.names) if batch not in batches)
+    def keep(self, batches: Container[str]) -> None:
+        """Forget all other batches."""
+        for batch in self._parts():
+            if batch not in batches:
+                self._part(batch).unlink(missing_ok=True)
+        if any(batch not in batches for batch, _ in self._held([])):
+            self._write_whole(rows for batch, rows in self._held(self.schema.names) if batch in batches)
 
     def merge(self) -> None:
         """Put all parts into the one file."""
@@ -89,7 +97,9 @@ class Ledger:
 
     def _parts(self) -> list[str]:
         """Name the batches that have a part."""
-        return sorted(path.stem for path in self.folder.glob("*.parquet"))
+        with suppress(FileNotFoundError):  # merged meanwhile
+            return sorted(path.stem for path in self.folder.glob("*.parquet"))
+        return []
 
     def _held(self, columns: list[str]) -> Iterator[tuple[str, pa.Table]]:
         """Read the one file, if there is one, batch by batch."""
@@ -101,9 +111,13 @@ class Ledger:
                     yield batch, pa.concat_tables(rows for _, rows in same)
 
 
-def _read(path: Path, columns: list[str]) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        return file.read(columns, use_threads=False)
+def _read(path: Path, columns: list[str]) -> pa.Table | None:
+    """Read a part; None where it is torn, as by the loss of a node."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(columns, use_threads=False)
+    except pa.ArrowInvalid:
+        return None
 
 
 def _gather(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
