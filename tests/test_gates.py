@@ -140,7 +140,8 @@ def test_a_catalogue_without_requests_needs_no_gate(tmp_path: Path, client: Clie
 
 
 def test_a_gate_of_this_process_is_enough_without_a_cluster(tmp_path: Path, lean_api: StacApi) -> None:
-    """In one process one request at a time is made."""
-    with fault_proxy(lean_api.url) as proxy:
+    """In one process one request at a time is made, those before the first search too."""
+    with fault_proxy(lean_api.url, latency=0.05) as proxy:
+        proxy.everywhere = True
         floodscan.scan("demo", catalog=ApiCatalog(proxy.url), access=Access(max_in_flight=1), out=tmp_path)
     assert proxy.most_at_once == 1

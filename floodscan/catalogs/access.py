@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 
 from floodscan.catalogs.api import ApiCatalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.catalogs.gate import Rates
+from floodscan.catalogs.gate import LocalGate, Rates
 
 if TYPE_CHECKING:
     from floodscan.catalogs.base import Catalog
@@ -46,7 +46,8 @@ class Access:
         return Rates(self.max_in_flight, self.max_per_second)
 
     def keep(self, catalog: Catalog) -> Catalog:
-        """Put the cache before a catalogue that makes requests."""
+        """Put the limits, and the cache before them, before a catalogue that makes requests."""
+        catalog = put_behind(catalog, LocalGate(self.rates))
         if self.cache is None or not isinstance(catalog, ApiCatalog):
             return catalog
         age = 0.0 if self.refresh else self.max_age_days * _DAY_SECONDS

@@ -69,7 +69,7 @@ class FaultProxy:
         latency: Seconds that each request waits.
         url: Its own URL.
         visits: The searches so far.
-        requests: All requests so far, searches and others.
+        everywhere: Whether all requests count as searches.
     """
 
     upstream: str
@@ -77,7 +77,7 @@ class FaultProxy:
     latency: float = 0.0
     url: str = ""
     visits: list[Visit] = field(default_factory=list)
-    requests: int = 0
+    everywhere: bool = False
     _inside: int = 0
     _tasks: set[object] = field(default_factory=set)
 
@@ -120,8 +120,7 @@ class FaultProxy:
         writer: asyncio.StreamWriter,
     ) -> bool:
         """Answer one request, and tell whether the connection is still good."""
-        self.requests += 1
-        is_search = head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
+        is_search = self.everywhere or head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
         fault = None
         if is_search:
             fault = self.script(len(self.visits))
