@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
 import pyarrow as pa
@@ -22,7 +22,7 @@ from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, Gap
 from floodscan.catalogs.gate import Gate, LocalGate
-from floodscan.catalogs.items import parse_items, unique_rows
+from floodscan.catalogs.items import is_secret, parse_items, unique_rows
 from floodscan.catalogs.paging import Pager, Tally, read_whole
 from floodscan.catalogs.transport import Budget, Limits, Request, RequestError, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _DESCRIBE_PAUSE_SECONDS = 1.0
-_NOT_STAC = (APIError, ClientTypeError, STACError, STACTypeError, AttributeError, LookupError, TypeError, ValueError)
+_NOT_STAC = (
+    *(APIError, ClientTypeError, STACError, STACTypeError),
+    *(AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
 """What pystac and its client raise where a document is not what it should be; the text may hold the URL."""
 _OTHER_ASSETS = {
     "sentinel-2-l2a": (
@@ -86,6 +89,14 @@ class ApiCatalog:
     def location(self) -> str:
         """URL of the landing page, without user, password and query."""
         return public_url(self.url)
+
+    @property
+    def identity(self) -> str:
+        """What tells it, and who asks, from others: its location with the user and what is no secret of the query."""
+        parts = urlsplit(self.url)
+        query = [each for each in parse_qsl(parts.query, keep_blank_values=True) if not is_secret(each[0])]
+        user = f"{parts.username}@" if parts.username else ""
+        return self.location.replace("://", f"://{user}", 1) + (f"?{urlencode(query)}" if query else "")
 
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the API answers and has these collections, and tell its STAC id."""

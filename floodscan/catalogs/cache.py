@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs.api import ApiCatalog
     from floodscan.searches import Search
 
-_VERSION = 1  # to be raised when the same answer is read into another table
+_VERSION = 2  # to be raised when the same answer is read into another table
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class CachedCatalog:
         return replace(answer, cached=False)
 
     def _path(self, facts: dict[str, Any], kind: str) -> Path:
-        canonical = orjson.dumps({"version": _VERSION, "catalog": self.location, **facts}, option=orjson.OPT_SORT_KEYS)
+        facts = {"version": _VERSION, "catalog": self.catalog.identity, **facts}
+        canonical = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
         name = hashlib.sha256(canonical).hexdigest()[:40]
         return self.folder / name[:2] / f"{name}.{kind}"
 

@@ -98,6 +98,20 @@ def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
     assert not elsewhere.search(SEARCH).cached
 
 
+def test_catalogues_of_one_host_and_their_users_are_told_apart(cached: CachedCatalog) -> None:
+    """By query and user; a password or a token that has changed makes no other catalogue."""
+    base = cached.catalog.url
+
+    def ask(url: str) -> bool:
+        return replace(cached, catalog=ApiCatalog(url)).search(SEARCH).cached
+
+    private = base.replace("//", "//user:%s@") + "/?map=one&token=%s"
+    mine, another = private % ("old", "old"), private.replace("user", "other") % ("old", "old")
+    assert not any(ask(url) for url in (f"{base}/?map=one", f"{base}/?map=two", mine, another))
+    assert ask(private % ("new", "new"))
+    assert "old" not in ApiCatalog(mine).identity
+
+
 def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
     """One that is older is asked for again, and is young then."""
     cached.search(SEARCH)
