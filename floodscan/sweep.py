@@ -180,7 +180,16 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
     counts: Counter[str] = Counter()
     yield counts
     folder.merge()
-    folder.write_run({**begun, "finished": _now(), "counts": counts})
+    folder.write_run({**begun, "finished": _now(), "counts": counts, "searches": _count_searches(folder)})
+
+
+def _count_searches(folder: RunFolder) -> Counter[str]:
+    """Sum up what became of the searches of a run."""
+    totals: Counter[str] = Counter()
+    columns = {name: name.removeprefix("n_") for name in ("complete", "cached", "n_retries", "n_bisections")}
+    for _, rows in folder.searches.batches([*columns]):
+        totals.update(made=len(rows), **{name: sum(rows[column].to_pylist()) for column, name in columns.items()})
+    return totals
 
 
 def _go_on(

@@ -52,6 +52,21 @@ def test_a_repeated_scan_makes_no_request(tmp_path: Path, lean_api: StacApi) -> 
     assert again.outcomes[0].n_requests == 0
 
 
+def test_a_run_sums_up_its_searches(tmp_path: Path, lean_api: StacApi) -> None:
+    """How many were complete or kept, and what it took to have them; beside the manifests, which are the same."""
+    found = []
+    with faulty(lean_api, {0: "503", 1: "504", 2: "504"}.get) as (catalog, _):
+        for name in ("asked", "kept"):
+            access = Access(cache=tmp_path / "cache", max_in_flight=1)
+            result = floodscan.scan("demo", catalog=catalog, access=access, out=tmp_path / name)
+            found.append(result.folder.read_run()["searches"])
+    asked, kept = found
+    assert (asked["made"], asked["complete"], asked["cached"]) == (3, 3, 0)
+    assert asked["retries"] > 0
+    assert kept == {"made": 3, "complete": 3, "cached": 3, "retries": 0, "bisections": 0}
+    assert result_bytes(tmp_path / "kept") == result_bytes(tmp_path / "asked")
+
+
 def test_refresh_asks_again(tmp_path: Path, lean_api: StacApi) -> None:
     """And keeps the new answers, for itself too."""
     access = Access(cache=tmp_path / "cache")
