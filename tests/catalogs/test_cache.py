@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+import uuid
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from floodscan.cli import cli
 from floodscan.files import replacing
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,6 +137,26 @@ def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
     young = replace(cached, not_before=time.time() - 60)
     assert not young.search(SEARCH).cached
     assert young.search(SEARCH).cached
+
+
+def test_what_is_too_old_is_removed(cached: CachedCatalog) -> None:
+    """Answers and halves of them, when the next run begins; what is younger or not the cache's own stays."""
+    cached.search(SEARCH)
+    (answer,) = files(cached)
+    cached.search(replace(SEARCH, assets=()))
+    (young,) = set(files(cached)) - {answer}
+    half = answer.with_name(f".{answer.name}.{uuid.uuid4().hex}.tmp")
+    others = [answer.with_name("thesis.json"), cached.folder / "ab" / "notes.tmp", cached.folder / answer.name]
+    for path in (half, *others):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    for path in (answer, half, *others):
+        os.utime(path, (time.time() - 8 * 86_400,) * 2)
+    cached.forget(time.time() - 9 * 86_400)
+    assert answer.exists()
+    Access(cache=cached.folder, max_age_days=1, refresh=True).keep(cached.catalog)
+    wait_for(lambda: not answer.exists() and not half.exists(), "old answers are there still")
+    assert set(files(cached)) == {young, *others}
 
 
 @pytest.mark.parametrize("content", [b"", b"ARROW1", None])
