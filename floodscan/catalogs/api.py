@@ -80,10 +80,18 @@ class ApiCatalog:
         endpoint: Where it is searched, and how; None is read from the landing page.
     """
 
-    url: str
+    url: str = field(repr=False)
     limits: Limits = field(default_factory=Limits)
     gate: Gate = field(default_factory=LocalGate)
-    endpoint: Endpoint | None = None
+    endpoint: Endpoint | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no URL, without telling it: where it has a password can't be known."""
+        try:
+            _ = urlsplit(self.url).port
+        except ValueError:
+            scheme = self.url.partition("://")[0]
+            raise CatalogError(f"{scheme}://…", "can't be reached: its URL is not valid") from None
 
     @property
     def location(self) -> str:

@@ -70,12 +70,11 @@ class Connections:
         )
 
     def _find_new_way(self, method: str, url: str) -> _Way:
-        auth, query = self._auth, self._query
-        if self._session.should_strip_auth(self._url, url):  # type: ignore[no-untyped-call]
-            auth, query = None, []
-        given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
-        more = [(name, value) for name, value in query if name not in given]
-        prepared = self._session.prepare_request(requests.Request(method, url, params=more, auth=auth))
+        prepared = self._session.prepare_request(requests.Request(method, url))
+        if not self._session.should_strip_auth(self._url, url):  # type: ignore[no-untyped-call]
+            given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+            prepared.prepare_url(url, [(name, value) for name, value in self._query if name not in given])
+            prepared.prepare_auth(self._auth)
         pool = self._adapter.open_pool(prepared, verify=self._verify, proxies=self._proxies, cert=self._cert)
         if getattr(pool.ConnectionCls, "response_class", None) is HTTPResponse:
             timed = {"response_class": staticmethod(self._response)}

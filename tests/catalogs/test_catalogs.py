@@ -160,7 +160,17 @@ def test_what_the_landing_page_took_is_counted(lean_api: StacApi) -> None:
 def test_secrets_of_a_url_are_not_shown() -> None:
     """User, password and query stay out of the location."""
     assert public_url("https://user:secret@host:8080/stac/v1?key=secret#x") == "https://host:8080/stac/v1"
-    assert ApiCatalog("https://user:secret@host/stac").location == "https://host/stac"
+    catalog = ApiCatalog("https://user:secret@host/stac?key=secret")
+    assert catalog.location == "https://host/stac"
+    assert "secret" not in repr(catalog)
+
+
+@pytest.mark.parametrize("url", ["http://[hidden", "http://user:hid/den@127.0.0.1:9", "http://127.0.0.1:hidden"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    """Such as one with a slash in its password, which nobody is told."""
+    with pytest.raises(CatalogError, match="its URL is not valid") as error:
+        open_catalog(url)
+    assert "hid" not in str(error.value)
 
 
 def test_secrets_of_a_url_are_not_told_in_errors() -> None:
