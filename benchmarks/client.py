@@ -33,7 +33,7 @@ from benchmarks.count_requests import regions_of
 from benchmarks.generated_catalogue import generate_items, read_floods, write_catalogue, write_events
 from floodscan import Recipe, Sensor
 from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.api import _open_api
+from floodscan.catalogs.api import _open
 from floodscan.catalogs.items import parse_items
 from floodscan.catalogs.paging import Tally
 from floodscan.catalogs.transport import Budget
@@ -134,7 +134,7 @@ def compare_answers(name: str, server: Server, searches: Sequence[Search], plain
 def read(url: str, searches: Sequence[Search], *, lean: bool) -> int:
     """Ask as floodscan does, in this thread, and make tables of the answers."""
     catalog = ApiCatalog(url)
-    api = replace(_open_api(catalog), lean=lean)
+    api = replace(_open(catalog, Budget(catalog.limits)), lean=lean)
     tables = [
         parse_items(page, collection=search.collection, assets=search.assets)
         for search in searches

@@ -11,6 +11,7 @@ import asyncio
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial, update_wrapper
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 5.0
 """Who waits looks so often whether those he waits for are still there."""
 
-_ENTERED_OP = "floodscan-gate-entered"
+_ENTER_OP, _LEAVE_OP, _HOLD_OP = (f"floodscan-gate-{verb}" for verb in ("enter", "leave", "hold"))
+_ENTERED_OP, _TURNED_AWAY_OP = "floodscan-gate-entered", "floodscan-gate-turned-away"
 """What a worker is told, of whatever gate: tickets are never the same."""
 
 LOST_SECONDS = 30.0
@@ -51,8 +53,11 @@ def open_gate(client: Client | None, rates: Rates) -> Iterator[Gate]:
         yield LocalGate(rates, name)
     else:
         client.register_plugin(GatePlugin(rates, name))
-        yield ClusterGate(name)
-        client.unregister_scheduler_plugin(name)
+        try:
+            yield ClusterGate(name)
+        finally:
+            if client.status == "running":  # else there is no scheduler any more
+                client.unregister_scheduler_plugin(name)
 
 
 class GatePlugin(SchedulerPlugin):
@@ -74,18 +79,20 @@ class GatePlugin(SchedulerPlugin):
         self._scheduler = scheduler
         self._turnstile = Turnstile(self._rates)
         self._next_look = asyncio.get_running_loop().call_soon(self._let_in)
-        scheduler.stream_handlers[f"{self.name}-enter"] = self._stand_in_line
-        scheduler.stream_handlers[f"{self.name}-leave"] = lambda ticket, worker: self._leave(ticket)  # noqa: ARG005
-        scheduler.handlers[f"{self.name}-hold"] = self._hold
+        # the same for all gates, and never taken away: a message that nobody knows would end its worker's connection
+        scheduler.stream_handlers[_ENTER_OP] = partial(_enter, scheduler)
+        scheduler.stream_handlers[_LEAVE_OP] = partial(_leave, scheduler)
+        scheduler.handlers[_HOLD_OP] = update_wrapper(partial(_hold, scheduler), _hold)  # distributed asks for its name
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401 - as inherited
         """Free the places of a worker that is gone, after a while; one that had nothing to ask has none."""
         del scheduler
         self._line = {ticket: address for ticket, address in self._line.items() if address != worker}
         for ticket in [ticket for ticket, address in self._inside.items() if address == worker]:
-            asyncio.get_running_loop().call_later(LOST_SECONDS, self._leave, ticket)
+            asyncio.get_running_loop().call_later(LOST_SECONDS, self.leave, ticket)
 
-    def _stand_in_line(self, ticket: str, worker: str) -> None:
+    def stand_in_line(self, ticket: str, worker: str) -> None:
+        """Let in who comes, sooner or later."""
         self._line[ticket] = worker
         self._let_in()
 
@@ -93,6 +100,9 @@ class GatePlugin(SchedulerPlugin):
         """Let in whoever may enter now, in the order of asking, and look again when the next may."""
         self._next_look.cancel()
         while self._line:
+            if self.name not in self._scheduler.plugins:
+                _turn_away(self._scheduler, *self._line.popitem())
+                continue
             ticket = next(iter(self._line))
             if wait := self._turnstile.try_enter(ticket, monotonic()):
                 self._next_look = asyncio.get_running_loop().call_later(min(wait, _LOOK_SECONDS), self._let_in)
@@ -100,14 +110,39 @@ class GatePlugin(SchedulerPlugin):
             self._inside[ticket] = worker = self._line.pop(ticket)
             self._scheduler.send_all({}, {worker: [{"op": _ENTERED_OP, "ticket": ticket}]})
 
-    def _leave(self, ticket: str) -> None:
+    def leave(self, ticket: str) -> None:
+        """Free a place."""
         self._line.pop(ticket, None)
         self._inside.pop(ticket, None)
         self._turnstile.leave(ticket)
         self._let_in()
 
-    def _hold(self, seconds: float) -> None:
+    def hold(self, seconds: float) -> None:
+        """Let nobody in for some seconds."""
         self._turnstile.hold(seconds, monotonic())
+
+
+def _enter(scheduler: Scheduler, gate: str, ticket: str, worker: str) -> None:
+    if isinstance(plugin := scheduler.plugins.get(gate), GatePlugin):
+        plugin.stand_in_line(ticket, worker)
+    else:
+        _turn_away(scheduler, ticket, worker)
+
+
+def _leave(scheduler: Scheduler, gate: str, ticket: str, worker: str) -> None:
+    del worker
+    if isinstance(plugin := scheduler.plugins.get(gate), GatePlugin):
+        plugin.leave(ticket)
+
+
+def _hold(scheduler: Scheduler, gate: str, seconds: float) -> None:
+    if isinstance(plugin := scheduler.plugins.get(gate), GatePlugin):
+        plugin.hold(seconds)
+
+
+def _turn_away(scheduler: Scheduler, ticket: str, worker: str) -> None:
+    """Tell who is left of a run that has ended to make no more requests."""
+    scheduler.send_all({}, {worker: [{"op": _TURNED_AWAY_OP, "ticket": ticket}]})
 
 
 _HERE: dict[str, Worker] = {}
@@ -118,10 +153,16 @@ def remember_worker() -> None:
     """Note the worker that a task runs on: threads that the task starts have no other way to it."""
     _HERE["worker"] = worker = get_worker()
     worker.stream_handlers[_ENTERED_OP] = _note_entered
+    worker.stream_handlers[_TURNED_AWAY_OP] = _note_turned_away
 
 
 def _note_entered(ticket: str) -> None:
     if entered := _ENTERED.get(ticket):
+        entered.set()
+
+
+def _note_turned_away(ticket: str) -> None:
+    if entered := _ENTERED.pop(ticket, None):
         entered.set()
 
 
@@ -143,27 +184,29 @@ class ClusterGate:
         """Wait until a request may start.
 
         Raises:
-            CommClosedError: The scheduler is gone.
+            CommClosedError: The scheduler is gone, or the gate.
         """
         worker, ticket = _HERE["worker"], uuid.uuid4().hex
         entered = _ENTERED[ticket] = Event()
         try:
-            self._tell(worker, "enter", ticket)
+            self._tell(worker, _ENTER_OP, ticket)
             while not entered.wait(_LOOK_SECONDS):
                 if worker.status not in WORKER_ANY_RUNNING:
                     raise CommClosedError
+            if ticket not in _ENTERED:
+                raise CommClosedError
             yield
         finally:
-            self._tell(worker, "leave", ticket)
-            del _ENTERED[ticket]
+            self._tell(worker, _LEAVE_OP, ticket)
+            _ENTERED.pop(ticket, None)
 
     def hold(self, seconds: float) -> None:
         """Let nothing start for some seconds, on any worker, from the moment that this returns."""
         worker = _HERE["worker"]
-        sync(worker.loop, getattr(worker.scheduler, f"{self.name}-hold"), seconds=seconds)
+        sync(worker.loop, getattr(worker.scheduler, _HOLD_OP), gate=self.name, seconds=seconds)
 
     def _tell(self, worker: Worker, verb: str, ticket: str) -> None:
-        worker.loop.add_callback(worker.batched_send, {"op": f"{self.name}-{verb}", "ticket": ticket})
+        worker.loop.add_callback(worker.batched_send, {"op": verb, "gate": self.name, "ticket": ticket})
 
 
 _: type[Gate] = ClusterGate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,7 +36,6 @@ from floodscan.store import FILES, PACKED, RunFolder, check_claimed, claimed
 from floodscan.tables import EVENTS
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
@@ -186,7 +186,16 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
     yield counts
     check_claimed(folder.path)
     folder.merge()
-    folder.write_run({**begun, "finished": _now(), "counts": counts})
+    folder.write_run({**begun, "finished": _now(), "counts": counts, "searches": _count_searches(folder)})
+
+
+def _count_searches(folder: RunFolder) -> Counter[str]:
+    """Sum up what became of the searches of a run."""
+    totals: Counter[str] = Counter()
+    columns = {name: name.removeprefix("n_") for name in ("complete", "cached", "n_retries", "n_bisections")}
+    for _, rows in folder.searches.batches([*columns]):
+        totals.update(made=len(rows), **{name: sum(rows[column].to_pylist()) for column, name in columns.items()})
+    return totals
 
 
 def _go_on(

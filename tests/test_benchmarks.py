@@ -1,8 +1,9 @@
-"""Every benchmark runs, at a small size; what it measures is not looked at."""
+"""Every benchmark runs, at a small size; of what it measures, requests are looked at, which are always the same."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,8 +82,21 @@ def test_asking_is_measured_against_a_plain_loop() -> None:
 @pytest.mark.usefixtures("pgstac_api")
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")
 def test_requests_are_counted() -> None:
-    """With fewer searches and with one per slot, the result is the same."""
-    assert "byte for byte: True" in run("-m", "benchmarks.count_requests", "--events", "3")
+    """With fewer searches, with one per slot and with answers of many pages, the result is the same."""
+    output = run("-m", "benchmarks.count_requests", "--events", "3", "--page-items", "10")
+    _, apart, together, paged = (float(number) for number in re.findall(r"([\d.]+) searches an event", output))
+    assert together < apart / 3
+    assert paged > together
+    assert "all complete: False" not in output
+    assert "byte for byte: True" in output
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the floods of others")
+def test_a_sweep_of_many_floods_needs_few_searches() -> None:
+    """At most 2.2 an event, and a quarter of what one search per slot takes."""
+    output = run("-m", "benchmarks.count_requests", "--events", "200", "--api", "none")
+    apart, together = (float(number) for number in re.findall(r"[\d.]+(?= searches|$)", output, re.MULTILINE))
+    assert together <= min(2.2, apart / 4)
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")

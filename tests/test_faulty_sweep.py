@@ -56,7 +56,7 @@ def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -
 
 def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: StacApi) -> None:
     """Where some requests fail for good, exactly those slots are incomplete, and nothing is chosen for them."""
-    few = replace(LIMITS, tries=1, tries_too_much=1, max_bisections=0)
+    few = replace(LIMITS, tries=1, tries_too_much=1, max_bisections=0, silence_seconds=2.0, request_seconds=2.0)
     with fault_proxy(lean_api.url, script=three_in_ten) as proxy:
         result = floodscan.scan(EVENTS[:10], catalog=ApiCatalog(proxy.url, few), recipe=APART, out=tmp_path / "faulty")
     floodscan.scan(EVENTS[:10], catalog=lean_api.url, recipe=APART, out=tmp_path / "calm")

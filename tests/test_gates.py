@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from dask import config
-from distributed import Client, LocalCluster
+from distributed import Client, Event, LocalCluster
+from distributed.comm.core import CommClosedError
 
 import floodscan
 from floodscan import Recipe
 from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs.gate import Rates
 from floodscan.clusters.local import SETTINGS
+from floodscan.gates import open_gate, remember_worker
 from floodscan.recipe import SearchPrices
 from tests.runs import result_bytes
 from tests.servers.proxy import fault_proxy
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from distributed.scheduler import Scheduler
+
+    from floodscan.catalogs.gate import Gate
     from floodscan.results import ScanResult
     from tests.servers.fixtures import StacApi
     from tests.servers.proxy import FaultProxy
@@ -125,6 +131,44 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     assert result_bytes(tmp_path / "killed") == result_bytes(tmp_path / "alone")
 
 
+def stay(gate: Gate, name: str) -> None:
+    """Enter, tell of it, and stay inside until told to leave."""
+    remember_worker()
+    with gate.enter():
+        Event(f"{name} entered").set()
+        Event(f"{name} may leave").wait()
+
+
+def test_what_is_left_of_a_failed_run_makes_no_more_requests(client: Client) -> None:
+    """Who is inside ends in peace, who waits or comes later is turned away, and no worker is lost of it."""
+    workers = set(client.nthreads())
+    with open_gate(client, Rates(max_in_flight=1)) as gate:
+        inside = client.submit(stay, gate, "first")
+        assert Event("first entered", client=client).wait(30)
+        waiting = client.submit(stay, gate, "second")
+    late = client.submit(stay, gate, "third")
+    assert isinstance(waiting.exception(timeout=30), CommClosedError)
+    assert isinstance(late.exception(timeout=30), CommClosedError)
+    Event("first may leave", client=client).set()
+    assert inside.result(timeout=30) is None
+    assert set(client.nthreads()) == workers
+
+
+def test_no_gate_is_left_on_a_scheduler_that_goes_on(client: Client) -> None:
+    """However many runs there were, and however they ended."""
+
+    def count(dask_scheduler: Scheduler) -> tuple[int, int]:
+        handlers = [*dask_scheduler.handlers, *dask_scheduler.stream_handlers]
+        return sum("gate" in name for name in dask_scheduler.plugins), sum("gate" in name for name in handlers)
+
+    for _ in range(2):
+        with open_gate(client, Rates()):
+            pass
+        with pytest.raises(ZeroDivisionError), open_gate(client, Rates()):
+            raise ZeroDivisionError
+    assert client.run_on_scheduler(count) == (0, 3)
+
+
 def test_the_landing_page_is_asked_once_for_all_workers(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
     """They are told where to search; besides searches a run asks for it and for each collection."""
     before = lean_api.server.requests()
@@ -140,7 +184,8 @@ def test_a_catalogue_without_requests_needs_no_gate(tmp_path: Path, client: Clie
 
 
 def test_a_gate_of_this_process_is_enough_without_a_cluster(tmp_path: Path, lean_api: StacApi) -> None:
-    """In one process one request at a time is made."""
-    with fault_proxy(lean_api.url) as proxy:
+    """In one process one request at a time is made, those before the first search too."""
+    with fault_proxy(lean_api.url, latency=0.05) as proxy:
+        proxy.everywhere = True
         floodscan.scan("demo", catalog=ApiCatalog(proxy.url), access=Access(max_in_flight=1), out=tmp_path)
     assert proxy.most_at_once == 1

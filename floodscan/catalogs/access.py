@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from platformdirs import user_cache_path
 
 from floodscan.catalogs.api import ApiCatalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.catalogs.gate import Rates
+from floodscan.catalogs.gate import LocalGate, Rates
 
 if TYPE_CHECKING:
     from floodscan.catalogs.base import Catalog
@@ -30,7 +31,7 @@ class Access:
         max_in_flight: Requests on their way at once, over all workers; None is any number.
         max_per_second: Requests that start in a second, over all workers; None is any number.
         cache: Folder of answers, on a disk that all workers share; None keeps none.
-        max_age_days: Kept answers that are older are asked for again.
+        max_age_days: Kept answers that are older are asked for again, and removed after a week at least.
         refresh: Ask for everything again, and keep the new answers.
     """
 
@@ -46,11 +47,16 @@ class Access:
         return Rates(self.max_in_flight, self.max_per_second)
 
     def keep(self, catalog: Catalog) -> Catalog:
-        """Put the cache before a catalogue that makes requests."""
+        """Put the limits, and the cache before them, before a catalogue that makes requests."""
+        catalog = put_behind(catalog, LocalGate(self.rates))
         if self.cache is None or not isinstance(catalog, ApiCatalog):
             return catalog
-        age = 0.0 if self.refresh else self.max_age_days * _DAY_SECONDS
-        return CachedCatalog(catalog, Path(self.cache).absolute(), not_before=time.time() - age)
+        now, age = time.time(), self.max_age_days * _DAY_SECONDS
+        kept = CachedCatalog(catalog, Path(self.cache).absolute(), not_before=now if self.refresh else now - age)
+        # a folder of many answers on a slow disk takes a while, and no run need wait for it
+        oldest = now - max(age, MAX_AGE_DAYS * _DAY_SECONDS)
+        threading.Thread(target=kept.forget, args=(oldest,), daemon=True).start()
+        return kept
 
 
 def default_cache() -> Path:

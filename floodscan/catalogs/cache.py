@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from floodscan.catalogs.api import ApiCatalog
     from floodscan.searches import Search
 
-_VERSION = 1  # to be raised when the same answer is read into another table
+_VERSION = 2  # to be raised when the same answer is read into another table
+_OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-9a-f]{32}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,20 @@ class CachedCatalog:
             self._write(path, _dump(answer.items))
         return replace(answer, cached=False)
 
+    def forget(self, before: float) -> None:
+        """Remove what was written before a moment, in seconds since 1970, and what a killed process left half-written.
+
+        Other files than the cache's own are let be: the folder is named by a person.
+        """
+        with suppress(OSError):
+            for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+                with suppress(OSError):  # another process may be at it too
+                    if _OWN.fullmatch(path.name) and path.stat().st_mtime < before:
+                        path.unlink()
+
     def _path(self, facts: dict[str, Any], kind: str) -> Path:
-        canonical = orjson.dumps({"version": _VERSION, "catalog": self.location, **facts}, option=orjson.OPT_SORT_KEYS)
+        facts = {"version": _VERSION, "catalog": self.catalog.identity, **facts}
+        canonical = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
         name = hashlib.sha256(canonical).hexdigest()[:40]
         return self.folder / name[:2] / f"{name}.{kind}"
 

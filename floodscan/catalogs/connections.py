@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -33,7 +33,8 @@ class Connections:
     """Sends requests; used by all threads of a process.
 
     Args:
-        url: Any address of the catalogue; only its host is sent a password of the environment.
+        url: Any address of the catalogue. Its password, or the environment's, and its query go with each request to
+            the same host, and with no other.
         connect_seconds: For a connection to be there.
         silence_seconds: Without a byte from the server.
         request_seconds: From the first byte of an answer's head that is waited for to the last of its body.
@@ -47,7 +48,9 @@ class Connections:
         self._session.headers["Accept-Encoding"] = "gzip"
         settings = self._session.merge_environment_settings(url, {}, None, None, None)
         self._proxies, self._verify, self._cert = settings["proxies"], settings["verify"], settings["cert"]
-        self._auth, self._host = requests.utils.get_netrc_auth(url), urlsplit(url).hostname
+        auth = requests.utils.get_auth_from_url(url)
+        self._auth = auth if any(auth) else requests.utils.get_netrc_auth(url)
+        self._url, self._query = url, parse_qsl(urlsplit(url).query, keep_blank_values=True)
         self._session.trust_env = False
         self._find_way = lru_cache(maxsize=_WAYS)(self._find_new_way)
 
@@ -67,8 +70,11 @@ class Connections:
         )
 
     def _find_new_way(self, method: str, url: str) -> _Way:
-        auth = self._auth if urlsplit(url).hostname == self._host else None
-        prepared = self._session.prepare_request(requests.Request(method, url, auth=auth))
+        prepared = self._session.prepare_request(requests.Request(method, url))
+        if not self._session.should_strip_auth(self._url, url):  # type: ignore[no-untyped-call]
+            given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+            prepared.prepare_url(url, [(name, value) for name, value in self._query if name not in given])
+            prepared.prepare_auth(self._auth)
         pool = self._adapter.open_pool(prepared, verify=self._verify, proxies=self._proxies, cert=self._cert)
         if getattr(pool.ConnectionCls, "response_class", None) is HTTPResponse:
             timed = {"response_class": staticmethod(self._response)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -96,6 +97,8 @@ class RunFolder:
         for folder in (self.path, *self._folders):
             for path in folder.glob(".*.*.tmp"):
                 path.unlink(missing_ok=True)
+        for trial in self.path.glob(".*.trial"):
+            rmtree(trial, ignore_errors=True)
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox covering."""

@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+import uuid
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from floodscan.cli import cli
 from floodscan.files import replacing
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +52,21 @@ def test_a_repeated_scan_makes_no_request(tmp_path: Path, lean_api: StacApi) -> 
     assert result_bytes(tmp_path / "again") == result_bytes(tmp_path / "first")
     assert again.ok
     assert again.outcomes[0].n_requests == 0
+
+
+def test_a_run_sums_up_its_searches(tmp_path: Path, lean_api: StacApi) -> None:
+    """How many were complete or kept, and what it took to have them; beside the manifests, which are the same."""
+    found = []
+    with faulty(lean_api, {0: "503", 1: "504", 2: "504"}.get) as (catalog, _):
+        for name in ("asked", "kept"):
+            access = Access(cache=tmp_path / "cache", max_in_flight=1)
+            result = floodscan.scan("demo", catalog=catalog, access=access, out=tmp_path / name)
+            found.append(result.folder.read_run()["searches"])
+    asked, kept = found
+    assert (asked["made"], asked["complete"], asked["cached"]) == (3, 3, 0)
+    assert asked["retries"] > 0
+    assert kept == {"made": 3, "complete": 3, "cached": 3, "retries": 0, "bisections": 0}
+    assert result_bytes(tmp_path / "kept") == result_bytes(tmp_path / "asked")
 
 
 def test_refresh_asks_again(tmp_path: Path, lean_api: StacApi) -> None:
@@ -98,6 +115,20 @@ def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
     assert not elsewhere.search(SEARCH).cached
 
 
+def test_catalogues_of_one_host_and_their_users_are_told_apart(cached: CachedCatalog) -> None:
+    """By query and user; a password or a token that has changed makes no other catalogue."""
+    base = cached.catalog.url
+
+    def ask(url: str) -> bool:
+        return replace(cached, catalog=ApiCatalog(url)).search(SEARCH).cached
+
+    private = base.replace("//", "//user:%s@") + "/?map=one&token=%s"
+    mine, another = private % ("old", "old"), private.replace("user", "other") % ("old", "old")
+    assert not any(ask(url) for url in (f"{base}/?map=one", f"{base}/?map=two", mine, another))
+    assert ask(private % ("new", "new"))
+    assert "old" not in ApiCatalog(mine).identity
+
+
 def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
     """One that is older is asked for again, and is young then."""
     cached.search(SEARCH)
@@ -106,6 +137,26 @@ def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
     young = replace(cached, not_before=time.time() - 60)
     assert not young.search(SEARCH).cached
     assert young.search(SEARCH).cached
+
+
+def test_what_is_too_old_is_removed(cached: CachedCatalog) -> None:
+    """Answers and halves of them, when the next run begins; what is younger or not the cache's own stays."""
+    cached.search(SEARCH)
+    (answer,) = files(cached)
+    cached.search(replace(SEARCH, assets=()))
+    (young,) = set(files(cached)) - {answer}
+    half = answer.with_name(f".{answer.name}.{uuid.uuid4().hex}.tmp")
+    others = [answer.with_name("thesis.json"), cached.folder / "ab" / "notes.tmp", cached.folder / answer.name]
+    for path in (half, *others):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    for path in (answer, half, *others):
+        os.utime(path, (time.time() - 8 * 86_400,) * 2)
+    cached.forget(time.time() - 9 * 86_400)
+    assert answer.exists()
+    Access(cache=cached.folder, max_age_days=1, refresh=True).keep(cached.catalog)
+    wait_for(lambda: not answer.exists() and not half.exists(), "old answers are there still")
+    assert set(files(cached)) == {young, *others}
 
 
 @pytest.mark.parametrize("content", [b"", b"ARROW1", None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from floodscan.recipe import TimeWindow
 from floodscan.scoring import unique_items
 from floodscan.searches import Search
 from floodscan.tables import ITEMS
+from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.servers.fixtures import shared_data
 from tests.servers.process import free_port
 
@@ -106,7 +108,7 @@ def test_unreachable_api_is_told() -> None:
     """An address where nobody answers is one clear error."""
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CatalogError, match="can't be reached") as error:
-        ApiCatalog(url).describe([])
+        ApiCatalog(url, LIMITS).describe([])
     assert url in str(error.value)
 
 
@@ -114,19 +116,67 @@ def test_a_page_that_is_no_stac_is_told(sas_endpoint: object) -> None:
     """A server of something else is an error, not a traceback."""
     url = sas_endpoint.url  # type: ignore[attr-defined]
     with pytest.raises(CatalogError):
-        ApiCatalog(url).describe([])
+        ApiCatalog(url, LIMITS).describe([])
+
+
+@pytest.mark.parametrize("path", ["", "/collections/sentinel-1-rtc", "/elsewhere"])
+def test_no_secret_of_a_url_is_in_a_traceback(path: str, lean_api: StacApi) -> None:
+    """Whatever answers there: JSON of something else, a collection, or nothing."""
+    with faulty(lean_api, lambda _: None if path else "no page") as (catalog, proxy):
+        proxy.everywhere = True
+        secret = ApiCatalog(f"{catalog.url}{path}?token=hidden".replace("//", "//user:hidden@"), LIMITS)
+        with pytest.raises(CatalogError) as error:
+            secret.describe([])
+    assert catalog.url + path in str(error.value)
+    assert "hidden" not in "".join(traceback.format_exception(error.value))
+
+
+def test_a_run_begins_although_most_requests_fail(lean_api: StacApi) -> None:
+    """Landing page and collection are asked for again as searches are, also after what is slow or no STAC."""
+    faults = dict(enumerate(("503", "silence", "504", "slow head", "no page", "reset", "truncated")))
+    with faulty(lean_api, lambda n: faults.get(n % 8)) as (catalog, proxy):
+        proxy.everywhere = True
+        assert catalog.describe(["sentinel-1-rtc"]) == "floodscan-demo"
+    assert len(proxy.visits) == 16
+
+
+def test_a_collection_that_is_something_else_is_told(lean_api: StacApi) -> None:
+    """The landing page is there, and no STAC at the address of the collection."""
+    with faulty(lean_api, lambda n: "no page" if n else None) as (catalog, proxy):
+        proxy.everywhere = True
+        with pytest.raises(CatalogError, match="can't be read"):
+            catalog.describe(["sentinel-1-rtc"])
+
+
+def test_what_the_landing_page_took_is_counted(lean_api: StacApi) -> None:
+    """A search that comes to nothing because of it tells of each try."""
+    with faulty(lean_api, lambda _: "503") as (catalog, proxy):
+        proxy.everywhere = True
+        answer = catalog.search(SEARCH)
+    assert (answer.complete, answer.problem) == (False, "answered with HTTP status 503")
+    assert answer.n_requests == answer.n_retries + 1 == len(proxy.visits) == LIMITS.tries
 
 
 def test_secrets_of_a_url_are_not_shown() -> None:
     """User, password and query stay out of the location."""
     assert public_url("https://user:secret@host:8080/stac/v1?key=secret#x") == "https://host:8080/stac/v1"
-    assert ApiCatalog("https://user:secret@host/stac").location == "https://host/stac"
+    catalog = ApiCatalog("https://user:secret@host/stac?key=secret")
+    assert catalog.location == "https://host/stac"
+    assert "secret" not in repr(catalog)
+
+
+@pytest.mark.parametrize("url", ["http://[hidden", "http://user:hid/den@127.0.0.1:9", "http://127.0.0.1:hidden"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    """Such as one with a slash in its password, which nobody is told."""
+    with pytest.raises(CatalogError, match="its URL is not valid") as error:
+        open_catalog(url)
+    assert "hid" not in str(error.value)
 
 
 def test_secrets_of_a_url_are_not_told_in_errors() -> None:
     """An address that can't be reached is told without user, password and query."""
     with pytest.raises(CatalogError) as error:
-        ApiCatalog(f"http://user:hidden@127.0.0.1:{free_port()}/stac?key=hidden").describe([])
+        ApiCatalog(f"http://user:hidden@127.0.0.1:{free_port()}/stac?key=hidden", LIMITS).describe([])
     assert "127.0.0.1" in str(error.value)
     assert "hidden" not in str(error.value)
 

@@ -69,6 +69,18 @@ def test_a_password_goes_to_its_own_host_alone(monkeypatch: pytest.MonkeyPatch, 
     assert ["Authorization" in head for head in heads] == [True, False]
 
 
+def test_what_the_url_holds_goes_to_its_own_host_alone() -> None:
+    """Its password and its query are sent with searches too, but not by another scheme, and not twice."""
+    with listening() as (address, heads):
+        connections = open_connections(f"http://me:w%2Fd@{address}/?key=k%201&token=mine")
+        hosts = (address, address.replace("127.0.0.1", "localhost"))
+        for url in (f"http://{hosts[0]}/search?token=page", f"http://{hosts[1]}/search", f"http://{hosts[0]}/a"):
+            assert connections.send("POST", url, b"{}").data == b"{}"
+        assert "Authorization" not in connections._find_way("GET", f"https://{address}/").headers
+    assert [head.split(" ")[1] for head in heads] == ["/search?token=page&key=k+1", "/search", "/a?key=k+1&token=mine"]
+    assert ["Authorization: Basic bWU6dy9k" in head for head in heads] == [True, False, True]
+
+
 def test_a_connection_is_used_again() -> None:
     """Requests one after the other need one connection."""
     with listening() as (address, heads):

@@ -60,7 +60,7 @@ class FaultProxy:
         tls: Its side of TLS; None is plain HTTP.
         url: Its own URL.
         visits: The searches so far.
-        requests: All requests so far, searches and others.
+        everywhere: Whether all requests count as searches.
     """
 
     upstream: str
@@ -69,7 +69,7 @@ class FaultProxy:
     tls: ssl.SSLContext | None = None
     url: str = ""
     visits: list[Visit] = field(default_factory=list)
-    requests: int = 0
+    everywhere: bool = False
     _inside: int = 0
     _waiting: list[str] = field(default_factory=list)
     _tasks: set[object] = field(default_factory=set)
@@ -115,10 +115,9 @@ class FaultProxy:
         writer: asyncio.StreamWriter,
     ) -> bool:
         """Answer one request, and tell whether the connection is still good."""
-        self.requests += 1
         if self.tls:  # or links would lead back without it
             head = head.replace(b"\r\n", b"\r\nx-forwarded-proto: https\r\n", 1)
-        is_search = head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
+        is_search = self.everywhere or head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
         fault = None
         if is_search:
             fault = self.script(len(self.visits))
