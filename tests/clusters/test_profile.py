@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,9 +12,6 @@ import yaml
 from floodscan.clusters.profile import load_profile
 from floodscan.clusters.slurm import preview_script
 from floodscan.errors import ProfileError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = {
     "queue": "cpu",
@@ -44,7 +41,10 @@ def test_reads_what_dask_jobqueue_reads(tmp_path: Path) -> None:
 
 def test_takes_the_file_that_dask_jobqueue_ships(tmp_path: Path) -> None:
     """Whoever starts from there, and fills in what is missing, has no key to remove; the worker's command is used."""
-    shipped = yaml.safe_load(files("dask_jobqueue").joinpath("jobqueue.yaml").read_text())["jobqueue"]["slurm"]
+    spec = find_spec("dask_jobqueue")  # to import it would change what Ctrl-C does
+    assert spec is not None
+    assert spec.origin is not None
+    shipped = yaml.safe_load(Path(spec.origin).with_name("jobqueue.yaml").read_text())["jobqueue"]["slurm"]
     profile = load_profile(write(tmp_path, shipped | GOOD | {"shared-temp-directory": str(tmp_path)}))
     assert f"-m {profile.values['worker-command']}" in str(preview_script(profile))
 
