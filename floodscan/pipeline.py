@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from floodscan.store import RunFolder
 
 
+_ODD = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
+"""What an answer may raise that is other than foreseen; it costs one search, not the run."""
+
 _ANSWER_COLUMNS = ("complete", "n_pages", "n_requests", "n_retries", "n_bisections", "cached", "seconds")
 
 
@@ -100,13 +103,15 @@ def _ask_one(run: Run, search: Search) -> Answer:
     started = perf_counter()
     try:
         answer = run.catalog.search(search)
-    except (MemoryError, OSError):
-        raise  # something is wrong here, not there
-    except Exception as err:  # noqa: BLE001 - whatever a catalogue answers, it costs one search
-        odd = CatalogError(run.catalog.location, f"answered with something that can't be read ({type(err).__name__})")
-        problem = str(err if isinstance(err, CatalogError) else odd)
-        answer = Answer(items=ITEMS.empty_table(), complete=False, n_requests=1, problem=problem)
+    except _ODD as err:
+        answer = _fail(CatalogError(run.catalog.location, f"can't be read ({type(err).__name__})"))
+    except CatalogError as err:
+        answer = _fail(err)
     return replace(answer, seconds=perf_counter() - started)
+
+
+def _fail(err: CatalogError) -> Answer:
+    return Answer(items=ITEMS.empty_table(), complete=False, n_requests=1, problem=str(err))
 
 
 def choose(run: Run, section: BatchPlan, answers: Mapping[Search, Answer]) -> Section:

@@ -62,7 +62,7 @@ _: Catalog = FaultyCatalog("error")
         ("error", "search_failed (catalogue faulty: answered with HTTP status 504)", "run again"),
         (
             "odd",
-            "search_failed (catalogue faulty: answered with something that can't be read (RecursionError))",
+            "search_failed (catalogue faulty: can't be read (RecursionError))",
             "run again",
         ),
         ("incomplete", "incomplete", "run again"),

@@ -9,6 +9,7 @@ longer than a search may take, this process makes none. No message holds a URL: 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from gzip import BadGzipFile
 from http import HTTPStatus
@@ -253,11 +254,8 @@ class Transport:
         url = request.url
         for _ in range(_MAX_REDIRECTS):
             response = self._connections.send(request.method, url, body)
-            # a search is a POST, and a redirected POST turns into a GET for something else
-            if body is not None or response.status not in _REDIRECTS:
-                break
-            target = urljoin(url, response.headers.get("Location", ""))
-            if not request.leaves_host and origin(target) != origin(url):
+            target = _find_target(request, url, response)
+            if target is None:
                 break
             response.close()
             url = target
@@ -305,6 +303,16 @@ def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
             yield piece
     except (BadGzipFile, EOFError, IsalError) as err:  # type: ignore[misc]  # its stub takes it for an instance
         raise RequestError("answered with something that can't be unpacked", passing=True) from err
+
+
+def _find_target(request: Request, url: str, response: BaseHTTPResponse) -> str | None:
+    """Tell where a redirect leads to that is followed: not a search's, whose POST would turn into another GET."""
+    if request.body is None and response.status in _REDIRECTS:
+        with suppress(ValueError):  # what is no URL leads nowhere
+            target = urljoin(url, response.headers.get("Location", ""))
+            if request.leaves_host or origin(target) == origin(url):
+                return target
+    return None
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:

@@ -151,20 +151,14 @@ def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacA
     assert answer.problem == f"answered with HTTP status {fault if fault == '400' else 302}"
 
 
-@pytest.mark.parametrize(
-    ("redirect", "problem"),
-    [
-        ("redirect", "answered with HTTP status 302"),
-        ("redirect to no URL", "can't be reached: its URL is not valid"),
-    ],
-)
-def test_a_next_page_that_is_redirected_elsewhere_is_refused(redirect: str, problem: str, lean_api: StacApi) -> None:
+@pytest.mark.parametrize("redirect", ["redirect", "redirect to no URL"])
+def test_a_next_page_that_is_redirected_elsewhere_is_refused(redirect: str, lean_api: StacApi) -> None:
     """A page is fetched from the host that the user named, whatever that host says of it."""
     script = {0: "next by GET", 1: redirect}.get
     with faulty(lean_api, script) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert len(proxy.visits) == 2
-    assert answer.problem == problem
+    assert answer.problem == "answered with HTTP status 302"
 
 
 @pytest.mark.parametrize("fault", ["slow head", "slow drip"])
