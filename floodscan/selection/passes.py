@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from operator import attrgetter, or_
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,7 +27,7 @@ from floodscan.recipe import Sensor
 from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE, OUTSIDE_WINDOW, TOO_CLOUDY, beyond, microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -206,11 +207,12 @@ def rule_levels(candidates: pa.Table, recipe: Recipe, sensor: Sensor) -> dict[st
 
 
 def number_passes(candidates: pa.Table) -> Indices:
-    """Give the scenes of one pass one number; those of several events may share it."""
+    """Give the scenes of one pass over one target one number."""
     numbers = _cluster(candidates)
+    places = [candidates[name] for name in ("event_id", "target_id", "sensor")]
     names = pc.replace_substring_regex(candidates["datatake_id"], _BASELINE, "")
     keys = pc.binary_join_element_wise(
-        candidates["sensor"], pc.fill_null(candidates["platform"], ""), names, "|", null_handling="emit_null"
+        *places, pc.fill_null(candidates["platform"], ""), names, "|", null_handling="emit_null"
     )
     named = np.flatnonzero(~np.asarray(pc.is_null(keys)))
     takes = np.asarray(encode(keys)).astype(np.int64)[named]
@@ -346,19 +348,18 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
 def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeometry) -> list[Scene]:
     """Choose what covers ground of an area that lies between the points."""
     found: list[Scene] = []
+    least = _SLIVER * area.area
     bare = shapely.difference(area, _join(chosen))
-    while left and not bare.is_empty:
+    # one look at all that is left together tells nearly always that nothing is to be had
+    while left and bare.area >= least and shapely.intersection(_join(chain(*left)), bare).area >= least:
         added = shapely.area(shapely.intersection([_join(parts) for parts in left], bare)).tolist()
-        most = max(added)
-        if most < _SLIVER * area.area:
-            break
-        parts = left.pop(added.index(most))
+        parts = left.pop(added.index(max(added)))
         found += parts
         bare = shapely.difference(bare, _join(parts))
     return found
 
 
-def _join(scenes: Sequence[Scene]) -> BaseGeometry:
+def _join(scenes: Iterable[Scene]) -> BaseGeometry:
     joined: BaseGeometry = shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes]))
     return joined
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 import shapely
 
@@ -16,11 +17,11 @@ from floodscan.footprints import bbox_of
 from floodscan.outcomes import find_shortfalls
 from floodscan.planning import plan_event
 from floodscan.recipe import Policy, Recipe, Relaxation, Sensor
+from floodscan.selection.passes import number_passes
 from floodscan.tables import ITEMS
 from tests.selection.worlds import FLOOD, World, make_event, s1_item, s2_item
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.outcomes import Shortfall
@@ -323,6 +324,22 @@ def test_one_overflight_is_one_pass_whatever_its_datatakes(takes: tuple[str | No
         for (box, name, later), take in zip(halves, takes, strict=True)
     ]
     assert chosen_ids(world_of(*items).chosen()) == {("post_event", "S1RTC"): ["one", "two"]}
+
+
+def test_passes_of_one_event_hang_on_no_other() -> None:
+    """Two datatakes that are one overflight here are two passes there, should a catalogue use a name again."""
+    recipe = Recipe(policy=Policy.CHANGE_DETECTION)
+    days = {"one": (0, 0), "other": (0, 2)}
+    worlds = [
+        World(
+            make_event(event_id=name),
+            [s1_item(f"s{n}", day(d, 5, n), ALL, take=f"{n}") for n, d in enumerate(ds)],
+            recipe,
+        )
+        for name, ds in days.items()
+    ]
+    passes = number_passes(pa.concat_tables(world.scored() for world in worlds))
+    assert len(set(passes.tolist())) == 3
 
 
 def test_a_pass_across_the_onset_hides_no_other_way_to_fill_all_slots() -> None:
