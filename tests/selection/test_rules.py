@@ -329,16 +329,12 @@ def test_one_overflight_is_one_pass_whatever_its_datatakes(takes: tuple[str | No
 def test_passes_of_one_event_hang_on_no_other() -> None:
     """Two datatakes that are one overflight here are two passes there, should a catalogue use a name again."""
     recipe = Recipe(policy=Policy.CHANGE_DETECTION)
-    days = {"one": (0, 0), "other": (0, 2)}
-    worlds = [
-        World(
-            make_event(event_id=name),
-            [s1_item(f"s{n}", day(d, 5, n), ALL, take=f"{n}") for n, d in enumerate(ds)],
-            recipe,
-        )
-        for name, ds in days.items()
-    ]
-    passes = number_passes(pa.concat_tables(world.scored() for world in worlds))
+    moments = {"one": (day(0), day(0, 5, 1)), "other": (day(0), day(2))}
+    tables = []
+    for name, (first, second) in moments.items():
+        items = [s1_item("a", first, ALL, take="1"), s1_item("b", second, ALL, take="2")]
+        tables.append(World(make_event(event_id=name), items, recipe).scored())
+    passes = number_passes(pa.concat_tables(tables))
     assert len(set(passes.tolist())) == 3
 
 
