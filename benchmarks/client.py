@@ -34,8 +34,9 @@ from benchmarks.generated_catalogue import generate_items, read_floods, write_ca
 from floodscan import Recipe, Sensor
 from floodscan.catalogs import Access, ApiCatalog
 from floodscan.catalogs.api import _open
+from floodscan.catalogs.base import Gap
 from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.paging import Tally
+from floodscan.catalogs.paging import Tally, read_whole
 from floodscan.catalogs.transport import Budget
 from floodscan.clusters.local import SETTINGS
 from floodscan.listing import list_events
@@ -135,10 +136,12 @@ def read(url: str, searches: Sequence[Search], *, lean: bool) -> int:
     """Ask as floodscan does, in this thread, and make tables of the answers."""
     catalog = ApiCatalog(url)
     api = replace(_open(catalog, Budget(catalog.limits)), lean=lean)
+    limits = catalog.limits
     tables = [
         parse_items(page, collection=search.collection, assets=search.assets)
         for search in searches
-        for page in api.read(search, Tally(Budget(catalog.limits)))
+        for page in read_whole(search, api.read, Tally(Budget(limits)), limits)
+        if not isinstance(page, Gap)
     ]
     return sum(map(len, tables))
 
