@@ -34,12 +34,12 @@ LOT_SEARCHES = 16
 def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -> Delayed:
     """Draw a batch's graph, which ends in a BatchResult."""
     finish = partial(write, run, plan.name, given_up=given_up)
-    sections = draw_sections(run, plan)
+    sections = _draw_sections(run, plan)
     with _kept_to(SCORE, run):
         return _draw(finish, sections)
 
 
-def draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
+def _draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
     """Draw what comes before anything is written: each ends in a Section."""
     searches = plan.searches
     lots = [searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)]

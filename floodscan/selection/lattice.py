@@ -84,14 +84,17 @@ def _lay_rows(area: BaseGeometry, width: float) -> Numbers:
     """Choose latitudes within those that an area's parts take: the less of the width they fill, the more."""
     _, south, _, north = shapely.bounds(shapely.get_parts(area)).T
     starts, ends = _join(_height(south), _height(north))
-    degrees = np.interp(ends, _HEIGHTS, _LATITUDES) - np.interp(starts, _HEIGHTS, _LATITUDES)
+    degrees = _latitude(ends) - _latitude(starts)
     n_rows = _FEWEST_ROWS * width * degrees.sum() / area.area
-    heights = _spread(starts, ends, int(np.clip(n_rows, _FEWEST_ROWS, _MOST_ROWS)))
-    return np.interp(heights, _HEIGHTS, _LATITUDES)
+    return _latitude(_spread(starts, ends, int(np.clip(n_rows, _FEWEST_ROWS, _MOST_ROWS))))
 
 
 def _height(latitudes: Numbers) -> Numbers:
     return np.interp(latitudes, _LATITUDES, _HEIGHTS)
+
+
+def _latitude(heights: Numbers) -> Numbers:
+    return np.interp(heights, _HEIGHTS, _LATITUDES)
 
 
 def _join(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
