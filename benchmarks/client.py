@@ -33,16 +33,15 @@ from benchmarks.count_requests import regions_of
 from benchmarks.generated_catalogue import generate_items, read_floods, write_catalogue, write_events
 from floodscan import Recipe, Sensor
 from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.api import _open
 from floodscan.catalogs.base import Gap
-from floodscan.catalogs.items import parse_items
+from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.paging import Tally, read_whole
+from floodscan.catalogs.stac_api import _open
 from floodscan.catalogs.transport import Budget
 from floodscan.clusters.local import SETTINGS
-from floodscan.listing import list_events
-from floodscan.planning import cut_batches, plan_batch, plan_event
-from floodscan.recipe import TimeWindow
-from floodscan.searches import Search
+from floodscan.model import Search, TimeWindow
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch, plan_event
 from tests.servers.launch import lean_server
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from floodscan import Recipe
 from floodscan.catalogs import Access, ApiCatalog
 from floodscan.catalogs.transport import Limits
 from floodscan.clusters import open_client
-from floodscan.listing import list_events
-from floodscan.planning import cut_batches, plan_batch
-from floodscan.recipe import SearchPrices
+from floodscan.model import SearchPrices
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch
 from tests.servers.launch import lean_server, pgstac_server
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from floodscan import Event
-    from floodscan.searches import Search
+    from floodscan.model import Search
     from tests.servers.process import Server
 
 

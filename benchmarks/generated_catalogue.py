@@ -29,13 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from floodscan.data.stac_items import (
-    Sentinel1Frame,
-    Sentinel2Scene,
-    cop_dem_item,
-    sentinel_1_item,
-    sentinel_2_item,
-)
+from floodscan.testing.stac_items import Sentinel1Frame, Sentinel2Scene, cop_dem_item, sentinel_1_item, sentinel_2_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -21,15 +21,15 @@ import requests
 
 from benchmarks.generated_catalogue import generate_items, read_floods, regions_of, write_catalogue
 from floodscan import Recipe
-from floodscan.catalogs.api import lean_fields
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import EDGES, STAC_NAMES, decode_page
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import EDGES, STAC_NAMES, decode_page
+from floodscan.catalogs.stac_api import lean_fields
 from tests.servers.launch import pgstac_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from floodscan.recipe import SensorRecipe
+    from floodscan.model import SensorRecipe
 
 N_ITEMS, N_CHOSEN, REPEATS, MEGABITS = 200, 4, 7, 100
 

@@ -25,17 +25,17 @@ from dask import config
 from distributed import Client, LocalCluster
 
 import floodscan
+from floodscan.assessment.outcomes import FAILED
 from floodscan.catalogs import Answer
 from floodscan.clusters.local import SETTINGS
-from floodscan.outcomes import FAILED
-from floodscan.tables import ITEMS
+from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from distributed import Scheduler
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 SEED = 20260
 

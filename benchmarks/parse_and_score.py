@@ -30,15 +30,15 @@ from planetary_computer.settings import Settings
 from stac_geoparquet.arrow import stac_table_to_items
 
 from floodscan import Event, Phase, Recipe, Sensor
-from floodscan.catalogs.api import lean_fields
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_page
-from floodscan.data.build_demo import build_items
-from floodscan.planning import Slot
-from floodscan.recipe import TimeWindow
-from floodscan.scoring import score
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_page
+from floodscan.catalogs.stac_api import lean_fields
+from floodscan.model import TimeWindow
+from floodscan.planning.slots import Slot
+from floodscan.planning.targets import plan_targets
 from floodscan.selection import select
-from floodscan.tiling import plan_targets
+from floodscan.selection.candidates import score
+from floodscan.testing.build_demo import build_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable

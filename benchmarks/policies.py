@@ -23,13 +23,13 @@ import shapely
 from generated_catalogue import COLLECTIONS, generate_items, read_database, regions_of, write_events
 
 import floodscan
-from floodscan import Policy, Recipe, sweep
+from floodscan import Policy, Recipe, scanning
+from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.outcomes import count_warnings
-from floodscan.recipe import DEFAULT_SENSORS
-from floodscan.tables import ITEMS
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.model import DEFAULT_SENSORS
+from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from generated_catalogue import Flood
 
     from floodscan import ScanResult
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 LADDER_DAYS = 5  # that the widest window of the default ladder is wider than the recipe's
 VIOLATIONS = ("wrong_side_of_onset", "reused_scene", "reused_pass", "out_of_order", "mixed_tracks")
@@ -115,7 +115,7 @@ def run(label: str, listed: str, catalog: str | Memory, folder: Path) -> dict[st
     recipe = Recipe(policy=Policy.CHANGE_DETECTION)
     scanned = floodscan.scan(listed, catalog=catalog, out=folder / f"{label}-1", recipe=recipe)
     started = perf_counter()
-    again = sweep.reselect(folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE)
+    again = scanning.reselect(folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE)
     print(f"{label}: {len(again.outcomes)} events chosen again in {perf_counter() - started:.1f} s")
     return {
         f"{label}, reference": summarise(again),

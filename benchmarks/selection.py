@@ -20,17 +20,16 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from floodscan.checks import assess
-from floodscan.coverage import open_transformer
-from floodscan.data.tile_grids import TILE_METRES
-from floodscan.events import Event, Phase
-from floodscan.planning import plan_event
-from floodscan.recipe import DEFAULT_SENSORS, Policy, Recipe, Sensor
+from floodscan.assessment.quality import assess
+from floodscan.geometry.projections import open_transformer
+from floodscan.model import DEFAULT_SENSORS, Event, Phase, Policy, Recipe, Sensor
+from floodscan.planning.slots import plan_event
+from floodscan.schemas import CANDIDATES
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES
+from floodscan.testing.tile_grids import TILE_METRES
 
 if TYPE_CHECKING:
-    from floodscan.planning import EventPlan
+    from floodscan.planning.slots import EventPlan
 
 FLOOD = date(2021, 7, 15)
 OFFSETS = {Phase.PRE_MONTH: -30, Phase.PRE_EVENT: -4, Phase.EVENT: 0, Phase.POST_EVENT: 3}

@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from floodscan.assessment import conclude_events
+from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.conclusion import conclude_events
 from floodscan.errors import CatalogError
-from floodscan.outcomes import count_outcomes, tabulate_outcomes
-from floodscan.scoring import score
+from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, pack_table, unpack_table
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS, SEARCHES, pack_table, unpack_table
+from floodscan.selection.candidates import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
-    from floodscan.outcomes import Outcome
-    from floodscan.planning import BatchPlan
-    from floodscan.recipe import Recipe
-    from floodscan.searches import Search
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.slots import BatchPlan
     from floodscan.store import RunFolder
 
 

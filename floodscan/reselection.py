@@ -12,24 +12,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from floodscan.assessment import conclude_events
+from floodscan.assessment.outcomes import is_given_up, read_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.conclusion import conclude_events
 from floodscan.errors import InputError
-from floodscan.events import Event, Phase
-from floodscan.outcomes import is_given_up, read_outcomes, tabulate_outcomes
-from floodscan.planning import plan_event
-from floodscan.recipe import recipe_from_dict
-from floodscan.scoring import beyond, judge, withhold
+from floodscan.inputs.recipe_files import recipe_from_dict
+from floodscan.model import Event, Phase
+from floodscan.planning.slots import plan_event
+from floodscan.schemas import CANDIDATES, ITEMS
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS
+from floodscan.selection.candidates import beyond, judge, withhold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from floodscan.outcomes import Outcome
-    from floodscan.planning import EventPlan, Slot
-    from floodscan.recipe import Recipe, Relaxation, Sensor, SensorRecipe
-    from floodscan.searches import Search
+    from floodscan.assessment.outcomes import Outcome
+    from floodscan.model import Recipe, Relaxation, Search, Sensor, SensorRecipe
+    from floodscan.planning.slots import EventPlan, Slot
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from floodscan import Recipe
 from floodscan.catalogs import Answer, Catalog, open_catalog
-from floodscan.events import load_events
+from floodscan.inputs.event_files import load_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from floodscan import Event
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 POISON = (100.0, 10.0, 100.5, 10.5)
 """Box of an event that ends its workers."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from floodscan.checks import assess
-from floodscan.recipe import Policy, Recipe
+from floodscan.assessment.quality import assess
+from floodscan.model import Policy, Recipe
 from tests.selection.worlds import FLOOD, World, dem_item, make_event, random_world, s1_item, s2_item
 
 if TYPE_CHECKING:
-    from floodscan.checks import Assessment
+    from floodscan.assessment.quality import Assessment
     from tests.selection.worlds import Item
 
 ALL = (9.0, 49.0, 12.0, 52.0)

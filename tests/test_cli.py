@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from floodscan import read_manifest
-from floodscan.cli import cli, main
+from floodscan.cli.main import cli, main
 from floodscan.store import RunFolder
 from tests.servers.process import free_port
 

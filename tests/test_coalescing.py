@@ -10,10 +10,9 @@ import pytest
 import shapely
 
 import floodscan
-from floodscan.events import Event, Phase
-from floodscan.listing import list_events
-from floodscan.planning import cut_batches
-from floodscan.recipe import Recipe, SearchPrices
+from floodscan.model import Event, Phase, Recipe, SearchPrices
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches
 from tests.runs import result_bytes
 
 if TYPE_CHECKING:

@@ -12,16 +12,18 @@ import pytest
 import shapely
 
 import floodscan
-from floodscan import coverage
-from floodscan.coverage import area_fracs, covered_ground, intersect, plan_grid, promise, union
-from floodscan.data.tile_grids import TILE_METRES, tile_footprint, tile_square
+from floodscan.geometry.areas import area_fracs, intersect, union
+from floodscan.geometry.pixel_grid import plan_grid, promise
+from floodscan.geometry.projections import open_transformer
+from floodscan.geometry.rasters import covered_ground
+from floodscan.testing.tile_grids import TILE_METRES, tile_footprint, tile_square
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.footprints import Geometries
+    from floodscan.geometry.footprints import Geometries
 
 DEMO_BBOX = (5.7333, 49.4426, 6.5282, 50.183)
 SMALL_BBOX = (5.90, 49.60, 6.02, 49.68)
@@ -137,7 +139,7 @@ def test_a_zone_spelled_out_gives_the_numbers_of_its_code(crs: str, lon: float, 
     metres = rng.uniform(2e5, 8e6, (2, 100))
     for ends, points in ((("OGC:CRS84", crs), places), ((crs, "OGC:CRS84"), metres)):
         looked_up = pyproj.Transformer.from_crs(*ends, always_xy=True)
-        assert np.array_equal(coverage.open_transformer(*ends).transform(*points), looked_up.transform(*points))
+        assert np.array_equal(open_transformer(*ends).transform(*points), looked_up.transform(*points))
 
 
 def test_a_grid_across_the_antimeridian_is_one_box() -> None:
@@ -182,7 +184,7 @@ def test_two_halves_of_a_tile_make_the_tile() -> None:
     middle = (south + north) / 2
     parts = [straight.intersection(shapely.box(west, *ys)) for ys in ((south, east, middle), (middle, east, north))]
     lower, upper, whole = covered_ground(scene_rows("31UGR", *parts, straight))
-    assert area_fracs([coverage.union(np.array([lower, upper]))], whole)[0] > 0.9999
+    assert area_fracs([union(np.array([lower, upper]))], whole)[0] > 0.9999
 
 
 def test_a_scene_without_a_grid_covers_its_footprint() -> None:

@@ -11,14 +11,14 @@ import pytest
 from floodscan import Recipe, scan
 from floodscan.catalogs import Answer, open_catalog
 from floodscan.clusters import open_client
-from floodscan.driver import Driver
-from floodscan.engine import most_in_flight, run_batches
-from floodscan.events import load_events
-from floodscan.listing import list_events
+from floodscan.engine.run_batches import most_in_flight, run_batches
+from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run
-from floodscan.planning import Batch
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import Batch
+from floodscan.schemas import ITEMS
 from floodscan.store import RunFolder, find_driver
-from floodscan.tables import ITEMS
+from floodscan.store.heartbeat import Driver
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 
 @dataclass(frozen=True)

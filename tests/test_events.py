@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from floodscan import EventError, Phase, Recipe, read_events
-from floodscan.events import utm_crs
+from floodscan.inputs.event_files import utm_crs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

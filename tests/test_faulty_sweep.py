@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 import floodscan
 from floodscan import Recipe
+from floodscan.assessment.outcomes import FAILED
 from floodscan.catalogs import Access, ApiCatalog
 from floodscan.clusters import open_client
-from floodscan.outcomes import FAILED
-from floodscan.recipe import TimeWindow
+from floodscan.model import TimeWindow
 from tests.catalogs.test_faults import LIMITS
 from tests.runs import result_bytes
 from tests.servers.faults import MENDABLE_FAULTS

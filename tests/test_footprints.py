@@ -10,7 +10,7 @@ import orjson
 import pytest
 import shapely
 
-from floodscan.footprints import bbox_of, bbox_polygon, overlap_fractions, parse_footprints, repair
+from floodscan.geometry.footprints import bbox_of, bbox_polygon, overlap_fractions, parse_footprints, repair
 from tests.servers.fixtures import shared_data
 
 if TYPE_CHECKING:

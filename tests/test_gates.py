@@ -15,10 +15,10 @@ from distributed.comm.core import CommClosedError
 import floodscan
 from floodscan import Recipe
 from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.gate import Rates
+from floodscan.catalogs.rate_limiter import Rates
 from floodscan.clusters.local import SETTINGS
-from floodscan.gates import open_gate, remember_worker
-from floodscan.recipe import SearchPrices
+from floodscan.engine.rate_limiter import open_gate, remember_worker
+from floodscan.model import SearchPrices
 from tests.runs import result_bytes
 from tests.servers.proxy import fault_proxy
 from tests.test_coalescing import make_events
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from distributed.scheduler import Scheduler
 
-    from floodscan.catalogs.gate import Gate
-    from floodscan.results import ScanResult
+    from floodscan.catalogs.rate_limiter import Gate
+    from floodscan.result import ScanResult
     from tests.servers.fixtures import StacApi
     from tests.servers.proxy import FaultProxy
 
@@ -103,7 +103,7 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     tmp_path: Path, lean_api: StacApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed amid slow requests: the server sees no more at once than it may, and the result is the same."""
-    monkeypatch.setattr("floodscan.gates.LOST_SECONDS", 1.5)
+    monkeypatch.setattr("floodscan.engine.rate_limiter.LOST_SECONDS", 1.5)
     events = make_events(24)
     floodscan.scan(events, catalog=lean_api.url, recipe=APART, out=tmp_path / "alone")
     with (

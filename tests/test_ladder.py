@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from floodscan.errors import RecipeError
-from floodscan.planning import plan_event
-from floodscan.recipe import Policy, Recipe, Relaxation, Sensor, parse_recipe, recipe_from_dict
+from floodscan.inputs.recipe_files import parse_recipe, recipe_from_dict
+from floodscan.model import Policy, Recipe, Relaxation, Sensor
+from floodscan.planning.slots import plan_event
 from tests.selection.worlds import make_event
 
 

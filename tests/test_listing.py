@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import EventError, OutputError, scan
-from floodscan.listing import hilbert_index, list_events
-from floodscan.planning import cut_batches
+from floodscan.planning.event_list import hilbert_index, list_events
+from floodscan.planning.slots import cut_batches
 from tests.sweeps import DEMO, demo_copies
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan import ManifestError, ScanResult, read_manifest, scan, sweep
+from floodscan import ManifestError, ScanResult, read_manifest, scan, scanning
 from floodscan.report.explain import explain
 from floodscan.store.ledger import Ledger
 from tests.sweeps import demo_copies
@@ -70,7 +70,7 @@ def test_there_are_few_files_with_thousands_of_rows(packed: ScanResult) -> None:
 def test_what_reads_manifests_reads_packs(packed: ScanResult, tmp_path: Path) -> None:
     """Explanations, and choices made again, which are packed too."""
     assert explain(packed.folder, "copy-003", ("event", "S2L2A"))[0]["decision"]
-    again = sweep.reselect(packed.folder.path, out=tmp_path / "again")
+    again = scanning.reselect(packed.folder.path, out=tmp_path / "again")
     assert again.folder.packed
     assert again.manifests["copy-003"].content["selected"] == packed.manifests["copy-003"].content["selected"]
 
@@ -86,7 +86,7 @@ def test_an_event_that_is_not_there_is_told(packed: ScanResult, run: Run) -> Non
 
 def test_many_events_are_packed_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is packed stays so, however few events are added."""
-    monkeypatch.setattr(sweep, "MOST_MANIFEST_FILES", 2)
+    monkeypatch.setattr(scanning, "MOST_MANIFEST_FILES", 2)
     assert scan(EVENTS[:3], catalog="demo", out=tmp_path / "many").folder.packed
     assert not scan(EVENTS[:2], catalog="demo", out=tmp_path / "few").folder.packed
     monkeypatch.undo()

@@ -11,16 +11,16 @@ import pytest
 
 from floodscan import CatalogError, Event, Recipe, scan
 from floodscan.catalogs import Answer, Catalog, open_catalog
-from floodscan.events import load_events
-from floodscan.listing import list_events
+from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run, ask, choose
-from floodscan.planning import cut_batches, plan_batch
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 EVENT = "luxembourg_flood_2021_multimodal"
 

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import Phase, Recipe, Sensor
-from floodscan.events import load_events
-from floodscan.listing import list_events
-from floodscan.planning import (
-    MAX_BATCH_EVENTS,
-    MIN_BATCH_EVENTS,
-    BatchPlan,
-    cut_batches,
-    plan_batch,
-    plan_event,
-)
+from floodscan.inputs.event_files import load_events
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import MAX_BATCH_EVENTS, MIN_BATCH_EVENTS, BatchPlan, cut_batches, plan_batch, plan_event
 
 if TYPE_CHECKING:
     from floodscan import Event
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 RECIPE = Recipe()
 (DEMO,) = load_events("demo", phase_offset_days=RECIPE.phase_offset_days)

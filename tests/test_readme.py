@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from floodscan import Recipe
-from floodscan.cli import cli
-from floodscan.recipe import parse_recipe
-from floodscan.sweep import scan
+from floodscan.cli.main import cli
+from floodscan.inputs.recipe_files import parse_recipe
+from floodscan.scanning import scan
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import Recipe, RecipeError, Sensor, load_recipe
-from floodscan.recipe import TimeWindow
+from floodscan.model import TimeWindow
 
 if TYPE_CHECKING:
     from pathlib import Path

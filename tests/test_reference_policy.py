@@ -13,14 +13,13 @@ import pytest
 import shapely
 from stac_geoparquet.arrow import stac_table_to_items
 
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.events import Event, Phase
-from floodscan.footprints import bbox_of, bbox_polygon
-from floodscan.planning import plan_event
-from floodscan.recipe import Recipe
-from floodscan.scoring import score
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.geometry.footprints import bbox_of, bbox_polygon
+from floodscan.model import Event, Phase, Recipe
+from floodscan.planning.slots import plan_event
 from floodscan.selection import select
+from floodscan.selection.candidates import score
 from tests.oracle import Row, choose
 from tests.servers.fixtures import shared_data
 from tests.strategies import Case, random_case

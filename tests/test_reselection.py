@@ -12,15 +12,14 @@ import pytest
 import shapely
 
 import floodscan
-from floodscan import InputError, OutputError, Policy, Recipe, Sensor, sweep
+from floodscan import InputError, OutputError, Policy, Recipe, Sensor, scanning
 from floodscan.catalogs.base import Answer
-from floodscan.events import Phase
-from floodscan.recipe import Relaxation
+from floodscan.model import Phase, Relaxation
 from floodscan.report.compare import compare
 from floodscan.reselection import check_answerable
+from floodscan.schemas import ITEMS
 from floodscan.store import RunFolder
 from floodscan.store.ledger import Ledger
-from floodscan.tables import ITEMS
 from tests.sweeps import demo_copies
 
 CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
@@ -47,19 +46,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_the_reference_policy_from_stored_candidates_is_that_of_a_scan(runs: dict[str, Path], tmp_path: Path) -> None:
     """What only the wider windows found is left out: the same bytes as if it had never been searched."""
-    sweep.reselect(runs["change-detection"], out=tmp_path / "again", policy=Policy.REFERENCE)
+    scanning.reselect(runs["change-detection"], out=tmp_path / "again", policy=Policy.REFERENCE)
     assert contents(tmp_path / "again") == contents(runs["reference"])
 
 
 def test_change_detection_from_its_own_candidates_is_that_of_the_scan(runs: dict[str, Path], tmp_path: Path) -> None:
     """Nothing changes where no rule does."""
-    sweep.reselect(runs["change-detection"], out=tmp_path / "again")
+    scanning.reselect(runs["change-detection"], out=tmp_path / "again")
     assert contents(tmp_path / "again") == contents(runs["change-detection"])
 
 
 def test_a_reference_run_can_be_chosen_from_by_the_other_policy(runs: dict[str, Path], tmp_path: Path) -> None:
     """Steps that need more than was searched are left out of the default ladder; the recipe says which are left."""
-    result = sweep.reselect(runs["reference"], out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    result = scanning.reselect(runs["reference"], out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
     (manifest,) = result.manifests.values()
     choices = manifest.content["selected"]
     assert {choices[phase]["S1RTC"]["relative_orbit"] for phase in choices} == {37}
@@ -90,7 +89,7 @@ def test_rules_that_ask_for_more_are_refused(
     sensors = {s: replace(asked, **change.get(str(s), {})) for s, asked in recipe.sensors.items()}
     own = {name: value for name, value in change.items() if name not in list(Sensor)}
     with pytest.raises(InputError, match=named):
-        sweep.reselect(runs["reference"], out=tmp_path / "no", recipe=replace(recipe, sensors=sensors, **own))
+        scanning.reselect(runs["reference"], out=tmp_path / "no", recipe=replace(recipe, sensors=sensors, **own))
     assert not (tmp_path / "no").exists()
 
 
@@ -112,7 +111,7 @@ def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Pat
     sensors[Sensor.S2L2A] = replace(sensors[Sensor.S2L2A], max_cloud_percent=10.0, assets=("B03", "B02"))
     recipe = Recipe(sensors=sensors)
     floodscan.scan("demo", out=tmp_path / "scan", recipe=recipe)
-    sweep.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
+    scanning.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
     ours, theirs = contents(tmp_path / "again"), contents(tmp_path / "scan")
     # the first asset asked for tells the square of the raster: a scan by other bands asks another one
     assert ours.keys() == theirs.keys()
@@ -122,7 +121,7 @@ def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Pat
 
 def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
     """What a catalogue held back can't be chosen by other rules either."""
-    demo = sweep.open_source("demo", "demo")
+    demo = scanning.open_source("demo", "demo")
 
     class Partial:
         """The demo, but its SAR answers are known to lack something."""
@@ -137,7 +136,7 @@ def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
             return replace(answer, complete=search.collection != "sentinel-1-rtc")
 
     floodscan.scan("demo", catalog=Partial(), out=tmp_path / "part")
-    result = sweep.reselect(tmp_path / "part", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    result = scanning.reselect(tmp_path / "part", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
     (manifest,) = result.manifests.values()
     empty = [failure["sensor"] for failure in manifest.failures]
     assert empty == ["S1RTC"] * 4
@@ -146,7 +145,7 @@ def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
 
 def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
     """An event that nothing was found for fails again, with its reason."""
-    bare = sweep.open_source("demo", "demo")
+    bare = scanning.open_source("demo", "demo")
 
     class Empty:
         """A catalogue without items."""
@@ -160,14 +159,14 @@ def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
             return Answer(items=ITEMS.empty_table())
 
     floodscan.scan("demo", catalog=Empty(), out=tmp_path / "none")
-    result = sweep.reselect(tmp_path / "none", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    result = scanning.reselect(tmp_path / "none", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
     assert [outcome.status for outcome in result.outcomes] == ["failed"]
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     """Says what is missing."""
     with pytest.raises(OutputError, match=r"run\.json"):
-        sweep.reselect(tmp_path, out=tmp_path / "out")
+        scanning.reselect(tmp_path, out=tmp_path / "out")
 
 
 def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
@@ -180,10 +179,10 @@ def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         floodscan.scan(events, catalog="demo", out=tmp_path / "run", on_progress=interrupt)
     with pytest.raises(InputError, match="has not finished; go on with the scan first"):
-        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     assert not (tmp_path / "again").exists()
     floodscan.scan(events, catalog="demo", out=tmp_path / "run")
-    assert sweep.reselect(tmp_path / "run", out=tmp_path / "again").ok
+    assert scanning.reselect(tmp_path / "run", out=tmp_path / "again").ok
 
 
 def test_the_version_is_that_of_the_program_that_chose(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -193,19 +192,19 @@ def test_the_version_is_that_of_the_program_that_chose(runs: dict[str, Path], tm
     searched = RunFolder(old).read_run()
     RunFolder(old).write_run({**searched, "floodscan": "0.0.1", "versions": {"shapely": "1.8"}})
     for _ in range(2):
-        sweep.reselect(old, out=again)
+        scanning.reselect(old, out=again)
         chosen = RunFolder(again).read_run()
         assert (chosen["floodscan"], chosen["versions"]) == (searched["floodscan"], searched["versions"])
     RunFolder(again).write_run({**chosen, "floodscan": "0.0.1"})
     with pytest.raises(OutputError, match=r"floodscan is 0\.0\.1 there, and"):
-        sweep.reselect(old, out=again)
+        scanning.reselect(old, out=again)
 
 
 def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their table is read batch by batch, and not again for each packed manifest."""
     first = floodscan.scan(demo_copies(70), catalog="demo", out=tmp_path / "run", pack_manifests=True)
     monkeypatch.delattr(Ledger, "read")
-    again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    again = scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     monkeypatch.undo()
     assert again.counts == {**first.counts, "requests": 0}
     packs = [{p.name: p.read_bytes() for p in run.folder.manifests_path.iterdir()} for run in (first, again)]
@@ -217,7 +216,7 @@ def test_events_that_were_added_are_chosen_for_once(tmp_path: Path) -> None:
     """What was chosen before from fewer events is not kept beside it."""
     for n_events in (2, 4):
         floodscan.scan(demo_copies(n_events), catalog="demo", out=tmp_path / "run")
-        again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        again = scanning.reselect(tmp_path / "run", out=tmp_path / "again")
         assert again.counts["events"] == len(again.folder.read_events()) == n_events
     assert contents(tmp_path / "again") == contents(tmp_path / "run")
 
@@ -228,10 +227,10 @@ def test_a_table_of_events_that_cannot_be_read_is_told(runs: dict[str, Path], tm
     table = tmp_path / "run" / "events.parquet"
     table.write_bytes(table.read_bytes()[:-8])
     with pytest.raises(OutputError, match=r"events\.parquet: can't be read"):
-        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     table.unlink()
     with pytest.raises(OutputError, match=r"holds no events\.parquet"):
-        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 

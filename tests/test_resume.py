@@ -18,13 +18,13 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, driver, scan, sweep
+from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, scan, scanning
 from floodscan.catalogs import SnapshotCatalog
 from floodscan.clusters import open_client
-from floodscan.data.build_demo import DEMO_FOLDER
-from floodscan.driver import Driver
 from floodscan.report.status import examine_run
-from floodscan.store import RunFolder, claimed
+from floodscan.store import RunFolder, claimed, heartbeat
+from floodscan.store.heartbeat import Driver
+from floodscan.testing.build_demo import DEMO_FOLDER
 from tests.runs import result_bytes
 from tests.sweeps import DeadlyCatalog, demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
@@ -278,7 +278,7 @@ def take_over(out: Path) -> bytes:
 
 def test_a_driver_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It neither removes it, nor gives signs of life for another."""
-    monkeypatch.setattr(driver, "_SIGN_SECONDS", 0.01)
+    monkeypatch.setattr(heartbeat, "_SIGN_SECONDS", 0.01)
     with claimed(tmp_path):
         claim = take_over(tmp_path)
         time.sleep(0.2)
@@ -309,7 +309,7 @@ def between_check_and_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[
         happens()
         return claimed(folder)
 
-    monkeypatch.setattr(sweep, "claimed", happen_and_claim)
+    monkeypatch.setattr(scanning, "claimed", happen_and_claim)
 
 
 def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(

@@ -10,8 +10,8 @@ import pytest
 
 from floodscan import Recipe, scan
 from floodscan.clusters import open_client
-from floodscan.events import load_events
-from floodscan.tiling import plan_targets
+from floodscan.inputs.event_files import load_events
+from floodscan.planning.targets import plan_targets
 
 if TYPE_CHECKING:
     from pathlib import Path

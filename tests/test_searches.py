@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodscan.recipe import SearchPrices, Sensor, TimeWindow
-from floodscan.searches import FLOOR_DEGREES, FLOOR_WINDOW, Search, coalesce, expect_items, halve, sides, touch, unite
+from floodscan.catalogs.bisection import FLOOR_DEGREES, FLOOR_WINDOW, halve, sides, touch
+from floodscan.model import Search, SearchPrices, Sensor, TimeWindow
+from floodscan.planning.coalescing import coalesce, expect_items, unite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import OutputError, scan
-from floodscan.driver import Driver
 from floodscan.report.status import examine_run
+from floodscan.schemas import CANDIDATES, SEARCHES
 from floodscan.store import RunFolder, claimed, find_driver
+from floodscan.store.heartbeat import Driver
 from floodscan.store.ledger import Ledger
-from floodscan.tables import CANDIDATES, SEARCHES
 from tests.sweeps import demo_copies
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from floodscan.tables import CANDIDATES, split_by_event
+from floodscan.schemas import CANDIDATES, split_by_event
 
 
 def test_a_table_is_cut_by_event() -> None:

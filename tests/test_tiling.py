@@ -9,9 +9,9 @@ import pytest
 import shapely
 
 from floodscan import Event, Phase
-from floodscan.events import utm_crs
-from floodscan.footprints import bbox_of, bbox_polygon
-from floodscan.tiling import plan_targets
+from floodscan.geometry.footprints import bbox_of, bbox_polygon
+from floodscan.inputs.event_files import utm_crs
+from floodscan.planning.targets import plan_targets
 
 
 def event(*bbox: float) -> Event:

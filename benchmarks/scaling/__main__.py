@@ -31,7 +31,7 @@ from benchmarks.scaling.summary import KINDS, LATENCY, STRONG, WEAK, describe_ma
 from floodscan import Recipe
 from floodscan.clusters import open_client
 from floodscan.clusters.profile import load_profile
-from floodscan.recipe import SearchPrices
+from floodscan.model import SearchPrices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,15 +22,15 @@ import shapely
 
 from benchmarks.scaling.steps import count, timed
 from floodscan.catalogs import Answer, Catalog
-from floodscan.catalogs.gate import Gate, LocalGate
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import STAC_NAMES, decode_page
-from floodscan.data.stac_items import Sentinel1Frame, Sentinel2Scene, cop_dem_item, sentinel_1_item, sentinel_2_item
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import STAC_NAMES, decode_page
+from floodscan.catalogs.rate_limiter import Gate, LocalGate
+from floodscan.testing.stac_items import Sentinel1Frame, Sentinel2Scene, cop_dem_item, sentinel_1_item, sentinel_2_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
     Json = dict[str, Any]
 

@@ -13,8 +13,8 @@ from distributed.utils import key_split
 
 import floodscan
 from benchmarks.scaling.steps import take_seconds
-from floodscan.catalogs.gate import Rates
-from floodscan.gates import open_gate
+from floodscan.catalogs.rate_limiter import Rates
+from floodscan.engine.rate_limiter import open_gate
 
 if TYPE_CHECKING:
     from collections import Counter

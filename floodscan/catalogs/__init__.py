@@ -6,10 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from floodscan.catalogs.access import Access, put_behind
-from floodscan.catalogs.api import ApiCatalog
+from floodscan.catalogs.archive import SnapshotCatalog
 from floodscan.catalogs.base import Answer, Catalog
-from floodscan.catalogs.snapshot import SnapshotCatalog
-from floodscan.events import DEMO
+from floodscan.catalogs.stac_api import ApiCatalog
+from floodscan.model import DEMO
 
 __all__ = ["Access", "Answer", "ApiCatalog", "Catalog", "SnapshotCatalog", "open_catalog", "put_behind"]
 

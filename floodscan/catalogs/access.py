@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from floodscan.catalogs.api import ApiCatalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.catalogs.gate import LocalGate, Rates
+from floodscan.catalogs.rate_limiter import LocalGate, Rates
+from floodscan.catalogs.stac_api import ApiCatalog
 
 if TYPE_CHECKING:
     from floodscan.catalogs.base import Catalog
-    from floodscan.catalogs.gate import Gate
+    from floodscan.catalogs.rate_limiter import Gate
 
 MAX_IN_FLIGHT = 32
 MAX_AGE_DAYS = 7.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from floodscan.searches import touch
-from floodscan.tables import pack_table, unpack_table
+from floodscan.catalogs.bisection import touch
+from floodscan.schemas import pack_table, unpack_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pyarrow as pa
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 
 @dataclass(frozen=True, slots=True)

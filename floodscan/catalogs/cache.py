@@ -13,15 +13,15 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from floodscan.catalogs.base import Answer, Catalog
-from floodscan.files import replacing
-from floodscan.tables import ITEMS, check_table
+from floodscan.schemas import ITEMS, check_table
+from floodscan.store.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from floodscan.catalogs.api import ApiCatalog
-    from floodscan.searches import Search
+    from floodscan.catalogs.stac_api import ApiCatalog
+    from floodscan.model import Search
 
 _VERSION = 2  # to be raised when the same answer is read into another table
 _OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-9a-f]{32}\.tmp")

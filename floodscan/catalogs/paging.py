@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from floodscan.catalogs.base import Gap
-from floodscan.catalogs.pages import decode_page
+from floodscan.catalogs.bisection import halve, sides
+from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.transport import Budget, Request, RequestError, origin
-from floodscan.searches import halve, sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from floodscan.catalogs.pages import Item, Page
+    from floodscan.catalogs.page_json import Item, Page
     from floodscan.catalogs.transport import Limits, Transport
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
     Json = dict[str, Any]
     ReadPages = Callable[[Search, "Tally"], Iterator[list[Item]]]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse
 
-    from floodscan.catalogs.gate import Gate
+    from floodscan.catalogs.rate_limiter import Gate
 
 T = TypeVar("T")
 

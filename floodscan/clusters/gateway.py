@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Nanny
 
-from floodscan.places import SCORE, SEARCH
+from floodscan.clusters.resources import SCORE, SEARCH
 
 if TYPE_CHECKING:
     from distributed import Security

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan.driver import Driver, is_alive, read_driver, signs_of_life
+from floodscan.store.heartbeat import Driver, is_alive, read_driver, signs_of_life
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

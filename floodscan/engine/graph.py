@@ -11,9 +11,9 @@ from dask.base import annotate
 from dask.delayed import delayed
 from distributed.protocol import pickle
 
-from floodscan.gates import remember_worker
+from floodscan.clusters.resources import SCORE, SEARCH
+from floodscan.engine.rate_limiter import remember_worker
 from floodscan.pipeline import ask, choose, write
-from floodscan.places import SCORE, SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from dask.delayed import Delayed
 
+    from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Answer
-    from floodscan.outcomes import Outcome
+    from floodscan.model import Search
     from floodscan.pipeline import Run, Section
-    from floodscan.planning import BatchPlan
-    from floodscan.searches import Search
+    from floodscan.planning.slots import BatchPlan
 
 LOT_SEARCHES = 16
 """Searches of one task, which asks them side by side: a task costs the scheduler a millisecond."""

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 
 from distributed import KilledWorker, wait
 
+from floodscan.assessment.outcomes import WORKER_LOST, give_up
 from floodscan.engine.graph import draw_batch
-from floodscan.outcomes import WORKER_LOST, give_up
 from floodscan.pipeline import write
-from floodscan.planning import plan_batch, plan_searches
+from floodscan.planning.slots import plan_batch, plan_searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from distributed import Client
 
-    from floodscan.outcomes import Outcome
+    from floodscan.assessment.outcomes import Outcome
     from floodscan.pipeline import BatchResult, Run
-    from floodscan.planning import Batch, BatchPlan, EventPlan
+    from floodscan.planning.slots import Batch, BatchPlan, EventPlan
 
 _REASON = f"{WORKER_LOST} (each worker that took it ended without a word; --retry-failed tries again)"
 _MOST_ROUNDS = 3

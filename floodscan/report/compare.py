@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from floodscan.assessment.outcomes import WORKER_LOST
 from floodscan.errors import InputError
-from floodscan.outcomes import WORKER_LOST
 from floodscan.report.objective import describe_steps
 from floodscan.selection import SELECTED
 

@@ -13,10 +13,10 @@ from matplotlib import style
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from floodscan.files import replacing
-from floodscan.recipe import Sensor
+from floodscan.model import Sensor
+from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps, mean_cloud, scene_clouds
-from floodscan.tiling import AOI
+from floodscan.store.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
 

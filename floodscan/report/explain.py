@@ -5,13 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from floodscan.assessment.manifest import margin
 from floodscan.errors import InputError, suggest
-from floodscan.events import Phase
-from floodscan.manifest import margin
-from floodscan.recipe import Policy, Sensor
+from floodscan.model import Phase, Policy, Sensor
+from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_objective
-from floodscan.store import read_manifest
-from floodscan.tiling import AOI
+from floodscan.result import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

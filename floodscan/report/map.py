@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from floodscan.footprints import bbox_polygon
-from floodscan.recipe import Sensor
+from floodscan.geometry.footprints import bbox_polygon
+from floodscan.model import Sensor
 from floodscan.report.drawing import (
     BLACK,
     GREY,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from floodscan.recipe import Sensor
+from floodscan.model import Sensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from floodscan.errors import OutputError
 from floodscan.report.explain import check_event
 from floodscan.report.map import draw_map
 from floodscan.report.timeline import draw_timeline
-from floodscan.store import read_manifest
+from floodscan.result import read_manifest
 
 if TYPE_CHECKING:
     from floodscan.store import RunFolder

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
 from floodscan.report.tables import show
 from floodscan.store import find_driver
 

@@ -11,21 +11,21 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from floodscan.outcomes import COMPLETE
-from floodscan.recipe import Sensor
+from floodscan.assessment.outcomes import COMPLETE
+from floodscan.model import Sensor
+from floodscan.planning.targets import AOI
 from floodscan.report.objective import mean_cloud, scene_clouds
+from floodscan.schemas import EVENTS
 from floodscan.selection import SELECTED
-from floodscan.tables import EVENTS
-from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console, JustifyMethod
 
-    from floodscan.manifest import Manifest
-    from floodscan.planning import EventPlan
-    from floodscan.searches import Search
+    from floodscan.assessment.manifest import Manifest
+    from floodscan.model import Search
+    from floodscan.planning.slots import EventPlan
 
     Json = dict[str, Any]
 

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from floodscan.recipe import Policy, Sensor, TimeWindow
+from floodscan.model import Policy, Sensor, TimeWindow
+from floodscan.planning.targets import AOI
 from floodscan.report.drawing import (
     BLACK,
     BLUE,
@@ -36,7 +37,8 @@ from floodscan.report.drawing import (
     write_caption,
     write_legend,
 )
-from floodscan.scoring import (
+from floodscan.selection import SELECTED
+from floodscan.selection.candidates import (
     ELIGIBLE,
     INCOMPLETE,
     MISSING_ASSETS,
@@ -45,10 +47,8 @@ from floodscan.scoring import (
     OUTSIDE_WINDOW,
     TOO_CLOUDY,
 )
-from floodscan.selection import SELECTED
 from floodscan.selection.passes import SUPERSEDED, WRONG_SIDE
 from floodscan.selection.verdicts import OTHER_TRACK, OUT_OF_ORDER, REDUNDANT, TOO_LITTLE, USED
-from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.axes import Axes
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
     Looks = dict[str, Any]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.footprints import BBox
+    from floodscan.geometry.footprints import BBox
 
     Bounds = tuple[float, float, float, float]
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from floodscan.recipe import Policy
+from floodscan.model import Policy
+from floodscan.schemas import CANDIDATES, check_table
 from floodscan.selection.change_detection import select_change_detection
 from floodscan.selection.reference import SELECTED, select_reference, slot_numbers
-from floodscan.tables import CANDIDATES, check_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
 
-    from floodscan.planning import EventPlan
-    from floodscan.recipe import Recipe
+    from floodscan.model import Recipe
+    from floodscan.planning.slots import EventPlan
 
 __all__ = ["SELECTED", "select", "slot_numbers"]
 

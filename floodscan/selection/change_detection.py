@@ -47,13 +47,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from floodscan.events import Phase
-from floodscan.recipe import Sensor
-from floodscan.scoring import CLOUD_UNKNOWN, microseconds
+from floodscan.model import Phase, Sensor
+from floodscan.selection.candidates import CLOUD_UNKNOWN, microseconds
 from floodscan.selection.joint import ALL_POINTS, Fill, State, best, best_fill, combine, fills_perfectly
-from floodscan.selection.lattice import N_POINTS, WHOLE, covered_points, lay_lattice
 from floodscan.selection.passes import MILLI, NEVER, Facts, Scene, Unit, encode, learn, make_units
 from floodscan.selection.reference import slot_numbers
+from floodscan.selection.sample_points import N_POINTS, WHOLE, covered_points, lay_lattice
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -61,9 +60,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from floodscan.planning import EventPlan
-    from floodscan.recipe import Recipe
-    from floodscan.tiling import Target
+    from floodscan.model import Recipe
+    from floodscan.planning.slots import EventPlan
+    from floodscan.planning.targets import Target
 
     Indices = NDArray[np.int64]
     Slots = list[list[Unit]]

@@ -22,9 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from floodscan.events import Phase
-from floodscan.recipe import Sensor
-from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE, OUTSIDE_WINDOW, TOO_CLOUDY, beyond, microseconds
+from floodscan.model import Phase, Sensor
+from floodscan.selection.candidates import CLOUD_UNKNOWN, ELIGIBLE, OUTSIDE_WINDOW, TOO_CLOUDY, beyond, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.recipe import Recipe
+    from floodscan.model import Recipe
 
     Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]

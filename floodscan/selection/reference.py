@@ -18,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.recipe import Sensor
-from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE
+from floodscan.model import Sensor
+from floodscan.schemas import CANDIDATES
+from floodscan.selection.candidates import CLOUD_UNKNOWN, ELIGIBLE
 from floodscan.selection.passes import encode
-from floodscan.tables import CANDIDATES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.scoring import ELIGIBLE
+from floodscan.schemas import CANDIDATES
+from floodscan.selection.candidates import ELIGIBLE
 from floodscan.selection.passes import NEVER, cover, rule_levels
 from floodscan.selection.reference import SELECTED
-from floodscan.tables import CANDIDATES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.recipe import Recipe
+    from floodscan.model import Recipe
     from floodscan.selection.passes import Facts, Scene, Unit
 
     Indices = NDArray[np.int64]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from floodscan.files import written
-from floodscan.tables import check_table, split_by
+from floodscan.schemas import check_table, split_by
+from floodscan.store.atomic import written
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator

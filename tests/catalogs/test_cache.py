@@ -19,8 +19,8 @@ from click.testing import CliRunner
 import floodscan
 from floodscan.catalogs import Access, ApiCatalog, SnapshotCatalog, open_catalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.cli import cli
-from floodscan.files import replacing
+from floodscan.cli.main import cli
+from floodscan.store.atomic import replacing
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes
 from tests.waiting import wait_for

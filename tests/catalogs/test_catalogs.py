@@ -12,11 +12,10 @@ import pytest
 
 from floodscan import CatalogError, MissingCollectionError, Recipe
 from floodscan.catalogs import ApiCatalog, Catalog, SnapshotCatalog, open_catalog
-from floodscan.catalogs.api import public_url
-from floodscan.recipe import TimeWindow
-from floodscan.scoring import unique_items
-from floodscan.searches import Search
-from floodscan.tables import ITEMS
+from floodscan.catalogs.stac_api import public_url
+from floodscan.model import Search, TimeWindow
+from floodscan.schemas import ITEMS
+from floodscan.selection.candidates import unique_items
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.servers.fixtures import shared_data
 from tests.servers.process import free_port

@@ -7,11 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.catalogs.snapshot import SnapshotCatalog
-from floodscan.recipe import DEFAULT_SENSORS, Sensor
-from floodscan.searches import Search
+from floodscan.catalogs.archive import SnapshotCatalog
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.model import DEFAULT_SENSORS, Search, Sensor
 from tests.servers.records import demo_items
 
 SQUARE = [300000.0, 5490240.0, 409800.0, 5600040.0]

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import scan
+from floodscan.assessment.outcomes import FAILED
 from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.api import Endpoint
-from floodscan.catalogs.gate import LocalGate
+from floodscan.catalogs.rate_limiter import LocalGate
+from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
-from floodscan.outcomes import FAILED
-from floodscan.recipe import TimeWindow
-from floodscan.searches import Search
+from floodscan.model import Search, TimeWindow
 from tests.servers.faults import MENDABLE_FAULTS
 from tests.servers.proxy import fault_proxy
 from tests.servers.tls import make_context

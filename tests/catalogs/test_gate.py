@@ -10,7 +10,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodscan.catalogs.gate import LEASE_SECONDS, LocalGate, Rates, Turnstile
+from floodscan.catalogs.rate_limiter import LEASE_SECONDS, LocalGate, Rates, Turnstile
 
 
 def test_no_more_are_inside_than_may_be() -> None:

@@ -9,8 +9,8 @@ import orjson
 import pytest
 import shapely
 
-from floodscan.catalogs.items import parse_items, unsigned
-from floodscan.catalogs.pages import decode_items, decode_page
+from floodscan.catalogs.item_table import parse_items, unsigned
+from floodscan.catalogs.page_json import decode_items, decode_page
 from tests.servers.fixtures import shared_data
 
 

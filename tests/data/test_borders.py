@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from floodscan.data.borders import BORDERS_PATH, build_borders
+from floodscan.report.borders import BORDERS_PATH, build_borders
 
 KM_PER_DEGREE = 111.2
 TOPOLOGY = {

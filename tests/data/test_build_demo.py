@@ -15,7 +15,7 @@ import pytest
 import shapely
 from stac_geoparquet.arrow import stac_table_to_items
 
-from floodscan.data.build_demo import DEMO_FOLDER, build_collections, build_items, write_demo
+from floodscan.testing.build_demo import DEMO_FOLDER, build_collections, build_items, write_demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from floodscan.data.tile_grids import dem_column_width, tile_square
+from floodscan.testing.tile_grids import dem_column_width, tile_square
 
 
 @pytest.mark.parametrize(

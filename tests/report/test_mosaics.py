@@ -15,12 +15,13 @@ from PIL import Image
 from rich.console import Console
 
 import floodscan
-from floodscan import Manifest, Policy, Recipe, Sensor, scoring
-from floodscan.recipe import Relaxation
+from floodscan import Manifest, Policy, Recipe, Sensor
+from floodscan.model import Relaxation
 from floodscan.report.drawing import fold
 from floodscan.report.plots import plot
 from floodscan.report.tables import show_choices
 from floodscan.report.timeline import draw_timeline
+from floodscan.selection import candidates as scoring
 from floodscan.selection import passes, reference, verdicts
 from tests.report.test_plots import DEMO_EVENT, words_of
 

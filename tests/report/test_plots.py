@@ -18,18 +18,18 @@ from click.testing import CliRunner
 from PIL import Image
 
 import floodscan
-from floodscan.cli import cli
+from floodscan.assessment.manifest import Manifest
+from floodscan.cli.main import cli
 from floodscan.errors import InputError, OutputError
-from floodscan.events import Event, Phase
-from floodscan.footprints import repair
-from floodscan.manifest import Manifest
-from floodscan.recipe import Recipe, Sensor, SensorRecipe
+from floodscan.geometry.footprints import repair
+from floodscan.model import Event, Phase, Recipe, Sensor, SensorRecipe
 from floodscan.report.drawing import percent, signed_days
 from floodscan.report.map import draw_map
 from floodscan.report.plots import plot
 from floodscan.report.timeline import draw_timeline
 from floodscan.report.views import View
-from floodscan.store import RunFolder, read_manifest
+from floodscan.result import read_manifest
+from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

@@ -7,9 +7,9 @@ from io import StringIO
 import pyarrow as pa
 from rich.console import Console
 
-from floodscan.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
 from floodscan.report.tables import show_outcomes
-from floodscan.tables import EVENTS
+from floodscan.schemas import EVENTS
 
 
 def ends_of(status: str, first: int, n: int) -> pa.Table:

@@ -15,12 +15,11 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from floodscan.events import Phase
-from floodscan.recipe import Recipe, Sensor
+from floodscan.model import Phase, Recipe, Sensor
 from floodscan.selection import change_detection, slot_numbers
 from floodscan.selection.change_detection import lay_out
-from floodscan.selection.lattice import N_POINTS
 from floodscan.selection.passes import cover, learn, make_units
+from floodscan.selection.sample_points import N_POINTS
 from tests.selection.worlds import World, random_world
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ import shapely
 
 import floodscan
 from floodscan import Policy, Recipe, Sensor
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.checks import assess
-from floodscan.coverage import area_fracs
-from floodscan.events import Phase
-from floodscan.footprints import bbox_of, parse_footprints
-from floodscan.planning import plan_event
-from floodscan.scoring import score
+from floodscan.assessment.quality import assess
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.geometry.areas import area_fracs
+from floodscan.geometry.footprints import bbox_of, parse_footprints
+from floodscan.model import Phase
+from floodscan.planning.slots import plan_event
 from floodscan.selection import select
+from floodscan.selection.candidates import score
 from tests.selection.worlds import make_event
 from tests.servers.records import real_items
 

@@ -11,20 +11,19 @@ import pyarrow as pa
 import pytest
 import shapely
 
+from floodscan.assessment.outcomes import find_shortfalls
 from floodscan.catalogs.base import Answer
-from floodscan.events import Phase
-from floodscan.footprints import bbox_of
-from floodscan.outcomes import find_shortfalls
-from floodscan.planning import plan_event
-from floodscan.recipe import Policy, Recipe, Relaxation, Sensor
+from floodscan.geometry.footprints import bbox_of
+from floodscan.model import Phase, Policy, Recipe, Relaxation, Sensor
+from floodscan.planning.slots import plan_event
+from floodscan.schemas import ITEMS
 from floodscan.selection.passes import number_passes
-from floodscan.tables import ITEMS
 from tests.selection.worlds import FLOOD, World, make_event, s1_item, s2_item
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.outcomes import Shortfall
+    from floodscan.assessment.outcomes import Shortfall
 
     Row = dict[str, Any]
 

@@ -10,14 +10,13 @@ from typing import Any
 import pyarrow as pa
 import shapely
 
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.events import Event, Phase
-from floodscan.footprints import bbox_of, bbox_polygon
-from floodscan.planning import EventPlan, plan_event
-from floodscan.recipe import Policy, Recipe, Relaxation, Sensor
-from floodscan.scoring import score
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.geometry.footprints import bbox_of, bbox_polygon
+from floodscan.model import Event, Phase, Policy, Recipe, Relaxation, Sensor
+from floodscan.planning.slots import EventPlan, plan_event
 from floodscan.selection import select
+from floodscan.selection.candidates import score
 
 Item = dict[str, Any]
 

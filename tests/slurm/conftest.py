@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from floodscan import scan
-from floodscan.events import load_events
+from floodscan.inputs.event_files import load_events
 from tests.servers.process import REPO_ROOT, ServerUnavailableError
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from floodscan.catalogs import Answer, Catalog
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 _LINE = threading.Lock()
 _GO_ON = "go on"

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from floodscan.cli import cli
+from floodscan.cli.main import cli
 from tests.slurm.conftest import write_profile
 
 if TYPE_CHECKING:

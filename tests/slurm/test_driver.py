@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from floodscan.cli import main
+from floodscan.cli.main import main
 from floodscan.clusters import open_client, pool, prepare_client
 from floodscan.errors import ClusterError, InputError
 from tests.servers.process import child

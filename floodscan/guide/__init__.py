@@ -1,0 +1,1 @@
+"""The guide: one Markdown page a topic."""
