@@ -1,13 +1,17 @@
-"""A world-wide catalogue made from repeat cycles and tile grids, over the places of real floods; the same each time.
+"""A world-wide catalogue made from repeat cycles and tile grids, over the places of real floods.
+
+The same each time.
 
     python benchmarks/generated_catalogue.py FOLDER [--events 200]
 
-writes ``events.csv`` for ``floodscan scan`` and the catalogue as the tests' servers read it (``collections.ndjson``,
-``items.ndjson``). Passes follow the missions' cycles (Sentinel-1: 175 orbits in 12 days, Sentinel-2: 143 in 10), the
-tracks over each MGRS tile are real, frames and swaths are straight-edged, clouds are drawn from a hash.
+writes ``events.csv`` for ``floodscan scan`` and the catalogue as the tests' servers read it
+(``collections.ndjson``, ``items.ndjson``). Passes follow the missions' cycles (Sentinel-1: 175
+orbits in 12 days, Sentinel-2: 143 in 10), the tracks over each MGRS tile are real, frames and
+swaths are straight-edged, clouds are drawn from a hash.
 
-Floods: the Global Flood Database from 2015 on; where more are asked for than it has (129), the Dartmouth archive that
-it was made from. Grids and floods are read from a folder of other people's records, by default ``../shared/data``.
+Floods: the Global Flood Database from 2015 on; where more are asked for than it has (129), the
+Dartmouth archive that it was made from. Grids and floods are read from a folder of other people's
+records, by default ``../shared/data``.
 """
 
 from __future__ import annotations
@@ -29,7 +33,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from floodscan.testing.stac_items import Sentinel1Frame, Sentinel2Scene, cop_dem_item, sentinel_1_item, sentinel_2_item
+from floodscan.testing.stac_items import (
+    Sentinel1Frame,
+    Sentinel2Scene,
+    cop_dem_item,
+    sentinel_1_item,
+    sentinel_2_item,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +58,10 @@ _S1_CYCLE, _S1_ORBITS = timedelta(days=12), 175
 _S1_SLICE_DEGREES, _S1_SLICE_SECONDS = 1.6, 25
 _S1_HALF_WIDTH_DEGREES = 1.13  # 250 km across
 _S1_SINGLE_POL_OF = 10  # one pass in so many has one polarisation
-_S2_START = {"S2A": datetime(2015, 7, 1, 10, 30, tzinfo=UTC), "S2B": datetime(2017, 7, 6, 10, 30, tzinfo=UTC)}
+_S2_START = {
+    "S2A": datetime(2015, 7, 1, 10, 30, tzinfo=UTC),
+    "S2B": datetime(2017, 7, 6, 10, 30, tzinfo=UTC),
+}
 _S2_CYCLE, _S2_ORBITS = timedelta(days=10), 143
 _S2_HALF_WIDTH_DEGREES = 1.3  # 290 km across
 _EARLY_CYCLES = 730  # of a satellite that flies before its launch: 20 years and more
@@ -68,7 +81,10 @@ class Flood(NamedTuple):
 
 
 class Region(NamedTuple):
-    """Where and when a catalogue is to be full: west, south, east, north; first and last instant."""
+    """Where and when a catalogue is to be full: west, south, east, north.
+
+    First and last instant.
+    """
 
     bbox: tuple[float, float, float, float]
     start: datetime
@@ -101,7 +117,9 @@ def _on_land(rows: Sequence[Flood | None], data: Path) -> list[Flood]:
 
 
 def _read_database(data: Path, since: datetime) -> list[Flood | None]:
-    with (data / "floods" / "gfd_qcdatabase_2019_08_01.csv").open(encoding="utf-8-sig", newline="") as file:
+    with (data / "floods" / "gfd_qcdatabase_2019_08_01.csv").open(
+        encoding="utf-8-sig", newline=""
+    ) as file:
         return [_flood(row, "%m/%d/%Y", since) for row in csv.DictReader(file)]
 
 
@@ -114,14 +132,25 @@ def _read_archive(data: Path) -> list[Flood | None]:
 
 def _flood(row: Json, date_format: str | None, since: datetime) -> Flood | None:
     began = row["Began"]
-    day = datetime.strptime(began, date_format).replace(tzinfo=UTC) if date_format else began.to_pydatetime()
+    day = (
+        datetime.strptime(began, date_format).replace(tzinfo=UTC)
+        if date_format
+        else began.to_pydatetime()
+    )
     day = day.replace(tzinfo=UTC)
     lon, lat = float(row["long"]), float(row["lat"])
     width, height = AREA_DEGREES
     if day < since or abs(lon) > 180 - width or abs(lat) > 75:
         return None
     west, south = round(lon - width / 2, 4), round(lat - height / 2, 4)
-    return Flood(f"dfo_{row['ID']}", f"{day:%Y-%m-%d}", west, south, round(west + width, 4), round(south + height, 4))
+    return Flood(
+        f"dfo_{row['ID']}",
+        f"{day:%Y-%m-%d}",
+        west,
+        south,
+        round(west + width, 4),
+        round(south + height, 4),
+    )
 
 
 def regions_of(floods: Iterable[Flood], *, margin_degrees: float = 0.0) -> list[Region]:
@@ -130,12 +159,21 @@ def regions_of(floods: Iterable[Flood], *, margin_degrees: float = 0.0) -> list[
     for flood in floods:
         day = datetime.fromisoformat(flood.event_date).replace(tzinfo=UTC)
         west, south, east, north = flood[2:]
-        box = (west - margin_degrees, south - margin_degrees, east + margin_degrees, north + margin_degrees)
-        regions.append(Region(box, day - timedelta(days=DAYS_BEFORE), day + timedelta(days=DAYS_AFTER + 1)))
+        box = (
+            west - margin_degrees,
+            south - margin_degrees,
+            east + margin_degrees,
+            north + margin_degrees,
+        )
+        regions.append(
+            Region(box, day - timedelta(days=DAYS_BEFORE), day + timedelta(days=DAYS_AFTER + 1))
+        )
     return regions
 
 
-def generate_items(regions: Sequence[Region], *, data: Path = SHARED_DATA, world_dem: bool = False) -> Iterator[Json]:
+def generate_items(
+    regions: Sequence[Region], *, data: Path = SHARED_DATA, world_dem: bool = False
+) -> Iterator[Json]:
     """Make the items of the three collections that regions see, each once, region by region.
 
     Args:
@@ -146,7 +184,10 @@ def generate_items(regions: Sequence[Region], *, data: Path = SHARED_DATA, world
     grids = Grids(data)
     seen: set[str] = set()
     dem = grids.dem_cells() if world_dem else _dem_cells_near(regions, grids.dem_cells())
-    made = chain((cop_dem_item(*cell) for cell in sorted(dem)), *(_scenes(grids, region) for region in regions))
+    made = chain(
+        (cop_dem_item(*cell) for cell in sorted(dem)),
+        *(_scenes(grids, region) for region in regions),
+    )
     for item in made:
         if item["id"] not in seen:
             seen.add(item["id"])
@@ -176,7 +217,9 @@ def collections() -> list[Json]:
 def write_catalogue(folder: Path, items: Iterable[Json]) -> int:
     """Write collections and items as the tests' servers read them, and tell how many items there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "collections.ndjson").write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in collections()))
+    (folder / "collections.ndjson").write_bytes(
+        b"".join(orjson.dumps(each) + b"\n" for each in collections())
+    )
     count = 0
     with (folder / "items.ndjson").open("wb") as file:
         for item in items:
@@ -229,11 +272,16 @@ class Grids:
 
     def tracks_in(self, bbox: Sequence[float]) -> list[Track]:
         """List the frames of Sentinel-1 tracks that touch a box."""
-        return [self._tracks[index] for index in np.sort(self._track_tree.query(shapely.box(*bbox), "intersects"))]
+        return [
+            self._tracks[index]
+            for index in np.sort(self._track_tree.query(shapely.box(*bbox), "intersects"))
+        ]
 
     @cached_property
     def _table(self) -> pa.Table:
-        return pq.read_table(self.data / "grids" / "sentinel-2-grid_LAND.parquet", columns=["tile", "geometry"])
+        return pq.read_table(
+            self.data / "grids" / "sentinel-2-grid_LAND.parquet", columns=["tile", "geometry"]
+        )
 
     @cached_property
     def _names(self) -> list[str]:
@@ -243,12 +291,16 @@ class Grids:
     def _geometries(self) -> np.ndarray:
         geometries = shapely.from_wkb(self._table["geometry"].to_numpy())
         west, _, east, _ = shapely.bounds(geometries).T
-        geometries[east - west > 180] = shapely.Polygon()  # tiles across the antimeridian are left out
+        geometries[east - west > 180] = (
+            shapely.Polygon()
+        )  # tiles across the antimeridian are left out
         return geometries
 
     @cached_property
     def _centres(self) -> np.ndarray:
-        points = shapely.get_coordinates(shapely.centroid(self._geometries[~shapely.is_empty(self._geometries)]))
+        points = shapely.get_coordinates(
+            shapely.centroid(self._geometries[~shapely.is_empty(self._geometries)])
+        )
         centres = np.full((len(self._geometries), 2), 0.5)
         centres[~shapely.is_empty(self._geometries)] = points
         return centres
@@ -265,7 +317,9 @@ class Grids:
     def _tracks(self) -> list[Track]:
         """Average each track's longitude over the tiles of each slice of latitude."""
         columns = ["mgrs_tile_id", "track_number", "orbit_pass"]
-        table = pq.read_table(self.data / "grids" / "mgrs_burst_lookup_table.parquet", columns=columns)
+        table = pq.read_table(
+            self.data / "grids" / "mgrs_burst_lookup_table.parquet", columns=columns
+        )
         lons: dict[tuple[int, bool, int], list[float]] = {}
         for row in table.group_by(columns).aggregate([]).to_pylist():
             if row["mgrs_tile_id"] in self._rows:
@@ -282,7 +336,10 @@ class Grids:
 
 
 def frame_footprint(track: Track) -> shapely.Polygon:
-    """Draw a Sentinel-1 frame: a slanted box a little higher than its slice; empty where it leaves the map."""
+    """Draw a Sentinel-1 frame: a slanted box a little higher than its slice.
+
+    Empty where it leaves the map.
+    """
     south = track.slice_number * _S1_SLICE_DEGREES
     north = south + _S1_SLICE_DEGREES + 0.1
     half = _S1_HALF_WIDTH_DEGREES / math.cos(math.radians((south + north) / 2))
@@ -290,7 +347,12 @@ def frame_footprint(track: Track) -> shapely.Polygon:
     if abs(track.lon) + half + abs(lean) > 180:
         return shapely.Polygon()
     west, east = track.lon - half, track.lon + half
-    corners = [(west - lean, south), (east - lean, south), (east + lean, north), (west + lean, north)]
+    corners = [
+        (west - lean, south),
+        (east - lean, south),
+        (east + lean, north),
+        (west + lean, north),
+    ]
     return shapely.Polygon([(round(x, 6), round(y, 6)) for x, y in corners])
 
 
@@ -326,12 +388,18 @@ def _tile_scenes(tile: str, lon: float, lat: float, region: Region) -> Iterator[
     for orbit in range(_S2_ORBITS):
         middle = (-orbit * 3600 / _S2_ORBITS + _DRIFT * lat + 180) % 360 - 180
         if abs(lon - middle) < half + 0.8:
-            for platform, start, cycle in _passes(_S2_START, _S2_CYCLE, orbit * _S2_CYCLE / _S2_ORBITS, region):
-                if item := sentinel_2_item(_scene(tile, platform, start, (orbit, cycle), _swath(middle, lat, half))):
+            for platform, start, cycle in _passes(
+                _S2_START, _S2_CYCLE, orbit * _S2_CYCLE / _S2_ORBITS, region
+            ):
+                if item := sentinel_2_item(
+                    _scene(tile, platform, start, (orbit, cycle), _swath(middle, lat, half))
+                ):
                     yield item
 
 
-def _scene(tile: str, platform: str, start: datetime, flown: tuple[int, int], swath: shapely.Polygon) -> Sentinel2Scene:
+def _scene(
+    tile: str, platform: str, start: datetime, flown: tuple[int, int], swath: shapely.Polygon
+) -> Sentinel2Scene:
     orbit, cycle = flown
     draw = zlib.crc32(f"{tile}{start:%Y%m%d}".encode()) / 2**32
     return Sentinel2Scene(
@@ -370,15 +438,21 @@ def _passes(
 def _dem_cells_near(regions: Iterable[Region], land: set[tuple[int, int]]) -> set[tuple[int, int]]:
     cells = set()
     for (west, south, east, north), *_ in regions:
-        lats = range(math.floor(south - _DEM_MARGIN_DEGREES), math.floor(north + _DEM_MARGIN_DEGREES) + 1)
-        lons = range(math.floor(west - _DEM_MARGIN_DEGREES), math.floor(east + _DEM_MARGIN_DEGREES) + 1)
+        lats = range(
+            math.floor(south - _DEM_MARGIN_DEGREES), math.floor(north + _DEM_MARGIN_DEGREES) + 1
+        )
+        lons = range(
+            math.floor(west - _DEM_MARGIN_DEGREES), math.floor(east + _DEM_MARGIN_DEGREES) + 1
+        )
         cells |= {(lat, lon) for lat in lats for lon in lons}
     return cells & land
 
 
 def main() -> None:
     """Write the events and the catalogue over them into a folder."""
-    parser = argparse.ArgumentParser(description="Write a generated catalogue over the places of real floods.")
+    parser = argparse.ArgumentParser(
+        description="Write a generated catalogue over the places of real floods."
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--world-dem", action="store_true", help="the DEM's tiles of all land")
@@ -386,7 +460,9 @@ def main() -> None:
     floods = read_floods(given.events)
     given.folder.mkdir(parents=True, exist_ok=True)
     write_events(given.folder / "events.csv", floods)
-    count = write_catalogue(given.folder, generate_items(regions_of(floods), world_dem=given.world_dem))
+    count = write_catalogue(
+        given.folder, generate_items(regions_of(floods), world_dem=given.world_dem)
+    )
     print(f"{len(floods)} events, {count} items in {given.folder}")
 
 

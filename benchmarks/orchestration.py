@@ -1,8 +1,9 @@
 """What the engine costs beside the work: many synthetic events, and a catalogue that answers at once with nothing.
 
-For each number of events a process of its own scans them on workers of one thread each, manifests packed, and tells the
-wall time, the time that the tasks took, what of the wall time is beyond it, and the greatest resident memory of the
-driver, in which the scheduler runs too. All else is real: events are read from a file, planned, cut, sent, written.
+For each number of events a process of its own scans them on workers of one thread each, manifests
+packed, and tells the wall time, the time that the tasks took, what of the wall time is beyond it,
+and the greatest resident memory of the driver, in which the scheduler runs too. All else is real:
+events are read from a file, planned, cut, sent, written.
 
     uv run python -m benchmarks.orchestration [--events 10000 100000] [--workers 2]
 """
@@ -74,7 +75,9 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
     """Scan, and give a row of the table."""
     with (
         config.set(SETTINGS),
-        LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         Client(cluster) as client,
     ):
         client.wait_for_workers(n_workers)
@@ -101,7 +104,15 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         f"{work:.1f}",
         f"{1000 * beside:.2f}",
         f"{1 / beside:,.0f}",
-        *(f"{mb:.0f}" for mb in (resident_mb[0], resident_mb[len(resident_mb) // 10], resident_mb[-1], peak_mb)),
+        *(
+            f"{mb:.0f}"
+            for mb in (
+                resident_mb[0],
+                resident_mb[len(resident_mb) // 10],
+                resident_mb[-1],
+                peak_mb,
+            )
+        ),
         f"{files:,}",
     )
     return f"| {n_events:,} | " + " | ".join(figures) + " |"

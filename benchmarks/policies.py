@@ -2,10 +2,11 @@
 
     python benchmarks/policies.py [--events N] [--out FILE]
 
-The catalogue is that of ``generated_catalogue.py``, over floods of the Global Flood Database, on their own days. Few of
-them (129 of 913) are from the time of the satellites. So there are two sweeps: over all of them, from 2000 on, as if
-all four satellites had flown all along; and over those from 2015 on, with each satellite from its launch. Both
-policies choose from the same candidates: one scan by ``change-detection``, chosen from again by ``reference``.
+The catalogue is that of ``generated_catalogue.py``, over floods of the Global Flood Database, on
+their own days. Few of them (129 of 913) are from the time of the satellites. So there are two
+sweeps: over all of them, from 2000 on, as if all four satellites had flown all along; and over
+those from 2015 on, with each satellite from its launch. Both policies choose from the same
+candidates: one scan by ``change-detection``, chosen from again by ``reference``.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def generate(floods: Sequence[Flood], path: Path, *, before_launch: bool) -> Mem
     write_events(path, floods)
     margin = timedelta(days=LADDER_DAYS)
     regions = [
-        region._replace(start=region.start - margin, end=region.end + margin, before_launch=before_launch)
+        region._replace(
+            start=region.start - margin, end=region.end + margin, before_launch=before_launch
+        )
         for region in regions_of(floods)
     ]
     made: dict[str, list[object]] = {name: [] for name in COLLECTIONS}
@@ -87,9 +90,13 @@ def generate(floods: Sequence[Flood], path: Path, *, before_launch: bool) -> Mem
         made[item["collection"]].append(item)
     assets = {asked.collection: asked.assets for asked in DEFAULT_SENSORS.values()}
     tables = {
-        name: parse_items(decode_items(items), collection=name, assets=assets[name]) for name, items in made.items()
+        name: parse_items(decode_items(items), collection=name, assets=assets[name])
+        for name, items in made.items()
     }
-    trees = {name: shapely.STRtree(shapely.from_wkb(table["geometry"].to_numpy())) for name, table in tables.items()}
+    trees = {
+        name: shapely.STRtree(shapely.from_wkb(table["geometry"].to_numpy()))
+        for name, table in tables.items()
+    }
     return Memory(tables, trees)
 
 
@@ -115,7 +122,9 @@ def run(label: str, listed: str, catalog: str | Memory, folder: Path) -> dict[st
     recipe = Recipe(policy=Policy.CHANGE_DETECTION)
     scanned = floodscan.scan(listed, catalog=catalog, out=folder / f"{label}-1", recipe=recipe)
     started = perf_counter()
-    again = scanning.reselect(folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE)
+    again = scanning.reselect(
+        folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE
+    )
     print(f"{label}: {len(again.outcomes)} events chosen again in {perf_counter() - started:.1f} s")
     return {
         f"{label}, reference": summarise(again),
@@ -127,7 +136,9 @@ def main() -> None:
     """Run both policies over the demo and the sweeps, and write a table."""
     parser = argparse.ArgumentParser(description="Compare the policies.")
     parser.add_argument("--events", type=int, help="the first so many of each sweep; else all")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "policies.md")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results" / "policies.md"
+    )
     given = parser.parse_args()
     columns: dict[str, list[str]] = {}
     with TemporaryDirectory() as name:
@@ -142,7 +153,10 @@ def main() -> None:
     rows = ("slots filled", "events with a violation", *VIOLATIONS, *COVERAGE, "mean joint coverage",
             "mean valid pixels", "chips")  # fmt: skip
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
-    lines += [f"| {row} | {' | '.join(cells)} |" for row, *cells in zip(rows, *columns.values(), strict=True)]
+    lines += [
+        f"| {row} | {' | '.join(cells)} |"
+        for row, *cells in zip(rows, *columns.values(), strict=True)
+    ]
     text = "\n".join(lines) + "\n"
     given.out.write_text(text, "utf-8")
     print(text)

@@ -12,7 +12,8 @@
     ├── ClusterError          a cluster has no workers left, and gets no more
     └── ManifestError         a file that is not a manifest
 
-Every one survives pickling, so that a worker can send it: the arguments are kept, and the text is made in ``__str__``.
+Every one survives pickling, so that a worker can send it: the arguments are kept, and the text is
+made in ``__str__``.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Problem:
 
     def __str__(self) -> str:
         """Name the place, then what is wrong with it."""
-        place = ", ".join(part for part in (self.row, self.field and f"field '{self.field}'") if part)
+        place = ", ".join(
+            part for part in (self.row, self.field and f"field '{self.field}'") if part
+        )
         return f"{place}: {self.text}" if place else self.text
 
 

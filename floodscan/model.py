@@ -54,7 +54,14 @@ class Event:
     def digest(self) -> str:
         """Digest of all that it says, in hexadecimal digits."""
         phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
-        facts = [self.event_id, self.aoi.wkb_hex, repr(self.bbox), *phases, self.onset.isoformat(), self.target_crs]
+        facts = [
+            self.event_id,
+            self.aoi.wkb_hex,
+            repr(self.bbox),
+            *phases,
+            self.onset.isoformat(),
+            self.target_crs,
+        ]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
@@ -149,7 +156,11 @@ class Relaxation:
         """Spell it out in JSON types: the sensor, and the rule that is loosened."""
         rules = {"window_days": self.window_days, "max_cloud_percent": self.max_cloud_percent}
         given = {name: value for name, value in rules.items() if value is not None}
-        return {"sensor": str(self.sensor), **given, **({"mixed_track": True} if self.mixed_track else {})}
+        return {
+            "sensor": str(self.sensor),
+            **given,
+            **({"mixed_track": True} if self.mixed_track else {}),
+        }
 
 
 DEFAULT_SENSORS: Mapping[Sensor, SensorRecipe] = {
@@ -191,9 +202,11 @@ class SearchPrices:
     """What searches cost, to tell when one for several slots is cheaper; results don't hang on it.
 
     Attributes:
-        request_items: Surplus items that one request less is worth; 0 lets every slot ask for itself.
+        request_items: Surplus items that one request less is worth; 0 lets every slot ask for
+            itself.
         page_items: Items that one request brings at most.
-        items_per_day: How many items of each sensor are made in a day over an area of one footprint.
+        items_per_day: How many items of each sensor are made in a day over an area of one
+            footprint.
         footprint_degrees: Edge of a footprint of each sensor, degrees.
     """
 
@@ -216,8 +229,8 @@ class Recipe:
         sensors: What is asked of each sensor, in the order of the manifest.
         phase_offset_days: Days from an event's date to each phase's, for events that give one date.
         tile_size_m: Edge of the tiles that each AOI is cut into, metres; None leaves it whole.
-        relax: Steps by which policy ``change-detection`` loosens the rules for slots that would stay
-            empty, the first ones first.
+        relax: Steps by which policy ``change-detection`` loosens the rules for slots that would
+            stay empty, the first ones first.
         min_coverage: Share of a target that a pass must cover to be chosen by ``change-detection``.
         onset_guard_minutes: How long before the onset a scene must be to count as before the flood.
         warn_coverage_below: Share of a target that a choice must cover lest it gets a warning.
@@ -226,7 +239,9 @@ class Recipe:
 
     policy: Policy = Policy.REFERENCE
     sensors: Mapping[Sensor, SensorRecipe] = field(default_factory=lambda: dict(DEFAULT_SENSORS))
-    phase_offset_days: Mapping[Phase, int] = field(default_factory=lambda: dict(DEFAULT_PHASE_OFFSET_DAYS))
+    phase_offset_days: Mapping[Phase, int] = field(
+        default_factory=lambda: dict(DEFAULT_PHASE_OFFSET_DAYS)
+    )
     tile_size_m: float | None = None
     relax: tuple[Relaxation, ...] = DEFAULT_LADDER
     min_coverage: float = 0.5
@@ -235,7 +250,10 @@ class Recipe:
     searches: SearchPrices = field(default_factory=SearchPrices)
 
     def ladder(self, sensor: Sensor) -> tuple[Relaxation, ...]:
-        """List the steps that the policy takes for a sensor, in order; the reference policy takes none."""
+        """List the steps that the policy takes for a sensor, in order.
+
+        The reference policy takes none.
+        """
         if self.policy is Policy.REFERENCE:
             return ()
         return tuple(step for step in self.relax if step.sensor is sensor)
@@ -245,14 +263,21 @@ class Recipe:
         days = self.sensors[sensor].window_days
         if days is None:
             return None
-        return max([days, *(step.window_days for step in self.ladder(sensor) if step.window_days is not None)])
+        return max(
+            [
+                days,
+                *(step.window_days for step in self.ladder(sensor) if step.window_days is not None),
+            ]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Spell out in plain JSON types all that results hang on, every default included."""
         return {
             "policy": str(self.policy),
             "tile_size_m": self.tile_size_m,
-            "phase_offset_days": {str(phase): days for phase, days in self.phase_offset_days.items()},
+            "phase_offset_days": {
+                str(phase): days for phase, days in self.phase_offset_days.items()
+            },
             "sensors": {
                 str(sensor): {f.name: _plain(getattr(asked, f.name)) for f in fields(asked)}
                 for sensor, asked in self.sensors.items()

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 _ODD = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
 """What an answer may raise that is other than foreseen; it costs one search, not the run."""
 
-_ANSWER_COLUMNS = ("complete", "n_pages", "n_requests", "n_retries", "n_bisections", "cached", "seconds")
+_ANSWER_COLUMNS = (
+    "complete",
+    "n_pages",
+    "n_requests",
+    "n_retries",
+    "n_bisections",
+    "cached",
+    "seconds",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,9 @@ class Section:
     manifests: Mapping[str, bytes]
     outcomes: tuple[Outcome, ...]
 
-    def __reduce__(self) -> tuple[Callable[..., Section], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., Section], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
         """Be pickled with each table as one piece."""
         others = {name: getattr(self, name) for name in ("manifests", "outcomes")}
         return _unpack, (pack_table(self.candidates), pack_table(self.searches), others)
@@ -93,7 +103,10 @@ class BatchResult:
 
 
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
-    """Put searches to the catalogue side by side; one that fails is an answer too, with the problem in it."""
+    """Put searches to the catalogue side by side.
+
+    One that fails is an answer too, with the problem in it.
+    """
     with ThreadPoolExecutor(len(searches)) as threads:
         return list(threads.map(partial(_ask_one, run), searches))
 
@@ -142,7 +155,9 @@ def choose(run: Run, section: BatchPlan, answers: Mapping[Search, Answer]) -> Se
     )
 
 
-def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequence[Outcome]) -> BatchResult:
+def write(
+    run: Run, name: str, sections: Sequence[Section], *, given_up: Sequence[Outcome]
+) -> BatchResult:
     """Put a batch on disk: candidates, searches, manifests, and last the outcomes, which mark it as done.
 
     Args:
@@ -153,10 +168,16 @@ def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequenc
     """
     outcomes = [*(outcome for section in sections for outcome in section.outcomes), *given_up]
     events = tabulate_outcomes(name, outcomes)
-    searches = pa.concat_tables([SEARCHES.empty_table(), *(section.searches for section in sections)])
-    candidates = pa.concat_tables([CANDIDATES.empty_table(), *(section.candidates for section in sections)])
+    searches = pa.concat_tables(
+        [SEARCHES.empty_table(), *(section.searches for section in sections)]
+    )
+    candidates = pa.concat_tables(
+        [CANDIDATES.empty_table(), *(section.candidates for section in sections)]
+    )
     run.folder.write_candidates(name, candidates)
-    run.folder.write_manifests(name, {key: each for section in sections for key, each in section.manifests.items()})
+    run.folder.write_manifests(
+        name, {key: each for section in sections for key, each in section.manifests.items()}
+    )
     run.folder.drop_manifests(outcome.event_id for outcome in given_up)
     run.folder.searches.write(name, searches)
     run.folder.events.write(name, events)
@@ -164,7 +185,10 @@ def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequenc
 
 
 def tabulate_searches(section: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:
-    """Tell what became of searches, a SEARCHES row each; those that another section tells of are left to it."""
+    """Tell what became of searches, a SEARCHES row each.
+
+    Those that another section tells of are left to it.
+    """
     rows = [
         {
             "batch": section.name,
@@ -183,7 +207,10 @@ def tabulate_searches(section: BatchPlan, answers: Mapping[Search, Answer]) -> p
 
 
 def _share(section: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Search, Answer]]:
-    """Give each event the answers to its own questions; what a shared search took is put down to the first event."""
+    """Give each event the answers to its own questions.
+
+    What a shared search took is put down to the first event.
+    """
     charged = set(section.told_elsewhere)
     shared: list[dict[Search, Answer]] = []
     for plan in section.plans:
@@ -191,7 +218,9 @@ def _share(section: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Se
         for question in plan.searches:
             carrier = section.carrier_of(question)
             answer = answers[carrier].about(question)
-            own[question] = replace(answer, n_requests=0, seconds=0.0) if carrier in charged else answer
+            own[question] = (
+                replace(answer, n_requests=0, seconds=0.0) if carrier in charged else answer
+            )
             charged.add(carrier)
         shared.append(own)
     return shared

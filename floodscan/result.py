@@ -54,7 +54,10 @@ class ScanResult:
 
     @property
     def candidates(self) -> gpd.GeoDataFrame:
-        """Every candidate of every slot: ranked, chosen and rejected; columns as in ``tables.CANDIDATES``."""
+        """Every candidate of every slot: ranked, chosen and rejected.
+
+        Columns as in ``tables.CANDIDATES``.
+        """
         import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
 
         return gpd.read_parquet(self.folder.candidates_path)
@@ -69,14 +72,17 @@ def read_manifest(path: str | Path, event_id: str | None = None) -> Manifest:
     """Read a manifest and check it against its JSON schema.
 
     Args:
-        path: A manifest; or, with ``event_id``, a run's folder, whether its manifests are packed or not.
+        path: A manifest; or, with ``event_id``, a run's folder, whether its manifests are packed or
+            not.
         event_id: Which event of the folder.
 
     Raises:
         ManifestError: The file can't be read, or is not a manifest.
     """
     if event_id is not None:
-        return parse_manifest(RunFolder(Path(path)).read_manifest(event_id), source=f"{path}: {event_id}")
+        return parse_manifest(
+            RunFolder(Path(path)).read_manifest(event_id), source=f"{path}: {event_id}"
+        )
     try:
         return parse_manifest(Path(path).read_bytes(), source=str(path))
     except OSError as err:
@@ -102,7 +108,9 @@ class _Manifests(Mapping[str, Manifest]):
     def _batches(self) -> Mapping[str, str]:
         """The batch of each event, for all of them at once: one by one, the whole table would be read for each."""
         tables = self._result.folder.events.batches(["event_id"])
-        return {event_id: batch for batch, rows in tables for event_id in rows["event_id"].to_pylist()}
+        return {
+            event_id: batch for batch, rows in tables for event_id in rows["event_id"].to_pylist()
+        }
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._result.ids)

@@ -1,4 +1,7 @@
-"""One run from events to a folder of choices: read, check, run, write; used by the command line and from Python."""
+"""One run from events to a folder of choices: read, check, run, write.
+
+Used by the command line and from Python.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ if TYPE_CHECKING:
     Events = str | Path | Event | Sequence[Event] | EventList
 
 MOST_MANIFEST_FILES = 1000
-"""Events of a run whose manifests are files of their own; of more, they are packed, one file per batch."""
+"""Events of a run whose manifests are files of their own.
+
+Of more, they are packed, one file per batch.
+"""
 
 
 def scan(  # noqa: PLR0913 - one parameter per choice
@@ -65,18 +71,24 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     pack_manifests: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ScanResult:
-    """Find, score and choose scenes for flood events; go on with the run where ``out`` holds part of it.
+    """Find, score and choose scenes for flood events.
+
+    Go on with the run where ``out`` holds part of it.
 
     Args:
         events: Path of an event file, ``demo``, an Event or several.
-        catalog: A Catalog, or ``planetary-computer``, ``demo``, a URL or a path. None fits the events.
+        catalog: A Catalog, or ``planetary-computer``, ``demo``, a URL or a path. None fits the
+            events.
         recipe: The rules; None is the default recipe.
-        out: Folder to write to, on a disk that all workers share; None is one that goes with the result.
-        client: Dask client, or what opens one as soon as everything else was found good; None works in this process.
+        out: Folder to write to, on a disk that all workers share; None is one that goes with the
+            result.
+        client: Dask client, or what opens one as soon as everything else was found good; None works
+            in this process.
         access: How a STAC API is asked; None is moderate, and keeps no answers for another run.
         search_on_driver: Whether the client's cluster has workers beside the driver that search.
         retry_failed: Whether to do again what failed before.
-        pack_manifests: Whether manifests are in one file per batch, not per event; None: where there are many.
+        pack_manifests: Whether manifests are in one file per batch, not per event; None: where
+            there are many.
         on_progress: Called with the number of events that are done, and of all.
 
     Raises:
@@ -88,8 +100,21 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     listed = read_list(events, rules)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _name_folder(out, len(listed), packed=pack_manifests)
-    run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, search_on_driver=search_on_driver)
-    counts = _go_on(run, listed, retry_failed=retry_failed, rates=access.rates, client=client, on_progress=on_progress)
+    run = Run(
+        catalog=source,
+        catalog_id=catalog_id,
+        recipe=rules,
+        folder=folder,
+        search_on_driver=search_on_driver,
+    )
+    counts = _go_on(
+        run,
+        listed,
+        retry_failed=retry_failed,
+        rates=access.rates,
+        client=client,
+        on_progress=on_progress,
+    )
     return _conclude(folder, listed, counts, temporary=out is None)
 
 
@@ -106,11 +131,12 @@ def reselect(
         source: Folder of the run.
         out: Folder to write to, of its own.
         policy: How scenes are chosen; None is the recipe's.
-        recipe: The rules; None are the run's own. Of their ladder, and of a recipe's that is the default one,
-            the steps are left out that would need a wider window than was searched.
+        recipe: The rules; None are the run's own. Of their ladder, and of a recipe's that is the
+            default one, the steps are left out that would need a wider window than was searched.
 
     Raises:
-        InputError: The run has not finished, its candidates can't answer these rules, or a folder can't be
+        InputError: The run has not finished, its candidates can't answer these rules, or a folder
+        can't be
             used; nothing was written.
     """
     held = RunFolder(Path(source).absolute())
@@ -122,12 +148,19 @@ def reselect(
     if recipe is None or has_default_ladder(recipe):
         rules = fit_ladder(rules, searched)
     check_answerable(rules, searched, source=str(held.path))
-    facts = {"floodscan": version("floodscan"), "catalog": run["catalog"], "manifests": run["manifests"]}
+    facts = {
+        "floodscan": version("floodscan"),
+        "catalog": run["catalog"],
+        "manifests": run["manifests"],
+    }
     facts |= {"recipe": rules.to_dict(), "reselected_from": run["run_id"]}
     head = {"run_id": _digest(facts), **facts, "versions": _versions()}
     folder = RunFolder(Path(out).absolute(), packed=run["manifests"] == PACKED)
     n_events, n_batches = (run["planned"][name] for name in ("events", "batches"))
-    with _opened(folder, head), _recorded(folder, head, n_events=n_events, n_batches=n_batches) as counts:
+    with (
+        _opened(folder, head),
+        _recorded(folder, head, n_events=n_events, n_batches=n_batches) as counts,
+    ):
         for ends in choose_again(held, folder, rules, catalog_id=run["catalog"]["id"]):
             counts.update(count_outcomes(ends))
     ids = (ends["event_id"].to_pylist() for _, ends in folder.events.batches(["event_id"]))
@@ -157,7 +190,9 @@ def _name_folder(out: str | Path | None, n_events: int, *, packed: bool | None) 
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     if packed is None:
         held = folder.read_run() if folder.run_path.exists() else {}
-        packed = held.get("manifests", PACKED if n_events > MOST_MANIFEST_FILES else FILES) == PACKED
+        packed = (
+            held.get("manifests", PACKED if n_events > MOST_MANIFEST_FILES else FILES) == PACKED
+        )
     return replace(folder, packed=packed)
 
 
@@ -175,7 +210,9 @@ def _opened(folder: RunFolder, head: Json) -> Iterator[None]:
 
 
 @contextmanager
-def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -> Iterator[Counter[str]]:
+def _recorded(
+    folder: RunFolder, head: Json, *, n_events: int, n_batches: int
+) -> Iterator[Counter[str]]:
     """Describe a run while it goes on, and when it has ended, with the counts that were made meanwhile."""
     begun = {**head, "planned": {"events": n_events, "batches": n_batches}, "started": _now()}
     folder.write_run(begun)
@@ -183,15 +220,23 @@ def _recorded(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -
     yield counts
     check_claimed(folder.path)
     folder.merge()
-    folder.write_run({**begun, "finished": _now(), "counts": counts, "searches": _count_searches(folder)})
+    folder.write_run(
+        {**begun, "finished": _now(), "counts": counts, "searches": _count_searches(folder)}
+    )
 
 
 def _count_searches(folder: RunFolder) -> Counter[str]:
     """Sum up what became of the searches of a run."""
     totals: Counter[str] = Counter()
-    columns = {name: name.removeprefix("n_") for name in ("complete", "cached", "n_retries", "n_bisections")}
+    columns = {
+        name: name.removeprefix("n_")
+        for name in ("complete", "cached", "n_retries", "n_bisections")
+    }
     for _, rows in folder.searches.batches([*columns]):
-        totals.update(made=len(rows), **{name: sum(rows[column].to_pylist()) for column, name in columns.items()})
+        totals.update(
+            made=len(rows),
+            **{name: sum(rows[column].to_pylist()) for column, name in columns.items()},
+        )
     return totals
 
 
@@ -221,20 +266,27 @@ def _go_on(
                 counts.update(more)
                 if on_progress:
                     on_progress(counts["events"], len(events))
-            run.folder.keep(planned)  # workers of a driver that was killed may have written meanwhile
+            run.folder.keep(
+                planned
+            )  # workers of a driver that was killed may have written meanwhile
     return counts
 
 
 def _run_all(
     run: Run, batches: Iterable[Batch], *, rates: Rates, client: OpenClient
 ) -> Generator[Mapping[str, int], None, None]:
-    with client() if callable(client) else nullcontext(client) as opened, open_gate(opened, rates) as gate:
+    with (
+        client() if callable(client) else nullcontext(client) as opened,
+        open_gate(opened, rates) as gate,
+    ):
         behind = replace(run, catalog=put_behind(run.catalog, gate))
         for result in run_batches(behind, batches, client=opened):
             yield result.counts
 
 
-def _conclude(folder: RunFolder, events: EventList, counts: Mapping[str, int], *, temporary: bool) -> ScanResult:
+def _conclude(
+    folder: RunFolder, events: EventList, counts: Mapping[str, int], *, temporary: bool
+) -> ScanResult:
     result = ScanResult(folder, events.ids, counts)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
@@ -244,8 +296,8 @@ def _conclude(folder: RunFolder, events: EventList, counts: Mapping[str, int], *
 def _describe_run(run: Run) -> Json:
     """Head a run's description with an id: a digest of everything but the events that can change its answer.
 
-    A catalogue counts by its STAC id: the same one may be asked at another address. What a snapshot holds is told
-    beside it: it may be a part of the catalogue, and be made anew.
+    A catalogue counts by its STAC id: the same one may be asked at another address. What a snapshot
+    holds is told beside it: it may be a part of the catalogue, and be made anew.
     """
     held = {"digest": run.catalog.digest()} if isinstance(run.catalog, SnapshotCatalog) else {}
     facts: Json = {

@@ -18,7 +18,9 @@ _SCENE_FIELDS = [
     pa.field("processing_baseline", pa.string()),
     pa.field("polarizations", pa.list_(pa.string())),
     pa.field("proj_epsg", pa.int32()),  # of the scene's own pixel grid
-    pa.field("proj_bbox", pa.list_(pa.float64())),  # four edges of its raster in that system; null if not told
+    pa.field(
+        "proj_bbox", pa.list_(pa.float64())
+    ),  # four edges of its raster in that system; null if not told
 ]
 
 ITEMS = pa.schema(
@@ -71,7 +73,9 @@ EVENTS = pa.schema(
         pa.field("n_candidates", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
-        pa.field("joint_frac", pa.float64()),  # of the AOI, by all its chosen scenes; null where none was
+        pa.field(
+            "joint_frac", pa.float64()
+        ),  # of the AOI, by all its chosen scenes; null where none was
         pa.field("valid_pixel_frac", pa.float64()),  # predicted, on the event's 10 m grid
         pa.field("chips", pa.int32()),
         pa.field("chips_total", pa.int32()),
@@ -79,7 +83,10 @@ EVENTS = pa.schema(
         pa.field("batch", pa.string(), nullable=False),  # names the part of the candidates
     ]
 )
-"""How each event ended: one row per event; what a shared search took is put down to the first event it is for."""
+"""How each event ended: one row per event.
+
+What a shared search took is put down to the first event it is for.
+"""
 
 
 SEARCHES = pa.schema(
@@ -119,7 +126,10 @@ def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def pack_table(table: pa.Table) -> pa.Buffer:
-    """Write a table as one piece; pickled as it is, it would go from worker to worker in several pieces a column."""
+    """Write a table as one piece.
+
+    Pickled as it is, it would go from worker to worker in several pieces a column.
+    """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

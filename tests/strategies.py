@@ -194,7 +194,9 @@ def time_text(rng: Random, moment: datetime) -> str:
 
 def random_assets(rng: Random, collection: str) -> dict[str, Any]:
     """Return the collection's assets, now and then one missing or without a link."""
-    assets: dict[str, Any] = {key: {"href": f"https://example.com/{key}.tif"} for key in ASSETS[collection]}
+    assets: dict[str, Any] = {
+        key: {"href": f"https://example.com/{key}.tif"} for key in ASSETS[collection]
+    }
     assets["thumbnail"] = {"href": "https://example.com/thumbnail.png"}
     if chance(rng, 0.15):
         for key in rng.choices(ASSETS[collection], k=rng.randint(1, 3)):

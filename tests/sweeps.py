@@ -32,14 +32,19 @@ def demo_copies(n: int) -> list[Event]:
 def write_table(path: Path, events: Sequence[Event]) -> Path:
     """Write events as CSV, to be read as the same events."""
     columns = ["event_id", "west", "south", "east", "north", "target_crs", *DEMO.phase_dates]
-    rows = [",".join(map(str, [e.event_id, *e.bbox, e.target_crs, *e.phase_dates.values()])) for e in events]
+    rows = [
+        ",".join(map(str, [e.event_id, *e.bbox, e.target_crs, *e.phase_dates.values()]))
+        for e in events
+    ]
     path.write_text("\n".join([",".join(columns), *rows, ""]))
     return path
 
 
 @dataclass(frozen=True)
 class DeadlyCatalog:
-    """The demo's snapshot; who searches at a place is killed, as by a fault in a library or for want of memory.
+    """The demo's snapshot.
+
+    Who searches at a place is killed, as by a fault in a library or for want of memory.
 
     Attributes:
         deaths: Folder with a file per death.

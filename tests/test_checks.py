@@ -11,7 +11,15 @@ import pytest
 
 from floodscan.assessment.quality import assess
 from floodscan.model import Policy, Recipe
-from tests.selection.worlds import FLOOD, World, dem_item, make_event, random_world, s1_item, s2_item
+from tests.selection.worlds import (
+    FLOOD,
+    World,
+    dem_item,
+    make_event,
+    random_world,
+    s1_item,
+    s2_item,
+)
 
 if TYPE_CHECKING:
     from floodscan.assessment.quality import Assessment
@@ -55,7 +63,10 @@ def test_a_reused_scene_on_the_wrong_side_is_told() -> None:
 
 def test_two_scenes_of_one_pass_are_told() -> None:
     """Different scenes of one datatake are no two moments."""
-    items = [s2_item("a", day(2), LEFT, take="GS2A_1"), s2_item("b", day(2), ALL, take="GS2A_1", cloud=20.0)]
+    items = [
+        s2_item("a", day(2), LEFT, take="GS2A_1"),
+        s2_item("b", day(2), ALL, take="GS2A_1", cloud=20.0),
+    ]
     world = World(make_event(), items, Recipe())
     table = world.chosen()
     rows = table.to_pylist()
@@ -75,10 +86,16 @@ def test_mixed_tracks_are_told_and_graded_c() -> None:
     assert "pre_month on 37 descending" in str(grade[1])
 
 
-@pytest.mark.parametrize(("second", "grade"), [(ALL, "A"), ((9.0, 49.1, 12.0, 52.1), "B"), (LEFT, "B")])
-def test_one_track_is_graded_by_its_frames(second: tuple[float, float, float, float], grade: str) -> None:
+@pytest.mark.parametrize(
+    ("second", "grade"), [(ALL, "A"), ((9.0, 49.1, 12.0, 52.1), "B"), (LEFT, "B")]
+)
+def test_one_track_is_graded_by_its_frames(
+    second: tuple[float, float, float, float], grade: str
+) -> None:
     """The same frame is A, another one of the track is B."""
-    found = assessed(s1_item("a", day(-30), ALL), s1_item("b", day(-5), second), policy=Policy.CHANGE_DETECTION)
+    found = assessed(
+        s1_item("a", day(-30), ALL), s1_item("b", day(-5), second), policy=Policy.CHANGE_DETECTION
+    )
     assert found.grades["aoi"] is not None
     assert found.grades["aoi"][0] == grade
 
@@ -127,7 +144,9 @@ def test_the_limit_is_the_recipes() -> None:
 def test_change_detection_is_warned_of_coverage_alone(seed: int) -> None:
     """None of the reference policy's violations is left, but for tracks that the ladder mixed."""
     world = random_world(seed)
-    recipe = replace(world.recipe, relax=tuple(step for step in world.recipe.relax if not step.mixed_track))
+    recipe = replace(
+        world.recipe, relax=tuple(step for step in world.recipe.relax if not step.mixed_track)
+    )
     world = replace(world, recipe=recipe)
     found = assess_world(world, world.chosen())
     assert {finding.code for finding in found.findings} <= {"low_coverage", "low_joint_coverage"}

@@ -96,7 +96,10 @@ def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> No
     def batches_in_time() -> Iterator[Batch]:
         for number, batch in enumerate(make_batches(bound)):
             if number == bound - 1:
-                wait_for(lambda: run.folder.events.written_since(0), "no batch is done before the last is planned")
+                wait_for(
+                    lambda: run.folder.events.written_since(0),
+                    "no batch is done before the last is planned",
+                )
             yield batch
 
     assert len(list(run_batches(run, batches_in_time(), client=client))) == bound
@@ -108,7 +111,10 @@ def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
         pass
     client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.validate_state())
     # that the last are released is told in passing
-    wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks), "tasks are kept")
+    wait_for(
+        lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks),
+        "tasks are kept",
+    )
 
 
 @pytest.mark.parametrize("in_process", [True, False])
@@ -143,7 +149,13 @@ def test_the_cluster_is_closed_before_the_folder_is_given_up(tmp_path: Path) -> 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as kept:
-        scan(demo_copies(90), catalog="demo", out=tmp_path, client=open_and_look, on_progress=interrupt)
+        scan(
+            demo_copies(90),
+            catalog="demo",
+            out=tmp_path,
+            client=open_and_look,
+            on_progress=interrupt,
+        )
     assert kept
     assert writers == [Driver.here()]
     assert find_driver(tmp_path) is None

@@ -33,8 +33,14 @@ def test_errors_survive_pickling(error: errors.FloodscanError) -> None:
 
 def test_every_error_is_tried() -> None:
     """The samples hold one of each public error."""
-    public = {kind for name, kind in vars(errors).items() if isinstance(kind, type) and not name.startswith("_")}
-    assert {type(error) for error in SAMPLES} == {kind for kind in public if issubclass(kind, Exception)}
+    public = {
+        kind
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and not name.startswith("_")
+    }
+    assert {type(error) for error in SAMPLES} == {
+        kind for kind in public if issubclass(kind, Exception)
+    }
 
 
 def test_problem_names_its_place() -> None:

@@ -69,7 +69,9 @@ _: Catalog = FaultyCatalog("error")
         ("empty", "no_candidates", "widen S2L2A.window_days (now 10)"),
     ],
 )
-def test_a_fault_empties_its_slots_with_a_reason(tmp_path: Path, fault: str, reason: str, hint: str) -> None:
+def test_a_fault_empties_its_slots_with_a_reason(
+    tmp_path: Path, fault: str, reason: str, hint: str
+) -> None:
     """The other sensors are chosen as ever; nothing is chosen from an answer that is not whole."""
     result = scan("demo", catalog=FaultyCatalog(fault), out=tmp_path / "out")
     (outcome,) = result.outcomes
@@ -94,7 +96,10 @@ def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
     recipe = Recipe()
     strict = replace(
         recipe,
-        sensors={s: replace(a, max_cloud_percent=1.0) if a.max_cloud_percent else a for s, a in recipe.sensors.items()},
+        sensors={
+            s: replace(a, max_cloud_percent=1.0) if a.max_cloud_percent else a
+            for s, a in recipe.sensors.items()
+        },
     )
     failure = scan("demo", recipe=strict, out=tmp_path / "strict").manifests[EVENT].failures[0]
     assert failure["reason"].startswith("all_rejected (")
@@ -102,7 +107,8 @@ def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
     loose = replace(
         recipe,
         sensors={
-            s: replace(a, max_cloud_percent=limit) if a.max_cloud_percent else a for s, a in recipe.sensors.items()
+            s: replace(a, max_cloud_percent=limit) if a.max_cloud_percent else a
+            for s, a in recipe.sensors.items()
         },
     )
     manifest = scan("demo", recipe=loose, out=tmp_path / "loose").manifests[EVENT]
@@ -135,7 +141,9 @@ def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
     recipe = Recipe()
     (batch,) = cut_batches(list_events(load_events("demo", phase_offset_days={})), run_id="run")
     plan = plan_batch(batch, recipe)
-    run = Run(catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path()))
+    run = Run(
+        catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path())
+    )
     answers = ask(run, plan.searches)
     section = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))
     for sent, n_tables in [(answers, len(answers)), (section, 2)]:

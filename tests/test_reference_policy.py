@@ -49,7 +49,9 @@ def floodscan_rows(items: list[dict[str, Any]], event: Event) -> list[Row]:
         by_collection.setdefault(item["collection"], []).append(item)
     tables = [
         parse_items(
-            decode_items(by_collection.get(asked.collection, [])), collection=asked.collection, assets=asked.assets
+            decode_items(by_collection.get(asked.collection, [])),
+            collection=asked.collection,
+            assets=asked.assets,
         )
         for asked in recipe.sensors.values()
     ]
@@ -94,9 +96,13 @@ def test_agrees_with_the_oracle_on_real_items() -> None:
         aoi = [west, south, west + 0.9, south + 0.7]
         near = [
             item
-            for item, touches in zip(items, shapely.intersects(bbox_polygon(*aoi), footprints), strict=True)
+            for item, touches in zip(
+                items, shapely.intersects(bbox_polygon(*aoi), footprints), strict=True
+            )
             if touches
         ]
         event_day = date(2024, 7, 30) + timedelta(days=2 * column)
-        dates = {str(p): event_day + timedelta(days=n) for p, n in Recipe().phase_offset_days.items()}
+        dates = {
+            str(p): event_day + timedelta(days=n) for p, n in Recipe().phase_offset_days.items()
+        }
         assert_agrees(Case(items=near, aoi=aoi, phase_dates=dates))

@@ -49,13 +49,21 @@ def contains(outer: Search, inner: Search) -> bool:
     ):
         return False
     a, b = outer.bbox, inner.bbox
-    return a[0] <= b[0] and a[1] <= b[1] and a[2] >= b[2] and a[3] >= b[3] and set(outer.assets) >= set(inner.assets)
+    return (
+        a[0] <= b[0]
+        and a[1] <= b[1]
+        and a[2] >= b[2]
+        and a[3] >= b[3]
+        and set(outer.assets) >= set(inner.assets)
+    )
 
 
 def cost(asked: Iterable[Search]) -> float:
     """Count what some searches cost by the prices, in items."""
     items = [expect_items(each, sensor=Sensor.S2L2A, prices=PRICES) for each in asked]
-    return sum(items) + PRICES.request_items * sum(max(-(-n // PRICES.page_items), 1) for n in items)
+    return sum(items) + PRICES.request_items * sum(
+        max(-(-n // PRICES.page_items), 1) for n in items
+    )
 
 
 @given(st.lists(searches, min_size=1, max_size=12))
@@ -94,7 +102,14 @@ def test_no_two_searches_are_left_that_were_worth_joining(questions: list[Search
 
 @given(
     st.lists(
-        st.builds(search, st.integers(0, 12), st.integers(0, 9), st.just(1), st.integers(0, 300), st.just(20)),
+        st.builds(
+            search,
+            st.integers(0, 12),
+            st.integers(0, 9),
+            st.just(1),
+            st.integers(0, 300),
+            st.just(20),
+        ),
         min_size=2,
         max_size=12,
     )
@@ -148,7 +163,9 @@ def test_boxes_across_the_antimeridian_join_only_in_time() -> None:
     across = replace(search(179, 0, 1, 0, 9), bbox=(179.5, 0, -179.5, 1))
     assert unite(across, search(178, 0, 1, 0, 9)) is None
     later = replace(search(179, 0, 1, 9, 9), bbox=across.bbox)
-    assert unite(across, later) == replace(across, window=TimeWindow(START, START + timedelta(days=18)))
+    assert unite(across, later) == replace(
+        across, window=TimeWindow(START, START + timedelta(days=18))
+    )
 
 
 @given(searches)

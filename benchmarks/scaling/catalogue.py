@@ -1,7 +1,8 @@
 """A catalogue that a worker makes up as it is asked: items of real size, after a wait like a real one's.
 
-It stands in for a STAC API, which two cores could not serve fast enough beside the workers that ask it: it passes the
-gate, waits, and gives the bytes of a page, which are decoded as those of an API are. Whoever asks, the items are the
+It stands in for a STAC API, which two cores could not serve fast enough beside the workers that ask
+it: it passes the gate, waits, and gives the bytes of a page, which are decoded as those of an API
+are. Whoever asks, the items are the
 same: on a grid of footprints each is seen again after some days.
 """
 
@@ -25,7 +26,13 @@ from floodscan.catalogs import Answer, Catalog
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import STAC_NAMES, decode_page
 from floodscan.catalogs.rate_limiter import Gate, LocalGate
-from floodscan.testing.stac_items import Sentinel1Frame, Sentinel2Scene, cop_dem_item, sentinel_1_item, sentinel_2_item
+from floodscan.testing.stac_items import (
+    Sentinel1Frame,
+    Sentinel2Scene,
+    cop_dem_item,
+    sentinel_1_item,
+    sentinel_2_item,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,8 +68,8 @@ class MadeUpCatalog:
     """A catalogue that has an answer to every search.
 
     Attributes:
-        mean_seconds: What a request takes in the mean; how long one takes is drawn from what is asked, so
-            that every run waits the same.
+        mean_seconds: What a request takes in the mean; how long one takes is drawn from what is
+            asked, so that every run waits the same.
         lean: Whether items hold only what is used, as from a server that knows ``fields``.
         every_days: Days until the same footprint is seen again.
         gate: What every request passes.
@@ -92,7 +99,9 @@ class MadeUpCatalog:
         count("catalogue", answered - entered)
         count("drawn", wait)
         with timed("parse"):
-            items = parse_items(decode_page(page).features or [], collection=search.collection, assets=search.assets)
+            items = parse_items(
+                decode_page(page).features or [], collection=search.collection, assets=search.assets
+            )
         return Answer(items=items, n_requests=1, n_pages=1)
 
     def make_page(self, search: Search) -> bytes:
@@ -134,7 +143,9 @@ def _fill(template: bytes, collection: str, sight: _Sight) -> bytes:
         _TIME_TEXT: f"{sight.moment:%Y-%m-%dT%H:%M:%SZ}",
         f'"{_CLOUD}"': str(_digest(*sight) % 100),
         f'"{_BOX}"': str([west, south, east, north]),
-        f'"{_RING}"': str([[west, south], [east, south], [east, north], [west, north], [west, south]]),
+        f'"{_RING}"': str(
+            [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        ),
     }
     for placeholder, value in own.items():
         template = template.replace(placeholder.encode(), value.encode())
@@ -143,7 +154,10 @@ def _fill(template: bytes, collection: str, sight: _Sight) -> bytes:
 
 @cache
 def _template(collection: str, lean_assets: tuple[str, ...] | None) -> bytes:
-    """Write an item of a collection with marks where those of its own go; lean: with some assets' hrefs alone."""
+    """Write an item of a collection with marks where those of its own go.
+
+    Lean: with some assets' hrefs alone.
+    """
     item = _make_item(collection)
     named = str(item["id"])
     item |= {"bbox": _BOX, "geometry": {"type": "Polygon", "coordinates": [_RING]}}
@@ -151,8 +165,13 @@ def _template(collection: str, lean_assets: tuple[str, ...] | None) -> bytes:
     if "eo:cloud_cover" in item["properties"]:
         item["properties"]["eo:cloud_cover"] = _CLOUD
     if lean_assets is not None:
-        item = {name: item[name] for name in ("id", "collection", "bbox", "geometry", "properties", "assets")}
-        item["properties"] = {name: item["properties"][name] for name in STAC_NAMES if name in item["properties"]}
+        item = {
+            name: item[name]
+            for name in ("id", "collection", "bbox", "geometry", "properties", "assets")
+        }
+        item["properties"] = {
+            name: item["properties"][name] for name in STAC_NAMES if name in item["properties"]
+        }
         item["assets"] = {key: {"href": item["assets"][key]["href"]} for key in lean_assets}
     return orjson.dumps(item).replace(named.encode(), _ID.encode())
 

@@ -30,7 +30,18 @@ if TYPE_CHECKING:
 
 ASK, CHOOSE, WRITE = "ask_lot", "choose_section", "write"
 
-STEPS = ("gate", "catalogue", "parse", "score", "select", "conclude", "write", "other", "moving", "idle")
+STEPS = (
+    "gate",
+    "catalogue",
+    "parse",
+    "score",
+    "select",
+    "conclude",
+    "write",
+    "other",
+    "moving",
+    "idle",
+)
 """Where the time of the workers' threads goes; together they are all of it."""
 
 
@@ -60,7 +71,9 @@ def measure(sweep: Sweep, client: Client) -> Json:
     with open_gate(client, Rates(sweep.in_flight)) as gate, get_task_stream(client) as stream:
         catalog = replace(sweep.catalog, gate=gate)
         started, driver = time.perf_counter(), time.process_time()
-        result = floodscan.scan(sweep.events, catalog=catalog, recipe=sweep.recipe, out=out, client=client)
+        result = floodscan.scan(
+            sweep.events, catalog=catalog, recipe=sweep.recipe, out=out, client=client
+        )
         wall, driver = time.perf_counter() - started, time.process_time() - driver
     counted = take_seconds(client)
     n_threads = sum(client.nthreads().values())
@@ -81,12 +94,15 @@ def measure(sweep: Sweep, client: Client) -> Json:
     }
 
 
-def split_time(tasks: Iterable[Mapping[str, Any]], counted: Counter[str], *, thread_seconds: float) -> dict[str, float]:
+def split_time(
+    tasks: Iterable[Mapping[str, Any]], counted: Counter[str], *, thread_seconds: float
+) -> dict[str, float]:
     """Split the time of all worker threads into steps.
 
-    How long each kind of task held a thread is Dask's own task stream's; what is in a task of several steps is split as
-    their own clocks say. The searches of one task are asked side by side: the time of the task goes to
-    gate, catalogue and parse as the sums over its searches do, and so does the wait for the slowest of them.
+    How long each kind of task held a thread is Dask's own task stream's; what is in a task of
+    several steps is split as their own clocks say. The searches of one task are asked side by side:
+    the time of the task goes to gate, catalogue and parse as the sums over its searches do, and so
+    does the wait for the slowest of them.
 
     Args:
         tasks: Of the task stream.

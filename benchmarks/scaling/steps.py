@@ -54,7 +54,10 @@ class StepTimes(WorkerPlugin):
 
 
 def take_seconds(client: Client) -> Counter[str]:
-    """Give what the steps took on all workers since it was last asked; and the CPU of their processes, ever."""
+    """Give what the steps took on all workers since it was last asked.
+
+    And the CPU of their processes, ever.
+    """
     return sum(client.run(_take).values(), Counter())
 
 

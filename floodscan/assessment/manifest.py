@@ -1,6 +1,9 @@
-"""The acquisition manifest of an event: what was chosen, why, and what wasn't found; written, checked and read.
+"""The acquisition manifest of an event: what was chosen, why, and what wasn't found.
 
-It is a superset of the published manifest, and never holds a signed URL: whoever reads it signs what is to be read.
+Written, checked and read.
+
+It is a superset of the published manifest, and never holds a signed URL: whoever reads it signs
+what is to be read.
 """
 
 from __future__ import annotations
@@ -96,7 +99,10 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "collections": {str(s): asked.collection for s, asked in recipe.sensors.items()},
         "assets": {str(s): list(asked.assets) for s, asked in recipe.sensors.items()},
         **_choices(rows.get(AOI, ()), recipe, assessment),
-        "tiles": [_describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment) for tile in plan.targets[1:]],
+        "tiles": [
+            _describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment)
+            for tile in plan.targets[1:]
+        ],
         "failures": [shortfall.to_dict() for shortfall in empty],
         "coverage": _describe_coverage(assessment, sum(each.target_id == AOI for each in empty)),
         "warnings": [finding.to_dict() for finding in assessment.findings],
@@ -105,7 +111,9 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     }
 
 
-def _describe_origin(plan: EventPlan, recipe: Recipe, catalog_id: str, answers: Mapping[Search, Answer]) -> Json:
+def _describe_origin(
+    plan: EventPlan, recipe: Recipe, catalog_id: str, answers: Mapping[Search, Answer]
+) -> Json:
     return {
         "floodscan": _version(),
         "catalog": catalog_id,
@@ -131,8 +139,14 @@ def _event_facts(event: Event) -> Json:
     }
 
 
-def _describe_tile(tile: Target, rows: Sequence[Json], recipe: Recipe, assessment: Assessment) -> Json:
-    return {"target_id": tile.target_id, "bbox": list(tile.bbox), **_choices(rows, recipe, assessment)}
+def _describe_tile(
+    tile: Target, rows: Sequence[Json], recipe: Recipe, assessment: Assessment
+) -> Json:
+    return {
+        "target_id": tile.target_id,
+        "bbox": list(tile.bbox),
+        **_choices(rows, recipe, assessment),
+    }
 
 
 def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
@@ -195,7 +209,9 @@ def _choice(members: Sequence[Json], runner_up: Json | None, assessment: Assessm
         **{key: row[column] for key, column in _SENSOR_KEYS[row["sensor"]].items()},
         "platform": row["platform"],
         "coverage_frac": mosaic.coverage_frac,
-        "items": [{**_measures(member), "share": mosaic.shares[member["item_id"]]} for member in members],
+        "items": [
+            {**_measures(member), "share": mosaic.shares[member["item_id"]]} for member in members
+        ],
         "relaxed": sorted({step for member in members for step in member["relaxed"] or ()}),
         **geometry,
         "runner_up": runner_up and {**_measures(runner_up), "margin": margin(row, runner_up)},
@@ -210,8 +226,9 @@ def margin(row: Json, runner_up: Json) -> Json:
         runner_up: The row that is ranked behind it in the same slot.
 
     Returns:
-        ``by`` (a column; ``item_id`` where all measures tie), ``selected`` and ``runner_up``. Where a policy
-        chose all slots together, no measure of one slot decides: ``by`` is then ``all_slots_together``.
+        ``by`` (a column; ``item_id`` where all measures tie), ``selected`` and ``runner_up``. Where
+        a policy chose all slots together, no measure of one slot decides: ``by`` is then
+        ``all_slots_together``.
     """
     if row["relaxed"] is not None:
         return {"by": "all_slots_together", "selected": None, "runner_up": None}
@@ -257,7 +274,13 @@ def _text(time: datetime | None) -> str | None:
     """Write a time as catalogues do: in UTC with ``Z``, with as many decimals (0, 3 or 6) as it needs."""
     if time is None:
         return None
-    unit = "microseconds" if time.microsecond % 1000 else "milliseconds" if time.microsecond else "seconds"
+    unit = (
+        "microseconds"
+        if time.microsecond % 1000
+        else "milliseconds"
+        if time.microsecond
+        else "seconds"
+    )
     return time.isoformat(timespec=unit).replace("+00:00", "Z")
 
 
@@ -299,8 +322,8 @@ class Manifest:
         """Give the chosen scenes, each once, ready for ``odc.stac.load``.
 
         Args:
-            sign: Sign the assets' hrefs with ``planetary_computer``. They are valid for less than an hour,
-                and credentials: don't write them to a file.
+            sign: Sign the assets' hrefs with ``planetary_computer``. They are valid for less than
+                an hour, and credentials: don't write them to a file.
         """
         collection = pystac.ItemCollection(
             [pystac.Item.from_dict(item) for item in self.content["items"]], clone_items=False

@@ -1,4 +1,7 @@
-"""How a slot and an event ended: what is missing, why, and what would help; data, never exceptions."""
+"""How a slot and an event ended: what is missing, why, and what would help.
+
+Data, never exceptions.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,12 @@ WORKER_LOST = "worker_lost"
 PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST)
 """Reasons that another try may mend."""
 
-_SUMMED = {"slots": "n_slots", "filled": "n_filled", "candidates": "n_candidates", "requests": "n_requests"}
+_SUMMED = {
+    "slots": "n_slots",
+    "filled": "n_filled",
+    "candidates": "n_candidates",
+    "requests": "n_requests",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ class Shortfall:
         target_id: ``aoi``, or a tile.
         phase: None for the DEM.
         sensor: The kind of scene.
-        reason: Code and counts: ``no_candidates``, ``all_rejected``, ``incomplete`` or ``search_failed``.
+        reason: Code and counts: ``no_candidates``, ``all_rejected``, ``incomplete`` or
+            ``search_failed``.
         hint: What would help.
     """
 
@@ -110,7 +119,10 @@ def conclude(
     shortfalls: Sequence[Shortfall],
     assessment: Assessment,
 ) -> Outcome:
-    """Sum up an event as a row of EVENTS; the reason names every slot of the AOI that stayed empty."""
+    """Sum up an event as a row of EVENTS.
+
+    The reason names every slot of the AOI that stayed empty.
+    """
     n_filled = len(plan.slots) - len(shortfalls)
     asked = [answers[search] for search in plan.searches]
     promised = assessment.promise
@@ -157,7 +169,9 @@ def is_given_up(outcome: Outcome) -> bool:
 
 def tabulate_outcomes(batch: str, outcomes: Sequence[Outcome]) -> pa.Table:
     """Make EVENTS rows of the outcomes of a batch."""
-    return pa.Table.from_pylist([asdict(outcome) | {"batch": batch} for outcome in outcomes], schema=EVENTS)
+    return pa.Table.from_pylist(
+        [asdict(outcome) | {"batch": batch} for outcome in outcomes], schema=EVENTS
+    )
 
 
 def read_outcomes(events: pa.Table) -> list[Outcome]:
@@ -184,12 +198,17 @@ def count_outcomes(events: pa.Table) -> Counter[str]:
 
 def count_warnings(events: pa.Table) -> Counter[str]:
     """Count the warnings of EVENTS rows by kind."""
-    return Counter(warning.split()[0] for warning in pc.list_flatten(events["warnings"]).to_pylist())
+    return Counter(
+        warning.split()[0] for warning in pc.list_flatten(events["warnings"]).to_pylist()
+    )
 
 
 def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
     """Count each slot's candidates by verdict, and note the least cloud cover among them."""
-    columns = [candidates[name].to_pylist() for name in ("target_id", "phase", "sensor", "verdict", "cloud_cover")]
+    columns = [
+        candidates[name].to_pylist()
+        for name in ("target_id", "phase", "sensor", "verdict", "cloud_cover")
+    ]
     verdicts: dict[tuple[str, str | None, str], dict[str, _Count]] = {}
     for *slot, verdict, cloud in zip(*columns, strict=True):
         counts = verdicts.setdefault((slot[0], slot[1], slot[2]), {})
@@ -209,17 +228,24 @@ def _key(slot: Slot) -> tuple[str, str | None, str]:
     return (slot.target.target_id, slot.phase, slot.sensor)
 
 
-def _shortfall(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> Shortfall:
+def _shortfall(
+    slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe
+) -> Shortfall:
     reason, hint = _explain(slot, found, answer, recipe)
     phase = slot.phase and str(slot.phase)
     return Shortfall(slot.target.target_id, phase, str(slot.sensor), reason, hint)
 
 
-def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> tuple[str, str]:
+def _explain(
+    slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe
+) -> tuple[str, str]:
     if answer.problem:
         return f"{SEARCH_FAILED} ({answer.problem})", "run again when the catalogue answers"
     if not answer.complete:
-        return INCOMPLETE, "the catalogue held back part of its answer; run again with a smaller area"
+        return (
+            INCOMPLETE,
+            "the catalogue held back part of its answer; run again with a smaller area",
+        )
     asked = recipe.sensors[slot.sensor]
     wider = f"widen {slot.sensor}.window_days (now {recipe.widest_window_days(slot.sensor)})"
     climbed = ", ".join(map(str, recipe.ladder(slot.sensor)))
@@ -229,14 +255,19 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
     if not found:
         return f"no_candidates{after}", wider
     counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
-    return f"all_rejected ({counts}){after}", ", or ".join([*_looser(slot.sensor, found, recipe), wider])
+    return f"all_rejected ({counts}){after}", ", or ".join(
+        [*_looser(slot.sensor, found, recipe), wider]
+    )
 
 
 def _looser(sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe) -> Iterator[str]:
     """Name the rules that reject what there is."""
     ladder = recipe.ladder(sensor)
     if (cloudy := found.get(TOO_CLOUDY)) and cloudy.least_cloud is not None:
-        limits = [recipe.sensors[sensor].max_cloud_percent, *(step.max_cloud_percent for step in ladder)]
+        limits = [
+            recipe.sensors[sensor].max_cloud_percent,
+            *(step.max_cloud_percent for step in ladder),
+        ]
         now = max(limit for limit in limits if limit is not None)
         yield f"raise {sensor}.max_cloud_percent (now {now:g}) above {cloudy.least_cloud:g}"
     if TOO_LITTLE in found:

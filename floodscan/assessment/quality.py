@@ -65,7 +65,9 @@ class Finding:
 
     def __str__(self) -> str:
         """Name the kind and the place."""
-        return " ".join([self.code, "/".join(filter(None, (self.target_id, self.phase, self.sensor)))])
+        return " ".join(
+            [self.code, "/".join(filter(None, (self.target_id, self.phase, self.sensor)))]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,10 @@ class Assessment:
 
     Attributes:
         mosaics: What fills each slot, by target, phase and sensor.
-        joint_frac: Part of each target that all its chosen slots cover together; None where none is filled.
-        promise: Pixels and chips of the event's grid that this makes; None where there is no such grid.
+        joint_frac: Part of each target that all its chosen slots cover together; None where none is
+            filled.
+        promise: Pixels and chips of the event's grid that this makes; None where there is no such
+            grid.
         grades: SAR geometry of each target: grade and reason; None with less than two scenes.
         findings: The warnings.
     """
@@ -100,7 +104,9 @@ class Assessment:
     findings: tuple[Finding, ...]
 
 
-def assess(plans: Sequence[EventPlan], candidates: pa.Table, recipe: Recipe) -> dict[str, Assessment]:
+def assess(
+    plans: Sequence[EventPlan], candidates: pa.Table, recipe: Recipe
+) -> dict[str, Assessment]:
     """Measure and check the choices of several events.
 
     Args:
@@ -144,7 +150,9 @@ class _Chosen:
         self._unions: dict[tuple[int, ...], BaseGeometry] = {}
         self.passes = number_passes(rows).tolist()
         self.times = microseconds(rows["datetime"]).tolist()
-        self.wrong = wrong_side(rows, {plan.event.event_id: plan.event.onset for plan in plans}, recipe).tolist()
+        self.wrong = wrong_side(
+            rows, {plan.event.event_id: plan.event.onset for plan in plans}, recipe
+        ).tolist()
         orbits, states = rows["relative_orbit"].to_pylist(), rows["orbit_state"].to_pylist()
         channels = ["+".join(sorted(p or ())) for p in rows["polarizations"].to_pylist()]
         self.tracks = [f"{o} {s} {c}" for o, s, c in zip(orbits, states, channels, strict=True)]
@@ -175,7 +183,10 @@ def _measure(
     chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
 ) -> tuple[dict[SlotKey, Mosaic], BaseGeometry | None, float | None]:
     """Measure what fills each slot of a target, and what all that covers together: the ground, and its share."""
-    grown = {slot: [chosen.ground(rows[:n]) for n in range(1, len(rows) + 1)] for slot, rows in slots.items()}
+    grown = {
+        slot: [chosen.ground(rows[:n]) for n in range(1, len(rows) + 1)]
+        for slot, rows in slots.items()
+    }
     joint = intersect({id(ground): ground for *_, ground in grown.values()}.values())
     if joint is None:
         return {}, None, None
@@ -195,19 +206,27 @@ def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
 
 
 def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, str | None] | None:
-    """Grade the SAR geometry: A one track and frame, B one track, C several; with the reason for less than A."""
+    """Grade the SAR geometry: A one track and frame, B one track, C several.
+
+    With the reason for less than A.
+    """
     radar = {phase: rows for (phase, sensor), rows in slots.items() if sensor == Sensor.S1RTC}
     if len(radar) <= 1:
         return None
     by_track = _phases_by_track(chosen, radar)
     if len(by_track) > 1:
-        return "C", "several tracks: " + "; ".join(f"{', '.join(p)} on {t}" for t, p in by_track.items())
+        return "C", "several tracks: " + "; ".join(
+            f"{', '.join(p)} on {t}" for t, p in by_track.items()
+        )
     frames = {phase: chosen.ground(rows) for phase, rows in radar.items()}
     first, *others = frames
     for phase in others:
         shared = _shared(frames[first], frames[phase])
         if shared < _SAME_FRAME:
-            return "B", f"one track, other frames: {phase} shares {shared:.0%} of its ground with {first}"
+            return (
+                "B",
+                f"one track, other frames: {phase} shares {shared:.0%} of its ground with {first}",
+            )
     return "A", None
 
 
@@ -233,7 +252,9 @@ def _check_target(
         for phase, rows in own.items():
             if wrong := [row for row in rows if chosen.wrong[row]]:
                 side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
-                text = f"{chosen.ids[wrong[0]]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
+                text = (
+                    f"{chosen.ids[wrong[0]]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
+                )
                 yield Finding(WRONG_SIDE, target.target_id, phase, sensor, text)
             if timeless := [row for row in rows if chosen.times[row] == NO_INSTANT]:
                 text = f"{chosen.ids[timeless[0]]} tells no time, so nobody knows its side of the onset"
@@ -246,7 +267,9 @@ def _check_target(
             yield Finding(MIXED_TRACKS, target.target_id, None, sensor, text)
 
 
-def _check_reuse(chosen: _Chosen, target: Target, sensor: str, slots: Mapping[Phase, list[int]]) -> Iterable[Finding]:
+def _check_reuse(
+    chosen: _Chosen, target: Target, sensor: str, slots: Mapping[Phase, list[int]]
+) -> Iterable[Finding]:
     """Find phases that hold what an earlier one holds, or what is not later than that."""
     phases = list(slots)
     for number, phase in enumerate(phases):
@@ -269,7 +292,10 @@ def _clash(chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]) -> str
         return REUSED_SCENE
     if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:
         return REUSED_PASS
-    times = [[chosen.times[row] for row in rows if chosen.times[row] != NO_INSTANT] for rows in (earlier, later)]
+    times = [
+        [chosen.times[row] for row in rows if chosen.times[row] != NO_INSTANT]
+        for rows in (earlier, later)
+    ]
     return OUT_OF_ORDER if all(times) and min(times[1]) <= max(times[0]) else None
 
 

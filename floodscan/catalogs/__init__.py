@@ -11,7 +11,15 @@ from floodscan.catalogs.base import Answer, Catalog
 from floodscan.catalogs.stac_api import ApiCatalog
 from floodscan.model import DEMO
 
-__all__ = ["Access", "Answer", "ApiCatalog", "Catalog", "SnapshotCatalog", "open_catalog", "put_behind"]
+__all__ = [
+    "Access",
+    "Answer",
+    "ApiCatalog",
+    "Catalog",
+    "SnapshotCatalog",
+    "open_catalog",
+    "put_behind",
+]
 
 PLANETARY_COMPUTER = "planetary-computer"
 _PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com/api/stac/v1"
@@ -21,8 +29,8 @@ def open_catalog(name: str) -> Catalog:
     """Name a catalogue; nothing is asked yet.
 
     Args:
-        name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the path of a stac-geoparquet
-            file or of a folder of them.
+        name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the path of a
+            stac-geoparquet file or of a folder of them.
     """
     if name == PLANETARY_COMPUTER:
         return ApiCatalog(_PLANETARY_COMPUTER_URL)

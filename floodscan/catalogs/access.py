@@ -31,7 +31,8 @@ class Access:
         max_in_flight: Requests on their way at once, over all workers; None is any number.
         max_per_second: Requests that start in a second, over all workers; None is any number.
         cache: Folder of answers, on a disk that all workers share; None keeps none.
-        max_age_days: Kept answers that are older are asked for again, and removed after a week at least.
+        max_age_days: Kept answers that are older are asked for again, and removed after a week at
+            least.
         refresh: Ask for everything again, and keep the new answers.
     """
 
@@ -52,7 +53,9 @@ class Access:
         if self.cache is None or not isinstance(catalog, ApiCatalog):
             return catalog
         now, age = time.time(), self.max_age_days * _DAY_SECONDS
-        kept = CachedCatalog(catalog, Path(self.cache).absolute(), not_before=now if self.refresh else now - age)
+        kept = CachedCatalog(
+            catalog, Path(self.cache).absolute(), not_before=now if self.refresh else now - age
+        )
         # a folder of many answers on a slow disk takes a while, and no run need wait for it
         oldest = now - max(age, MAX_AGE_DAYS * _DAY_SECONDS)
         threading.Thread(target=kept.forget, args=(oldest,), daemon=True).start()

@@ -65,7 +65,10 @@ class SnapshotCatalog:
         return str(orjson.loads(raw)["id"]) if raw else self.path.stem
 
     def digest(self) -> str:
-        """Tell by the footers of its files, which sum up what is in them, whether it is the same; a copy is."""
+        """Tell by the footers of its files, which sum up what is in them, whether it is the same.
+
+        A copy is.
+        """
         try:
             footers = b"".join(map(_read_footer, _list_files(self.path)))
         except OSError as err:
@@ -76,7 +79,9 @@ class SnapshotCatalog:
         """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""
         try:
             tables = [
-                _read_items(file.dataset, search) for file in self._files() if search.collection in file.collections
+                _read_items(file.dataset, search)
+                for file in self._files()
+                if search.collection in file.collections
             ]
         except (pa.ArrowException, OSError, KeyError) as err:
             raise CatalogError(self.location, f"can't be read: {err}") from err
@@ -137,7 +142,9 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
         for name in ("id", "collection", "geometry", "bbox", *STAC_NAMES)
         if name in file.schema.names
     }
-    columns |= {f"asset {key}": ds.field("assets", key, "href") for key in _asset_keys(file, search.assets)}
+    columns |= {
+        f"asset {key}": ds.field("assets", key, "href") for key in _asset_keys(file, search.assets)
+    }
     for key in _edge_keys(file, search.assets):
         columns[EDGES] = ds.field("assets", key, EDGES)
     found = file.to_table(columns=columns, filter=_filter(file.schema, search))
@@ -171,7 +178,11 @@ def _asset_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
 
 def _edge_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
     known = _asset_keys(file, wanted[:1])
-    return [key for key in known if EDGES in {field.name for field in file.schema.field("assets").type.field(key).type}]
+    return [
+        key
+        for key in known
+        if EDGES in {field.name for field in file.schema.field("assets").type.field(key).type}
+    ]
 
 
 def _values(found: pa.Table, name: str) -> list[Any]:
@@ -199,8 +210,15 @@ def _coalesce(found: pa.Table, sources: Iterable[str], kind: pa.DataType) -> pa.
 
 
 def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Cast as it is; of a text that should be a number, such as ``EPSG:32632``, take the number at its end."""
-    if pa.types.is_integer(kind) and not pa.types.is_integer(values.type) and not pa.types.is_floating(values.type):
+    """Cast as it is.
+
+    Of a text that should be a number, such as ``EPSG:32632``, take the number at its end.
+    """
+    if (
+        pa.types.is_integer(kind)
+        and not pa.types.is_integer(values.type)
+        and not pa.types.is_floating(values.type)
+    ):
         values = pc.extract_regex(values.cast(pa.string()), r"^EPSG:(?P<code>[0-9]{4,6})$")
         values = pc.struct_field(values, "code")
     return values.cast(kind, safe=False)
@@ -226,6 +244,7 @@ def _read_assets(found: pa.Table, wanted: Sequence[str]) -> pa.MapArray:
     keys = [key for key in wanted if f"asset {key}" in found.column_names]
     hrefs = [found[f"asset {key}"].to_pylist() for key in keys]
     rows = [
-        [(key, unsigned(href)) for key, href in zip(keys, row, strict=True) if href] for row in zip(*hrefs, strict=True)
+        [(key, unsigned(href)) for key, href in zip(keys, row, strict=True) if href]
+        for row in zip(*hrefs, strict=True)
     ]
     return pa.array(rows or [[]] * len(found), ITEMS.field("assets").type)

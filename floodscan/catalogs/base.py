@@ -59,7 +59,9 @@ class Answer:
 
     def __reduce__(self) -> tuple[Callable[..., Answer], tuple[pa.Buffer, dict[str, Any]]]:
         """Be pickled with the items as one piece."""
-        others = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "items"}
+        others = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name != "items"
+        }
         return _unpack, (pack_table(self.items), others)
 
     def about(self, question: Search) -> Answer:

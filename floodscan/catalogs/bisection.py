@@ -20,7 +20,9 @@ FLOOR_DEGREES = 0.02
 
 
 def halve(search: Search) -> tuple[Search, Search] | None:
-    """Cut a search in two that together find the same: its time first, then its box; None at the floor.
+    """Cut a search in two that together find the same: its time first, then its box.
+
+    None at the floor.
 
     The halves share the instant or the line at which they meet, so that nothing lies between them.
     """
@@ -34,7 +36,10 @@ def halve(search: Search) -> tuple[Search, Search] | None:
 
 
 def sides(search: Search) -> tuple[Search, ...]:
-    """Cut a search at the antimeridian, which servers read the long way round; else give it as it is."""
+    """Cut a search at the antimeridian, which servers read the long way round.
+
+    Else give it as it is.
+    """
     if not search.crosses_antimeridian:
         return (search,)
     west, south, east, north = search.bbox
@@ -47,7 +52,9 @@ def touch(first: Search, second: Search) -> bool:
     if (
         first.window
         and second.window
-        and not (first.window.start <= second.window.end and second.window.start <= first.window.end)
+        and not (
+            first.window.start <= second.window.end and second.window.start <= first.window.end
+        )
     ):
         return False
     return any(_boxes_touch(a.bbox, b.bbox) for a in sides(first) for b in sides(second))

@@ -31,8 +31,8 @@ _OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-
 class CachedCatalog:
     """A STAC API whose complete answers are kept in a folder.
 
-    A file is written beside its place and renamed, so that many processes may read and write at once; one that
-    can't be read counts as none.
+    A file is written beside its place and renamed, so that many processes may read and write at
+    once; one that can't be read counts as none.
 
     Attributes:
         catalog: The API.
@@ -104,7 +104,9 @@ class CachedCatalog:
 
 def _dump(items: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with ipc.new_file(sink, items.schema, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
+    with ipc.new_file(
+        sink, items.schema, options=ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
         writer.write_table(items.combine_chunks())
     return bytes(sink.getvalue())
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from floodscan.catalogs.page_json import Item
 
 _USER = re.compile(r"(?<=://)[^/?#]*@")
-_SECRET = re.compile(r"(^sig|^auth|^jwt|key|token|secret|password|signature|credential|keyid|accessid)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^sig|^auth|^jwt|key|token|secret|password|signature|credential|keyid|accessid)$",
+    re.IGNORECASE,
+)
 
 
 def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]) -> pa.Table:
@@ -40,7 +43,9 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
         ITEMS table of n rows, in the order given. A value of a wrong type counts as missing.
     """
     properties = _columns_of([item.properties or Properties() for item in items])
-    footprints, extents = parse_footprints([_geometry(item) for item in items], [item.bbox for item in items])
+    footprints, extents = parse_footprints(
+        [_geometry(item) for item in items], [item.bbox for item in items]
+    )
     columns = {
         "collection": [item.collection or collection for item in items],
         "item_id": [item.id for item in items],
@@ -58,13 +63,19 @@ def unique_rows(items: pa.Table) -> pa.Table:
     """Keep the first of the rows of each item, in the order given."""
     keys = list(zip(items["collection"].to_pylist(), items["item_id"].to_pylist(), strict=True))
     first = {key: number for number, key in reversed(list(enumerate(keys)))}
-    return items if len(first) == len(keys) else items.take(pa.array(sorted(first.values()), pa.int64()))
+    return (
+        items
+        if len(first) == len(keys)
+        else items.take(pa.array(sorted(first.values()), pa.int64()))
+    )
 
 
 def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
     """Turn properties into the values of each STAC name, shape (n,)."""
     rows = map(msgspec.structs.astuple, properties)
-    return dict(zip(STAC_NAMES, list(zip(*rows, strict=True)) or [()] * len(STAC_NAMES), strict=True))
+    return dict(
+        zip(STAC_NAMES, list(zip(*rows, strict=True)) or [()] * len(STAC_NAMES), strict=True)
+    )
 
 
 def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
@@ -74,12 +85,17 @@ def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     if set(map(type, texts)) <= {str}:
         with suppress(pa.ArrowException):
             return pa.array(texts, pa.string()).cast(kind)
-    times = [parse_time(text) or parse_time(start) for text, start in zip(texts, starts, strict=True)]
+    times = [
+        parse_time(text) or parse_time(start) for text, start in zip(texts, starts, strict=True)
+    ]
     return pa.array(times, kind)
 
 
 def parse_time(text: object) -> datetime | None:
-    """Read one ISO 8601 time, with ``T`` or a blank; without a zone it is UTC; None if it is none."""
+    """Read one ISO 8601 time, with ``T`` or a blank.
+
+    Without a zone it is UTC; None if it is none.
+    """
     if not isinstance(text, str):
         return None
     try:
@@ -124,7 +140,11 @@ def parse_edges(values: Sequence[object]) -> pa.Array:
 def _are_edges(edges: pa.ListArray) -> bool:
     lengths = pc.list_value_length(edges).drop_null().to_numpy()
     numbers = edges.flatten()
-    return bool((lengths == _N_EDGES).all() and numbers.null_count == 0 and np.isfinite(numbers.to_numpy()).all())
+    return bool(
+        (lengths == _N_EDGES).all()
+        and numbers.null_count == 0
+        and np.isfinite(numbers.to_numpy()).all()
+    )
 
 
 def _geometry(item: Item) -> bytes | None:
@@ -149,7 +169,9 @@ def _coerce_edges(value: object) -> list[float] | None:
 def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     values, *others = (properties[source] for source in SCENE_PROPERTIES[name])
     for other in others:
-        values = [found if value is None else value for value, found in zip(values, other, strict=True)]
+        values = [
+            found if value is None else value for value, found in zip(values, other, strict=True)
+        ]
     kind = ITEMS.field(name).type
     if set(map(type, values)) <= _EXPECTED[str(kind)]:
         with suppress(pa.ArrowException, OverflowError):
@@ -221,7 +243,8 @@ def _texts(values: list[object]) -> pa.Array:
 
 
 def _unsign(hrefs: pa.Array) -> pa.Array:
-    # a search of the bytes of all of them at once is fifty times faster than a kernel's, of one after the other
+    # a search of the bytes of all of them at once is fifty times faster than a kernel's, of one
+    # after the other
     written = hrefs.buffers()[2]
     text = b"" if written is None else written.to_pybytes()
     if b"?" not in text and b"@" not in text:

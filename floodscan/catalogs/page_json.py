@@ -1,8 +1,8 @@
 """A page of a search's answer, decoded from its bytes into what is used of it and nothing else.
 
-An item of Planetary Computer is 15 KB of JSON, of which 3 are used. Decoding into typed structs passes over the rest
-without making objects of it, and takes a fifth of the CPU that a full parse does. Structs hold
-no cycles, so that the garbage collector need not know of them.
+An item of Planetary Computer is 15 KB of JSON, of which 3 are used. Decoding into typed structs
+passes over the rest without making objects of it, and takes a fifth of the CPU that a full parse
+does. Structs hold no cycles, so that the garbage collector need not know of them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Asset(msgspec.Struct, gc=False):
     """A file of an item."""
 
     href: Any = None
-    edges: msgspec.Raw = msgspec.field(name=EDGES, default=msgspec.Raw(b"null"))  # decoded of one asset alone
+    edges: msgspec.Raw = msgspec.field(
+        name=EDGES, default=msgspec.Raw(b"null")
+    )  # decoded of one asset alone
 
 
 class Item(msgspec.Struct, gc=False):
@@ -62,7 +64,9 @@ class Item(msgspec.Struct, gc=False):
 
     id: str
     collection: str | None = None
-    geometry: msgspec.Raw = msgspec.Raw(b"null")  # its numbers go into arrays, and never become objects
+    geometry: msgspec.Raw = msgspec.Raw(
+        b"null"
+    )  # its numbers go into arrays, and never become objects
     bbox: list[Any] | None = None
     properties: Properties | None = None  # type: ignore[valid-type]  # a struct that is made from a table
     assets: dict[str, Asset | None] | None = None
@@ -122,7 +126,11 @@ def _without_odd_members(feature: object) -> object:
     if not isinstance(feature, dict):
         return feature
     kinds = {"collection": str, "geometry": dict, "bbox": list, "properties": dict, "assets": dict}
-    kept = {name: value for name, value in feature.items() if isinstance(value, kinds.get(name, object))}
+    kept = {
+        name: value for name, value in feature.items() if isinstance(value, kinds.get(name, object))
+    }
     if "assets" in kept:
-        kept["assets"] = {key: asset for key, asset in feature["assets"].items() if isinstance(asset, dict)}
+        kept["assets"] = {
+            key: asset for key, asset in feature["assets"].items() if isinstance(asset, dict)
+        }
     return kept

@@ -1,7 +1,8 @@
 """All pages of one search, and all parts of a search that can't be had whole.
 
-A page that is full but names no next one is not taken for the end, nor is a search that the server gives up on: both
-are asked again in halves, of time first, then of space, down to a floor. What can't be had even so is a ``Gap``.
+A page that is full but names no next one is not taken for the end, nor is a search that the server
+gives up on: both are asked again in halves, of time first, then of space, down to a floor. What
+can't be had even so is a ``Gap``.
 """
 
 from __future__ import annotations
@@ -27,9 +28,15 @@ if TYPE_CHECKING:
 
 _MAX_EMPTY_PAGES = 10
 _MAX_FAILED_PARTS = 6
-"""Parts that fail one after the other and are cut all the same; the last of them may be a 32nd of the first."""
+"""Parts that fail one after the other and are cut all the same.
+
+The last of them may be a 32nd of the first.
+"""
 _USUAL_CAPS = {50, 100, 200, 250, 500}
-"""Items on a page at which servers stop, whatever they are asked for; a page of just so many may not be the last."""
+"""Items on a page at which servers stop, whatever they are asked for.
+
+A page of just so many may not be the last.
+"""
 
 
 class NotTheEndError(Exception):
@@ -58,7 +65,8 @@ class Pager:
     Attributes:
         transport: Makes the requests.
         url: Where searches are posted.
-        full_page: The most items that came on a page with a ``next`` link; a server may give fewer than asked for.
+        full_page: The most items that came on a page with a ``next`` link; a server may give fewer
+            than asked for.
     """
 
     transport: Transport
@@ -76,7 +84,9 @@ class Pager:
             RequestError: A page can't be had.
             NotTheEndError: The last page was not the end.
         """
-        request: Request | None = Request("POST", self.url, {**body, "limit": self.transport.limits.page_items})
+        request: Request | None = Request(
+            "POST", self.url, {**body, "limit": self.transport.limits.page_items}
+        )
         asked: list[Request] = []
         seen: set[str] = set()
         n_empty = 0
@@ -107,7 +117,8 @@ class Pager:
         except (TypeError, ValueError) as err:
             raise NotTheEndError("the link to the next page can't be read") from err
         if elsewhere:
-            # whoever answers there is not whom the user named, and might be sent what was meant for that one
+            # whoever answers there is not whom the user named, and might be sent what was meant for
+            # that one
             raise NotTheEndError("the next page is said to be on another host")
         return following
 
@@ -122,12 +133,17 @@ class Pager:
         counted = isinstance(page.matched, int)
         if counted and page.matched > n_items:
             raise NotTheEndError(f"{n_items} of {page.matched} items were given")
-        caps = {self.full_page or self.transport.limits.page_items, *(() if counted else _USUAL_CAPS)}
+        caps = {
+            self.full_page or self.transport.limits.page_items,
+            *(() if counted else _USUAL_CAPS),
+        }
         if sizes & caps or max(sizes) >= self.transport.limits.page_items:
             raise NotTheEndError("a full page names no next one")
 
 
-def read_whole(search: Search, read: ReadPages, tally: Tally, limits: Limits) -> Iterator[list[Item] | Gap]:
+def read_whole(
+    search: Search, read: ReadPages, tally: Tally, limits: Limits
+) -> Iterator[list[Item] | Gap]:
     """Give the items of a search page by page, cutting it into halves where it can't be had whole.
 
     Args:

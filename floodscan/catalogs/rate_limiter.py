@@ -1,7 +1,8 @@
 """How many requests may be on their way at once, and when the next may start, for all who share a catalogue.
 
-A gate is asked before each request. ``Turnstile`` decides, with the clock as an argument; ``LocalGate`` lets the
-threads of one process through by it, and a cluster's gate (``floodscan.engine.rate_limiter``) the workers of a cluster.
+A gate is asked before each request. ``Turnstile`` decides, with the clock as an argument;
+``LocalGate`` lets the threads of one process through by it, and a cluster's gate
+(``floodscan.engine.rate_limiter``) the workers of a cluster.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class Rates:
 class Turnstile:
     """Counts who is inside and decides who may enter.
 
-    After a catalogue asked to wait, half as many are let in at once as before, and one more after each round
-    that went well.
+    After a catalogue asked to wait, half as many are let in at once as before, and one more after
+    each round that went well.
 
     Attributes:
         rates: The limits.

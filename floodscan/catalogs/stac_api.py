@@ -41,14 +41,26 @@ _NOT_STAC = (
     *(APIError, ClientTypeError, STACError, STACTypeError),
     *(AttributeError, LookupError, RecursionError, TypeError, ValueError),
 )
-"""What pystac and its client raise where a document is not what it should be; the text may hold the URL."""
+"""What pystac and its client raise where a document is not what it should be.
+
+The text may hold the URL.
+"""
 _OTHER_ASSETS = {
     "sentinel-2-l2a": (
         *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview"),
-        *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata", "safe-manifest"),
+        *(
+            "product-metadata",
+            "granule-metadata",
+            "inspire-metadata",
+            "datastrip-metadata",
+            "safe-manifest",
+        ),
     )
 }
-"""What items have beside their bands, where it is so much that it pays to leave it out; a name too many is no harm."""
+"""What items have beside their bands, where it is so much that it pays to leave it out.
+
+A name too many is no harm.
+"""
 _OPENING = threading.Lock()
 
 
@@ -102,9 +114,15 @@ class ApiCatalog:
     def identity(self) -> str:
         """What tells it, and who asks, from others: its location with the user and what is no secret of the query."""
         parts = urlsplit(self.url)
-        query = [each for each in parse_qsl(parts.query, keep_blank_values=True) if not is_secret(each[0])]
+        query = [
+            each
+            for each in parse_qsl(parts.query, keep_blank_values=True)
+            if not is_secret(each[0])
+        ]
         user = f"{parts.username}@" if parts.username else ""
-        return self.location.replace("://", f"://{user}", 1) + (f"?{urlencode(query)}" if query else "")
+        return self.location.replace("://", f"://{user}", 1) + (
+            f"?{urlencode(query)}" if query else ""
+        )
 
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the API answers and has these collections, and tell its STAC id."""
@@ -132,7 +150,9 @@ class ApiCatalog:
                 return False
             raise CatalogError(self.location, err.reason) from None
         except _NOT_STAC:
-            raise CatalogError(self.location, f"can't be read: '{collection}' is not a STAC collection") from None
+            raise CatalogError(
+                self.location, f"can't be read: '{collection}' is not a STAC collection"
+            ) from None
 
     def _read(self, search: Search, tally: Tally) -> Iterator[list[Item] | Gap]:
         try:
@@ -152,7 +172,9 @@ class ApiCatalog:
             if isinstance(found, Gap):
                 gaps.append(found)
             else:
-                tables.append(parse_items(found, collection=search.collection, assets=search.assets))
+                tables.append(
+                    parse_items(found, collection=search.collection, assets=search.assets)
+                )
         return Answer(
             items=unique_rows(pa.concat_tables(tables)),
             complete=not gaps,
@@ -266,15 +288,17 @@ def _open_client(catalog: ApiCatalog, budget: Budget) -> Client:
     except RequestError as err:
         raise CatalogError(catalog.location, err.reason) from None
     except _NOT_STAC:
-        raise CatalogError(catalog.location, "can't be read: its landing page is not a STAC API's") from None
+        raise CatalogError(
+            catalog.location, "can't be read: its landing page is not a STAC API's"
+        ) from None
     return client
 
 
 def lean_fields(collection: str, assets: Sequence[str]) -> Json:
     """Name what is not used of an item, for servers that conform to the ``fields`` extension.
 
-    To name what is used would bring half as much, but costs pgstac more than the whole item does: it walks the item
-    once for each path that is included (``benchmarks/results/lean_fields.md``).
+    To name what is used would bring half as much, but costs pgstac more than the whole item does:
+    it walks the item once for each path that is included (``benchmarks/results/lean_fields.md``).
     """
     others = [f"assets.{key}" for key in _OTHER_ASSETS.get(collection, ()) if key not in assets]
     bands = [f"assets.{key}.eo:bands" for key in assets if others]

@@ -96,7 +96,10 @@ def look_around(probe: Probe) -> list[Check]:
 def _hint(check: Check) -> Check:
     if check.ok:
         return check
-    return replace(check, text=f"{check.text}; where only nodes can't reach it: floodscan scan --search-on driver")
+    return replace(
+        check,
+        text=f"{check.text}; where only nodes can't reach it: floodscan scan --search-on driver",
+    )
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:
@@ -132,7 +135,9 @@ def _write_shared(profile: Profile) -> str:
 
 def _read_shared(folder: Path) -> str:
     if not (folder / "asked").exists():
-        raise FileNotFoundError(f"{folder} isn't what it is on the driver: name a folder that all nodes see")
+        raise FileNotFoundError(
+            f"{folder} isn't what it is on the driver: name a folder that all nodes see"
+        )
     return f"{folder.parent} is seen"
 
 
@@ -144,7 +149,10 @@ def _connect(address: tuple[str, int]) -> str:
 def _ask_node(profile: Profile, catalog: str, wait_seconds: float) -> Iterator[Check]:
     """Let a job look around on a node, and wait for what it says."""
     name = f"floodscan-doctor-{secrets.token_hex(4)}"
-    with _listening(find_address(profile)) as address, TemporaryDirectory(dir=profile.shared_folder) as made:
+    with (
+        _listening(find_address(profile)) as address,
+        TemporaryDirectory(dir=profile.shared_folder) as made,
+    ):
         folder = Path(made)
         (folder / "asked").touch()
         words = [str(folder), catalog, *map(str, address)]
@@ -153,7 +161,9 @@ def _ask_node(profile: Profile, catalog: str, wait_seconds: float) -> Iterator[C
         # the header and the prologue of worker jobs, under another name
         head = preview_script(profile).head.splitlines()
         log = folder / "probe.log"
-        head = [line for line in head if not line.startswith(("#SBATCH -J", "#SBATCH -o", "#SBATCH -e"))]
+        head = [
+            line for line in head if not line.startswith(("#SBATCH -J", "#SBATCH -o", "#SBATCH -e"))
+        ]
         head.insert(1, f"#SBATCH -J {name}\n#SBATCH -o {log}")
         try:
             submit("\n".join([*head, command, ""]))
@@ -169,8 +179,18 @@ def _wait_for_answer(folder: Path, name: str, wait_seconds: float) -> list[Check
     answer, log = folder / "answer.json", folder / "probe.log"
     while not answer.exists():
         if not list_jobs(name) and not answer.exists():
-            said = log.read_text(errors="replace").strip().splitlines()[-3:] if log.exists() else ["nothing"]
-            return [Check("compute node", False, f"the job ended without an answer; it said: {' / '.join(said)}")]
+            said = (
+                log.read_text(errors="replace").strip().splitlines()[-3:]
+                if log.exists()
+                else ["nothing"]
+            )
+            return [
+                Check(
+                    "compute node",
+                    False,
+                    f"the job ended without an answer; it said: {' / '.join(said)}",
+                )
+            ]
         if time.monotonic() > deadline:
             text = f"no node was free within {wait_seconds:g} s; give a longer --wait"
             return [Check("compute node", False, text)]

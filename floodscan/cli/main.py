@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from floodscan.assessment.outcomes import count_warnings
 from floodscan.cli.options import (
@@ -77,7 +83,9 @@ def main() -> None:
         err.show()
         status = EXIT_BAD_INPUT
     except FloodscanError as err:
-        Console(stderr=True, soft_wrap=True).print(f"error: {err}", style="red", markup=False, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: {err}", style="red", markup=False, highlight=False
+        )
         status = EXIT_BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
         status = EXIT_INTERRUPTED
@@ -98,13 +106,21 @@ def cli() -> None:
     epilog="The exit status is 0 if every slot was filled, 1 if some was not, 2 if something given can't be used."
 )
 @click.argument("events")
-@click.option("--catalog", help="planetary-computer (default), demo, a STAC API's URL, or stac-geoparquet.")
-@rules_options
-@click.option("--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME.")
-@place_options
-@click.option("--dry-run", is_flag=True, help="Print the script of a worker job, and submit nothing.")
 @click.option(
-    "--retry-failed", is_flag=True, help="Do again what failed, or was held back, in the run that --out holds."
+    "--catalog", help="planetary-computer (default), demo, a STAC API's URL, or stac-geoparquet."
+)
+@rules_options
+@click.option(
+    "--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME."
+)
+@place_options
+@click.option(
+    "--dry-run", is_flag=True, help="Print the script of a worker job, and submit nothing."
+)
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Do again what failed, or was held back, in the run that --out holds.",
 )
 @click.option(
     "--manifests",
@@ -130,7 +146,8 @@ def scan(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Choose scenes for flood events.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo". A run that --out holds in part goes on from there.
+    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo". A run that --out holds in part
+    goes on from there.
     """
     # what needs Dask takes a second to import: the other commands do without
     from floodscan import scanning  # noqa: PLC0415
@@ -164,7 +181,11 @@ def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     """Show slots and searches, asking nothing."""
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
     batches = [plan_batch(batch, rules) for batch in cut_batches(list_events(listed), run_id="")]
-    planned = {each.event.event_id: (each, batch.searches_for(each)) for batch in batches for each in batch.plans}
+    planned = {
+        each.event.event_id: (each, batch.searches_for(each))
+        for batch in batches
+        for each in batch.plans
+    }
     plans = [planned[event.event_id] for event in listed]
     if as_json:
         _print_json([_plan_facts(*each) for each in plans])
@@ -195,13 +216,17 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
 @click.argument("source", metavar="OUT")
 @recipe_option
 @policy_option
-@click.option("--out", required=True, metavar="DIR", help="Where results go: a folder of their own.")
+@click.option(
+    "--out", required=True, metavar="DIR", help="Where results go: a folder of their own."
+)
 @json_option
-def reselect(source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool) -> int:
+def reselect(
+    source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool
+) -> int:
     """Choose again from the candidates of the run in folder OUT, without asking the catalogue.
 
-    Without --recipe the run's own rules hold. Of their ladder, and of the default one, steps are left out that would
-    need a wider window than was searched.
+    Without --recipe the run's own rules hold. Of their ladder, and of the default one, steps are
+    left out that would need a wider window than was searched.
     """
     from floodscan.scanning import reselect as choose_again  # noqa: PLC0415 - what needs Dask takes a second to import
 
@@ -253,7 +278,12 @@ def manifest(out: str, event: str) -> None:
 @click.argument("event")
 @click.option("--to", metavar="DIR", help="Where pictures go; default: OUT/plots.")
 @click.option(
-    "--format", "kind", type=click.Choice(["png", "svg"]), default="png", show_default=True, help="Kind of picture."
+    "--format",
+    "kind",
+    type=click.Choice(["png", "svg"]),
+    default="png",
+    show_default=True,
+    help="Kind of picture.",
 )
 def plot(out: str, event: str, to: str | None, kind: str) -> None:
     """Draw an event's map and timeline.
@@ -269,11 +299,26 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
 
 @cli.command()
 @click.option("--profile", metavar="YAML", help="Look at SLURM too, and from a compute node.")
-@click.option("--catalog", default="planetary-computer", show_default=True, help="The catalogue that will be asked.")
-@click.option("--wait", "wait_seconds", default=300.0, show_default=True, metavar="SECONDS", help="For a compute node.")
+@click.option(
+    "--catalog",
+    default="planetary-computer",
+    show_default=True,
+    help="The catalogue that will be asked.",
+)
+@click.option(
+    "--wait",
+    "wait_seconds",
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For a compute node.",
+)
 @json_option
 def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: bool) -> int:
-    """Look whether everything is there that a sweep needs; the exit status is 0 if it is, and 1 if not."""
+    """Look whether everything is there that a sweep needs.
+
+    The exit status is 0 if it is, and 1 if not.
+    """
     # what needs Dask takes a second to import: the other commands do without
     from floodscan.cli.doctor import examine  # noqa: PLC0415
     from floodscan.clusters.profile import load_profile  # noqa: PLC0415
@@ -283,7 +328,9 @@ def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: b
     for check in examine(profile=read, catalog=catalog, wait_seconds=wait_seconds):
         checks.append(check)
         if not as_json:
-            _console().print(f"{'ok' if check.ok else 'NO':<4}{check.name:<28}{check.text}", markup=False)
+            _console().print(
+                f"{'ok' if check.ok else 'NO':<4}{check.name:<28}{check.text}", markup=False
+            )
     if as_json:
         _print_json([{"name": c.name, "ok": c.ok, "text": c.text} for c in checks])
     return EXIT_OK if all(check.ok for check in checks) else EXIT_UNFILLED
@@ -296,24 +343,40 @@ def _console() -> Console:
 def _print_job_script(place: Place, access: Access) -> None:
     from floodscan.clusters import preview_jobs  # noqa: PLC0415 - what needs Dask takes a second to import
 
-    click.echo(preview_jobs(place.cluster, profile=place.profile, n_searches=place.n_searches(access)), nl=False)
+    click.echo(
+        preview_jobs(place.cluster, profile=place.profile, n_searches=place.n_searches(access)),
+        nl=False,
+    )
 
 
 def _prepare_client(place: Place, access: Access) -> AbstractContextManager[Opener]:
     from floodscan.clusters import prepare_client  # noqa: PLC0415 - what needs Dask takes a second to import
 
     n_searches = place.n_searches(access)
-    return prepare_client(place.cluster, n_workers=place.n_workers, profile=place.profile, n_searches=n_searches)
+    return prepare_client(
+        place.cluster, n_workers=place.n_workers, profile=place.profile, n_searches=n_searches
+    )
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Draw a bar on a terminal, nothing where the output is piped; and where work ends early, say how it goes on."""
-    columns = ("events", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    """Draw a bar on a terminal, nothing where the output is piped.
+
+    And where work ends early, say how it goes on.
+    """
+    columns = (
+        "events",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     last: list[tuple[int, int]] = []
 
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("events", total=None)
 
         def tell(done: int, total: int) -> None:
@@ -324,7 +387,9 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
             yield tell
         except BaseException:
             for done, total in last:
-                console.print(f"{done} of {total} events are done and kept; start the same again to go on from there")
+                console.print(
+                    f"{done} of {total} events are done and kept; start the same again to go on from there"
+                )
             raise
 
 
@@ -339,15 +404,23 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:
-        show_outcomes(console, (rows for _, rows in result.folder.events.batches(OUTCOME_COLUMNS)), counts)
+        show_outcomes(
+            console, (rows for _, rows in result.folder.events.batches(OUTCOME_COLUMNS)), counts
+        )
     console.print(
         f"{counts['filled']} of {counts['slots']} slots filled from {counts['candidates']} candidates "
         f"in {counts['requests']} requests; in {result.folder.path}:"
     )
     manifests = "manifests/*.parquet" if result.folder.packed else "manifests/<event>.json"
-    console.print(f"  candidates/*.parquet  {manifests}  events.parquet  searches.parquet  run.json")
+    console.print(
+        f"  candidates/*.parquet  {manifests}  events.parquet  searches.parquet  run.json"
+    )
     run = shlex.join([str(result.folder.path), next(iter(result.ids))])
-    console.print(f"Why: floodscan explain {run}; pictures: floodscan plot {run}", markup=False, soft_wrap=True)
+    console.print(
+        f"Why: floodscan explain {run}; pictures: floodscan plot {run}",
+        markup=False,
+        soft_wrap=True,
+    )
     _print_warnings(console, result)
 
 
@@ -360,7 +433,9 @@ def _print_warnings(console: Console, result: ScanResult) -> None:
         n_events += sum(map(bool, rows["warnings"].to_pylist()))
     if kinds:
         counts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-        console.print(f"warnings at {n_events} of {result.counts['events']} events: {counts}", style="yellow")
+        console.print(
+            f"warnings at {n_events} of {result.counts['events']} events: {counts}", style="yellow"
+        )
 
 
 def _plan_facts(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:
@@ -377,10 +452,13 @@ def _plan_facts(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:
             for slot in each.slots
         ],
         "searches": [
-            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)} for s in searches
+            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)}
+            for s in searches
         ],
     }
 
 
 def _print_json(content: object) -> None:
-    sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.write(
+        orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    )

@@ -40,7 +40,9 @@ class Place:
 
 
 recipe_option = click.option(
-    "--recipe", metavar="TOML", help="Sensors, windows, filters and policy; default: the published ones."
+    "--recipe",
+    metavar="TOML",
+    help="Sensors, windows, filters and policy; default: the published ones.",
 )
 policy_option = click.option(
     "--policy",
@@ -51,14 +53,23 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def rules_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
-    """Add the options that say what is looked for and how scenes are chosen; the command gets them as ``rules``."""
+    """Add the options that say what is looked for and how scenes are chosen.
+
+    The command gets them as ``rules``.
+    """
 
     @recipe_option
     @policy_option
-    @click.option("--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too.")
+    @click.option(
+        "--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too."
+    )
     @wraps(command)
     def call(
-        *args: object, recipe: str | None, policy: str | None, tile_size: float | None, **others: object
+        *args: object,
+        recipe: str | None,
+        policy: str | None,
+        tile_size: float | None,
+        **others: object,
     ) -> int | None:
         if tile_size is not None and not 0 < tile_size < float("inf"):
             raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])
@@ -104,7 +115,12 @@ def access_options(command: Callable[..., int]) -> Callable[..., int]:
         **others: object,
     ) -> int:
         folder = Path(cache) if cache else default_cache()
-        access = Access(max_in_flight=max_in_flight, max_per_second=max_per_second, cache=folder, refresh=refresh)
+        access = Access(
+            max_in_flight=max_in_flight,
+            max_per_second=max_per_second,
+            cache=folder,
+            refresh=refresh,
+        )
         return command(*args, access=access, **others)
 
     return call
@@ -125,7 +141,9 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
         help="Processes of a local cluster, default: cores; worker jobs of slurm; nodes of an allocation, default all.",
     )
     @click.option(
-        "--profile", metavar="YAML", help="What worker jobs are like: dask-jobqueue's section jobqueue.slurm."
+        "--profile",
+        metavar="YAML",
+        help="What worker jobs are like: dask-jobqueue's section jobqueue.slurm.",
     )
     @click.option(
         "--search-on",
@@ -136,8 +154,15 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
     )
     @wraps(command)
     def call(
-        *args: object, cluster: str, workers: int | None, profile: str | None, search_on: str, **others: object
+        *args: object,
+        cluster: str,
+        workers: int | None,
+        profile: str | None,
+        search_on: str,
+        **others: object,
     ) -> int:
-        return command(*args, place=Place(cluster, workers, profile, search_on == "driver"), **others)
+        return command(
+            *args, place=Place(cluster, workers, profile, search_on == "driver"), **others
+        )
 
     return call

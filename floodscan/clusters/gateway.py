@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from floodscan.clusters.profile import Profile
 
 
-def gateway(n_searches: int | None, *, address: str, security: Security) -> dict[str, dict[str, Any]]:
+def gateway(
+    n_searches: int | None, *, address: str, security: Security
+) -> dict[str, dict[str, Any]]:
     """Describe the worker as ``SpecCluster`` wants it, or none where nodes search.
 
     Args:

@@ -71,7 +71,8 @@ def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises:
-        ProfileError: The file is missing or broken, a key in it is unknown, or a value can't be used.
+        ProfileError: The file is missing or broken, a key in it is unknown, or a value can't be
+        used.
     """
     source = str(path)
     try:
@@ -79,14 +80,22 @@ def load_profile(path: str | Path) -> Profile:
     except OSError as err:
         raise ProfileError(source, [Problem("", "", f"can't be read: {err.strerror}")]) from err
     except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise ProfileError(source, [Problem("", "", f"is not YAML: {' '.join(str(err).split())}")]) from err
+        raise ProfileError(
+            source, [Problem("", "", f"is not YAML: {' '.join(str(err).split())}")]
+        ) from err
     section = _find_section(read)
     if section is None:
-        raise ProfileError(source, [Problem("", _ROOT, "is missing; start from jobs/meluxina.yaml")])
-    given = {str(key).replace("_", "-"): value for key, value in section.items() if value is not None}
+        raise ProfileError(
+            source, [Problem("", _ROOT, "is missing; start from jobs/meluxina.yaml")]
+        )
+    given = {
+        str(key).replace("_", "-"): value for key, value in section.items() if value is not None
+    }
     if problems := _check(given):
         raise ProfileError(source, problems)
-    expanded = {key: os.path.expandvars(Path(given[key]).expanduser()) for key in _PATHS if key in given}
+    expanded = {
+        key: os.path.expandvars(Path(given[key]).expanduser()) for key in _PATHS if key in given
+    }
     return Profile(source, given | expanded)
 
 
@@ -100,8 +109,14 @@ def _find_section(read: object) -> dict[str, Any] | None:
 
 def _check(given: Mapping[str, Any]) -> list[Problem]:
     problems = [(key, f"unknown; {suggest(key, _FIELDS)}") for key in given if key not in _FIELDS]
-    problems += [(key, f"is missing: {hint}") for key, hint in _MANDATORY.items() if key not in given]
-    problems += [(key, why) for key, value in given.items() if key in _FIELDS and (why := _FIELDS[key](value))]
+    problems += [
+        (key, f"is missing: {hint}") for key, hint in _MANDATORY.items() if key not in given
+    ]
+    problems += [
+        (key, why)
+        for key, value in given.items()
+        if key in _FIELDS and (why := _FIELDS[key](value))
+    ]
     if not problems:
         problems += _check_together(given)
     return [Problem("", f"{_ROOT}.{key}", why) for key, why in problems]

@@ -42,7 +42,9 @@ def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -
 def _draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
     """Draw what comes before anything is written: each ends in a Section."""
     searches = plan.searches
-    lots = [searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)]
+    lots = [
+        searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)
+    ]
     with _kept_to(SEARCH, run):
         answers = {lot: _draw(partial(ask_lot, run, lot)) for lot in lots}
     with _kept_to(SCORE, run):
@@ -51,20 +53,29 @@ def _draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
 
 def _kept_to(place: str, run: Run) -> AbstractContextManager[None]:
     """Keep tasks that are drawn meanwhile to workers of a kind, where there are kinds."""
-    kept: AbstractContextManager[None] = annotate(resources={place: 1}) if run.search_on_driver else nullcontext()
+    kept: AbstractContextManager[None] = (
+        annotate(resources={place: 1}) if run.search_on_driver else nullcontext()
+    )
     return kept
 
 
-def _draw_section(run: Run, section: BatchPlan, answers: dict[tuple[Search, ...], Delayed]) -> Delayed:
+def _draw_section(
+    run: Run, section: BatchPlan, answers: dict[tuple[Search, ...], Delayed]
+) -> Delayed:
     needed = frozenset(section.searches)
     lots = [lot for lot in answers if not needed.isdisjoint(lot)]
     return _draw(partial(choose_section, run, section, lots), [answers[lot] for lot in lots])
 
 
 def _draw(work: partial[Any], *inputs: list[Delayed]) -> Delayed:
-    """Draw a task; what it is to do travels in bytes, a tenth of what it would take in the scheduler's memory."""
+    """Draw a task.
+
+    What it is to do travels in bytes, a tenth of what it would take in the scheduler's memory.
+    """
     name = f"{work.func.__name__}-{uuid.uuid4().hex}"
-    task: Delayed = delayed(partial(_unpack_and_work, pickle.dumps(work)))(*inputs, dask_key_name=name)
+    task: Delayed = delayed(partial(_unpack_and_work, pickle.dumps(work)))(
+        *inputs, dask_key_name=name
+    )
     return task
 
 
@@ -80,7 +91,10 @@ def ask_lot(run: Run, searches: Sequence[Search]) -> list[Answer]:
 
 
 def choose_section(
-    run: Run, section: BatchPlan, lots: Iterable[Sequence[Search]], answers: Iterable[Sequence[Answer]]
+    run: Run,
+    section: BatchPlan,
+    lots: Iterable[Sequence[Search]],
+    answers: Iterable[Sequence[Answer]],
 ) -> Section:
     """Run a task of the second kind."""
     pairs = (zip(lot, answered, strict=True) for lot, answered in zip(lots, answers, strict=True))

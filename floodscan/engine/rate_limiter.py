@@ -1,8 +1,8 @@
 """One gate before a catalogue for all workers of a cluster: a plugin of the scheduler counts, and workers ask it.
 
-The scheduler is what all workers know and what outlives each of them. It holds the ``Turnstile``; a worker asks to
-enter before each request and says when it is done. The places of a worker that is gone are kept for a while: the
-catalogue may still be at work on what it was asked.
+The scheduler is what all workers know and what outlives each of them. It holds the ``Turnstile``; a
+worker asks to enter before each request and says when it is done. The places of a worker that is
+gone are kept for a while: the catalogue may still be at work on what it was asked.
 """
 
 from __future__ import annotations
@@ -79,15 +79,23 @@ class GatePlugin(SchedulerPlugin):
         self._scheduler = scheduler
         self._turnstile = Turnstile(self._rates)
         self._next_look = asyncio.get_running_loop().call_soon(self._let_in)
-        # the same for all gates, and never taken away: a message that nobody knows would end its worker's connection
+        # the same for all gates, and never taken away: a message that nobody knows would end its
+        # worker's connection
         scheduler.stream_handlers[_ENTER_OP] = partial(_enter, scheduler)
         scheduler.stream_handlers[_LEAVE_OP] = partial(_leave, scheduler)
-        scheduler.handlers[_HOLD_OP] = update_wrapper(partial(_hold, scheduler), _hold)  # distributed asks for its name
+        scheduler.handlers[_HOLD_OP] = update_wrapper(
+            partial(_hold, scheduler), _hold
+        )  # distributed asks for its name
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401 - as inherited
-        """Free the places of a worker that is gone, after a while; one that had nothing to ask has none."""
+        """Free the places of a worker that is gone, after a while.
+
+        One that had nothing to ask has none.
+        """
         del scheduler
-        self._line = {ticket: address for ticket, address in self._line.items() if address != worker}
+        self._line = {
+            ticket: address for ticket, address in self._line.items() if address != worker
+        }
         for ticket in [ticket for ticket, address in self._inside.items() if address == worker]:
             asyncio.get_running_loop().call_later(LOST_SECONDS, self.leave, ticket)
 
@@ -105,7 +113,9 @@ class GatePlugin(SchedulerPlugin):
                 continue
             ticket = next(iter(self._line))
             if wait := self._turnstile.try_enter(ticket, monotonic()):
-                self._next_look = asyncio.get_running_loop().call_later(min(wait, _LOOK_SECONDS), self._let_in)
+                self._next_look = asyncio.get_running_loop().call_later(
+                    min(wait, _LOOK_SECONDS), self._let_in
+                )
                 return
             self._inside[ticket] = worker = self._line.pop(ticket)
             self._scheduler.send_all({}, {worker: [{"op": _ENTERED_OP, "ticket": ticket}]})
@@ -170,8 +180,8 @@ def _note_turned_away(ticket: str) -> None:
 class ClusterGate:
     """The workers' side of a gate.
 
-    All but a hold is told in passing, on the connection that worker and scheduler keep: to wait for an answer would
-    take a connection for each thread.
+    All but a hold is told in passing, on the connection that worker and scheduler keep: to wait for
+    an answer would take a connection for each thread.
 
     Attributes:
         name: Which gate.
@@ -206,7 +216,9 @@ class ClusterGate:
         sync(worker.loop, getattr(worker.scheduler, _HOLD_OP), gate=self.name, seconds=seconds)
 
     def _tell(self, worker: Worker, verb: str, ticket: str) -> None:
-        worker.loop.add_callback(worker.batched_send, {"op": verb, "gate": self.name, "ticket": ticket})
+        worker.loop.add_callback(
+            worker.batched_send, {"op": verb, "gate": self.name, "ticket": ticket}
+        )
 
 
 _: type[Gate] = ClusterGate

@@ -43,28 +43,35 @@ def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
         head: Description of the run that is to be written there.
 
     Raises:
-        OutputError: The folder holds a run by another recipe, on another catalogue, or of another version: names
+        OutputError: The folder holds a run by another recipe, on another catalogue, or of another
+        version: names
             what differs.
     """
     if not folder.run_path.exists():
         return
     held = folder.read_run()
     names = ("floodscan", "catalog", "recipe", "reselected_from", "manifests")
-    differing = [text for name in names for text in _differences(name, held.get(name), head.get(name))]
+    differing = [
+        text for name in names for text in _differences(name, held.get(name), head.get(name))
+    ]
     if differing:
         shown = "; ".join(differing[:_SHOWN]) + ("; …" if len(differing) > _SHOWN else "")
-        raise OutputError(f"{folder.path}: holds another run: {shown}; choose another --out or remove it")
+        raise OutputError(
+            f"{folder.path}: holds another run: {shown}; choose another --out or remove it"
+        )
 
 
-def find_done(folder: RunFolder, planned: Container[str], listed: Container[str], *, retry_failed: bool) -> Done:
+def find_done(
+    folder: RunFolder, planned: Container[str], listed: Container[str], *, retry_failed: bool
+) -> Done:
     """Find which batches are done, and forget all others: those that other events make void, and those begun.
 
     Args:
         folder: Of the same run, written by nobody else.
         planned: Names of all batches of the run.
         listed: Ids of its events.
-        retry_failed: Whether batches are done again that hold a failed event, or one that something was held
-            back from.
+        retry_failed: Whether batches are done again that hold a failed event, or one that something
+            was held back from.
 
     Raises:
         OutputError: The folder holds events that are not listed.
@@ -72,7 +79,9 @@ def find_done(folder: RunFolder, planned: Container[str], listed: Container[str]
     done, unlisted = set(), []
     counts = count_outcomes(EVENTS.empty_table())
     for batch, rows in folder.events.batches():
-        unlisted += [event_id for event_id in rows["event_id"].to_pylist() if event_id not in listed]
+        unlisted += [
+            event_id for event_id in rows["event_id"].to_pylist() if event_id not in listed
+        ]
         if batch in planned and not (retry_failed and pc.any(is_worth_a_retry(rows)).as_py()):
             done.add(batch)
             counts.update(count_outcomes(rows))

@@ -1,4 +1,7 @@
-"""Batches as delayed Dask tasks, a bounded number in flight; the engine does not know where its client came from."""
+"""Batches as delayed Dask tasks, a bounded number in flight.
+
+The engine does not know where its client came from.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,13 @@ _MOST_IN_FLIGHT = 512
 _LOT_BATCHES = 4
 
 
-def run_batches(run: Run, batches: Iterable[Batch], *, client: Client | None) -> Iterator[BatchResult]:
+def run_batches(
+    run: Run, batches: Iterable[Batch], *, client: Client | None
+) -> Iterator[BatchResult]:
     """Run batches and tell of each as it is done, in any order.
 
-    A batch whose tasks end their workers is set aside, and looked into at the end, when it has the cluster to itself.
+    A batch whose tasks end their workers is set aside, and looked into at the end, when it has the
+    cluster to itself.
 
     Args:
         run: What all batches share.
@@ -46,7 +52,9 @@ def run_batches(run: Run, batches: Iterable[Batch], *, client: Client | None) ->
     """
     if client is None:
         for batch in batches:
-            (result,) = compute(draw_batch(run, plan_batch(batch, run.recipe)), scheduler="synchronous")
+            (result,) = compute(
+                draw_batch(run, plan_batch(batch, run.recipe)), scheduler="synchronous"
+            )
             yield result
         return
     suspects: list[Batch] = []
@@ -64,11 +72,15 @@ def _loss_explained(client: Client) -> Iterator[None]:
     except Exception as err:
         if client.status == "running" and not isinstance(err, CancelledError):
             raise
-        message = f"the Dask scheduler is gone, or has dropped its tasks: {' '.join(str(err).split())}"
+        message = (
+            f"the Dask scheduler is gone, or has dropped its tasks: {' '.join(str(err).split())}"
+        )
         raise ClusterError(message) from err
 
 
-def _run_on_cluster(run: Run, batches: Iterator[Batch], client: Client, suspects: list[Batch]) -> Iterator[BatchResult]:
+def _run_on_cluster(
+    run: Run, batches: Iterator[Batch], client: Client, suspects: list[Batch]
+) -> Iterator[BatchResult]:
     """Keep the cluster fed in lots: one by one costs the scheduler twice as much, all at once keeps workers waiting."""
     in_flight: dict[str, Batch] = {}
     done = as_completed(with_results=True, raise_errors=False)
@@ -79,7 +91,9 @@ def _run_on_cluster(run: Run, batches: Iterator[Batch], client: Client, suspects
             graphs = [draw_batch(run, plan_batch(batch, run.recipe)) for batch in more]
             # what was begun first is ended first, so that few answers wait in the workers' memory
             futures = client.compute(graphs, priority=-lot)
-            in_flight.update({future.key: batch for future, batch in zip(futures, more, strict=True)})
+            in_flight.update(
+                {future.key: batch for future, batch in zip(futures, more, strict=True)}
+            )
             done.update(futures)
             if not done.has_ready():
                 continue

@@ -39,7 +39,9 @@ def area_fracs(grounds: Sequence[BaseGeometry], target: BaseGeometry) -> list[fl
     partial = np.flatnonzero(~shapely.covers(areas, target))
     fracs = np.ones(len(areas))
     if len(partial):
-        measured = equal_area(np.array([*shapely.intersection(areas[partial], target), target], dtype=object))
+        measured = equal_area(
+            np.array([*shapely.intersection(areas[partial], target), target], dtype=object)
+        )
         fracs[partial] = np.minimum(measured[:-1] / measured[-1], 1.0)
     return [round(frac, 12) for frac in fracs.tolist()]
 

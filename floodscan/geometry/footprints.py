@@ -1,7 +1,8 @@
 """Geometry in arrays: from GeoJSON to valid footprints, across the antimeridian, to overlaps.
 
-All coordinates are degrees of longitude and latitude, WGS 84, and all areas planar in them, as in the published
-procedure. A footprint that crosses the antimeridian is cut there into parts on both sides.
+All coordinates are degrees of longitude and latitude, WGS 84, and all areas planar in them, as in
+the published procedure. A footprint that crosses the antimeridian is cut there into parts on both
+sides.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def bbox_polygon(west: float, south: float, east: float, north: float) -> BaseGe
     """Draw a bbox; one with west > east crosses the antimeridian and becomes two boxes."""
     if west <= east:
         return shapely.box(west, south, east, north)
-    return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])
+    return shapely.MultiPolygon(
+        [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
+    )
 
 
 def bbox_of(area: BaseGeometry) -> BBox:
@@ -58,7 +61,14 @@ def parse_geometry(geometry: dict[str, Any]) -> BaseGeometry:
     """Read one GeoJSON geometry of any type as it stands; what can't be read comes back empty."""
     try:
         parsed: BaseGeometry = shapely.geometry.shape(geometry)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, shapely.GEOSException):
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        shapely.GEOSException,
+    ):
         return _EMPTY
     return parsed
 
@@ -90,8 +100,13 @@ def fill_from_bbox(
         footprints[index] = _parse_bbox(bboxes[int(index)])
 
 
-def extents_of_empty(footprints: Geometries, bboxes: Sequence[Sequence[float] | None]) -> Geometries:
-    """Give each empty footprint's bbox, so that a search still finds the item; None for the others."""
+def extents_of_empty(
+    footprints: Geometries, bboxes: Sequence[Sequence[float] | None]
+) -> Geometries:
+    """Give each empty footprint's bbox, so that a search still finds the item.
+
+    None for the others.
+    """
     found = np.full(len(footprints), None, dtype=object)
     empty = shapely.is_empty(footprints)
     if empty.any():
@@ -112,8 +127,8 @@ def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[n
     """Measure which part of a target each footprint covers.
 
     Planar area in lon/lat degrees of footprint ∩ target over the area of the target, rounded to
-    ``OVERLAP_DECIMALS``. A footprint that contains the whole target is told by a predicate, which is
-    5 to 16 times cheaper than an intersection.
+    ``OVERLAP_DECIMALS``. A footprint that contains the whole target is told by a predicate, which
+    is 5 to 16 times cheaper than an intersection.
 
     Args:
         footprints: Valid polygons, shape (n,).
@@ -131,7 +146,10 @@ def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[n
 
 
 class _Polygon(msgspec.Struct, gc=False):
-    """A GeoJSON polygon as nearly all footprints are written; what is written otherwise is read with care."""
+    """A GeoJSON polygon as nearly all footprints are written.
+
+    What is written otherwise is read with care.
+    """
 
     type: Literal["Polygon"]
     coordinates: Annotated[list[_Ring], msgspec.Meta(min_length=1)]
@@ -189,7 +207,9 @@ class _Flat:
         if not numbers.size:
             return np.empty(0, dtype=object)
         offsets = (self.ring_ends, self.polygon_ends)
-        polygons: Geometries = shapely.from_ragged_array(GeometryType.POLYGON, numbers.reshape(-1, 2), offsets)
+        polygons: Geometries = shapely.from_ragged_array(
+            GeometryType.POLYGON, numbers.reshape(-1, 2), offsets
+        )
         return polygons
 
 
@@ -198,13 +218,21 @@ def _parse_one(text: bytes) -> BaseGeometry:
     parts = _Flat()
     try:
         geometry = orjson.loads(text)
-        for member in {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](geometry["coordinates"]):
+        for member in {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](
+            geometry["coordinates"]
+        ):
             if member:
                 parts.add([[position[:2] for position in ring] for ring in member])
         polygons = parts.build().tolist()
     except (LookupError, TypeError, ValueError, shapely.GEOSException):
         return _EMPTY
-    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons) if polygons else _EMPTY
+    return (
+        polygons[0]
+        if len(polygons) == 1
+        else shapely.MultiPolygon(polygons)
+        if polygons
+        else _EMPTY
+    )
 
 
 def _parse_bbox(bbox: Sequence[float] | None) -> BaseGeometry:
@@ -215,21 +243,27 @@ def _parse_bbox(bbox: Sequence[float] | None) -> BaseGeometry:
         west, south, east, north = map(float, corners)
     except (OverflowError, TypeError, ValueError):
         return _EMPTY
-    return bbox_polygon(west, south, east, north) if isfinite(west + south + east + north) else _EMPTY
+    return (
+        bbox_polygon(west, south, east, north) if isfinite(west + south + east + north) else _EMPTY
+    )
 
 
 def _make_valid(polygons: Geometries) -> Geometries:
     """Mend invalid polygons by their structure: lobes that cross are joined, what has no area goes."""
     invalid = ~shapely.is_valid(polygons)
     if invalid.any():
-        polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
+        polygons[invalid] = shapely.make_valid(
+            polygons[invalid], method="structure", keep_collapsed=False
+        )
     return polygons
 
 
 def _cross_antimeridian(footprints: Geometries) -> NDArray[np.bool_]:
     """Find footprints with a part that leaves ±180° or is wider than half the Earth."""
     west, _, east, _ = shapely.bounds(footprints).T
-    suspects = np.flatnonzero((west < -_HALF_TURN) | (east > _HALF_TURN) | (east - west > _HALF_TURN))
+    suspects = np.flatnonzero(
+        (west < -_HALF_TURN) | (east > _HALF_TURN) | (east - west > _HALF_TURN)
+    )
     if not len(suspects):
         return np.zeros(len(footprints), dtype=bool)
     parts, owners = shapely.get_parts(footprints[suspects], return_index=True)
@@ -247,8 +281,12 @@ def _cut(footprint: BaseGeometry) -> BaseGeometry:
     jumps = east - west > _HALF_TURN
     parts[jumps] = shapely.transform(parts[jumps], _unroll)
     parts = _make_valid(parts)
-    pieces = [_shift(shapely.intersection(parts, _world(turn)), -turn) for turn in (-_TURN, 0.0, _TURN)]
-    return shapely.union_all([part for part in shapely.get_parts(np.concatenate(pieces)) if part.area > 0])
+    pieces = [
+        _shift(shapely.intersection(parts, _world(turn)), -turn) for turn in (-_TURN, 0.0, _TURN)
+    ]
+    return shapely.union_all(
+        [part for part in shapely.get_parts(np.concatenate(pieces)) if part.area > 0]
+    )
 
 
 def _unroll(points: NDArray[np.float64]) -> NDArray[np.float64]:

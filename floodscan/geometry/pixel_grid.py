@@ -28,7 +28,9 @@ MIN_CHIP_VALID_FRAC = 0.8
 
 _EDGE_DEGREES = 0.01
 _BOUND_POINTS = 21
-_MOST_PIXELS = 500_000  # of a side: what is wider than 5,000 km fits no projection for pixels of 10 m
+_MOST_PIXELS = (
+    500_000  # of a side: what is wider than 5,000 km fits no projection for pixels of 10 m
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,9 @@ class PixelGrid:
     @property
     def chips_shape(self) -> tuple[int, int]:
         """Chips from north to south and from west to east."""
-        rows, columns = (max(0, (n - CHIP_PIXELS) // CHIP_STRIDE_PIXELS + 1) for n in (self.height, self.width))
+        rows, columns = (
+            max(0, (n - CHIP_PIXELS) // CHIP_STRIDE_PIXELS + 1) for n in (self.height, self.width)
+        )
         return rows, columns
 
 
@@ -70,8 +74,13 @@ class Promise:
 
 
 def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
-    """Lay the pixel grid of an AOI's bbox; None where the CRS can't hold it, or only far out of shape."""
-    west, south, east, north = open_transformer(WGS84, crs).transform_bounds(*bbox, densify_pts=_BOUND_POINTS)
+    """Lay the pixel grid of an AOI's bbox.
+
+    None where the CRS can't hold it, or only far out of shape.
+    """
+    west, south, east, north = open_transformer(WGS84, crs).transform_bounds(
+        *bbox, densify_pts=_BOUND_POINTS
+    )
     if not all(map(isfinite, (west, south, east, north))) or west >= east or south >= north:
         return None
     width, height = ceil((east - west) / PIXEL_METRES), ceil((north - south) / PIXEL_METRES)
@@ -83,8 +92,8 @@ def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
 def promise(grid: PixelGrid, joint: BaseGeometry | None) -> Promise:
     """Count the pixels and the chips of a grid that lie in an area.
 
-    A pixel counts where its centre lies in the area. Rows of pixels are kept as runs, so that memory and
-    time follow the area's outline, not its pixels.
+    A pixel counts where its centre lies in the area. Rows of pixels are kept as runs, so that
+    memory and time follow the area's outline, not its pixels.
 
     Args:
         grid: The event's grid.
@@ -104,15 +113,24 @@ def promise(grid: PixelGrid, joint: BaseGeometry | None) -> Promise:
 
 
 def _surroundings(grid: PixelGrid) -> BaseGeometry | None:
-    """Draw a box in lon/lat that holds a grid with some room; None where it would cross the antimeridian."""
+    """Draw a box in lon/lat that holds a grid with some room.
+
+    None where it would cross the antimeridian.
+    """
     west, south, east, north = open_transformer(WGS84, grid.crs).transform_bounds(
         *grid.bounds, densify_pts=_BOUND_POINTS, direction=pyproj.enums.TransformDirection.INVERSE
     )
     margin = 2 * _EDGE_DEGREES
-    return shapely.box(west - margin, south - margin, east + margin, north + margin) if west <= east else None
+    return (
+        shapely.box(west - margin, south - margin, east + margin, north + margin)
+        if west <= east
+        else None
+    )
 
 
-def _runs(grid: PixelGrid, joint: BaseGeometry | None, near: BaseGeometry | None) -> tuple[Indices, Indices, Indices]:
+def _runs(
+    grid: PixelGrid, joint: BaseGeometry | None, near: BaseGeometry | None
+) -> tuple[Indices, Indices, Indices]:
     """Cut an area into runs of pixels: the row, the first column and the one after the last, shape (n,) each."""
     none = np.zeros(0, dtype=np.int64)
     if joint is None or joint.is_empty:
@@ -144,7 +162,10 @@ def _outline(
 
 
 def _crossings(
-    across: NDArray[np.float64], down: NDArray[np.float64], same_ring: NDArray[np.bool_], height: int
+    across: NDArray[np.float64],
+    down: NDArray[np.float64],
+    same_ring: NDArray[np.bool_],
+    height: int,
 ) -> tuple[Indices, NDArray[np.float64]]:
     """Find where outlines cross the middles of rows: the rows, and the place in each, shape (n,) each."""
     tops, bottoms = np.minimum(down[:-1], down[1:]), np.maximum(down[:-1], down[1:])
@@ -191,7 +212,10 @@ def _count_before(bands: Indices, columns: Indices, n_bands: int, edges: Indices
     shape = (n_bands + 1, len(edges) + 1)
     places = bands * shape[1] + np.searchsorted(edges, columns)
     number, sums = (
-        np.bincount(places, weights, minlength=shape[0] * shape[1]).reshape(shape)[:-1, :-1].cumsum(0).cumsum(1)
+        np.bincount(places, weights, minlength=shape[0] * shape[1])
+        .reshape(shape)[:-1, :-1]
+        .cumsum(0)
+        .cumsum(1)
         for weights in (None, columns)
     )
     counts: Indices = number * edges - sums.astype(np.int64)

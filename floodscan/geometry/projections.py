@@ -15,7 +15,10 @@ _UTM = re.compile(r"EPSG:32(?P<half>[67])(?P<zone>0[1-9]|[1-5]\d|60)")
 
 @lru_cache(maxsize=256)
 def open_transformer(source: str, target: str) -> pyproj.Transformer:
-    """Open the way from one system to another, x first; opening one takes as long as moving thousands of points."""
+    """Open the way from one system to another, x first.
+
+    Opening one takes as long as moving thousands of points.
+    """
     return pyproj.Transformer.from_crs(_spell_out(source), _spell_out(target), always_xy=True)
 
 

@@ -1,8 +1,9 @@
 """What chosen scenes cover together: of an area, in equal-area terms, and of an event's pixel grid.
 
-A Sentinel-2 scene's pixels fill a square in a UTM zone of their own. Straight lon/lat lines between its corners, as its
-footprint has them, leave the square's edge by hundreds of metres, so a footprint is bent until its corners' straight
-lines are the square's edges; what it lacks of the square stays lacking. Other scenes' edges are straight in lon/lat.
+A Sentinel-2 scene's pixels fill a square in a UTM zone of their own. Straight lon/lat lines between
+its corners, as its footprint has them, leave the square's edge by hundreds of metres, so a
+footprint is bent until its corners' straight lines are the square's edges; what it lacks of the
+square stays lacking. Other scenes' edges are straight in lon/lat.
 """
 
 from __future__ import annotations
@@ -43,9 +44,13 @@ def covered_ground(rows: pa.Table) -> Geometries:
     names = ("geometry", "mgrs_tile", "proj_epsg", "proj_bbox")
     drawn: dict[tuple[bytes, int | None, tuple[float, ...]], BaseGeometry] = {}
     ground = np.full(len(rows), None, dtype=object)
-    for index, (footprint, tile, epsg, edges) in enumerate(zip(*(rows[n].to_pylist() for n in names), strict=True)):
+    for index, (footprint, tile, epsg, edges) in enumerate(
+        zip(*(rows[n].to_pylist() for n in names), strict=True)
+    ):
         key = (
-            (footprint, None, ()) if tile is None or epsg is None or edges is None else (footprint, epsg, tuple(edges))
+            (footprint, None, ())
+            if tile is None or epsg is None or edges is None
+            else (footprint, epsg, tuple(edges))
         )
         if key not in drawn:
             drawn[key] = _draw(*key)
@@ -55,7 +60,10 @@ def covered_ground(rows: pa.Table) -> Geometries:
 
 @lru_cache(maxsize=1024)
 def _draw(footprint: bytes, epsg: int | None, edges: tuple[float, ...]) -> BaseGeometry:
-    """Draw a scene; a tile's scenes of one orbit have one outline, in every phase and in the next event."""
+    """Draw a scene.
+
+    A tile's scenes of one orbit have one outline, in every phase and in the next event.
+    """
     outline: BaseGeometry = shapely.from_wkb(footprint)
     return outline if epsg is None else _fill_square(outline, epsg, edges)
 
@@ -79,8 +87,10 @@ class _Square:
     Attributes:
         edges: West, south, east, north in its own system.
         transformer: From that system to lon/lat.
-        corners: South-west, south-east, north-east and north-west in lon/lat, unrolled, shape (4, 2).
-        inverse: From lon/lat to shares of width and height, but for what ``twist`` bends, shape (2, 2).
+        corners: South-west, south-east, north-east and north-west in lon/lat, unrolled, shape (4,
+            2).
+        inverse: From lon/lat to shares of width and height, but for what ``twist`` bends, shape (2,
+            2).
         ground: The square in lon/lat, cut at the antimeridian.
     """
 
@@ -96,7 +106,11 @@ class _Square:
         That inverts the bilinear map of the corners, by iteration: tiles are nearly parallelograms.
         """
         origin, east, far, north = self.corners
-        unrolled = np.where((self.corners[:, 0].max() > _HALF_TURN) & (points[:, :1] < 0), (2 * _HALF_TURN, 0), (0, 0))
+        unrolled = np.where(
+            (self.corners[:, 0].max() > _HALF_TURN) & (points[:, :1] < 0),
+            (2 * _HALF_TURN, 0),
+            (0, 0),
+        )
         twist = far - east - north + origin
         places = points + unrolled - origin
         shares = places @ self.inverse.T
@@ -119,7 +133,9 @@ def _square(epsg: int, edges: tuple[float, ...]) -> _Square | None:
         transformer = open_transformer(f"EPSG:{epsg}", WGS84)
     except pyproj.exceptions.CRSError:
         return None
-    corners = np.column_stack(transformer.transform((west, east, east, west), (south, south, north, north)))
+    corners = np.column_stack(
+        transformer.transform((west, east, east, west), (south, south, north, north))
+    )
     if not np.isfinite(corners).all():
         return None
     if np.ptp(corners[:, 0]) > _HALF_TURN:
@@ -130,7 +146,9 @@ def _square(epsg: int, edges: tuple[float, ...]) -> _Square | None:
     return _Square(edges, transformer, corners, inverse, ground)
 
 
-def _bend(edges: tuple[float, ...], transformer: pyproj.Transformer, shares: Geometries) -> Geometries:
+def _bend(
+    edges: tuple[float, ...], transformer: pyproj.Transformer, shares: Geometries
+) -> Geometries:
     west, south, east, north = edges
 
     def move(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -38,7 +38,9 @@ _BBOX_COLUMNS = ("west", "south", "east", "north")
 _ROWS_AT_ONCE = 2000
 
 
-def load_events(events: str | Path | Event | Sequence[Event], *, phase_offset_days: Mapping[Phase, int]) -> list[Event]:
+def load_events(
+    events: str | Path | Event | Sequence[Event], *, phase_offset_days: Mapping[Phase, int]
+) -> list[Event]:
     """Give events as they are, or read them from a file, or the bundled one that is called ``demo``.
 
     Raises:
@@ -78,7 +80,9 @@ def read_events(path: str | Path, *, phase_offset_days: Mapping[Phase, int]) -> 
 
 
 def _read_each(path: Path, phase_offset_days: Mapping[Phase, int]) -> Iterator[Event]:
-    return parse_events(_read_rows(path), source=str(path), folder=path.parent, phase_offset_days=phase_offset_days)
+    return parse_events(
+        _read_rows(path), source=str(path), folder=path.parent, phase_offset_days=phase_offset_days
+    )
 
 
 def _read_rows(path: Path) -> Rows:
@@ -132,7 +136,9 @@ class _BadFieldError(Exception):
     """A field's name and what is wrong with it; becomes a Problem with its row."""
 
 
-def _parse_event(record: Record, *, folder: Path, offsets: Mapping[Phase, int], taken: Container[str]) -> Event:
+def _parse_event(
+    record: Record, *, folder: Path, offsets: Mapping[Phase, int], taken: Container[str]
+) -> Event:
     aoi, bbox = _parse_aoi(record, folder)
     phase_dates = _parse_phase_dates(record, offsets)
     return Event(
@@ -162,7 +168,9 @@ def _parse_id(value: object, taken: Container[str]) -> str:
 def _parse_aoi(record: Record, folder: Path) -> tuple[BaseGeometry, BBox]:
     named = [name for name in ("geometry", "aoi", "bbox") if not _is_missing(record.get(name))]
     if not named:
-        raise _BadFieldError("bbox", "is missing; give bbox, or aoi with the name of a GeoJSON file")
+        raise _BadFieldError(
+            "bbox", "is missing; give bbox, or aoi with the name of a GeoJSON file"
+        )
     field = named[0]
     if field == "bbox":
         bbox = _parse_bbox(record["bbox"])
@@ -178,7 +186,9 @@ def _parse_bbox(value: object) -> BBox:
     except (TypeError, ValueError) as err:
         raise _BadFieldError("bbox", "must be four numbers: west, south, east, north") from err
     if not (_on_earth(west, south) and _on_earth(east, north)):
-        raise _BadFieldError("bbox", f"{[west, south, east, north]} leaves ±180° longitude or ±90° latitude")
+        raise _BadFieldError(
+            "bbox", f"{[west, south, east, north]} leaves ±180° longitude or ±90° latitude"
+        )
     if south > north:
         raise _BadFieldError("bbox", f"south {south} is above north {north}")
     if south == north or west == east:
@@ -228,7 +238,9 @@ def _parse_phase_dates(record: Record, offsets: Mapping[Phase, int]) -> dict[Pha
         return {phase: event_date + timedelta(days=offsets[phase]) for phase in Phase}
     dates = {phase: _parse_date(f"phase_dates.{phase}", given.get(phase)) for phase in Phase}
     if list(dates.values()) != sorted(dates.values()):
-        raise _BadFieldError("phase_dates", "are out of order; each phase follows the one before it")
+        raise _BadFieldError(
+            "phase_dates", "are out of order; each phase follows the one before it"
+        )
     return dates
 
 
@@ -251,7 +263,9 @@ def _parse_onset(value: object, event_date: date) -> datetime:
     try:
         onset = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError as err:
-        raise _BadFieldError("onset", f"'{value}' is no time; write it like 2021-07-14T18:00Z") from err
+        raise _BadFieldError(
+            "onset", f"'{value}' is no time; write it like 2021-07-14T18:00Z"
+        ) from err
     return onset.replace(tzinfo=UTC) if onset.tzinfo is None else onset.astimezone(UTC)
 
 
@@ -261,7 +275,9 @@ def _parse_crs(value: object, aoi: BaseGeometry) -> str:
     try:
         crs = pyproj.CRS.from_user_input(value)
     except pyproj.exceptions.CRSError as err:
-        raise _BadFieldError("target_crs", f"'{value}' is not a coordinate system; write EPSG:32632") from err
+        raise _BadFieldError(
+            "target_crs", f"'{value}' is not a coordinate system; write EPSG:32632"
+        ) from err
     if not crs.is_projected:
         raise _BadFieldError("target_crs", f"'{value}' is not projected; its unit must be a length")
     if plan_grid(bbox_of(aoi), str(value)) is None:
@@ -284,14 +300,18 @@ def _is_missing(value: object) -> bool:
 def _read_toml(path: Path) -> Rows:
     raw = tomllib.loads(path.read_text("utf-8"))
     known = ["event_id", "bbox", "aoi", "target_crs", "onset", "event_date", "phase_dates"]
-    problems = [Problem("", key, f"unknown; {suggest(key, ['event'])}") for key in raw if key != "event"]
+    problems = [
+        Problem("", key, f"unknown; {suggest(key, ['event'])}") for key in raw if key != "event"
+    ]
     records = raw.get("event", [])
     if not isinstance(records, list):
         problems.append(Problem("", "event", "write [[event]], in double brackets"))
         records = []
     for number, record in enumerate(records, 1):
         problems += [
-            Problem(f"event {number}", key, f"unknown; {suggest(key, known)}") for key in record if key not in known
+            Problem(f"event {number}", key, f"unknown; {suggest(key, known)}")
+            for key in record
+            if key not in known
         ]
     if problems:
         raise EventError(str(path), problems)
@@ -302,7 +322,9 @@ def _read_geojson(path: Path) -> Rows:
     raw = orjson.loads(path.read_bytes())
     features = raw.get("features") if isinstance(raw, dict) else None
     if not isinstance(features, list):
-        raise EventError(str(path), [Problem("", "features", "must be a list: a FeatureCollection")])
+        raise EventError(
+            str(path), [Problem("", "features", "must be a list: a FeatureCollection")]
+        )
     for number, feature in enumerate(features, 1):
         properties = feature.get("properties") or {}
         geometry = feature.get("geometry")

@@ -50,7 +50,9 @@ def recipe_from_dict(spelled: Mapping[str, Any], *, source: str) -> Recipe:
         RecipeError: It is none.
     """
     sensors = spelled.get("sensors", {})
-    tables = {name: {k: v for k, v in asked.items() if v is not None} for name, asked in sensors.items()}
+    tables = {
+        name: {k: v for k, v in asked.items() if v is not None} for name, asked in sensors.items()
+    }
     for name, asked in tables.items():
         if name in DEFAULT_SENSORS and not DEFAULT_SENSORS[Sensor(name)].polarizations:
             asked.pop("polarizations", None)
@@ -62,9 +64,9 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
     """Make a recipe of parsed TOML; what it doesn't say keeps its default.
 
     Args:
-        raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``, ``relax``,
-            ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below``, ``searches`` and one table
-            per sensor.
+        raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
+            ``relax``, ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below``,
+            ``searches`` and one table per sensor.
         source: Name of the file, for error messages.
 
     Raises:
@@ -81,7 +83,9 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         relax=_parse_ladder(reader, raw, sensors),
         min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
         onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
-        warn_coverage_below=reader.fraction("warn_coverage_below", raw.get("warn_coverage_below", 0.9)),
+        warn_coverage_below=reader.fraction(
+            "warn_coverage_below", raw.get("warn_coverage_below", 0.9)
+        ),
         searches=_parse_prices(reader, raw.get("searches", {})),
     )
     reader.finish()
@@ -93,7 +97,11 @@ def _parse_sensors(reader: FieldReader, raw: Mapping[str, Any]) -> dict[Sensor, 
     known = [name for name in names if reader.choice("sensors", name, list(Sensor)) == name]
     if not names:
         reader.fail("sensors", "must name at least one sensor")
-    return {sensor: _parse_sensor(reader, sensor, raw.get(sensor, {})) for sensor in Sensor if sensor in known}
+    return {
+        sensor: _parse_sensor(reader, sensor, raw.get(sensor, {}))
+        for sensor in Sensor
+        if sensor in known
+    }
 
 
 def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRecipe:
@@ -105,7 +113,9 @@ def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRec
         "polarizations": reader.texts,
         "max_cloud_percent": reader.percent,
     }
-    applies = [name for name in checks if name in {"collection", "assets"} or getattr(default, name)]
+    applies = [
+        name for name in checks if name in {"collection", "assets"} or getattr(default, name)
+    ]
     if not isinstance(raw, dict):
         reader.fail(str(sensor), "must be a table")
         return default
@@ -136,7 +146,9 @@ def _parse_prices(reader: FieldReader, raw: object) -> SearchPrices:
     reader.check_keys("searches.", raw, [f.name for f in fields(default)])
     given: dict[str, Any] = {}
     for name in ("items_per_day", "footprint_degrees"):
-        given[name] = _parse_by_sensor(reader, f"searches.{name}", raw.get(name, {}), getattr(default, name))
+        given[name] = _parse_by_sensor(
+            reader, f"searches.{name}", raw.get(name, {}), getattr(default, name)
+        )
     if "request_items" in raw:
         given["request_items"] = reader.not_negative("searches.request_items", raw["request_items"])
     if "page_items" in raw:
@@ -158,24 +170,38 @@ def _parse_ladder(
     reader: FieldReader, raw: Mapping[str, Any], sensors: Mapping[Sensor, SensorRecipe]
 ) -> tuple[Relaxation, ...]:
     """Read the steps; without any, take those of the default ladder that loosen something here."""
-    now = {sensor: (asked.window_days, asked.max_cloud_percent) for sensor, asked in sensors.items()}
+    now = {
+        sensor: (asked.window_days, asked.max_cloud_percent) for sensor, asked in sensors.items()
+    }
     if "relax" not in raw:
-        return tuple(step for step in DEFAULT_LADDER if step.sensor in now and _loosens(step, *now[step.sensor]))
-    if not isinstance(raw["relax"], list) or not all(isinstance(step, dict) for step in raw["relax"]):
+        return tuple(
+            step
+            for step in DEFAULT_LADDER
+            if step.sensor in now and _loosens(step, *now[step.sensor])
+        )
+    if not isinstance(raw["relax"], list) or not all(
+        isinstance(step, dict) for step in raw["relax"]
+    ):
         reader.fail("relax", "must be tables; write [[relax]], in double brackets")
         return ()
-    steps = [_parse_step(reader, f"relax {number}", step) for number, step in enumerate(raw["relax"], 1)]
+    steps = [
+        _parse_step(reader, f"relax {number}", step) for number, step in enumerate(raw["relax"], 1)
+    ]
     for number, step in enumerate(steps, 1):
         if step is not None and step.sensor in now:
             days, percent = now[step.sensor]
             if not _loosens(step, days, percent):
-                reader.fail(f"relax {number}", f"{step} loosens nothing: the rule is no stricter before it")
+                reader.fail(
+                    f"relax {number}", f"{step} loosens nothing: the rule is no stricter before it"
+                )
             now[step.sensor] = (step.window_days or days, step.max_cloud_percent or percent)
     return tuple(step for step in steps if step is not None)
 
 
 def _loosens(step: Relaxation, window_days: int | None, max_cloud_percent: float | None) -> bool:
-    wider = step.window_days is not None and window_days is not None and step.window_days > window_days
+    wider = (
+        step.window_days is not None and window_days is not None and step.window_days > window_days
+    )
     limits = (step.max_cloud_percent, max_cloud_percent)
     cloudier = limits[0] is not None and limits[1] is not None and limits[0] > limits[1]
     return step.mixed_track or wider or cloudier
@@ -189,8 +215,12 @@ def _parse_step(reader: FieldReader, name: str, raw: Mapping[str, Any]) -> Relax
     }
     reader.check_keys(f"{name}.", raw, ["sensor", *rules])
     sensor = reader.choice(f"{name}.sensor", raw.get("sensor"), [Sensor.S1RTC, Sensor.S2L2A])
-    given: dict[str, Any] = {rule: check(f"{name}.{rule}", raw[rule]) for rule, check in rules.items() if rule in raw}
-    fits = {"S1RTC": {"window_days", "mixed_track"}, "S2L2A": {"window_days", "max_cloud_percent"}}[sensor]
+    given: dict[str, Any] = {
+        rule: check(f"{name}.{rule}", raw[rule]) for rule, check in rules.items() if rule in raw
+    }
+    fits = {"S1RTC": {"window_days", "mixed_track"}, "S2L2A": {"window_days", "max_cloud_percent"}}[
+        sensor
+    ]
     if len(given) != 1 or not given.keys() <= fits:
         reader.fail(name, f"must loosen one rule of {sensor}: {' or '.join(sorted(fits))}")
         return None

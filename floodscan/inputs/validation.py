@@ -40,7 +40,9 @@ class FieldReader:
             return str(known[0])
         return str(value)
 
-    def optional(self, raw: Mapping[str, Any], name: str, check: Callable[[str, Any], float]) -> float | None:
+    def optional(
+        self, raw: Mapping[str, Any], name: str, check: Callable[[str, Any], float]
+    ) -> float | None:
         """Read a field that may be absent."""
         return check(name, raw[name]) if name in raw else None
 

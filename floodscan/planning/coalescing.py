@@ -1,7 +1,8 @@
 """What is asked of a catalogue: one search, the halves it can be cut into, and the fewest that cover several.
 
-A search that covers others brings items that none of them asked for; whoever reads the answer picks out its own. So
-it only has to be told when one request less is worth such a surplus: ``recipe.SearchPrices`` holds the figures.
+A search that covers others brings items that none of them asked for; whoever reads the answer picks
+out its own. So it only has to be told when one request less is worth such a surplus:
+``recipe.SearchPrices`` holds the figures.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ _TURN = 360.0
 _DAY_SECONDS = 86_400
 
 
-def coalesce(questions: Iterable[Search], *, sensor: Sensor, prices: SearchPrices) -> dict[Search, Search]:
+def coalesce(
+    questions: Iterable[Search], *, sensor: Sensor, prices: SearchPrices
+) -> dict[Search, Search]:
     """Cover questions by searches that cost less together, whatever order the questions are given in.
 
-    In rounds: of the searches that there are, all pairs are joined in which each saves most with the other.
+    In rounds: of the searches that there are, all pairs are joined in which each saves most with
+    the other.
 
     Args:
         questions: Searches of one sensor.
@@ -42,7 +46,9 @@ def coalesce(questions: Iterable[Search], *, sensor: Sensor, prices: SearchPrice
     for question in sorted(set(questions), key=_order):
         alike.setdefault(_kind(question), []).append(question)
     groups = [group for kind in alike.values() for group in _group(kind, sensor, prices)]
-    return {question: carrier for group in groups for carrier in [_cover(group)] for question in group}
+    return {
+        question: carrier for group in groups for carrier in [_cover(group)] for question in group
+    }
 
 
 def expect_items(search: Search, *, sensor: Sensor, prices: SearchPrices) -> float:
@@ -51,7 +57,10 @@ def expect_items(search: Search, *, sensor: Sensor, prices: SearchPrices) -> flo
 
 
 def unite(first: Search, second: Search) -> Search | None:
-    """Make the least search that covers two; None where there is none, or none that is worth making."""
+    """Make the least search that covers two.
+
+    None where there is none, or none that is worth making.
+    """
     return _cover([first, second]) if _kind(first) == _kind(second) else None
 
 
@@ -65,14 +74,20 @@ def _kind(search: Search) -> object:
 
     The box that holds one across the antimeridian and another is not worth guessing at.
     """
-    return search.collection, search.window is None, search.bbox if search.crosses_antimeridian else None
+    return (
+        search.collection,
+        search.window is None,
+        search.bbox if search.crosses_antimeridian else None,
+    )
 
 
 def _cover(searches: Sequence[Search]) -> Search:
     """Make the least search that covers all of some that are alike."""
     first = searches[0]
     windows = [search.window for search in searches if search.window]
-    window = TimeWindow(min(w.start for w in windows), max(w.end for w in windows)) if windows else None
+    window = (
+        TimeWindow(min(w.start for w in windows), max(w.end for w in windows)) if windows else None
+    )
     wests, souths, easts, norths = zip(*(search.bbox for search in searches), strict=True)
     # of a kind that crosses the antimeridian all boxes are the same
     bbox = (min(wests), min(souths), max(easts), max(norths))
@@ -120,8 +135,17 @@ def _bounds(search: Search) -> tuple[float, ...]:
     west, south, east, north = search.bbox
     start, end = 0.0, 1.0
     if search.window:
-        start, end = (time.timestamp() / _DAY_SECONDS for time in (search.window.start, search.window.end))
-    return west, south, start, -(east + _TURN if search.crosses_antimeridian else east), -north, -end
+        start, end = (
+            time.timestamp() / _DAY_SECONDS for time in (search.window.start, search.window.end)
+        )
+    return (
+        west,
+        south,
+        start,
+        -(east + _TURN if search.crosses_antimeridian else east),
+        -north,
+        -end,
+    )
 
 
 def _expect(bounds: Bounds, sensor: Sensor, prices: SearchPrices) -> Bounds:

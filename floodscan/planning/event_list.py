@@ -23,7 +23,8 @@ class PackedEvent(NamedTuple):
     """An event as few bytes.
 
     Attributes:
-        place: Place on the curve, days since the year 1, and the event's id: what events are sorted by.
+        place: Place on the curve, days since the year 1, and the event's id: what events are sorted
+            by.
         digest: Of all that the event says.
         content: The event, pickled.
     """
@@ -39,8 +40,9 @@ class EventList:
 
     Attributes:
         ids: The events' ids, in the order in which they were given.
-        blocks: The events by the hundred, in order along the curve: a thread that reads waits for the others at each
-            row of a database, and would wait longer than it works if each event were one.
+        blocks: The events by the hundred, in order along the curve: a thread that reads waits for
+            the others at each row of a database, and would wait longer than it works if each event
+            were one.
     """
 
     ids: Names
@@ -62,14 +64,22 @@ def list_events(events: Iterable[Event]) -> EventList:
         EventError: Two have the same id.
         OutputError: There is no room for temporary files.
     """
-    unsorted = Spool("CREATE TABLE event (curve INTEGER, day INTEGER, event_id TEXT, digest BLOB, content BLOB)")
-    listed = EventList(Names(), Spool("CREATE TABLE block (number INTEGER PRIMARY KEY, content BLOB)"))
+    unsorted = Spool(
+        "CREATE TABLE event (curve INTEGER, day INTEGER, event_id TEXT, digest BLOB, content BLOB)"
+    )
+    listed = EventList(
+        Names(), Spool("CREATE TABLE block (number INTEGER PRIMARY KEY, content BLOB)")
+    )
     try:
-        unsorted.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", _pack_each(events, listed.ids))
+        unsorted.executemany(
+            "INSERT INTO event VALUES (?, ?, ?, ?, ?)", _pack_each(events, listed.ids)
+        )
         blocks = ((pickle.dumps(block),) for block in _sorted_blocks(unsorted))
         listed.blocks.executemany("INSERT INTO block (content) VALUES (?)", blocks)
     except sqlite3.OperationalError as err:
-        raise OutputError(f"events can't be listed: {err}; let TMPDIR name a folder with more room") from err
+        raise OutputError(
+            f"events can't be listed: {err}; let TMPDIR name a folder with more room"
+        ) from err
     return listed
 
 
@@ -93,7 +103,11 @@ def _place(event: Event) -> tuple[int, int, str]:
     width = (east - west) % 360
     x, y = (west + width / 2 + 180) % 360 / 360, ((south + north) / 2 + 90) / 180
     cells = 1 << _CURVE_BITS
-    return hilbert_index(int(x * cells), min(int(y * cells), cells - 1)), event.onset.toordinal(), event.event_id
+    return (
+        hilbert_index(int(x * cells), min(int(y * cells), cells - 1)),
+        event.onset.toordinal(),
+        event.event_id,
+    )
 
 
 def hilbert_index(x: int, y: int) -> int:

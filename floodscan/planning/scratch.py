@@ -14,7 +14,8 @@ _CACHE_KIB = 2048
 class Spool(sqlite3.Connection):
     """A database without a name, which goes with this object; several threads may read it.
 
-    It is SQLite's temporary database: a file, where ``TMPDIR`` says, as soon as it outgrows a small cache.
+    It is SQLite's temporary database: a file, where ``TMPDIR`` says, as soon as it outgrows a small
+    cache.
     """
 
     def __init__(self, layout: str) -> None:
@@ -24,7 +25,9 @@ class Spool(sqlite3.Connection):
             layout: ``CREATE TABLE`` statements.
         """
         super().__init__("", isolation_level=None, check_same_thread=False)
-        self.executescript(f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{_CACHE_KIB}; {layout}")
+        self.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{_CACHE_KIB}; {layout}"
+        )
 
     def __del__(self) -> None:
         self.close()
@@ -34,18 +37,25 @@ class Names:
     """Texts, each once, in the order in which they were added."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._spool = Spool("CREATE TABLE name (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)")
+        self._spool = Spool(
+            "CREATE TABLE name (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
+        )
         for name in names:
             self.add(name)
 
     def add(self, name: str) -> bool:
         """Add one; tells whether it is new."""
-        return self._spool.execute("INSERT OR IGNORE INTO name (name) VALUES (?)", (name,)).rowcount == 1
+        return (
+            self._spool.execute("INSERT OR IGNORE INTO name (name) VALUES (?)", (name,)).rowcount
+            == 1
+        )
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):  # SQLite takes a number for its text
             return False
-        return self._spool.execute("SELECT 1 FROM name WHERE name = ?", (name,)).fetchone() is not None
+        return (
+            self._spool.execute("SELECT 1 FROM name WHERE name = ?", (name,)).fetchone() is not None
+        )
 
     def __iter__(self) -> Iterator[str]:
         return (name for (name,) in self._spool.execute("SELECT name FROM name ORDER BY number"))

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from floodscan.planning.event_list import EventList, PackedEvent
 
 MIN_BATCH_EVENTS = 32
-"""Events of a batch at least, so that a part of the candidate table has thousands of rows; the last may have fewer."""
+"""Events of a batch at least, so that a part of the candidate table has thousands of rows.
+
+The last may have fewer.
+"""
 
 MAX_BATCH_EVENTS = 80
 """Events of a batch at most."""
@@ -40,7 +43,8 @@ class Slot:
         phase: None for the DEM, which has no date.
         sensor: The kind of scene.
         day: UTC date of the phase; None for the DEM.
-        window: When scenes may be from at the utmost, the steps of the recipe's ladder included; None is any time.
+        window: When scenes may be from at the utmost, the steps of the recipe's ladder included;
+            None is any time.
     """
 
     event_id: str
@@ -59,7 +63,8 @@ class EventPlan:
         event: The event.
         targets: The AOI first, then its tiles.
         slots: What is to be filled.
-        searches: The slots' own questions, each once; a batch may put them to the catalogue in fewer searches.
+        searches: The slots' own questions, each once; a batch may put them to the catalogue in
+            fewer searches.
     """
 
     event: Event
@@ -77,7 +82,8 @@ class Batch:
     """Events that are worked on together, and write one part of the candidate table.
 
     Attributes:
-        name: Tells its place on the curve, and by a digest all that can change its answer; names its files.
+        name: Tells its place on the curve, and by a digest all that can change its answer; names
+            its files.
         packed: Neighbours, in order along the curve.
     """
 
@@ -97,7 +103,8 @@ class BatchPlan:
     Attributes:
         name: The batch's.
         plans: The events.
-        carriers: For a slot's question the search that is made for it; where there is none, the question itself.
+        carriers: For a slot's question the search that is made for it; where there is none, the
+            question itself.
         told_elsewhere: Searches that another section, before this one, tells of.
     """
 
@@ -117,17 +124,27 @@ class BatchPlan:
     @property
     def searches(self) -> tuple[Search, ...]:
         """All searches that the events need, each once, in the order of the events."""
-        return tuple(dict.fromkeys(search for plan in self.plans for search in self.searches_for(plan)))
+        return tuple(
+            dict.fromkeys(search for plan in self.plans for search in self.searches_for(plan))
+        )
 
     def sections(self, n_events: int = SECTION_EVENTS) -> Iterator[BatchPlan]:
         """Cut it into sections of some events, each of which can be scored by itself."""
         told: set[Search] = set()
         for start in range(0, len(self.plans), n_events):
-            section = replace(self, plans=self.plans[start : start + n_events], told_elsewhere=frozenset(told))
+            section = replace(
+                self, plans=self.plans[start : start + n_events], told_elsewhere=frozenset(told)
+            )
             searches = section.searches
             own = {question for plan in section.plans for question in plan.searches}
-            carriers = {question: carrier for question, carrier in self.carriers.items() if question in own}
-            yield replace(section, carriers=carriers, told_elsewhere=section.told_elsewhere.intersection(searches))
+            carriers = {
+                question: carrier for question, carrier in self.carriers.items() if question in own
+            }
+            yield replace(
+                section,
+                carriers=carriers,
+                told_elsewhere=section.told_elsewhere.intersection(searches),
+            )
             told.update(searches)
 
 
@@ -142,8 +159,8 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
 def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
     """Cut events into batches of neighbours.
 
-    Where a batch ends is told by the events around it, not by counting from the first: an event that is added
-    changes the batch that it falls into, and now and then the next, and no others.
+    Where a batch ends is told by the events around it, not by counting from the first: an event
+    that is added changes the batch that it falls into, and now and then the next, and no others.
 
     Args:
         events: All of the run.
@@ -152,7 +169,9 @@ def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
     members: list[PackedEvent] = []
     for event in events.in_order():
         members.append(event)
-        enough = len(members) >= MIN_BATCH_EVENTS and int.from_bytes(event.digest[:4]) % _CUT_ONE_IN == 0
+        enough = (
+            len(members) >= MIN_BATCH_EVENTS and int.from_bytes(event.digest[:4]) % _CUT_ONE_IN == 0
+        )
         if enough or len(members) == MAX_BATCH_EVENTS:
             yield _close(members, run_id)
             members = []
@@ -176,13 +195,17 @@ def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Se
     if recipe.searches.request_items == 0:
         return carriers
     for sensor in recipe.sensors:
-        questions = [p.search_of(slot, recipe) for p in plans for slot in p.slots if slot.sensor is sensor]
+        questions = [
+            p.search_of(slot, recipe) for p in plans for slot in p.slots if slot.sensor is sensor
+        ]
         carriers |= coalesce(questions, sensor=sensor, prices=recipe.searches)
     return carriers
 
 
 def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
-    digest = hashlib.sha256(b"".join([run_id.encode(), *(event.digest for event in members)])).hexdigest()
+    digest = hashlib.sha256(
+        b"".join([run_id.encode(), *(event.digest for event in members)])
+    ).hexdigest()
     return Batch(f"{members[0].place[0]:06x}-{digest[:16]}", tuple(members))
 
 

@@ -46,8 +46,9 @@ class Target:
 def plan_targets(event: Event, tile_size_m: float | None) -> list[Target]:
     """List what scenes are chosen for: the AOI first, then its tiles by column and row.
 
-    Tiles are cells of a square grid that starts at the origin of the event's target CRS, so that a cell
-    has the same name for all events of one zone. A cell's edges are followed in eight straight parts.
+    Tiles are cells of a square grid that starts at the origin of the event's target CRS, so that a
+    cell has the same name for all events of one zone. A cell's edges are followed in eight straight
+    parts.
 
     Args:
         event: The event.
@@ -57,7 +58,9 @@ def plan_targets(event: Event, tile_size_m: float | None) -> list[Target]:
     if tile_size_m is None:
         return [whole]
     columns, rows = _cells(event, tile_size_m)
-    areas = shapely.intersection(_cell_areas(columns, rows, tile_size_m, event.target_crs), event.aoi)
+    areas = shapely.intersection(
+        _cell_areas(columns, rows, tile_size_m, event.target_crs), event.aoi
+    )
     tiles = [
         Target(f"tile_{column}_{row}", area, bbox_of(area))
         for column, row, area in zip(columns, rows, map(_polygonal, areas), strict=True)
@@ -77,7 +80,9 @@ def _cells(event: Event, size_m: float) -> tuple[Indices, Indices]:
 
 
 def _cell_areas(columns: Indices, rows: Indices, size_m: float, crs: str) -> Geometries:
-    cells = shapely.box(columns * size_m, rows * size_m, (columns + 1) * size_m, (rows + 1) * size_m)
+    cells = shapely.box(
+        columns * size_m, rows * size_m, (columns + 1) * size_m, (rows + 1) * size_m
+    )
     dense = shapely.segmentize(cells, size_m / _EDGE_PARTS)
     return repair(_reproject(dense, crs, _WGS84))
 

@@ -1,10 +1,11 @@
 """Build the bundled coastlines and borders, which maps are drawn over.
 
-Made with Natural Earth (https://www.naturalearthdata.com), public domain, in the TopoJSON of the npm package
-``world-atlas``: ``npm pack world-atlas@2.0.2``, then ``python -m floodscan.report.borders countries-10m.json``.
+Made with Natural Earth (https://www.naturalearthdata.com), public domain, in the TopoJSON of the
+npm package ``world-atlas``: ``npm pack world-atlas@2.0.2``, then ``python -m
+floodscan.report.borders countries-10m.json``.
 
-The arcs of that topology are the lines around countries and between them, each once: one that a single country
-uses is a coast, one that several share is a border.
+The arcs of that topology are the lines around countries and between them, each once: one that a
+single country uses is a coast, one that several share is a border.
 """
 
 from __future__ import annotations
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
     Points = NDArray[np.float64]
 
 BORDERS_PATH = Path(__file__).with_name("borders.parquet")
-ATTRIBUTION = "Made with Natural Earth (naturalearthdata.com), public domain; 1:10m countries, version 4.1.0"
+ATTRIBUTION = (
+    "Made with Natural Earth (naturalearthdata.com), public domain; 1:10m countries, version 4.1.0"
+)
 
 _TOLERANCE_DEGREES = 0.004  # about the 0.0036° that the source is quantised to
-_STEPS_PER_DEGREE = 1024  # a power of two leaves the tails of doubles zero: the file is a third smaller
+_STEPS_PER_DEGREE = (
+    1024  # a power of two leaves the tails of doubles zero: the file is a third smaller
+)
 _PIECE_POINTS = 256
 _ROW_GROUP_PIECES = 512
 _CELL_DEGREES = 10
@@ -48,8 +53,9 @@ def build_borders(topology: Json) -> pa.Table:
         topology: Parsed TopoJSON, quantised, with an object ``countries``.
 
     Returns:
-        Columns ``kind`` (``coast`` or ``border``), ``geometry`` (WKB line strings of at most 256 points,
-        degrees) and ``bbox``; neighbours stand together, so that a window is found in few row groups.
+        Columns ``kind`` (``coast`` or ``border``), ``geometry`` (WKB line strings of at most 256
+        points, degrees) and ``bbox``; neighbours stand together, so that a window is found in few
+        row groups.
     """
     arcs = _decode_arcs(topology)
     uses = _count_countries(topology)
@@ -63,7 +69,9 @@ def build_borders(topology: Json) -> pa.Table:
     ]
     pieces.sort(key=lambda piece: piece[0])
     _, kinds, lines = zip(*pieces, strict=True)
-    table = to_geoparquet(pa.table({"kind": pa.array(kinds), "geometry": pa.array(shapely.to_wkb(lines))}))
+    table = to_geoparquet(
+        pa.table({"kind": pa.array(kinds), "geometry": pa.array(shapely.to_wkb(lines))})
+    )
     return table.replace_schema_metadata({**table.schema.metadata, "attribution": ATTRIBUTION})
 
 
@@ -76,7 +84,9 @@ def _decode_arcs(topology: Json) -> list[Points]:
 def _count_countries(topology: Json) -> Counter[int]:
     """Count for each arc how many countries use it."""
     countries = topology["objects"]["countries"]["geometries"]
-    return Counter(arc for country in countries for arc in set(_arc_numbers(country.get("arcs", []))))
+    return Counter(
+        arc for country in countries for arc in set(_arc_numbers(country.get("arcs", [])))
+    )
 
 
 def _arc_numbers(rings: Any) -> Iterator[int]:  # noqa: ANN401 - lists of lists, as deep as the geometry is
@@ -96,7 +106,9 @@ def _parts_off_the_seam(arc: Points) -> list[Points]:
 
 
 def _thin(points: Points) -> Points:
-    thinned = shapely.get_coordinates(shapely.simplify(shapely.LineString(points), _TOLERANCE_DEGREES))
+    thinned = shapely.get_coordinates(
+        shapely.simplify(shapely.LineString(points), _TOLERANCE_DEGREES)
+    )
     return np.round(thinned * _STEPS_PER_DEGREE) / _STEPS_PER_DEGREE
 
 

@@ -53,7 +53,10 @@ _PLATFORM = re.compile(r"(\d[A-Z])$")
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in one style, whatever a person's matplotlibrc says; one picture at a time, for a style is global."""
+    """Draw in one style, whatever a person's matplotlibrc says.
+
+    One picture at a time, for a style is global.
+    """
     with _LOCK, style.context(["default", _STYLE]):
         yield
 
@@ -71,11 +74,16 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _render_png(figure: Figure) -> bytes:
-    """Render with a palette, which is a third of the size; no channel is off by more than a few of 256 steps."""
+    """Render with a palette, which is a third of the size.
+
+    No channel is off by more than a few of 256 steps.
+    """
     drawn, packed = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     image = Image.open(drawn).convert("RGB")
-    image.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+    image.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        packed, "png", optimize=True
+    )
     return packed.getvalue()
 
 
@@ -135,7 +143,11 @@ def scene_lines(manifest: Manifest, choice: Json) -> tuple[str, str, str, str]:
         "" if cloud is None else f"{cloud:.1f} % cloud",
         "" if grade is None else f"SAR grade {grade}",
     ]
-    names = [_platform(choice), _place(choice), f"+{more} scene{'s' if more > 1 else ''}" if more else ""]
+    names = [
+        _platform(choice),
+        _place(choice),
+        f"+{more} scene{'s' if more > 1 else ''}" if more else "",
+    ]
     return (
         f"{_moment(choice['datetime'])}{signed_days(choice['day_offset'], before=', ')}",
         ", ".join(filter(None, fit)),
@@ -151,18 +163,27 @@ def percent(fraction: float) -> str:
 
 def signed_days(days: int | None, *, before: str = "") -> str:
     """Write days from a phase's date with their sign; nothing where they are unknown."""
-    return "" if days is None else f"{before}{days:{'+' if days else ''}d} d".replace("-", "\N{MINUS SIGN}")
+    return (
+        ""
+        if days is None
+        else f"{before}{days:{'+' if days else ''}d} d".replace("-", "\N{MINUS SIGN}")
+    )
 
 
 def why_empty(manifest: Manifest, phase: str | None, sensor: str) -> str:
     """Tell why no scene fills a slot of the AOI."""
     slot = (AOI, phase, sensor)
-    reasons = [f["reason"] for f in manifest.failures if (f["target_id"], f["phase"], f["sensor"]) == slot]
+    reasons = [
+        f["reason"] for f in manifest.failures if (f["target_id"], f["phase"], f["sensor"]) == slot
+    ]
     return ": ".join(["no scene", *reasons])
 
 
 def fold(text: str, *, width: int, lines: int) -> str:
-    """Break a text into lines, words that are longer than one after ``_``, ``=`` or ``.``; cut what is too much."""
+    """Break a text into lines, words that are longer than one after ``_``, ``=`` or ``.``.
+
+    Cut what is too much.
+    """
     inside = re.compile(rf".{{0,{width - 1}}}[_=.](?!\d)|.{{1,{width}}}")
     folded = [""]
     for word in _WORD.findall(text):

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from floodscan.store import RunFolder
 
 
-def plot(folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind: str = "png") -> list[Path]:
+def plot(
+    folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind: str = "png"
+) -> list[Path]:
     """Draw an event's map and its timeline.
 
     Args:
@@ -40,5 +42,7 @@ def plot(folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind
         draw_map(manifest, drawn[0])
         draw_timeline(manifest, candidates, drawn[1])
     except OSError as err:
-        raise OutputError(f"{target}: can't be written: {err.strerror}; choose another --to") from err
+        raise OutputError(
+            f"{target}: can't be written: {err.strerror}; choose another --to"
+        ) from err
     return drawn

@@ -21,7 +21,11 @@ __all__ = ["SELECTED", "select", "slot_numbers"]
 
 
 def select(
-    candidates: pa.Table, policy: Policy, *, plans: Sequence[EventPlan] = (), recipe: Recipe | None = None
+    candidates: pa.Table,
+    policy: Policy,
+    *,
+    plans: Sequence[EventPlan] = (),
+    recipe: Recipe | None = None,
 ) -> pa.Table:
     """Rank the candidates of each slot and choose among them.
 
@@ -32,8 +36,8 @@ def select(
         recipe: Windows, limits and the ladder; the reference policy needs none.
 
     Returns:
-        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within one the
-        ranked first, then the rejected by item id.
+        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within
+        one the ranked first, then the rejected by item id.
     """
     if policy is Policy.CHANGE_DETECTION and recipe is not None:
         chosen = select_change_detection(candidates, plans, recipe)

@@ -1,8 +1,8 @@
 """ITEMS × slots → CANDIDATES: which items each slot may take, and how well each of them fits.
 
-A candidate of a slot is an item that a search for just that slot would find: of the sensor's collection, its time
-inside the window (or unknown), its footprint touching the bbox of the target. So it makes no difference which searches
-brought the items, or what else they brought.
+A candidate of a slot is an item that a search for just that slot would find: of the sensor's
+collection, its time inside the window (or unknown), its footprint touching the bbox of the target.
+So it makes no difference which searches brought the items, or what else they brought.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ _NO_TIME = np.iinfo(np.int64).min
 
 
 def score(
-    items: pa.Table, slots: Sequence[Slot], recipe: Recipe, *, complete: Sequence[bool] | None = None
+    items: pa.Table,
+    slots: Sequence[Slot],
+    recipe: Recipe,
+    *,
+    complete: Sequence[bool] | None = None,
 ) -> pa.Table:
     """Measure every item against every slot that a search for the slot would find it for.
 
@@ -62,8 +66,8 @@ def score(
             answer known to be incomplete nothing may be chosen. None: all were.
 
     Returns:
-        CANDIDATES table in the order of the slots, within one by item id; not ranked yet. ``verdict``
-        tells why an item can't be chosen, or that it is eligible.
+        CANDIDATES table in the order of the slots, within one by item id; not ranked yet.
+        ``verdict`` tells why an item can't be chosen, or that it is eligible.
     """
     items = unique_items(items)
     footprints = shapely.from_wkb(items["geometry"].to_numpy())
@@ -77,21 +81,32 @@ def score(
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
     candidates = _tabulate(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
-    return candidates if complete is None else withhold(candidates, np.array(complete)[of_slots], recipe)
+    return (
+        candidates
+        if complete is None
+        else withhold(candidates, np.array(complete)[of_slots], recipe)
+    )
 
 
 def unique_items(items: pa.Table) -> pa.Table:
     """Sort items by collection and id, and keep the first of those that are there more than once."""
-    items = check_table(items, ITEMS).sort_by([("collection", "ascending"), ("item_id", "ascending")])
+    items = check_table(items, ITEMS).sort_by(
+        [("collection", "ascending"), ("item_id", "ascending")]
+    )
     if len(items) == 0:
         return items
-    keys = [items[name].combine_chunks().dictionary_encode().indices for name in ("collection", "item_id")]
+    keys = [
+        items[name].combine_chunks().dictionary_encode().indices
+        for name in ("collection", "item_id")
+    ]
     codes = np.stack([key.to_numpy(zero_copy_only=False) for key in keys])
     first = np.append(True, (codes[:, 1:] != codes[:, :-1]).any(axis=0))
     return items.filter(pa.array(first)).combine_chunks()
 
 
-def _find(items: pa.Table, footprints: Geometries, targets: Sequence[Target]) -> tuple[Indices, Indices]:
+def _find(
+    items: pa.Table, footprints: Geometries, targets: Sequence[Target]
+) -> tuple[Indices, Indices]:
     """Pair each target with the items that touch its bbox, in the order of the targets."""
     extents = shapely.from_wkb(items["extent"].to_numpy())
     searched = np.where(shapely.is_empty(footprints), extents, footprints)
@@ -111,7 +126,9 @@ def _measure_overlaps(
     return overlaps
 
 
-def _join(slots: Sequence[Slot], targets: Sequence[Target], pair_targets: Indices) -> tuple[Indices, Indices]:
+def _join(
+    slots: Sequence[Slot], targets: Sequence[Target], pair_targets: Indices
+) -> tuple[Indices, Indices]:
     """Pair each target × item with each slot of the target: indices of the former and of the slots."""
     numbers = {target: number for number, target in enumerate(targets)}
     of_target = np.array([numbers[slot.target] for slot in slots], dtype=np.int64)
@@ -124,13 +141,19 @@ def _join(slots: Sequence[Slot], targets: Sequence[Target], pair_targets: Indice
     return pairs, by_target[starts[pair_targets[pairs]] + within]
 
 
-def _inside_window(items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices) -> Mask:
+def _inside_window(
+    items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices
+) -> Mask:
     times = microseconds(items["datetime"])[of_items]
     opens, closes = np.full((2, len(slots)), _NO_TIME)
     for number, slot in enumerate(slots):
         if slot.window is not None:
-            opens[number] = np.datetime64(slot.window.start.replace(tzinfo=None), "us").astype(np.int64)
-            closes[number] = np.datetime64(slot.window.end.replace(tzinfo=None), "us").astype(np.int64)
+            opens[number] = np.datetime64(slot.window.start.replace(tzinfo=None), "us").astype(
+                np.int64
+            )
+            closes[number] = np.datetime64(slot.window.end.replace(tzinfo=None), "us").astype(
+                np.int64
+            )
     timeless = (times == _NO_TIME) | (closes[of_slots] == _NO_TIME)
     inside: Mask = timeless | ((times >= opens[of_slots]) & (times <= closes[of_slots]))
     return inside
@@ -141,7 +164,9 @@ def _of_collection(
 ) -> Mask:
     encoded = items["collection"].combine_chunks().dictionary_encode()
     codes = {name: code for code, name in enumerate(encoded.dictionary.to_pylist())}
-    asked = np.array([codes.get(recipe.sensors[slot.sensor].collection, -1) for slot in slots], dtype=int)
+    asked = np.array(
+        [codes.get(recipe.sensors[slot.sensor].collection, -1) for slot in slots], dtype=int
+    )
     found: Indices = encoded.indices.to_numpy(zero_copy_only=False)[of_items]
     same: Mask = found == asked[of_slots]
     return same
@@ -185,7 +210,9 @@ def _spread(values: Sequence[str | None], of_slots: Indices) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(of_slots))
 
 
-def _days(times: pa.ChunkedArray, slots: Sequence[Slot], of_slots: Indices) -> tuple[pa.Array, pa.Array]:
+def _days(
+    times: pa.ChunkedArray, slots: Sequence[Slot], of_slots: Indices
+) -> tuple[pa.Array, pa.Array]:
     """Count UTC calendar days from each slot's date: without sign (999 unknown), and signed."""
     micros = microseconds(times)
     dated = np.array([slot.day is not None for slot in slots], dtype=bool)[of_slots]
@@ -206,7 +233,9 @@ def judge(
     lacking: Mask,
     outside: Mask,
 ) -> NDArray[np.object_]:
-    """Say of each scene why it can't be chosen, or that it is eligible; the last reason that holds counts.
+    """Say of each scene why it can't be chosen, or that it is eligible.
+
+    The last reason that holds counts.
 
     Args:
         scenes: Table with ``cloud_cover`` and ``polarizations``, n rows.
@@ -227,14 +256,18 @@ def judge(
             verdicts[here & ~(cloud < asked.max_cloud_percent)] = TOO_CLOUDY
         verdicts[here & outside] = OUTSIDE_WINDOW
         if asked.polarizations:
-            has = _has_each(scenes["polarizations"], asked.polarizations, of_map_keys=False).all(axis=1)
+            has = _has_each(scenes["polarizations"], asked.polarizations, of_map_keys=False).all(
+                axis=1
+            )
             verdicts[here & ~has] = MISSING_POLARIZATIONS
     verdicts[lacking] = MISSING_ASSETS
     verdicts[overlaps == 0] = NO_OVERLAP
     return verdicts
 
 
-def _find_missing(assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe) -> tuple[pa.ListArray, Mask]:
+def _find_missing(
+    assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe
+) -> tuple[pa.ListArray, Mask]:
     """List the assets that each scene lacks, and tell whether it lacks any."""
     missing = np.zeros((len(assets), 0), dtype=bool)
     keys: list[str] = []
@@ -244,7 +277,9 @@ def _find_missing(assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe:
     return _lists(keys, missing), np.asarray(missing.any(axis=1), dtype=bool)
 
 
-def _outside_windows(times: pa.ChunkedArray, offsets: pa.Array, sensors: NDArray[np.object_], recipe: Recipe) -> Mask:
+def _outside_windows(
+    times: pa.ChunkedArray, offsets: pa.Array, sensors: NDArray[np.object_], recipe: Recipe
+) -> Mask:
     """Tell which candidates only a wider window admits than the recipe starts with."""
     outside = np.zeros(len(times), dtype=bool)
     for sensor, asked in recipe.sensors.items():
@@ -253,7 +288,9 @@ def _outside_windows(times: pa.ChunkedArray, offsets: pa.Array, sensors: NDArray
     return outside
 
 
-def beyond(times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray, window_days: int) -> Mask:
+def beyond(
+    times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray, window_days: int
+) -> Mask:
     """Tell which candidates are outside a window of whole UTC days, as ``TimeWindow.around`` spans it, shape (n,).
 
     An unknown time is outside of none.
@@ -277,7 +314,9 @@ def withhold(candidates: pa.Table, complete: Mask, recipe: Recipe) -> pa.Table:
     relaxable = [OUTSIDE_WINDOW, TOO_CLOUDY] if any(map(recipe.ladder, recipe.sensors)) else []
     withheld = pc.and_(pa.array(~complete), pc.is_in(verdicts, pa.array([ELIGIBLE, *relaxable])))
     place = candidates.schema.get_field_index("verdict")
-    return candidates.set_column(place, candidates.schema.field(place), pc.if_else(withheld, INCOMPLETE, verdicts))
+    return candidates.set_column(
+        place, candidates.schema.field(place), pc.if_else(withheld, INCOMPLETE, verdicts)
+    )
 
 
 def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: bool) -> Mask:
@@ -296,7 +335,9 @@ def _lists(texts: Sequence[str], chosen: Mask) -> pa.ListArray:
     """Make a list per row of the texts that are chosen in it."""
     ends = np.append(0, np.cumsum(chosen.sum(axis=1)))
     columns = np.nonzero(chosen)[1]
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(texts, pa.string()).take(pa.array(columns)))
+    return pa.ListArray.from_arrays(
+        pa.array(ends, pa.int32()), pa.array(texts, pa.string()).take(pa.array(columns))
+    )
 
 
 def microseconds(times: pa.ChunkedArray) -> Indices:

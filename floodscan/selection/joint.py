@@ -1,8 +1,9 @@
 """Passes for all slots of a target at once: the best combination, found phase by phase.
 
-States are combinations for the phases so far. A state is dropped once another one is as good or better in everything
-that can still count; what remains after the last phase holds the optimum. Nothing is dropped for its number until
-``MAX_STATES`` remain, which takes very many passes that cover different parts of a target; no slot is lost then either.
+States are combinations for the phases so far. A state is dropped once another one is as good or
+better in everything that can still count; what remains after the last phase holds the optimum.
+Nothing is dropped for its number until ``MAX_STATES`` remain, which takes very many passes that
+cover different parts of a target; no slot is lost then either.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ ALL_POINTS = -1
 class State(NamedTuple):
     """A combination for the phases so far.
 
-    ``filled`` counts its slots, ``rung`` is the last step of the ladder that it needs, ``off`` counts
-    scenes off the main track, ``relaxed`` sums up steps; ``joint`` are the points that all cover,
-    ``least`` is the number of points of the scene that covers the fewest, ``cost`` and ``key`` are the
-    sums of the units' own. ``end`` and ``used`` bind what may follow: later passes, and others.
+    ``filled`` counts its slots, ``rung`` is the last step of the ladder that it needs, ``off``
+    counts scenes off the main track, ``relaxed`` sums up steps; ``joint`` are the points that all
+    cover, ``least`` is the number of points of the scene that covers the fewest, ``cost`` and
+    ``key`` are the sums of the units' own. ``end`` and ``used`` bind what may follow: later passes,
+    and others.
     """
 
     filled: int = 0
@@ -73,7 +75,12 @@ def best_fill(slots: Slots, *, track: int | None = None, mixed_rung: int = 0) ->
         return Fill(-len(slots), 0, 0, 0)
     bare = [
         sorted(
-            {unit._replace(points=ALL_POINTS, cost=0, key=(), scenes=(), track=_side(unit, track)) for unit in units}
+            {
+                unit._replace(
+                    points=ALL_POINTS, cost=0, key=(), scenes=(), track=_side(unit, track)
+                )
+                for unit in units
+            }
         )
         for units in slots
     ]
@@ -83,7 +90,9 @@ def best_fill(slots: Slots, *, track: int | None = None, mixed_rung: int = 0) ->
 
 def fills_perfectly(slots: Slots, *, track: int | None) -> bool:
     """Tell whether every slot can be filled without any step."""
-    free = [[unit for unit in units if unit.level == 0 and not _side(unit, track)] for units in slots]
+    free = [
+        [unit for unit in units if unit.level == 0 and not _side(unit, track)] for units in slots
+    ]
     return all(free) and _fits(free, _LONG_AGO, frozenset())
 
 
@@ -128,9 +137,16 @@ def combine(
     Returns:
         The states that no other one is better than, or as good as, in everything.
     """
-    current = [state._replace(filled=0, rung=0, off=0, relaxed=0, end=_LONG_AGO, used=frozenset()) for state in states]
-    usable = [[unit for unit in units if _is_usable(unit, track, mixed_rung, limit)] for units in slots]
-    for left, units, later in zip(reversed(range(len(slots))), usable, _last_starts(usable), strict=True):
+    current = [
+        state._replace(filled=0, rung=0, off=0, relaxed=0, end=_LONG_AGO, used=frozenset())
+        for state in states
+    ]
+    usable = [
+        [unit for unit in units if _is_usable(unit, track, mixed_rung, limit)] for units in slots
+    ]
+    for left, units, later in zip(
+        reversed(range(len(slots))), usable, _last_starts(usable), strict=True
+    ):
         least = 0 if limit is None else -limit.empty - left
         grown = [
             grown
@@ -143,7 +159,11 @@ def combine(
 
 
 def _is_usable(unit: Unit, track: int | None, mixed_rung: int, limit: Fill | None) -> bool:
-    if unit.track != track and track is not None and (not mixed_rung or (limit is not None and limit.off == 0)):
+    if (
+        unit.track != track
+        and track is not None
+        and (not mixed_rung or (limit is not None and limit.off == 0))
+    ):
         return False
     return limit is None or (unit.level <= limit.rung and unit.level <= limit.relaxed)
 
@@ -160,7 +180,13 @@ def _last_starts(slots: Slots) -> list[dict[int, int]]:
 
 
 def _grow(
-    state: State, units: Sequence[Unit], later: dict[int, int], *, track: int | None, mixed_rung: int, least: int
+    state: State,
+    units: Sequence[Unit],
+    later: dict[int, int],
+    *,
+    track: int | None,
+    mixed_rung: int,
+    least: int,
 ) -> Iterable[State]:
     """Extend a state by each unit, or by none where that leaves at least so many slots filled."""
     if state.filled >= least:
@@ -180,7 +206,9 @@ def _grow(
             (*state.key, unit.key),
             unit.end,
             # order alone keeps most passes from coming again; only the others are worth remembering
-            state.used | {unit.pass_id} if later.get(unit.pass_id, _LONG_AGO) > unit.end else state.used,
+            state.used | {unit.pass_id}
+            if later.get(unit.pass_id, _LONG_AGO) > unit.end
+            else state.used,
             (*state.units, unit),
         )
 
@@ -211,7 +239,15 @@ def _thin_out(states: list[State]) -> list[State]:
 def _order(state: State) -> tuple[object, ...]:
     """Sort so that a state comes behind all that dominate it."""
     joint = state.joint.bit_count() if state.joint >= 0 else 2**30
-    return (*fill_of(state), -joint, -state.least, state.cost, state.key, state.end, len(state.used))
+    return (
+        *fill_of(state),
+        -joint,
+        -state.least,
+        state.cost,
+        state.key,
+        state.end,
+        len(state.used),
+    )
 
 
 def _dominates(one: State, other: State) -> bool:
@@ -229,6 +265,8 @@ def _dominates(one: State, other: State) -> bool:
     )
 
 
-def best(states: Iterable[State], limit: Fill, value: Callable[[State], tuple[object, ...]]) -> State:
+def best(
+    states: Iterable[State], limit: Fill, value: Callable[[State], tuple[object, ...]]
+) -> State:
     """Take the finished state with the smallest value among those that fill as well as ``limit``."""
     return min((state for state in states if fill_of(state) == limit), key=value)

@@ -1,9 +1,10 @@
 """Coverage as sets of points: a target is sampled at 4,096 points, and a scene covers some of them.
 
-The points lie inside the target, evenly by area, however little of its bbox it fills: on rows at even steps of an
-equal-area cylinder, over the latitudes that the target's parts take, and on each row as many as its length in the
-target calls for. A set of points is one Python integer, a bit each: what scenes cover together or in common is one
-``|`` or ``&``, exact and the same in any order.
+The points lie inside the target, evenly by area, however little of its bbox it fills: on rows at
+even steps of an equal-area cylinder, over the latitudes that the target's parts take, and on each
+row as many as its length in the target calls for. A set of points is one Python integer, a bit
+each: what scenes cover together or in common is one ``|`` or ``&``, exact and the same in any
+order.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Lattice:
         west: Longitude of the bbox's western edge.
         width: Degrees from there to its eastern edge.
         latitudes: Of the rows, ascending, shape (rows,).
-        places: Of the points, ascending: number of the row, and the part of the width that lies west of the
-            point, shape (4096,).
+        places: Of the points, ascending: number of the row, and the part of the width that lies
+            west of the point, shape (4096,).
     """
 
     west: float
@@ -73,8 +74,8 @@ def covered_points(lattice: Lattice, areas: Geometries) -> list[int]:
     owners, crossings = _cross(lattice, areas)
     places = np.searchsorted(lattice.places, crossings).astype(np.uint64)
     words = np.zeros((len(areas), N_POINTS // 64 + 1), dtype=np.uint64)
-    # each crossing turns over all points behind it: first those of its own word, which then tells by its last bit
-    # whether to turn over the words behind it
+    # each crossing turns over all points behind it: first those of its own word, which then tells
+    # by its last bit whether to turn over the words behind it
     np.bitwise_xor.at(words, (owners, places >> _SIX), _ALL << (places & _LAST))
     words[:, 1:] ^= np.bitwise_xor.accumulate(words[:, :-1] >> _LAST, axis=1) * _ALL
     return [int.from_bytes(row.tobytes(), "little") for row in words[:, :-1].astype("<u8")]

@@ -82,7 +82,9 @@ class Verdicts:
         for scene in scenes:
             if scene.level <= reached and self._verdicts[scene.row] != SELECTED:
                 wide = (scene.pass_id, scene.track) in large
-                self._verdicts[scene.row] = _reason(scene, unit, track, used) if wide else TOO_LITTLE
+                self._verdicts[scene.row] = (
+                    _reason(scene, unit, track, used) if wide else TOO_LITTLE
+                )
         for row in _others(units, unit):
             if self._rank[row] == _UNRANKED and self._verdicts[row] == ELIGIBLE:
                 rank += 1
@@ -121,11 +123,16 @@ def _others(units: list[Unit], unit: Unit | None) -> list[int]:
     """List the scenes of the passes that were not chosen: what covers most first, then the least cost."""
     order = sorted(units, key=lambda other: (other.level, -other.size, other.cost, other.key))
     return [
-        scene.row for other in order if other is not unit for scene in sorted(other.scenes, key=_by_size, reverse=True)
+        scene.row
+        for other in order
+        if other is not unit
+        for scene in sorted(other.scenes, key=_by_size, reverse=True)
     ]
 
 
-def _relaxed(candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe) -> pa.Array:
+def _relaxed(
+    candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe
+) -> pa.Array:
     """List the steps of the ladder that each chosen scene needed; null for the others."""
     steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
     sensors = np.array(candidates["sensor"].to_pylist(), dtype=object)

@@ -43,7 +43,10 @@ def written(path: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    """Wait until what was written is on the disk; else a node that is lost leaves names without content."""
+    """Wait until what was written is on the disk.
+
+    Else a node that is lost leaves names without content.
+    """
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

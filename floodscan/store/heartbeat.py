@@ -1,6 +1,7 @@
 """The process that drives a run: a file says which it is, and whether it lives.
 
-On the same machine its process is looked for; on another all there is to see is that the file is touched now and then.
+On the same machine its process is looked for; on another all there is to see is that the file is
+touched now and then.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Driver(msgspec.Struct, frozen=True):
 
     Attributes:
         host: Name of the machine.
-        processes: The set of processes that it belongs to: a kernel that is up, and a namespace in it.
+        processes: The set of processes that it belongs to: a kernel that is up, and a namespace in
+            it.
         pid: Process id there.
         began: When it began, as its kernel counts; tells it from a later process of the same id.
     """
@@ -57,9 +59,11 @@ def is_alive(driver: Driver | None, path: Path, *, silence_seconds: float) -> bo
     """Tell whether a driver lives, as far as that can be known.
 
     Args:
-        driver: The process; None where the file doesn't say which, as one that a lost node left empty.
+        driver: The process; None where the file doesn't say which, as one that a lost node left
+            empty.
         path: The file that tells of it.
-        silence_seconds: After so long without a sign one that can't be looked for on this machine counts as gone.
+        silence_seconds: After so long without a sign one that can't be looked for on this machine
+            counts as gone.
     """
     if driver and (driver.host, driver.processes) == (socket.gethostname(), _visible_processes()):
         return _began(driver.pid) == driver.began
@@ -70,7 +74,9 @@ def is_alive(driver: Driver | None, path: Path, *, silence_seconds: float) -> bo
 def signs_of_life(path: Path) -> Iterator[None]:
     """Touch this process's file now and then, for as long as it is its own."""
     ended = Event()
-    heart = Thread(target=_give_signs, args=(path, ended), name="floodscan-sign-of-life", daemon=True)
+    heart = Thread(
+        target=_give_signs, args=(path, ended), name="floodscan-sign-of-life", daemon=True
+    )
     heart.start()
     try:
         yield
@@ -110,7 +116,12 @@ def _visible_processes() -> str:
 
 def _began(pid: int) -> str | None:
     try:
-        facts = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        facts = (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()
+        )
     except OSError:
         return None
     state, ticks = facts[0], facts[19]

@@ -25,7 +25,9 @@ _SILENCE_SECONDS = 60.0
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Keep other drivers out of a folder meanwhile; one that finds this one silent for long may take it over.
+    """Keep other drivers out of a folder meanwhile.
+
+    One that finds this one silent for long may take it over.
 
     Raises:
         OutputError: A driver that lives has it.
@@ -66,10 +68,14 @@ def _take(path: Path) -> None:
         os.link(beside, path)
     except FileExistsError as err:
         who = read_driver(path) or "another process"
-        message = f"{who} is writing to it, says {path.name}; wait for its end, or choose another --out"
+        message = (
+            f"{who} is writing to it, says {path.name}; wait for its end, or choose another --out"
+        )
         raise OutputError(f"{path.parent}: {message}") from err
     except OSError as err:
-        raise OutputError(f"{path.parent}: can't be written: {err.strerror}; choose another --out") from err
+        raise OutputError(
+            f"{path.parent}: can't be written: {err.strerror}; choose another --out"
+        ) from err
     finally:
         beside.unlink(missing_ok=True)
 

@@ -89,7 +89,9 @@ class RunFolder:
             probe.touch()
             probe.unlink()
         except OSError as err:
-            raise OutputError(f"{self.path}: can't be written: {err.strerror}; choose another --out") from err
+            raise OutputError(
+                f"{self.path}: can't be written: {err.strerror}; choose another --out"
+            ) from err
 
     def remove_scraps(self) -> None:
         """Remove what killed writers left half written; nobody else may be writing."""
@@ -124,13 +126,21 @@ class RunFolder:
     def write_run(self, run: Json) -> None:
         """Write what the run was."""
         with written(self.run_path) as temporary:
-            temporary.write_bytes(orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            temporary.write_bytes(
+                orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            )
 
     def keep(self, batches: Container[str]) -> None:
-        """Forget all other batches, done or not; manifests that are files of their own are written over."""
+        """Forget all other batches, done or not.
+
+        Manifests that are files of their own are written over.
+        """
         self.events.keep(batches)
         self.searches.keep(batches)
-        for path in [*self.candidates_path.glob("*.parquet"), *self.manifests_path.glob("*.parquet")]:
+        for path in [
+            *self.candidates_path.glob("*.parquet"),
+            *self.manifests_path.glob("*.parquet"),
+        ]:
             if path.stem not in batches:
                 path.unlink(missing_ok=True)
 
@@ -181,13 +191,18 @@ class RunFolder:
         return pack[event_id]
 
     def read_manifests(self, batch: str, event_ids: Iterable[str]) -> list[bytes]:
-        """Read the manifests of events of a batch, in their order; a pack is read once for all of them.
+        """Read the manifests of events of a batch, in their order.
+
+        A pack is read once for all of them.
 
         Raises:
             ManifestError: There is none of an event.
         """
         pack = self._read_pack(batch)
-        return [pack[event_id] if event_id in pack else self.read_manifest(event_id) for event_id in event_ids]
+        return [
+            pack[event_id] if event_id in pack else self.read_manifest(event_id)
+            for event_id in event_ids
+        ]
 
     def read_run(self) -> Json:
         """Read what the run was.
@@ -198,7 +213,9 @@ class RunFolder:
         try:
             run: Json = orjson.loads(self.run_path.read_bytes())
         except (OSError, ValueError) as err:
-            raise OutputError(f"{self.path}: holds no run.json; is it the output of a scan?") from err
+            raise OutputError(
+                f"{self.path}: holds no run.json; is it the output of a scan?"
+            ) from err
         return run
 
     def read_events(self) -> pa.Table:
@@ -252,4 +269,8 @@ class RunFolder:
 
     def _why_none(self, event_id: str) -> str:
         rows = self.events.read(["event_id", "reason"]).filter(pc.field("event_id") == event_id)
-        return f"there is none: {rows['reason'][0]}" if len(rows) else f"there is none: no event '{event_id}' is done"
+        return (
+            f"there is none: {rows['reason'][0]}"
+            if len(rows)
+            else f"there is none: no event '{event_id}' is done"
+        )

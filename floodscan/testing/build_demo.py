@@ -14,7 +14,14 @@ import pyarrow.parquet as pq
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
 from floodscan.testing.luxembourg_2021 import FIRST, LAST, sentinel_1_frames, sentinel_2_scenes
-from floodscan.testing.stac_items import DEMO_DOMAIN, STAC_VERSION, Item, cop_dem_item, sentinel_1_item, sentinel_2_item
+from floodscan.testing.stac_items import (
+    DEMO_DOMAIN,
+    STAC_VERSION,
+    Item,
+    cop_dem_item,
+    sentinel_1_item,
+    sentinel_2_item,
+)
 
 DEMO_FOLDER = Path(__file__).parent / "demo"
 CATALOG = {
@@ -57,7 +64,9 @@ def build_items() -> dict[str, list[Item]]:
     """Make every item of the snapshot: collection id to items, by time, then id."""
     items = {
         "sentinel-1-rtc": [sentinel_1_item(frame) for frame in sentinel_1_frames()],
-        "sentinel-2-l2a": [item for scene in sentinel_2_scenes() if (item := sentinel_2_item(scene)) is not None],
+        "sentinel-2-l2a": [
+            item for scene in sentinel_2_scenes() if (item := sentinel_2_item(scene)) is not None
+        ],
         "cop-dem-glo-30": [cop_dem_item(lat, lon) for lat in _DEM_LATS for lon in _DEM_LONS],
     }
     return {name: sorted(members, key=_by_time) for name, members in items.items()}

@@ -254,7 +254,9 @@ def _tile_cloud(cloud: float, tile: str) -> float:
 def _s2_swath(orbit: int) -> Polygon:
     (west_south, west_north), (east_south, east_north) = _SWATHS[orbit]
     south, north = _SWATH_LATS
-    return Polygon([(west_south, south), (east_south, south), (east_north, north), (west_north, north)])
+    return Polygon(
+        [(west_south, south), (east_south, south), (east_north, north), (west_north, north)]
+    )
 
 
 def sentinel_1_frames() -> Iterator[Sentinel1Frame]:

@@ -177,7 +177,9 @@ def sentinel_1_item(frame: Sentinel1Frame, *, domain: str = DEMO_DOMAIN) -> Item
     }
     item = _item("sentinel-1-rtc", f"{product}_rtc", frame.footprint, properties, domain=domain)
     item["assets"] = {**_s1_assets(frame, product, domain), **item["assets"]}
-    item["stac_extensions"] = _extensions("sar/v1.0.0", "sat/v1.0.0", "projection/v1.1.0", "raster/v1.1.0")
+    item["stac_extensions"] = _extensions(
+        "sar/v1.0.0", "sat/v1.0.0", "projection/v1.1.0", "raster/v1.1.0"
+    )
     return item
 
 
@@ -242,7 +244,9 @@ def _origin(published: Sequence[str], fields: Iterable[str]) -> dict[str, list[s
     }
 
 
-def _item(collection: str, item_id: str, footprint: Polygon, properties: dict[str, Any], *, domain: str) -> Item:
+def _item(
+    collection: str, item_id: str, footprint: Polygon, properties: dict[str, Any], *, domain: str
+) -> Item:
     ring = [[round(x, 10), round(y, 10)] for x, y in orient(footprint).exterior.coords]
     xs, ys = zip(*ring, strict=True)
     data = f"https://planetarycomputer.{domain}/api/data/v1/item"

@@ -62,7 +62,10 @@ def test_without_limits_a_pause_is_still_a_pause() -> None:
     assert turnstile.try_enter("late", 0.5) == 1.5
 
 
-@given(st.integers(1, 5), st.lists(st.tuples(st.sampled_from(["enter", "leave", "hold"]), st.integers(0, 9))))
+@given(
+    st.integers(1, 5),
+    st.lists(st.tuples(st.sampled_from(["enter", "leave", "hold"]), st.integers(0, 9))),
+)
 def test_whatever_happens_the_limit_holds_and_somebody_gets_in_at_last(
     limit: int, steps: list[tuple[str, int]]
 ) -> None:

@@ -59,7 +59,10 @@ def test_no_choice_breaks_a_rule(seed: int) -> None:
         for earlier, later in pairwise(by_phase.values()):
             assert max(row["datetime"] for row in earlier) < min(row["datetime"] for row in later)
         ids = [row["item_id"] for rows in by_phase.values() for row in rows]
-        takes = [{row["datatake_id"][:9] for row in rows if row["datatake_id"]} for rows in by_phase.values()]
+        takes = [
+            {row["datatake_id"][:9] for row in rows if row["datatake_id"]}
+            for rows in by_phase.values()
+        ]
         assert len(ids) == len(set(ids))
         assert len(set().union(*takes)) == sum(map(len, takes))
         check_overflights(list(by_phase.values()))
@@ -72,7 +75,9 @@ def check_overflights(phases: Sequence[Sequence[Row]]) -> None:
     for one, other in combinations(phases, 2):
         for row, later in product(one, other):
             names = [(r["platform"], r["relative_orbit"], r["orbit_state"]) for r in (row, later)]
-            assert names[0] != names[1] or later["datetime"] - row["datetime"] > timedelta(minutes=10)
+            assert names[0] != names[1] or later["datetime"] - row["datetime"] > timedelta(
+                minutes=10
+            )
 
 
 def check_track(table: pa.Table, recipe: Recipe) -> None:
@@ -80,7 +85,11 @@ def check_track(table: pa.Table, recipe: Recipe) -> None:
     rows = [row for members in mosaics(table, Sensor.S1RTC).values() for row in members]
     tracks = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows}
     mixed = [row for row in rows if "S1RTC.mixed_track=true" in row["relaxed"]]
-    main = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows if r not in mixed}
+    main = {
+        (r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"]))
+        for r in rows
+        if r not in mixed
+    }
     assert len(main) <= 1
     assert len(tracks) <= 1 or mixed
     assert not mixed or any(step.mixed_track for step in recipe.relax)
@@ -94,7 +103,9 @@ def check_limits(table: pa.Table, recipe: Recipe) -> None:
         days = float(steps.get(f"{row['sensor']}.window_days", asked.window_days or 0))
         assert row["phase"] is None or row["days_from_phase"] <= days
         if asked.max_cloud_percent is not None:
-            assert row["cloud_cover"] < float(steps.get("S2L2A.max_cloud_percent", asked.max_cloud_percent))
+            assert row["cloud_cover"] < float(
+                steps.get("S2L2A.max_cloud_percent", asked.max_cloud_percent)
+            )
         assert row["missing_assets"] == []
 
 
@@ -150,7 +161,9 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
         tracks = sorted({unit.track for units in slots for unit in units}) or [0]
         valued = []
         for track in tracks:
-            usable = [c for c in everything if mixed_rung or all(u is None or u.track == track for u in c)]
+            usable = [
+                c for c in everything if mixed_rung or all(u is None or u.track == track for u in c)
+            ]
             best = min(fill(c, track, mixed_rung) for c in usable)
             tied = [c for c in usable if fill(c, track, mixed_rung) == best]
             reach = min((-least(c), sum(u.cost for u in c if u)) for c in tied)
@@ -163,7 +176,12 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
         for unit in units:
             joint &= unit.points if unit else joint
         cost = sum(unit.cost for unit in units if unit)
-        return -joint.bit_count(), -least(units), cost, tuple(unit.key if unit else () for unit in units)
+        return (
+            -joint.bit_count(),
+            -least(units),
+            cost,
+            tuple(unit.key if unit else () for unit in units),
+        )
 
     return min(product(*kept), key=worth)
 
@@ -177,7 +195,9 @@ def least(units: Iterable[Unit | None]) -> int:
 def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
     """No combination is better by the written objective."""
     world = random_world(seed + 1000, n_passes=12)
-    with pytest.MonkeyPatch.context() as patch:  # what takes steps is there too, though no slot needs it
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # what takes steps is there too, though no slot needs it
         patch.setattr(change_detection, "fills_perfectly", lambda *_, **__: False)
         expected = brute_force(laid_out(world), world.recipe)
     choice = laid_out(world)
@@ -203,23 +223,38 @@ def test_a_mosaic_covers_what_its_pass_covers_and_each_part_adds_to_it(seed: int
 
 def ground(scenes: Iterable[Scene], area: BaseGeometry) -> BaseGeometry:
     """Join what scenes cover of an area."""
-    covered: BaseGeometry = shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes])) & area
+    covered: BaseGeometry = (
+        shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes])) & area
+    )
     return covered
 
 
-def reference_rule(choice: Choice, sensor: Sensor, track: int, overlaps: Sequence[float]) -> list[Any]:
+def reference_rule(
+    choice: Choice, sensor: Sensor, track: int, overlaps: Sequence[float]
+) -> list[Any]:
     """Take for one phase after the other the scene that the published order puts first among those the rules admit."""
     taken: list[Any] = []
     for scenes, units in zip(choice.scenes[sensor], choice.units[sensor], strict=True):
         passes = {unit.pass_id for unit in units}
-        end, used = max((s.start for s in taken if s), default=-(2**63)), {s.pass_id for s in taken if s}
+        end, used = (
+            max((s.start for s in taken if s), default=-(2**63)),
+            {s.pass_id for s in taken if s},
+        )
         admitted = [
             scene
             for scene in scenes
             if scene.level == 0 and scene.track == track and scene.start > end and scene.pass_id not in used
             and scene.points and scene.pass_id in passes
         ]  # fmt: skip
-        admitted.sort(key=lambda s: (-overlaps[s.row], s.cloud * (sensor == Sensor.S2L2A), s.days, s.start, s.item_id))
+        admitted.sort(
+            key=lambda s: (
+                -overlaps[s.row],
+                s.cloud * (sensor == Sensor.S2L2A),
+                s.days,
+                s.start,
+                s.item_id,
+            )
+        )
         taken.append(admitted[0] if admitted else None)
     return taken
 

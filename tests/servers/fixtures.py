@@ -117,7 +117,9 @@ def sas_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SasEndpoi
 
 
 @pytest.fixture
-def local_signing(sas_endpoint: SasEndpoint, monkeypatch: pytest.MonkeyPatch) -> Iterator[SasEndpoint]:
+def local_signing(
+    sas_endpoint: SasEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SasEndpoint]:
     """Let `planetary_computer` sign with the tests' endpoint, from an empty cache of tokens."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

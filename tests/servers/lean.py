@@ -104,10 +104,13 @@ class LeanClient(AsyncBaseCoreClient):
     def __attrs_post_init__(self) -> None:
         """Write every whole item once, for most answers are made of these."""
         self._written = [
-            orjson.dumps({**item, "links": self._item_links(item, item.get("links", []))}) for item in self.store.items
+            orjson.dumps({**item, "links": self._item_links(item, item.get("links", []))})
+            for item in self.store.items
         ]
 
-    async def post_search(self, search_request: BaseSearchPostRequest, **kwargs: object) -> ItemCollection:
+    async def post_search(
+        self, search_request: BaseSearchPostRequest, **kwargs: object
+    ) -> ItemCollection:
         """Answer `POST /search`."""
         request = cast("Request", kwargs["request"])
         return self._answer(cast("LeanSearch", search_request), request, await request.json())
@@ -117,7 +120,9 @@ class LeanClient(AsyncBaseCoreClient):
         request = cast("Request", kwargs.pop("request"))
         return self._answer(_search_from_get(kwargs), request, None)
 
-    async def item_collection(self, collection_id: str, *_: object, **kwargs: object) -> ItemCollection:
+    async def item_collection(
+        self, collection_id: str, *_: object, **kwargs: object
+    ) -> ItemCollection:
         """Answer `GET /collections/{collection_id}/items`."""
         request = cast("Request", kwargs.pop("request"))
         await self.get_collection(collection_id)
