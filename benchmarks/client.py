@@ -32,10 +32,10 @@ from distributed import Client, LocalCluster
 
 import floodscan
 from benchmarks.count_requests import regions_of
-from benchmarks.generated_catalogue import (
+from benchmarks.generated_catalog import (
     generate_items,
     read_floods,
-    write_catalogue,
+    write_catalog,
     write_events,
 )
 from floodscan import Recipe, Sensor
@@ -234,7 +234,7 @@ def main() -> None:
         events = floodscan.read_events(
             folder / "events.csv", phase_offset_days=RECIPE.phase_offset_days
         )
-        write_catalogue(folder, generate_items(regions_of(events, RECIPE), world_dem=True))
+        write_catalog(folder, generate_items(regions_of(events, RECIPE), world_dem=True))
         with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
             if given.only != "sweep":
                 compare_cpu(server, events)

@@ -1,6 +1,6 @@
-"""Requests per event: 200 floods against pgstac with a generated catalogue over their places, counted at the server.
+"""Requests per event: 200 floods against pgstac with a generated catalog over their places, counted at the server.
 
-The catalogue is full wherever and whenever any search looks, coalesced or not, and has the DEM's
+The catalog is full wherever and whenever any search looks, coalesced or not, and has the DEM's
 tiles of all land, so that what a search brings beyond what was asked for is real. Nothing may be
 lost: the candidates must be those of the plain procedure, one search per phase and sensor, also
 where answers are longer than a page.
@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 import floodscan
-from benchmarks.generated_catalogue import (
+from benchmarks.generated_catalog import (
     Region,
     generate_items,
     read_floods,
-    write_catalogue,
+    write_catalog,
     write_events,
 )
 from floodscan import Recipe
@@ -66,7 +66,7 @@ def regions_of(events: Sequence[Event], recipe: Recipe) -> list[Region]:
 
 @contextmanager
 def serve(kind: str, folder: Path) -> Iterator[Server]:
-    """Serve a catalogue."""
+    """Serve a catalog."""
     start = pgstac_server if kind == "pgstac" else lean_server
     with start(folder, landing_id="generated", log=folder / "server.log") as server:
         yield server
@@ -127,7 +127,7 @@ def main() -> None:
         print("planned: {:.3f} searches an event, coalesced {:.3f}".format(*planned))
         if given.api == "none":
             return
-        n_items = write_catalogue(
+        n_items = write_catalog(
             folder, generate_items(regions_of(events, together), world_dem=True)
         )
         print(f"{len(events)} events, {n_items} items on {given.api}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from benchmarks.generated_catalogue import generate_items, read_floods, regions_of, write_catalogue
+from benchmarks.generated_catalog import generate_items, read_floods, regions_of, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import EDGES, STAC_NAMES, decode_page
@@ -82,7 +82,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
         floods = read_floods(200)[-given.events :]
-        write_catalogue(folder, generate_items(regions_of(floods)))
+        write_catalog(folder, generate_items(regions_of(floods)))
         with (
             pgstac_server(folder, landing_id="generated", log=folder / "log") as server,
             requests.Session() as http,

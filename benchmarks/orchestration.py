@@ -1,4 +1,4 @@
-"""What the engine costs beside the work: many synthetic events, and a catalogue that answers at once with nothing.
+"""What the engine costs beside the work: many synthetic events, and a catalog that answers at once with nothing.
 
 For each number of events a process of its own scans them on workers of one thread each, manifests
 packed, and tells the wall time, the time that the tasks took, what of the wall time is beyond it,
@@ -43,7 +43,7 @@ SEED = 20260
 
 @dataclass(frozen=True)
 class Nothing:
-    """A catalogue without items."""
+    """A catalog without items."""
 
     location: str = "nothing"
 
@@ -95,7 +95,7 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         work = client.run_on_scheduler(sum_work) / n_workers
     n_events = result.counts["events"]
     if result.counts[FAILED] != n_events:
-        raise RuntimeError("a catalogue without items can't fill a slot")
+        raise RuntimeError("a catalog without items can't fill a slot")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     beside = (wall - work) / n_events
     files = sum(path.is_file() for path in (folder / "out").rglob("*"))

@@ -140,7 +140,7 @@ def paginate(items: list[Json]) -> list[bytes]:
 
 
 def project(item: Json) -> Json:
-    """Keep what the catalogue client asks for where the server conforms to ``fields``."""
+    """Keep what the catalog client asks for where the server conforms to ``fields``."""
     kept = copy.deepcopy(item)
     for path in lean_fields(COLLECTION, OPTICAL.assets)["exclude"]:
         *parents, name = path.split(".")

@@ -1,8 +1,8 @@
-"""What both policies choose for real floods: violations, coverage and chips, on the demo and a generated catalogue.
+"""What both policies choose for real floods: violations, coverage and chips, on the demo and a generated catalog.
 
     python benchmarks/policies.py [--events N] [--out FILE]
 
-The catalogue is that of ``generated_catalogue.py``, over floods of the Global Flood Database, on
+The catalog is that of ``generated_catalog.py``, over floods of the Global Flood Database, on
 their own days. Few of them (129 of 913) are from the time of the satellites. So there are two
 sweeps: over all of them, from 2000 on, as if all four satellites had flown all along; and over
 those from 2015 on, with each satellite from its launch. Both policies choose from the same
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
-from generated_catalogue import COLLECTIONS, generate_items, read_database, regions_of, write_events
+from generated_catalog import COLLECTIONS, generate_items, read_database, regions_of, write_events
 
 import floodscan
 from floodscan import Policy, Recipe, scanning
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
-    from generated_catalogue import Flood
+    from generated_catalog import Flood
 
     from floodscan import ScanResult
     from floodscan.model import Search
@@ -48,7 +48,7 @@ COVERAGE = ("low_coverage", "low_joint_coverage")
 
 @dataclass(frozen=True)
 class Memory:
-    """Items in memory as a catalogue.
+    """Items in memory as a catalog.
 
     Attributes:
         items: ITEMS by collection.
@@ -64,7 +64,7 @@ class Memory:
         return "generated"
 
     def describe(self, _: Iterable[str]) -> str:
-        """Name the catalogue."""
+        """Name the catalog."""
         return "generated"
 
     def search(self, search: Search) -> Answer:
@@ -76,7 +76,7 @@ class Memory:
 
 
 def generate(floods: Sequence[Flood], path: Path, *, before_launch: bool) -> Memory:
-    """Write the events, and make the catalogue over them, wide enough for the ladder."""
+    """Write the events, and make the catalog over them, wide enough for the ladder."""
     write_events(path, floods)
     margin = timedelta(days=LADDER_DAYS)
     regions = [

@@ -6,9 +6,9 @@
     │   ├── RecipeError       a recipe, by file and field
     │   ├── ProfileError      a profile of worker jobs, by file and field
     │   └── OutputError       the output folder
-    ├── CatalogError          a catalogue can't be asked, or answered with an error
+    ├── CatalogError          a catalog can't be asked, or answered with an error
     │   └── MissingCollectionError
-    │                         a catalogue lacks a collection that the recipe names
+    │                         a catalog lacks a collection that the recipe names
     ├── ClusterError          a cluster has no workers left, and gets no more
     └── ManifestError         a file that is not a manifest
 
@@ -84,7 +84,7 @@ class OutputError(InputError):
 
 
 class CatalogError(FloodscanError):
-    """A catalogue can't be asked, or answered with an error."""
+    """A catalog can't be asked, or answered with an error."""
 
     def __init__(self, catalog: str, problem: str) -> None:
         super().__init__(catalog, problem)
@@ -92,11 +92,11 @@ class CatalogError(FloodscanError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"catalogue {self.catalog}: {self.problem}"
+        return f"catalog {self.catalog}: {self.problem}"
 
 
 class MissingCollectionError(CatalogError):
-    """A catalogue lacks a collection that the recipe names."""
+    """A catalog lacks a collection that the recipe names."""
 
 
 class ClusterError(FloodscanError):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from floodscan.geometry.footprints import BBox
 
 DEMO = "demo"
-"""Name of the bundled event, and of the bundled catalogue snapshot over it."""
+"""Name of the bundled event, and of the bundled catalog snapshot over it."""
 
 _LAST_SECOND = time(23, 59, 59)
 
@@ -295,7 +295,7 @@ def _plain(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One question to a catalogue.
+    """One question to a catalog.
 
     Attributes:
         collection: STAC collection id.

@@ -48,7 +48,7 @@ class Run:
 
     Attributes:
         catalog: Where items are searched.
-        catalog_id: STAC id of the catalogue.
+        catalog_id: STAC id of the catalog.
         recipe: The rules.
         folder: Where results go; workers write there themselves.
         search_on_driver: Whether workers beside the driver search, and nodes do everything else.
@@ -103,7 +103,7 @@ class BatchResult:
 
 
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
-    """Put searches to the catalogue side by side.
+    """Put searches to the catalog side by side.
 
     One that fails is an answer too, with the problem in it.
     """

@@ -1,4 +1,4 @@
-"""Choose again from the candidates of a finished run, by other rules, without asking the catalogue."""
+"""Choose again from the candidates of a finished run, by other rules, without asking the catalog."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def reselect(
         source: A finished run.
         out: Where results go; prepared, without the run's description.
         recipe: The rules to choose by, which the stored candidates can answer.
-        catalog_id: STAC id of the catalogue that they are from.
+        catalog_id: STAC id of the catalog that they are from.
     """
     # events that were added to the source since are in other batches
     out.keep(frozenset())

@@ -93,7 +93,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
 
     Raises:
         InputError: Events or ``out`` can't be used; nothing was written. Or the disk is full.
-        CatalogError: The catalogue doesn't answer, or lacks a collection; nothing was written.
+        CatalogError: The catalog doesn't answer, or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
     source = access.keep(open_source(catalog, events))
@@ -125,7 +125,7 @@ def reselect(
     policy: Policy | None = None,
     recipe: Recipe | None = None,
 ) -> ScanResult:
-    """Choose again from the candidates of a finished run, without asking the catalogue.
+    """Choose again from the candidates of a finished run, without asking the catalog.
 
     Args:
         source: Folder of the run.
@@ -179,7 +179,7 @@ def read_list(events: Events, recipe: Recipe) -> EventList:
 
 
 def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
-    """Open the catalogue that is named, or the one that fits the events."""
+    """Open the catalog that is named, or the one that fits the events."""
     if catalog is None:
         catalog = DEMO if events == DEMO else PLANETARY_COMPUTER
     return open_catalog(catalog) if isinstance(catalog, str) else catalog
@@ -296,8 +296,8 @@ def _conclude(
 def _describe_run(run: Run) -> Json:
     """Head a run's description with an id: a digest of everything but the events that can change its answer.
 
-    A catalogue counts by its STAC id: the same one may be asked at another address. What a snapshot
-    holds is told beside it: it may be a part of the catalogue, and be made anew.
+    A catalog counts by its STAC id: the same one may be asked at another address. What a snapshot
+    holds is told beside it: it may be a part of the catalog, and be made anew.
     """
     held = {"digest": run.catalog.digest()} if isinstance(run.catalog, SnapshotCatalog) else {}
     facts: Json = {

@@ -34,7 +34,7 @@ ITEMS = pa.schema(
         pa.field("extent", pa.binary()),  # WKB of the bbox, where the footprint is empty
     ]
 )
-"""An answer of a catalogue: one row per item, footprints valid and cut at the antimeridian."""
+"""An answer of a catalog: one row per item, footprints valid and cut at the antimeridian."""
 
 CANDIDATES = pa.schema(
     [
@@ -110,7 +110,7 @@ SEARCHES = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
     ]
 )
-"""What became of every search: one row per search that was put to the catalogue."""
+"""What became of every search: one row per search that was put to the catalog."""
 
 
 def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -2,7 +2,7 @@
 
 Coordinates and properties are drawn from few values, so that ties, touching edges and window
 edges are common. Every shape is drawn on an unrolled quarter-degree grid, where the antimeridian
-is an ordinary 180, and then written down in one of the ways in which catalogues write it.
+is an ordinary 180, and then written down in one of the ways in which catalogs write it.
 """
 
 import copy

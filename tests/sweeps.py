@@ -1,4 +1,4 @@
-"""Sweeps of several batches over the demo's snapshot, and catalogues with faults that only a sweep shows."""
+"""Sweeps of several batches over the demo's snapshot, and catalogs with faults that only a sweep shows."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def bad_calls(tmp_path: Path, demo_out: Path) -> dict[str, tuple[list[Any], str]
             ["scan", "demo", *out, "--tile-size", "-5"],
             "--tile-size: must be above 0",
         ),
-        "no catalogue": (["scan", "demo", *out, "--catalog", tmp_path / "none"], "can't be read"),
+        "no catalog": (["scan", "demo", *out, "--catalog", tmp_path / "none"], "can't be read"),
         "unreachable": (
             ["scan", "demo", *out, "--catalog", f"http://127.0.0.1:{free_port()}"],
             "can't be reached",
@@ -238,10 +238,10 @@ def test_what_cannot_be_used_is_one_message(
             assert not (tmp_path / "out").exists()
 
 
-def test_collection_that_a_catalogue_lacks_is_told(
+def test_collection_that_a_catalog_lacks_is_told(
     tmp_path: Path, lean_api: StacApi, run: Run
 ) -> None:
-    """Before any work, by the catalogue's name."""
+    """Before any work, by the catalog's name."""
     (tmp_path / "r.toml").write_text("[DEM]\ncollection = 'cop-dem-glo-90'\n")
     words = [
         "scan",

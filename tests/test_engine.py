@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EmptyCatalog:
-    """A catalogue that has nothing and answers at once; or a bug."""
+    """A catalog that has nothing and answers at once; or a bug."""
 
     bug: bool = False
     location: str = "empty"
@@ -58,7 +58,7 @@ def client() -> Iterator[Client | None]:
 
 
 def make_run(folder: Path, *, bug: bool = False) -> Run:
-    """Make a run on the empty catalogue."""
+    """Make a run on the empty catalog."""
     store = RunFolder(folder)
     store.prepare()
     return Run(catalog=EmptyCatalog(bug), catalog_id="empty", recipe=Recipe(), folder=store)
@@ -125,8 +125,8 @@ def test_a_bug_is_raised_as_it_is(tmp_path: Path, in_process: bool, client: Clie
         list(run_batches(run, make_batches(2), client=None if in_process else client))
 
 
-def test_demo_catalogue_travels(tmp_path: Path, client: Client) -> None:
-    """A catalogue is a small value that workers open for themselves."""
+def test_demo_catalog_travels(tmp_path: Path, client: Client) -> None:
+    """A catalog is a small value that workers open for themselves."""
     run = replace(make_run(tmp_path), catalog=open_catalog("demo"))
     (result,) = run_batches(run, make_batches(1), client=client)
     assert result.counts["complete"] == 1

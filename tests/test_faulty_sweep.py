@@ -114,7 +114,7 @@ def _window(choice: dict[str, str], day: str) -> str:
 def test_events_whose_searches_all_fail_are_failed_with_the_reason(
     tmp_path: Path, lean_api: StacApi
 ) -> None:
-    """A catalogue that refuses every search fails the events, not the run."""
+    """A catalog that refuses every search fails the events, not the run."""
     with fault_proxy(lean_api.url, script=lambda _: "400") as proxy:
         result = floodscan.scan(EVENTS[:3], catalog=proxy.url, access=Access(), out=tmp_path)
     assert {outcome.status for outcome in result.outcomes} == {FAILED}

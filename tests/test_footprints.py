@@ -36,7 +36,7 @@ def footprint(geometry: dict[str, Any] | None, bbox: list[float] | None = None) 
 def parse(
     geometries: list[Any], bboxes: list[list[float] | None] | None = None
 ) -> NDArray[np.object_]:
-    """Parse geometries from their text, as a catalogue writes them."""
+    """Parse geometries from their text, as a catalog writes them."""
     texts = [None if geometry is None else json.dumps(geometry).encode() for geometry in geometries]
     return parse_footprints(texts, bboxes or [None] * len(texts))[0]
 

@@ -208,7 +208,7 @@ def test_the_landing_page_is_asked_once_for_all_workers(
     }
 
 
-def test_a_catalogue_without_requests_needs_no_gate(tmp_path: Path, client: Client) -> None:
+def test_a_catalog_without_requests_needs_no_gate(tmp_path: Path, client: Client) -> None:
     """The bundled snapshot is scanned on a cluster as ever."""
     assert floodscan.scan("demo", client=client, out=tmp_path).ok
 

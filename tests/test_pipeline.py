@@ -1,4 +1,4 @@
-"""One batch: what happens where a catalogue fails, holds back, or has nothing."""
+"""One batch: what happens where a catalog fails, holds back, or has nothing."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ _: Catalog = FaultyCatalog("error")
 @pytest.mark.parametrize(
     ("fault", "reason", "hint"),
     [
-        ("error", "search_failed (catalogue faulty: answered with HTTP status 504)", "run again"),
+        ("error", "search_failed (catalog faulty: answered with HTTP status 504)", "run again"),
         (
             "odd",
-            "search_failed (catalogue faulty: can't be read (RecursionError))",
+            "search_failed (catalog faulty: can't be read (RecursionError))",
             "run again",
         ),
         ("incomplete", "incomplete", "run again"),

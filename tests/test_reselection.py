@@ -144,7 +144,7 @@ def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Pat
 
 
 def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
-    """What a catalogue held back can't be chosen by other rules either."""
+    """What a catalog held back can't be chosen by other rules either."""
     demo = scanning.open_source("demo", "demo")
 
     class Partial:
@@ -174,7 +174,7 @@ def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
     bare = scanning.open_source("demo", "demo")
 
     class Empty:
-        """A catalogue without items."""
+        """A catalog without items."""
 
         location = "empty"
 

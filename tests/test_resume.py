@@ -105,7 +105,7 @@ def test_a_killed_driver_is_followed_by_one_that_goes_on(
 
 
 def test_a_run_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
-    """Not even the catalogue is searched."""
+    """Not even the catalog is searched."""
     scan(EVENTS[:3], catalog="demo", out=tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("candidates/*")}
     again = scan(EVENTS[:3], catalog="demo", out=tmp_path)
@@ -139,7 +139,8 @@ def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(
-    packed: bool, tmp_path: Path  # noqa: FBT001
+    packed: bool,
+    tmp_path: Path,  # noqa: FBT001
 ) -> None:
     """Its batch is another now: candidates, searches and manifests of the old one are gone."""
     killed = multiprocessing.get_context("spawn").Process(
@@ -209,7 +210,7 @@ def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:
     assert result_bytes(tmp_path) == before
 
 
-def test_another_recipe_or_catalogue_is_refused_by_what_differs(tmp_path: Path) -> None:
+def test_another_recipe_or_catalog_is_refused_by_what_differs(tmp_path: Path) -> None:
     """Field by field, and nothing is touched."""
     scan(EVENTS[:1], catalog="demo", out=tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -226,7 +227,7 @@ def test_another_recipe_or_catalogue_is_refused_by_what_differs(tmp_path: Path) 
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_snapshot_that_was_made_anew_is_another_catalogue(tmp_path: Path) -> None:
+def test_a_snapshot_that_was_made_anew_is_another_catalog(tmp_path: Path) -> None:
     """At the same path and under the same id; a copy of its files is the same."""
     demo, snapshot = SnapshotCatalog(DEMO_FOLDER), tmp_path / "snapshot"
     shutil.copytree(DEMO_FOLDER, snapshot, copy_function=shutil.copyfile)
@@ -245,7 +246,7 @@ def test_a_snapshot_that_was_made_anew_is_another_catalogue(tmp_path: Path) -> N
 def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
     """A search that failed is part of the run until then.
 
-    Once the catalogue answers, the result is as if it had.
+    Once the catalog answers, the result is as if it had.
     """
     first = scan(EVENTS[:2], catalog=FaultyCatalog("error"), out=tmp_path / "out")
     assert first.counts["partial"] == 2

@@ -37,7 +37,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_stac_api_gives_the_bytes_of_the_snapshot(
     api: str, reference: dict[str, bytes], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Candidates and manifests of the demo do not tell which kind of catalogue they came from."""
+    """Candidates and manifests of the demo do not tell which kind of catalog they came from."""
     server: StacApi = request.getfixturevalue(api)
     result = scan(
         "demo", catalog=server.url, recipe=Recipe(tile_size_m=20_000), out=tmp_path / "out"

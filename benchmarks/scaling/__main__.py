@@ -1,7 +1,7 @@
 """Strong, weak and latency-bound scaling of sweeps on a cluster, with a picture of where the time goes.
 
 Strong: the same sweep on 1, 2, … workers. Weak: a sweep that grows with them. Latency: on the most
-workers, a catalogue that takes its time, asked so many searches at once; there one search per slot,
+workers, a catalog that takes its time, asked so many searches at once; there one search per slot,
 of which each brings little. Workers are processes of a local cluster, worker jobs of SLURM, or
 nodes of an allocation; they are up before a clock starts.
 
@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.scaling.catalogue import MadeUpCatalog
+from benchmarks.scaling.catalog import MadeUpCatalog
 from benchmarks.scaling.events import make_events
 from benchmarks.scaling.measure import Sweep, measure
 from benchmarks.scaling.picture import draw

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from benchmarks.scaling.catalogue import MadeUpCatalog
+    from benchmarks.scaling.catalog import MadeUpCatalog
     from floodscan import Event, Recipe
 
     Json = dict[str, Any]
@@ -32,7 +32,7 @@ ASK, CHOOSE, WRITE = "ask_lot", "choose_section", "write"
 
 STEPS = (
     "gate",
-    "catalogue",
+    "catalog",
     "parse",
     "score",
     "select",
@@ -101,7 +101,7 @@ def split_time(
 
     How long each kind of task held a thread is Dask's own task stream's; what is in a task of
     several steps is split as their own clocks say. The searches of one task are asked side by side:
-    the time of the task goes to gate, catalogue and parse as the sums over its searches do, and so
+    the time of the task goes to gate, catalog and parse as the sums over its searches do, and so
     does the wait for the slowest of them.
 
     Args:
@@ -114,8 +114,8 @@ def split_time(
         for span in task["startstops"]:
             kind = key_split(task["key"]) if span["action"] == "compute" else "moving"
             held[kind] = held.get(kind, 0.0) + span["stop"] - span["start"]
-    asking = sum(counted[step] for step in ("gate", "catalogue", "parse")) or 1.0
-    steps = {step: held[ASK] * counted[step] / asking for step in ("gate", "catalogue", "parse")}
+    asking = sum(counted[step] for step in ("gate", "catalog", "parse")) or 1.0
+    steps = {step: held[ASK] * counted[step] / asking for step in ("gate", "catalog", "parse")}
     steps |= {step: counted[step] for step in ("score", "select", "conclude")}
     steps |= {"write": held[WRITE], "moving": held["moving"]}
     steps["other"] = sum(held.values()) - sum(steps.values())

@@ -31,11 +31,11 @@ _CLUSTERS = {"local": (BLUE, "o"), "slurm": (VERMILION, "s"), "allocation": (GRE
 _TITLES = {
     STRONG: "Strong: the same sweep",
     WEAK: "Weak: the sweep grows",
-    LATENCY: "Bound by the catalogue's latency",
+    LATENCY: "Bound by the catalog's latency",
 }
 _SIZES = {STRONG: "workers", WEAK: "workers", LATENCY: "searches on their way at once"}
 _STEPS = {
-    "catalogue": ("waiting for the catalogue", SKY),
+    "catalog": ("waiting for the catalog", SKY),
     "gate": ("waiting at the gate", "#B9DDF1"),
     "parse": ("parse", BLUE),
     "score": ("score", GREEN),

@@ -35,7 +35,7 @@ def conclude_events(
         candidates: Ranked CANDIDATES of these events.
         answers: What came back for each event's own questions.
         recipe: The rules.
-        catalog_id: STAC id of the catalogue.
+        catalog_id: STAC id of the catalog.
 
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.

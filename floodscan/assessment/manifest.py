@@ -82,7 +82,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         plan: The event and its slots.
         candidates: Ranked CANDIDATES of this event.
         recipe: The rules.
-        catalog_id: STAC id of the catalogue.
+        catalog_id: STAC id of the catalog.
         answers: What came back for each search of the plan.
         shortfalls: Slots that stayed empty, and why.
         assessment: What there is to say of the choices.
@@ -271,7 +271,7 @@ def _describe_search(search: Search, answer: Answer) -> Json:
 
 
 def _text(time: datetime | None) -> str | None:
-    """Write a time as catalogues do: in UTC with ``Z``, with as many decimals (0, 3 or 6) as it needs."""
+    """Write a time as catalogs do: in UTC with ``Z``, with as many decimals (0, 3 or 6) as it needs."""
     if time is None:
         return None
     unit = (

@@ -240,11 +240,11 @@ def _explain(
     slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe
 ) -> tuple[str, str]:
     if answer.problem:
-        return f"{SEARCH_FAILED} ({answer.problem})", "run again when the catalogue answers"
+        return f"{SEARCH_FAILED} ({answer.problem})", "run again when the catalog answers"
     if not answer.complete:
         return (
             INCOMPLETE,
-            "the catalogue held back part of its answer; run again with a smaller area",
+            "the catalog held back part of its answer; run again with a smaller area",
         )
     asked = recipe.sensors[slot.sensor]
     wider = f"widen {slot.sensor}.window_days (now {recipe.widest_window_days(slot.sensor)})"

@@ -1,4 +1,4 @@
-"""Catalogues: where items are searched, and how one is opened by name, URL or path."""
+"""Catalogs: where items are searched, and how one is opened by name, URL or path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com/api/stac/v1"
 
 
 def open_catalog(name: str) -> Catalog:
-    """Name a catalogue; nothing is asked yet.
+    """Name a catalog; nothing is asked yet.
 
     Args:
         name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the path of a

@@ -1,4 +1,4 @@
-"""How a run asks its catalogue: how much at once, and what it need not ask again."""
+"""How a run asks its catalog: how much at once, and what it need not ask again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Access:
         return Rates(self.max_in_flight, self.max_per_second)
 
     def keep(self, catalog: Catalog) -> Catalog:
-        """Put the limits, and the cache before them, before a catalogue that makes requests."""
+        """Put the limits, and the cache before them, before a catalog that makes requests."""
         catalog = put_behind(catalog, LocalGate(self.rates))
         if self.cache is None or not isinstance(catalog, ApiCatalog):
             return catalog
@@ -68,7 +68,7 @@ def default_cache() -> Path:
 
 
 def put_behind(catalog: Catalog, gate: Gate) -> Catalog:
-    """Make a catalogue ready to travel: with a gate before its requests, and what was learnt of it.
+    """Make a catalog ready to travel: with a gate before its requests, and what was learnt of it.
 
     One that makes no requests is given as it is.
     """

@@ -1,4 +1,4 @@
-"""A stac-geoparquet snapshot as a catalogue: a file, or a folder of files, on disk."""
+"""A stac-geoparquet snapshot as a catalog: a file, or a folder of files, on disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
 CATALOG_KEY = b"floodscan:catalog"
-"""Metadata key of a snapshot under which JSON tells the ``id`` of the catalogue that it is of."""
+"""Metadata key of a snapshot under which JSON tells the ``id`` of the catalog that it is of."""
 
 _TAIL_BYTES = 8
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -190,7 +190,7 @@ def _values(found: pa.Table, name: str) -> list[Any]:
 
 
 def _filter(schema: pa.Schema, search: Search) -> pc.Expression:
-    """Keep what may match: the exact box and window are applied later, to every catalogue alike."""
+    """Keep what may match: the exact box and window are applied later, to every catalog alike."""
     keep = ds.field("collection") == search.collection
     if search.window is not None and "datetime" in schema.names:
         time = ds.field("datetime")

@@ -1,4 +1,4 @@
-"""What every catalogue is: a search goes in, an answer with an ITEMS table comes out."""
+"""What every catalog is: a search goes in, an answer with an ITEMS table comes out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Answer:
 
     Attributes:
         items: ITEMS table, in no particular order; it may hold more than was asked for.
-        complete: False where the catalogue is known, or feared, to hold more than it gave.
+        complete: False where the catalog is known, or feared, to hold more than it gave.
         gaps: The parts that it is not complete in; none where that isn't known.
         n_requests: Requests that were made, each try counted.
         n_pages: Pages that were read.
@@ -86,7 +86,7 @@ class Catalog(Protocol):
         ...
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Check that the catalogue answers and has these collections, and tell the STAC id it goes by.
+        """Check that the catalog answers and has these collections, and tell the STAC id it goes by.
 
         Raises:
             CatalogError: It does not.
@@ -97,6 +97,6 @@ class Catalog(Protocol):
         """Find the items of a collection in a box and a window.
 
         Raises:
-            CatalogError: The catalogue can't be asked, or answers with an error.
+            CatalogError: The catalog can't be asked, or answers with an error.
         """
         ...

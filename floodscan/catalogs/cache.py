@@ -50,7 +50,7 @@ class CachedCatalog:
         return self.catalog.location
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Tell the catalogue's STAC id, from the cache where it was asked about the same collections before."""
+        """Tell the catalog's STAC id, from the cache where it was asked about the same collections before."""
         names = sorted(collections)
         path = self._path({"describe": names}, "json")
         with suppress(OSError, orjson.JSONDecodeError, KeyError, TypeError):

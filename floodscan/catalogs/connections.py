@@ -1,4 +1,4 @@
-"""Connections to a catalogue: made as the environment says, kept alive, and bounded in time from first byte to last.
+"""Connections to a catalog: made as the environment says, kept alive, and bounded in time from first byte to last.
 
 ``requests`` reads proxies, certificates and passwords and opens the pools; what is sent again and
 again then goes straight to a pool of ``urllib3``, for a third of the CPU.
@@ -33,7 +33,7 @@ class Connections:
     """Sends requests; used by all threads of a process.
 
     Args:
-        url: Any address of the catalogue. Its password, or the environment's, and its query go with
+        url: Any address of the catalog. Its password, or the environment's, and its query go with
             each request to the same host, and with no other.
         connect_seconds: For a connection to be there.
         silence_seconds: Without a byte from the server.
@@ -122,7 +122,12 @@ class _Adapter(HTTPAdapter):
     """Opens pools without sending anything."""
 
     def open_pool(
-        self, prepared: PreparedRequest, *, verify: Any, proxies: Any, cert: Any  # noqa: ANN401
+        self,
+        prepared: PreparedRequest,
+        *,
+        verify: Any,
+        proxies: Any,
+        cert: Any,  # noqa: ANN401
     ) -> HTTPConnectionPool:
         if not str(prepared.url).lower().startswith(("http://", "https://")):
             raise requests.exceptions.InvalidSchema
@@ -135,7 +140,12 @@ class _TimedResponse(HTTPResponse):
     """An answer that must be there in time, its head too: a timeout of a socket bounds each read alone."""
 
     def __init__(
-        self, sock: socket.socket, *args: Any, silence_seconds: float, seconds: float, **more: Any  # noqa: ANN401
+        self,
+        sock: socket.socket,
+        *args: Any,
+        silence_seconds: float,
+        seconds: float,
+        **more: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(sock, *args, **more)
         raw = self.fp.detach()

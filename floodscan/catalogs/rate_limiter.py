@@ -1,4 +1,4 @@
-"""How many requests may be on their way at once, and when the next may start, for all who share a catalogue.
+"""How many requests may be on their way at once, and when the next may start, for all who share a catalog.
 
 A gate is asked before each request. ``Turnstile`` decides, with the clock as an argument;
 ``LocalGate`` lets the threads of one process through by it, and a cluster's gate
@@ -31,7 +31,7 @@ class Gate(Protocol):
         ...
 
     def hold(self, seconds: float) -> None:
-        """Let nothing start for some seconds: the catalogue asked for it."""
+        """Let nothing start for some seconds: the catalog asked for it."""
         ...
 
 
@@ -52,7 +52,7 @@ class Rates:
 class Turnstile:
     """Counts who is inside and decides who may enter.
 
-    After a catalogue asked to wait, half as many are let in at once as before, and one more after
+    After a catalog asked to wait, half as many are let in at once as before, and one more after
     each round that went well.
 
     Attributes:

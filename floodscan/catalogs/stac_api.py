@@ -1,4 +1,4 @@
-"""A STAC API as a catalogue, through pystac-client: pages as dictionaries, asked for only what is used."""
+"""A STAC API as a catalog, through pystac-client: pages as dictionaries, asked for only what is used."""
 
 from __future__ import annotations
 

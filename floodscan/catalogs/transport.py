@@ -1,4 +1,4 @@
-"""One HTTP request to a catalogue and its answer: bounded in time and size, tried again where that may help.
+"""One HTTP request to a catalog and its answer: bounded in time and size, tried again where that may help.
 
 What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not
 JSON, and the statuses that pass. Between tries there is a pause of random length, up to twice as
@@ -186,10 +186,10 @@ class Budget:
 
 
 class Transport:
-    """Makes requests to one catalogue; used by all threads of a process.
+    """Makes requests to one catalog; used by all threads of a process.
 
     Args:
-        url: Any address of the catalogue.
+        url: Any address of the catalog.
         limits: How long, how large and how often.
         gate: What every request passes.
     """

@@ -53,7 +53,7 @@ class Probe:
 
     Attributes:
         folder: Folder on the shared disk that holds a file named ``asked``.
-        catalog: Catalogue that workers will ask.
+        catalog: Catalog that workers will ask.
         address: Host and port on which the driver listens.
     """
 
@@ -67,10 +67,10 @@ def examine(*, profile: Profile | None, catalog: str, wait_seconds: float) -> It
 
     Args:
         profile: What worker jobs are like; None looks at this machine alone.
-        catalog: The catalogue that will be asked.
+        catalog: The catalog that will be asked.
         wait_seconds: How long to wait for a compute node.
     """
-    yield _check_catalog("catalogue from here", catalog)
+    yield _check_catalog("catalog from here", catalog)
     if profile is None:
         return
     checks = [
@@ -89,7 +89,7 @@ def look_around(probe: Probe) -> list[Check]:
     return [
         _check("shared folder from a node", lambda: _read_shared(probe.folder)),
         _check("driver from a node", lambda: _connect(probe.address)),
-        _hint(_check_catalog("catalogue from a node", probe.catalog)),
+        _hint(_check_catalog("catalog from a node", probe.catalog)),
     ]
 
 

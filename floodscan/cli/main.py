@@ -223,7 +223,7 @@ def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json
 def reselect(
     source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool
 ) -> int:
-    """Choose again from the candidates of the run in folder OUT, without asking the catalogue.
+    """Choose again from the candidates of the run in folder OUT, without asking the catalog.
 
     Without --recipe the run's own rules hold. Of their ladder, and of the default one, steps are
     left out that would need a wider window than was searched.
@@ -303,7 +303,7 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
     "--catalog",
     default="planetary-computer",
     show_default=True,
-    help="The catalogue that will be asked.",
+    help="The catalog that will be asked.",
 )
 @click.option(
     "--wait",

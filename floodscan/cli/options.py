@@ -150,7 +150,7 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
         type=click.Choice(["nodes", "driver"]),
         default="nodes",
         show_default=True,
-        help="Who asks the catalogue: driver, where the nodes of slurm or allocation have no way out.",
+        help="Who asks the catalog: driver, where the nodes of slurm or allocation have no way out.",
     )
     @wraps(command)
     def call(

@@ -74,7 +74,7 @@ def build_script(
     job_values.setdefault("processes", 1)
     with handlers_kept():
         # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with
-        # status 0, and which only the main thread may set: a worker that reads a catalogue of a
+        # status 0, and which only the main thread may set: a worker that reads a catalog of a
         # module that uses this one is in another
         from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
     job = SLURMJob(

@@ -1,8 +1,8 @@
-"""One gate before a catalogue for all workers of a cluster: a plugin of the scheduler counts, and workers ask it.
+"""One gate before a catalog for all workers of a cluster: a plugin of the scheduler counts, and workers ask it.
 
 The scheduler is what all workers know and what outlives each of them. It holds the ``Turnstile``; a
 worker asks to enter before each request and says when it is done. The places of a worker that is
-gone are kept for a while: the catalogue may still be at work on what it was asked.
+gone are kept for a while: the catalog may still be at work on what it was asked.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ENTERED_OP, _TURNED_AWAY_OP = "floodscan-gate-entered", "floodscan-gate-turned-
 """What a worker is told, of whatever gate: tickets are never the same."""
 
 LOST_SECONDS = 30.0
-"""After so long a catalogue has given up on a request, whose worker is gone."""
+"""After so long a catalog has given up on a request, whose worker is gone."""
 
 
 @contextmanager

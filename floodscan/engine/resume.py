@@ -43,7 +43,7 @@ def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
         head: Description of the run that is to be written there.
 
     Raises:
-        OutputError: The folder holds a run by another recipe, on another catalogue, or of another
+        OutputError: The folder holds a run by another recipe, on another catalog, or of another
         version: names
             what differs.
     """

@@ -1,4 +1,4 @@
-"""What is asked of a catalogue: one search, the halves it can be cut into, and the fewest that cover several.
+"""What is asked of a catalog: one search, the halves it can be cut into, and the fewest that cover several.
 
 A search that covers others brings items that none of them asked for; whoever reads the answer picks
 out its own. So it only has to be told when one request less is worth such a surplus:

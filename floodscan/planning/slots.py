@@ -63,7 +63,7 @@ class EventPlan:
         event: The event.
         targets: The AOI first, then its tiles.
         slots: What is to be filled.
-        searches: The slots' own questions, each once; a batch may put them to the catalogue in
+        searches: The slots' own questions, each once; a batch may put them to the catalog in
             fewer searches.
     """
 
@@ -164,7 +164,7 @@ def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
 
     Args:
         events: All of the run.
-        run_id: Digest of what all batches hang on: recipe, catalogue and version.
+        run_id: Digest of what all batches hang on: recipe, catalog and version.
     """
     members: list[PackedEvent] = []
     for event in events.in_order():

@@ -97,12 +97,12 @@ _RENDERERS: Mapping[str, Callable[[Figure], bytes]] = {".png": _render_png, ".sv
 
 
 def write_caption(figure: Figure, manifest: Manifest, *, note: str) -> None:
-    """Write which event and catalogue a picture is of, and a note at its foot."""
+    """Write which event and catalog a picture is of, and a note at its foot."""
     width, height = figure.get_size_inches()
     left, right, top = _EDGE / width, 1 - _EDGE / width, 1 - _EDGE / height
-    catalogue = f"catalogue {manifest.content['provenance']['catalog']}"
+    catalog = f"catalog {manifest.content['provenance']['catalog']}"
     figure.text(left, top, manifest.event_id, fontsize=12, fontweight="bold", va="top")
-    figure.text(right, top, catalogue, fontsize=9, color=GREY, ha="right", va="top")
+    figure.text(right, top, catalog, fontsize=9, color=GREY, ha="right", va="top")
     figure.text(right, _EDGE / height, note, fontsize=8, color=GREY, ha="right", va="bottom")
 
 

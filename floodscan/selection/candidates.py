@@ -62,7 +62,7 @@ def score(
         items: ITEMS table; repeats of an item count once.
         slots: The slots, those of one target one after the other.
         recipe: What is asked of each sensor.
-        complete: Whether each slot was given all that the catalogue holds, shape (slots,); from an
+        complete: Whether each slot was given all that the catalog holds, shape (slots,); from an
             answer known to be incomplete nothing may be chosen. None: all were.
 
     Returns:

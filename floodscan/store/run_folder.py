@@ -68,7 +68,7 @@ class RunFolder:
 
     @property
     def run_path(self) -> Path:
-        """JSON file with recipe, catalogue, versions and counts."""
+        """JSON file with recipe, catalog, versions and counts."""
         return self.path / "run.json"
 
     def prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""Write the demo: the Luxembourg flood of July 2021 and a snapshot of a catalogue over it.
+"""Write the demo: the Luxembourg flood of July 2021 and a snapshot of a catalog over it.
 
 Run as ``python -m floodscan.testing.build_demo [FOLDER]``; needs the development dependencies. The
 snapshot is made from facts, not downloaded, and the same code gives the same bytes each time.
@@ -26,7 +26,7 @@ from floodscan.testing.stac_items import (
 DEMO_FOLDER = Path(__file__).parent / "demo"
 CATALOG = {
     "id": "floodscan-demo",
-    "title": "Luxembourg, June and July 2021: a catalogue made from public facts",
+    "title": "Luxembourg, June and July 2021: a catalog made from public facts",
 }
 EVENT_TOML = """\
 # The Luxembourg flood of July 2021.

@@ -112,7 +112,7 @@ def test_what_is_kept_is_what_was_answered(cached: CachedCatalog) -> None:
 
 
 def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
-    """Another box, window, collection or asset is another question, as is another catalogue."""
+    """Another box, window, collection or asset is another question, as is another catalog."""
     cached.search(SEARCH)
     assert SEARCH.window
     others = [
@@ -129,8 +129,8 @@ def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
     assert not elsewhere.search(SEARCH).cached
 
 
-def test_catalogues_of_one_host_and_their_users_are_told_apart(cached: CachedCatalog) -> None:
-    """By query and user; a password or a token that has changed makes no other catalogue."""
+def test_catalogs_of_one_host_and_their_users_are_told_apart(cached: CachedCatalog) -> None:
+    """By query and user; a password or a token that has changed makes no other catalog."""
     base = cached.catalog.url
 
     def ask(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""One contract for every kind of catalogue, and what is particular to each."""
+"""One contract for every kind of catalog, and what is particular to each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LUXEMBOURG = (5.7333, 49.4426, 6.5282, 50.1830)
 
 @pytest.fixture(params=KINDS)
 def catalog(request: pytest.FixtureRequest) -> Catalog:
-    """Each kind of catalogue over the demo's items."""
+    """Each kind of catalog over the demo's items."""
     if request.param == "snapshot":
         return open_catalog("demo")
     api: StacApi = request.getfixturevalue(request.param)
@@ -76,12 +76,12 @@ def test_rows_are_those_of_the_snapshot(
 
 
 def test_describe_tells_the_stac_id(catalog: Catalog) -> None:
-    """The id is the same for a catalogue and a snapshot of it."""
+    """The id is the same for a catalog and a snapshot of it."""
     assert catalog.describe(list(ASSETS)) == "floodscan-demo"
 
 
 def test_a_missing_collection_is_told(catalog: Catalog) -> None:
-    """The error names the catalogue and the collection."""
+    """The error names the catalog and the collection."""
     with pytest.raises(MissingCollectionError, match="no collection 'sentinel-9'") as error:
         catalog.describe(["sentinel-9"])
     assert catalog.location in str(error.value)
@@ -215,7 +215,7 @@ def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
 
 
 def test_snapshot_of_real_items_is_read() -> None:
-    """A file that another tool wrote, without metadata of ours, is a catalogue."""
+    """A file that another tool wrote, without metadata of ours, is a catalog."""
     path = next((shared_data() / "planetary-computer").glob("*.parquet"))
     catalog = open_catalog(str(path))
     assert catalog.describe(["sentinel-2-l2a"]) == path.stem

@@ -65,7 +65,7 @@ def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_password_goes_to_its_own_host_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What ``.netrc`` has for the catalogue is not sent to where the catalogue leads."""
+    """What ``.netrc`` has for the catalog is not sent to where the catalog leads."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password word\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with listening() as (address, heads):

@@ -1,4 +1,4 @@
-"""Every way in which a catalogue can fail: what can be mended is mended, what can't is told, and nothing is lost."""
+"""Every way in which a catalog can fail: what can be mended is mended, what can't is told, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> Non
 
 
 def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:
-    """User, password and query of a catalogue's URL are in no message."""
+    """User, password and query of a catalog's URL are in no message."""
     with faulty(lean_api, lambda _: "400") as (_, proxy):
         secret = ApiCatalog(
             proxy.url.replace("//", "//someone:hunter2@") + "/?token=hunter3", LIMITS

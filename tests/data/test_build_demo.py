@@ -400,7 +400,7 @@ def test_bundled_tables_hold_the_items(name: str) -> None:
 
 @pytest.mark.parametrize("name", [S1, S2, DEM])
 def test_bundled_tables_say_what_they_are(name: str) -> None:
-    """The metadata name the format, the collection and the catalogue."""
+    """The metadata name the format, the collection and the catalog."""
     metadata = pq.read_schema(DEMO_FOLDER / f"{name}.parquet").metadata
     stac = json.loads(metadata[b"stac-geoparquet"])
     assert stac["version"] == "1.1.0"

@@ -32,7 +32,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def scan(events: list[floodscan.Event], out: Path, recipe: Recipe) -> RunFolder:
-    """Scan on the demo's catalogue."""
+    """Scan on the demo's catalog."""
     return floodscan.scan(events, catalog="demo", out=out / "run", recipe=recipe).folder
 
 

@@ -170,7 +170,7 @@ def test_map_tells_time_days_overlap_and_cloud(demo: RunFolder, tmp_path: Path) 
     assert {"pre_month", "post_event", "S1RTC", "S2L2A", "DEM: 4 tiles", DEMO_EVENT} <= set(
         words.splitlines()
     )
-    assert "catalogue floodscan-demo" in words
+    assert "catalog floodscan-demo" in words
 
 
 def test_timeline_counts_candidates_and_marks_the_chosen(demo: RunFolder, tmp_path: Path) -> None:

@@ -401,7 +401,7 @@ def test_one_overflight_is_one_pass_whatever_its_datatakes(
 
 
 def test_passes_of_one_event_hang_on_no_other() -> None:
-    """Two datatakes that are one overflight here are two passes there, should a catalogue use a name again."""
+    """Two datatakes that are one overflight here are two passes there, should a catalog use a name again."""
     recipe = Recipe(policy=Policy.CHANGE_DETECTION)
     moments = {"one": (day(0), day(0, 5, 1)), "other": (day(0), day(2))}
     tables = []

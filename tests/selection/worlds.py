@@ -96,7 +96,10 @@ def ring(west: float, south: float, east: float, north: float) -> Item:
 
 
 def s1_item(
-    item_id: str, moment: datetime, box: tuple[float, float, float, float], **facts: Any  # noqa: ANN401
+    item_id: str,
+    moment: datetime,
+    box: tuple[float, float, float, float],
+    **facts: Any,  # noqa: ANN401
 ) -> Item:
     """Make a Sentinel-1 item: ``orbit``, ``take`` and ``state`` may be given."""
     return {
@@ -116,7 +119,10 @@ def s1_item(
 
 
 def s2_item(
-    item_id: str, moment: datetime, box: tuple[float, float, float, float], **facts: Any  # noqa: ANN401
+    item_id: str,
+    moment: datetime,
+    box: tuple[float, float, float, float],
+    **facts: Any,  # noqa: ANN401
 ) -> Item:
     """Make a Sentinel-2 item: ``cloud``, ``tile``, ``baseline`` and ``take`` may be given."""
     baseline = facts.get("baseline", "03.01")

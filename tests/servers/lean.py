@@ -37,18 +37,18 @@ from stac_fastapi.types.errors import NotFoundError
 from stac_fastapi.types.search import BaseSearchPostRequest
 from starlette.responses import JSONResponse, Response
 
-from tests.servers.catalogue import COLLECTIONS_FILE, ITEMS_FILE, read
+from tests.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE, read
 from tests.servers.counting import RequestCounter
 from tests.servers.fields import links_wanted, select_fields
 from tests.servers.paging import TokenError, cut_page
-from tests.servers.process import CATALOGUE_VARIABLE, URL_VARIABLE
+from tests.servers.process import CATALOG_VARIABLE, URL_VARIABLE
 from tests.servers.store import Filters, SortKey, Store, bbox_area
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from stac_fastapi.types.stac import Collection, Collections, Item, ItemCollection
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
     from tests.servers.paging import Page
 
 _INFERRED_LINKS = {"self", "item", "parent", "collection", "root", "items", "child"}
@@ -195,8 +195,8 @@ class LeanClient(AsyncBaseCoreClient):
 
 
 def create_app() -> RequestCounter:
-    """Make the app from the catalogue that the environment names."""
-    folder = Path(os.environ[CATALOGUE_VARIABLE])
+    """Make the app from the catalog that the environment names."""
+    folder = Path(os.environ[CATALOG_VARIABLE])
     collections = {c["id"]: c for c in read(folder / COLLECTIONS_FILE)}
     query, sort, token = QueryExtension(), SearchSortExtension(), TokenPaginationExtension()
     extensions = [query, sort, FieldsExtension(), token]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 SHARED_DATA = REPO_ROOT.parent / "shared" / "data"
 _SENTINEL_2 = "sentinel-2-l2a"

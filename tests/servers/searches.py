@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 # What a page links to: the body of a search by POST, the path of one by GET.
 Asked: TypeAlias = "Json | str"

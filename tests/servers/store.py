@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 Rows: TypeAlias = "NDArray[np.intp]"
 Bbox: TypeAlias = "Sequence[float]"

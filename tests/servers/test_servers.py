@@ -13,7 +13,7 @@ from tests.servers.fixtures import LANDING_ID, shared_data
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
     from tests.servers.fixtures import SasEndpoint, StacApi
 
 _CONFORMANCE = {

@@ -1,4 +1,4 @@
-"""A catalogue that stops in the midst of a sweep until it is let go on, so that something can happen meanwhile.
+"""A catalog that stops in the midst of a sweep until it is let go on, so that something can happen meanwhile.
 
 python -m tests.slurm.slow EVENTS OUT PROFILE JOBS COUNTED N_ANSWERED [SEARCHES] sweeps over it,
 from wherever it is run; where a number of searches is given, they stay on the driver's side
@@ -31,7 +31,7 @@ _GO_ON = "go on"
 
 @dataclass(frozen=True, slots=True)
 class SlowDemo:
-    """The demo's catalogue, which leaves searches waiting after the first few.
+    """The demo's catalog, which leaves searches waiting after the first few.
 
     Each worker is served one at a time.
 
@@ -49,15 +49,15 @@ class SlowDemo:
 
     @property
     def location(self) -> str:
-        """That of the demo's catalogue."""
+        """That of the demo's catalog."""
         return self._demo.location
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Ask the demo's catalogue."""
+        """Ask the demo's catalog."""
         return self._demo.describe(collections)
 
     def search(self, search: Search) -> Answer:
-        """Ask the demo's catalogue, now or when it goes on."""
+        """Ask the demo's catalog, now or when it goes on."""
         with _LINE:
             (self.counted / uuid.uuid4().hex).touch()
             while self.is_waiting():
@@ -108,7 +108,7 @@ def main(  # noqa: PLR0913, PLR0917 - the words of the command
 
 
 if __name__ == "__main__":
-    # of this module by its name, so that workers find the catalogue there
+    # of this module by its name, so that workers find the catalog there
     from tests.slurm import slow  # noqa: PLW0406 - see above
 
     slow.main(*sys.argv[1:])

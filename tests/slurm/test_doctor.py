@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", ["demo", "{tmp}/d=1&touch ;e"], ids=["demo", "words of a shell"])
 def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
-    """SLURM, folder, driver and catalogue, here and from a compute node, whatever it is called.
+    """SLURM, folder, driver and catalog, here and from a compute node, whatever it is called.
 
     Nothing is left.
     """
@@ -35,14 +35,14 @@ def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
     checks = orjson.loads(done.output)
     assert {check["name"]: check["ok"] for check in checks} == dict.fromkeys(
         [
-            "catalogue from here",
+            "catalog from here",
             "sbatch",
             "interface",
             "job script",
             "shared folder",
             "shared folder from a node",
             "driver from a node",
-            "catalogue from a node",
+            "catalog from a node",
         ],
         True,
     )

@@ -94,10 +94,10 @@ def test_what_the_site_refuses_is_one_message(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--catalog", "http://127.0.0.1:9/"], "catalogue http://127.0.0.1:9"),
+        (["--catalog", "http://127.0.0.1:9/"], "catalog http://127.0.0.1:9"),
         (["--catalog", "demo", "--out", "{tmp}"], "holds other files"),
     ],
-    ids=["catalogue", "out"],
+    ids=["catalog", "out"],
 )
 def test_nothing_is_submitted_before_all_was_found_good(
     words: list[str],
@@ -107,7 +107,7 @@ def test_nothing_is_submitted_before_all_was_found_good(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A catalogue that doesn't answer and an OUT that can't be used are told before there is any job."""
+    """A catalog that doesn't answer and an OUT that can't be used are told before there is any job."""
     before = site.submissions()
     command = ["floodscan", "scan", "demo", "--out", str(tmp_path / "o"), "--cluster", "slurm"]
     command += [

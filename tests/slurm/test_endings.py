@@ -37,7 +37,7 @@ NEVER = ["--lifetime", "1h"]
 def slow_sweep(
     site: SlurmSite, events: Path, folder: Path, *, n_jobs: int, worker_args: list[str]
 ) -> Iterator[tuple[Future[ScanResult], SlowDemo, list[str]]]:
-    """Sweep beside the test, and give the sweep, its catalogue and its jobs once it is in its midst."""
+    """Sweep beside the test, and give the sweep, its catalog and its jobs once it is in its midst."""
     profile = write_profile(folder, worker_extra_args=worker_args)
     with (
         ThreadPoolExecutor(1) as beside,

@@ -42,7 +42,7 @@ def slow_sweep(
 ) -> Iterator[tuple[subprocess.Popen[bytes], SlowDemo, list[str]]]:
     """Let a driver on the login node sweep.
 
-    Give it, its catalogue and its jobs once it is in its midst.
+    Give it, its catalog and its jobs once it is in its midst.
     """
     profile, catalog = (
         write_profile(folder, interface=INTERFACE),

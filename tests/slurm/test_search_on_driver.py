@@ -14,7 +14,7 @@ from floodscan import InputError, scan
 from floodscan.clusters import prepare_client, preview_jobs
 from tests.servers.fixtures import LANDING_ID
 from tests.servers.process import (
-    CATALOGUE_VARIABLE,
+    CATALOG_VARIABLE,
     LANDING_VARIABLE,
     LOOPBACK,
     URL_VARIABLE,
@@ -40,8 +40,8 @@ URL = f"http://{LOOPBACK}:{PORT}"
 
 
 @contextmanager
-def stac_api(machine: Machine, catalogue: Path, log: Path) -> Iterator[None]:
-    """Serve a catalogue to nobody but one machine."""
+def stac_api(machine: Machine, catalog: Path, log: Path) -> Iterator[None]:
+    """Serve a catalog to nobody but one machine."""
     command = [
         *machine.inside,
         sys.executable,
@@ -51,26 +51,26 @@ def stac_api(machine: Machine, catalogue: Path, log: Path) -> Iterator[None]:
         "tests.servers.lean:create_app",
     ]
     command += ["--host", LOOPBACK, "--port", str(PORT), "--log-level", "warning"]
-    env = {CATALOGUE_VARIABLE: str(catalogue), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
+    env = {CATALOG_VARIABLE: str(catalog), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
     with child(command, log=log, env=env) as server:
         wait_until(lambda: answers(machine), server, log=log)
         yield
 
 
 def answers(machine: Machine) -> bool:
-    """Whether something listens at the catalogue's port."""
+    """Whether something listens at the catalog's port."""
     knock = [*machine.inside, "bash", "-c", f": </dev/tcp/{LOOPBACK}/{PORT}"]
     return subprocess.run(knock, capture_output=True, check=False).returncode == 0  # noqa: S603
 
 
-def test_worker_jobs_need_no_catalogue(
+def test_worker_jobs_need_no_catalog(
     network_site: SlurmSite,
     events: Path,
-    catalogue: Path,
+    catalog: Path,
     reference: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    """A catalogue that the driver's machine alone reaches: the bytes of one process, and nothing is left."""
+    """A catalog that the driver's machine alone reaches: the bytes of one process, and nothing is left."""
     login, log = network_site.network.login, tmp_path / "driver.log"
     words = [
         "--catalog",
@@ -83,7 +83,7 @@ def test_worker_jobs_need_no_catalogue(
         "slurm",
     ]
     words += ["--profile", str(write_profile(tmp_path, interface=INTERFACE)), "--workers", "2"]
-    with stac_api(login, catalogue, tmp_path / "api.log"):
+    with stac_api(login, catalog, tmp_path / "api.log"):
         assert (
             floodscan(network_site, "scan", str(events), *words, "--search-on", "driver", log=log)
             == 0
@@ -94,10 +94,10 @@ def test_worker_jobs_need_no_catalogue(
     assert list((tmp_path / "private").iterdir()) == []
 
 
-def test_nodes_of_an_allocation_need_no_catalogue(
+def test_nodes_of_an_allocation_need_no_catalog(
     network_site: SlurmSite,
     events: Path,
-    catalogue: Path,
+    catalog: Path,
     reference: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
@@ -126,22 +126,22 @@ def test_nodes_of_an_allocation_need_no_catalogue(
         "--output",
         str(log),
     ]
-    with stac_api(first, catalogue, tmp_path / "api.log"):
+    with stac_api(first, catalog, tmp_path / "api.log"):
         network_site.run(*sbatch, "--wrap", f"exec {' '.join(scan)}")
         wait_for_the_end(network_site, log)
     assert written(tmp_path / "out") == reference, log.read_text()
 
 
 def test_doctor_tells_that_nodes_have_no_way_out(
-    network_site: SlurmSite, catalogue: Path, tmp_path: Path
+    network_site: SlurmSite, catalog: Path, tmp_path: Path
 ) -> None:
-    """All is well but the catalogue from a node, and the option that does without is named."""
+    """All is well but the catalog from a node, and the option that does without is named."""
     log = tmp_path / "doctor.log"
     words = ["--catalog", URL, "--profile", str(write_profile(tmp_path, interface=INTERFACE))]
-    with stac_api(network_site.network.login, catalogue, tmp_path / "api.log"):
+    with stac_api(network_site.network.login, catalog, tmp_path / "api.log"):
         assert floodscan(network_site, "doctor", *words, log=log) == 1
     (wrong,) = [line for line in log.read_text().splitlines() if line.startswith("NO")]
-    assert "catalogue from a node" in wrong
+    assert "catalog from a node" in wrong
     assert "--search-on driver" in wrong
 
 

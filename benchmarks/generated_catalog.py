@@ -1,10 +1,10 @@
-"""A world-wide catalogue made from repeat cycles and tile grids, over the places of real floods.
+"""A world-wide catalog made from repeat cycles and tile grids, over the places of real floods.
 
 The same each time.
 
-    python benchmarks/generated_catalogue.py FOLDER [--events 200]
+    python benchmarks/generated_catalog.py FOLDER [--events 200]
 
-writes ``events.csv`` for ``floodscan scan`` and the catalogue as the tests' servers read it
+writes ``events.csv`` for ``floodscan scan`` and the catalog as the tests' servers read it
 (``collections.ndjson``, ``items.ndjson``). Passes follow the missions' cycles (Sentinel-1: 175
 orbits in 12 days, Sentinel-2: 143 in 10), the tracks over each MGRS tile are real, frames and
 swaths are straight-edged, clouds are drawn from a hash.
@@ -81,7 +81,7 @@ class Flood(NamedTuple):
 
 
 class Region(NamedTuple):
-    """Where and when a catalogue is to be full: west, south, east, north.
+    """Where and when a catalog is to be full: west, south, east, north.
 
     First and last instant.
     """
@@ -154,7 +154,7 @@ def _flood(row: Json, date_format: str | None, since: datetime) -> Flood | None:
 
 
 def regions_of(floods: Iterable[Flood], *, margin_degrees: float = 0.0) -> list[Region]:
-    """Tell what a catalogue must hold for the default recipe's searches, each in its own box, to be full."""
+    """Tell what a catalog must hold for the default recipe's searches, each in its own box, to be full."""
     regions = []
     for flood in floods:
         day = datetime.fromisoformat(flood.event_date).replace(tzinfo=UTC)
@@ -214,7 +214,7 @@ def collections() -> list[Json]:
     ]
 
 
-def write_catalogue(folder: Path, items: Iterable[Json]) -> int:
+def write_catalog(folder: Path, items: Iterable[Json]) -> int:
     """Write collections and items as the tests' servers read them, and tell how many items there are."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "collections.ndjson").write_bytes(
@@ -449,9 +449,9 @@ def _dem_cells_near(regions: Iterable[Region], land: set[tuple[int, int]]) -> se
 
 
 def main() -> None:
-    """Write the events and the catalogue over them into a folder."""
+    """Write the events and the catalog over them into a folder."""
     parser = argparse.ArgumentParser(
-        description="Write a generated catalogue over the places of real floods."
+        description="Write a generated catalog over the places of real floods."
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--events", type=int, default=200)
@@ -460,7 +460,7 @@ def main() -> None:
     floods = read_floods(given.events)
     given.folder.mkdir(parents=True, exist_ok=True)
     write_events(given.folder / "events.csv", floods)
-    count = write_catalogue(
+    count = write_catalog(
         given.folder, generate_items(regions_of(floods), world_dem=given.world_dem)
     )
     print(f"{len(floods)} events, {count} items in {given.folder}")

@@ -1,4 +1,4 @@
-"""A catalogue that a worker makes up as it is asked: items of real size, after a wait like a real one's.
+"""A catalog that a worker makes up as it is asked: items of real size, after a wait like a real one's.
 
 It stands in for a STAC API, which two cores could not serve fast enough beside the workers that ask
 it: it passes the gate, waits, and gives the bytes of a page, which are decoded as those of an API
@@ -65,7 +65,7 @@ class _Sight(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeUpCatalog:
-    """A catalogue that has an answer to every search.
+    """A catalog that has an answer to every search.
 
     Attributes:
         mean_seconds: What a request takes in the mean; how long one takes is drawn from what is
@@ -96,7 +96,7 @@ class MadeUpCatalog:
             time.sleep(max(entered + wait - time.perf_counter(), 0.0))
             answered = time.perf_counter()
         count("gate", time.perf_counter() - asked - (answered - entered))
-        count("catalogue", answered - entered)
+        count("catalog", answered - entered)
         count("drawn", wait)
         with timed("parse"):
             items = parse_items(

@@ -1,4 +1,4 @@
-"""A catalogue on disk, as both servers read it: two files of a JSON object per line."""
+"""A catalog on disk, as both servers read it: two files of a JSON object per line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ITEMS_FILE = "items.ndjson"
 
 
 def write(folder: Path, *, collections: Iterable[Json], items: Iterable[Json]) -> None:
-    """Write a catalogue into a folder that exists."""
+    """Write a catalog into a folder that exists."""
     for name, records in ((COLLECTIONS_FILE, collections), (ITEMS_FILE, items)):
         (folder / name).write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in records))
 
