@@ -114,8 +114,8 @@ def test_low_coverage_is_told_for_slots_and_together() -> None:
         "low_joint_coverage aoi",
     ]
     assert found.joint_frac == {"aoi": 0.0}
-    assert found.promise is not None
-    assert found.promise.chips == 0
+    assert found.forecast is not None
+    assert found.forecast.chips == 0
 
 
 def test_joint_coverage_is_told_of_each_target() -> None:

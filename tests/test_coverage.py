@@ -13,7 +13,7 @@ import shapely
 
 import floodscan
 from floodscan.geometry.areas import area_fracs, intersect, union
-from floodscan.geometry.pixel_grid import plan_grid, promise
+from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
 from floodscan.geometry.projections import open_transformer
 from floodscan.geometry.rasters import covered_ground
 from floodscan.testing.tile_grids import TILE_METRES, tile_footprint, tile_square
@@ -89,7 +89,7 @@ def test_reference_choices_promise_what_packaging_made_of_them(demo_groups: list
     assert grid.bounds == pytest.approx(
         (263209.339809777, 5479596.684262409, 323536.45733621623, 5564086.599782167)
     )
-    made = promise(grid, joint_ground([covered_ground(group) for group in demo_groups]))
+    made = forecast_pixels(grid, joint_ground([covered_ground(group) for group in demo_groups]))
     assert made.valid_pixel_frac == pytest.approx(0.80545, abs=1e-6)
     assert (made.chips, made.chips_total) == (890, 1120)
 
@@ -103,7 +103,7 @@ def test_straight_lines_between_corners_would_promise_too_much(demo_groups: list
         for g in demo_groups
     ]
     assert demo_groups[0].schema.names[18] == "proj_epsg"
-    made = promise(grid, joint_ground(bare))
+    made = forecast_pixels(grid, joint_ground(bare))
     assert (round(made.valid_pixel_frac, 5), made.chips) == (0.8073, 892)
 
 
@@ -122,7 +122,7 @@ def test_pixels_and_chips_are_those_counted_one_by_one(seed: int) -> None:
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     frac, chips, total = count_valid(area, SMALL_BBOX, "EPSG:32632")
-    made = promise(grid, area)
+    made = forecast_pixels(grid, area)
     assert made.valid_pixel_frac == pytest.approx(frac, abs=3 / (grid.width * grid.height))
     assert (made.chips, made.chips_total) == (chips, total)
 
@@ -132,8 +132,8 @@ def test_nothing_chosen_promises_nothing() -> None:
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     for nothing in (None, shapely.Polygon(), shapely.box(20, 20, 21, 21)):
-        assert promise(grid, nothing).valid_pixel_frac == 0
-        assert promise(grid, nothing).chips == 0
+        assert forecast_pixels(grid, nothing).valid_pixel_frac == 0
+        assert forecast_pixels(grid, nothing).chips == 0
     assert joint_ground([]) is None
 
 
@@ -142,7 +142,7 @@ def test_an_area_that_holds_the_grid_promises_all_of_it() -> None:
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     for larger in (0.01, 0.05, 5.0):
-        made = promise(grid, shapely.box(*SMALL_BBOX).buffer(larger, join_style="mitre"))
+        made = forecast_pixels(grid, shapely.box(*SMALL_BBOX).buffer(larger, join_style="mitre"))
         assert (made.valid_pixel_frac, made.chips, made.chips_total) == (
             1.0,
             *[np.prod(grid.chips_shape)] * 2,
@@ -174,8 +174,8 @@ def test_a_grid_across_the_antimeridian_is_one_box() -> None:
     halves = shapely.MultiPolygon(
         [shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -179, -16)]
     )
-    assert promise(grid, halves).valid_pixel_frac == 1.0
-    assert promise(grid, shapely.box(179, -18, 180, -16)).valid_pixel_frac == pytest.approx(
+    assert forecast_pixels(grid, halves).valid_pixel_frac == 1.0
+    assert forecast_pixels(grid, shapely.box(179, -18, 180, -16)).valid_pixel_frac == pytest.approx(
         0.5, abs=0.01
     )
 

@@ -150,13 +150,13 @@ def _describe_tile(
 
 
 def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
-    promised = assessment.promise
+    forecast = assessment.forecast
     return {
         "joint_frac": dict(assessment.joint_frac),
         "empty_slots": empty_slots,
-        "valid_pixel_frac": promised and promised.valid_pixel_frac,
-        "chips": promised and promised.chips,
-        "chips_total": promised and promised.chips_total,
+        "valid_pixel_frac": forecast and forecast.valid_pixel_frac,
+        "chips": forecast and forecast.chips,
+        "chips_total": forecast and forecast.chips_total,
     }
 
 

@@ -125,7 +125,7 @@ def conclude(
     """
     n_filled = len(plan.slots) - len(shortfalls)
     asked = [answers[search] for search in plan.searches]
-    promised = assessment.promise
+    forecast = assessment.forecast
     return Outcome(
         event_id=plan.event.event_id,
         status=COMPLETE if not shortfalls else PARTIAL if n_filled else FAILED,
@@ -136,9 +136,9 @@ def conclude(
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
         joint_frac=assessment.joint_frac[AOI],
-        valid_pixel_frac=promised.valid_pixel_frac if promised else None,
-        chips=promised.chips if promised else None,
-        chips_total=promised.chips_total if promised else None,
+        valid_pixel_frac=forecast.valid_pixel_frac if forecast else None,
+        chips=forecast.chips if forecast else None,
+        chips_total=forecast.chips_total if forecast else None,
         warnings=tuple(map(str, assessment.findings)),
     )
 

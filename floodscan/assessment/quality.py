@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from floodscan.geometry.areas import area_fracs, intersect, union
-from floodscan.geometry.pixel_grid import plan_grid, promise
+from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
 from floodscan.geometry.rasters import covered_ground
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.geometry.pixel_grid import Promise
+    from floodscan.geometry.pixel_grid import PixelForecast
     from floodscan.model import Recipe
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
@@ -91,7 +91,7 @@ class Assessment:
         mosaics: What fills each slot, by target, phase and sensor.
         joint_frac: Part of each target that all its chosen slots cover together; None where none is
             filled.
-        promise: Pixels and chips of the event's grid that this makes; None where there is no such
+        forecast: Pixels and chips of the event's grid that this makes; None where there is no such
             grid.
         grades: SAR geometry of each target: grade and reason; None with less than two scenes.
         findings: The warnings.
@@ -99,7 +99,7 @@ class Assessment:
 
     mosaics: Mapping[tuple[str, str | None, str], Mosaic]
     joint_frac: Mapping[str, float | None]
-    promise: Promise | None
+    forecast: PixelForecast | None
     grades: Mapping[str, tuple[str, str | None] | None]
     findings: tuple[Finding, ...]
 
@@ -137,8 +137,8 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
         findings += _check_coverage(target, own, frac, recipe)
         whole = joint if target.target_id == AOI else whole
     grid = plan_grid(plan.event.bbox, plan.event.target_crs)
-    promised = None if grid is None else promise(grid, whole)
-    return Assessment(mosaics, joint_frac, promised, grades, tuple(findings))
+    forecast = None if grid is None else forecast_pixels(grid, whole)
+    return Assessment(mosaics, joint_frac, forecast, grades, tuple(findings))
 
 
 class _Chosen:

@@ -59,7 +59,7 @@ class PixelGrid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class PixelForecast:
     """What packaging will make of the choices.
 
     Attributes:
@@ -89,7 +89,7 @@ def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
     return PixelGrid(crs=crs, bounds=(west, south, east, north), width=width, height=height)
 
 
-def promise(grid: PixelGrid, joint: BaseGeometry | None) -> Promise:
+def forecast_pixels(grid: PixelGrid, joint: BaseGeometry | None) -> PixelForecast:
     """Count the pixels and the chips of a grid that lie in an area.
 
     A pixel counts where its centre lies in the area. Rows of pixels are kept as runs, so that
@@ -102,10 +102,10 @@ def promise(grid: PixelGrid, joint: BaseGeometry | None) -> Promise:
     chips_total = int(np.prod(grid.chips_shape))
     near = _surroundings(grid)
     if joint is not None and near is not None and shapely.covers(joint, near):
-        return Promise(valid_pixel_frac=1.0, chips=chips_total, chips_total=chips_total)
+        return PixelForecast(valid_pixel_frac=1.0, chips=chips_total, chips_total=chips_total)
     rows, starts, ends = _runs(grid, joint, near)
     counts = _count_in_chips(grid, rows, starts, ends)
-    return Promise(
+    return PixelForecast(
         valid_pixel_frac=int((ends - starts).sum()) / (grid.width * grid.height),
         chips=int((counts >= MIN_CHIP_VALID_FRAC * CHIP_PIXELS**2).sum()),
         chips_total=chips_total,

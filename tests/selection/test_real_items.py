@@ -98,8 +98,8 @@ def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
         assert chosen.filter(chosen["selected"])["item_id"].to_pylist() == [item["id"]]
         found = assess([plan], chosen, recipe)[event.event_id]
         assert found.joint_frac["aoi"] == pytest.approx(1.0, abs=1e-3)
-        assert found.promise is not None
-        assert found.promise.chips > 0
+        assert found.forecast is not None
+        assert found.forecast.chips > 0
 
 
 def _crosses(item: Item) -> bool:
