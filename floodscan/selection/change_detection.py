@@ -30,7 +30,7 @@ For all sensors together, among the combinations that reach 1 on the track of 2:
    scenes by the points of each;
 6. the first by item ids, Sentinel-1's phases before Sentinel-2's.
 
-Coverage is counted in points of a lattice (see ``lattice``): sets that can be compared exactly. So
+Coverage is counted in points of a sample_points (see ``sample_points``): sets that can be compared exactly. So
 the optimum is exact and the same for any order of the candidates, unless more combinations are open
 at once than ``joint`` keeps. What a manifest then tells of coverage is measured on the footprints.
 """
@@ -54,16 +54,25 @@ from floodscan.model import Phase, Sensor
 from floodscan.selection.candidates import CLOUD_UNKNOWN, microseconds
 from floodscan.selection.joint import (
     ALL_POINTS,
-    Fill,
+    FillScore,
     State,
     best,
-    best_fill,
+    best_fill_score,
     combine,
     fills_perfectly,
 )
-from floodscan.selection.passes import MILLI, NEVER, Facts, Scene, Unit, encode, learn, make_units
+from floodscan.selection.passes import (
+    MILLI,
+    NEVER,
+    CandidateAttributes,
+    PassOption,
+    Scene,
+    derive_attributes,
+    encode,
+    make_pass_options,
+)
 from floodscan.selection.reference import slot_numbers
-from floodscan.selection.sample_points import N_POINTS, WHOLE, covered_points, lay_lattice
+from floodscan.selection.sample_points import N_POINTS, WHOLE, covered_points, place_sample_points
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -76,7 +85,7 @@ if TYPE_CHECKING:
     from floodscan.planning.targets import Target
 
     Indices = NDArray[np.int64]
-    Slots = list[list[Unit]]
+    Slots = list[list[PassOption]]
     Points = tuple[int, int]  # a set of points, and how many they are
 
 _SENSORS = (Sensor.S1RTC, Sensor.S2L2A)
@@ -99,7 +108,7 @@ def select_change_detection(
         members of a mosaic are all selected, the one that adds most to it first.
     """
     slots = slot_numbers(candidates)
-    facts = learn(
+    facts = derive_attributes(
         candidates, slots, {plan.event.event_id: plan.event.onset for plan in plans}, recipe
     )
     verdicts = Verdicts(candidates, slots, facts)
@@ -145,7 +154,7 @@ def _of_targets(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]
 class _Measures:
     """Columns of the candidates as plain lists, which is what picking single values from them is fast with."""
 
-    def __init__(self, candidates: pa.Table, slots: Indices, facts: Facts) -> None:
+    def __init__(self, candidates: pa.Table, slots: Indices, facts: CandidateAttributes) -> None:
         cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
         # a percent above 1000 or below 0 is nonsense, but must not break sums
         cloud = np.round(np.nan_to_num(np.clip(cloud, 0, CLOUD_UNKNOWN), nan=CLOUD_UNKNOWN) * MILLI)
@@ -181,24 +190,24 @@ def _choose_target(
 ) -> None:
     choice = lay_out(target, rows, measures, recipe)
     verdicts.choose_dem(choice.dem_rows)
-    for sensor, (found, track) in _optimize(choice.units, choice.ground, recipe).items():
-        used = {unit.pass_id for unit in found if unit}
-        for scenes, units, unit in zip(
-            choice.scenes[sensor], choice.units[sensor], found, strict=True
+    for sensor, (found, track) in _optimize(choice.options, choice.ground, recipe).items():
+        used = {option.pass_id for option in found if option}
+        for scenes, options, option in zip(
+            choice.scenes[sensor], choice.options[sensor], found, strict=True
         ):
-            verdicts.choose(scenes, units, unit, track=track, used=used, area=target.area)
+            verdicts.choose(scenes, options, option, track=track, used=used, area=target.area)
 
 
 class Choice(NamedTuple):
     """What there is to choose from for a target.
 
-    ``scenes`` and ``units`` by sensor and phase; ``ground`` is the set of points that the DEM
+    ``scenes`` and ``options`` by sensor and phase; ``ground`` is the set of points that the DEM
     covers, or all where it covers none. Of what needs steps of the ladder nothing is made where no
     slot needs them.
     """
 
     scenes: dict[Sensor, list[list[Scene]]]
-    units: dict[Sensor, Slots]
+    options: dict[Sensor, Slots]
     ground: int
     dem_rows: list[int]
 
@@ -215,11 +224,11 @@ def lay_out(target: Target, rows: list[int], measures: _Measures, recipe: Recipe
     dem = by_slot.get((Sensor.DEM, None), [])
     ground = reduce(or_, (points[row][0] for row in dem)) if dem else WHOLE
     scenes: dict[Sensor, list[list[Scene]]] = {}
-    units: dict[Sensor, Slots] = {}
+    options: dict[Sensor, Slots] = {}
     for sensor in filter(recipe.sensors.__contains__, _SENSORS):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
-        scenes[sensor], units[sensor] = _make(slots, points, measures, sensor, least=least)
-    return Choice(scenes, units, ground, dem)
+        scenes[sensor], options[sensor] = _make(slots, points, measures, sensor, least=least)
+    return Choice(scenes, options, ground, dem)
 
 
 def _make(
@@ -230,25 +239,27 @@ def _make(
     *,
     least: int,
 ) -> tuple[list[list[Scene]], Slots]:
-    """Make a sensor's scenes and units.
+    """Make a sensor's scenes and options.
 
     Those that need steps only where its slots can't be filled without.
     """
     base = [[row for row in rows if measures.level[row] == 0] for rows in slots]
     for admitted in (base, slots):
         scenes = [[measures.scene(row, *points[row]) for row in rows] for rows in admitted]
-        units = [make_units(found, sensor, least=least) for found in scenes]
-        tracks = {unit.track for found in units for unit in found}
-        if any(fills_perfectly(units, track=track) for track in tracks):
+        options = [make_pass_options(found, sensor, least=least) for found in scenes]
+        tracks = {option.track for found in options for option in found}
+        if any(fills_perfectly(options, track=track) for track in tracks):
             break
-    return scenes, units
+    return scenes, options
 
 
 def _points(target: Target, rows: list[int], measures: _Measures) -> dict[int, Points]:
     """Tell which points of a target each scene covers, and how many; draw each footprint once."""
     partial = dict.fromkeys(measures.geometry[row] for row in rows if not measures.whole[row])
     covered = (
-        covered_points(lay_lattice(target), shapely.from_wkb(list(partial))) if partial else []
+        covered_points(place_sample_points(target), shapely.from_wkb(list(partial)))
+        if partial
+        else []
     )
     drawn = {
         outline: (points, points.bit_count())
@@ -261,25 +272,25 @@ def _points(target: Target, rows: list[int], measures: _Measures) -> dict[int, P
 
 
 def _optimize(
-    units: Mapping[Sensor, Slots], ground: int, recipe: Recipe
-) -> dict[Sensor, tuple[tuple[Unit | None, ...], int]]:
-    """Find the best combination: for each sensor its units by phase, None for an empty slot, and its main track."""
+    options: Mapping[Sensor, Slots], ground: int, recipe: Recipe
+) -> dict[Sensor, tuple[tuple[PassOption | None, ...], int]]:
+    """Find the best combination: for each sensor its options by phase, None for an empty slot, and its main track."""
     states = [State(joint=ground)]
-    limits: list[Fill] = []
+    limits: list[FillScore] = []
     tracks: dict[Sensor, int] = {}
     limit = None
-    for sensor, slots in units.items():
+    for sensor, slots in options.items():
         mixed = _mixed_rung(recipe, sensor)
         tracks[sensor], limit = _choose_track(slots, mixed)
         limits.append(limit)
         states = combine(states, slots, track=tracks[sensor], mixed_rung=mixed, limit=limit)
     if limit is None:
         return {}
-    found = best(states, limit, _value).units
+    found = best(states, limit, _value).options
     n = len(Phase)
     return {
         sensor: (found[place * n : (place + 1) * n], tracks[sensor])
-        for place, sensor in enumerate(units)
+        for place, sensor in enumerate(options)
     }
 
 
@@ -292,15 +303,17 @@ def _mixed_rung(recipe: Recipe, sensor: Sensor) -> int:
     return min(steps, default=0)
 
 
-def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, Fill]:
+def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, FillScore]:
     """Choose a sensor's main track; tell also how well its slots can be filled."""
-    tracks = sorted({unit.track for units in slots for unit in units}) or [0]
+    tracks = sorted({option.track for options in slots for option in options}) or [0]
     tied = [track for track in tracks if fills_perfectly(slots, track=track)]
     if tied:
         limit = _perfect(slots)
     else:
         fills = {
-            track: best_fill(_on(slots, track, mixed_rung), track=track, mixed_rung=mixed_rung)
+            track: best_fill_score(
+                _on(slots, track, mixed_rung), track=track, mixed_rung=mixed_rung
+            )
             for track in tracks
         }
         limit = min(fills.values())
@@ -310,9 +323,9 @@ def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, Fill]:
     return _widest(slots, tied, limit, mixed_rung), limit
 
 
-def _widest(slots: Slots, tracks: list[int], limit: Fill, mixed_rung: int) -> int:
+def _widest(slots: Slots, tracks: list[int], limit: FillScore, mixed_rung: int) -> int:
     """Choose between tracks that fill the slots alike: the largest smallest coverage, then the least cost."""
-    alike = [[unit._replace(points=ALL_POINTS) for unit in units] for units in slots]
+    alike = [[option._replace(points=ALL_POINTS) for option in options] for options in slots]
     at_most = {
         track: _reach(slots, track) if limit == _perfect(slots) else _UNBOUND for track in tracks
     }
@@ -337,15 +350,16 @@ def _widest(slots: Slots, tracks: list[int], limit: Fill, mixed_rung: int) -> in
 def _reach(slots: Slots, track: int) -> int:
     """Bound the points that a track's smallest scene can cover when all slots are filled."""
     return min(
-        max((unit.size for unit in units if unit.track == track), default=0) for units in slots
+        max((option.size for option in options if option.track == track), default=0)
+        for options in slots
     )
 
 
-def _perfect(slots: Slots) -> Fill:
-    return Fill(-len(slots), 0, 0, 0)
+def _perfect(slots: Slots) -> FillScore:
+    return FillScore(-len(slots), 0, 0, 0)
 
 
 def _on(slots: Slots, track: int, mixed_rung: int) -> Slots:
     if mixed_rung:
         return slots
-    return [[unit for unit in units if unit.track == track] for units in slots]
+    return [[option for option in options if option.track == track] for options in slots]

@@ -2,7 +2,7 @@
 
 A *pass* is the scenes of one overflight over a target: those of one datatake, and those of one
 satellite on one relative orbit of which none is later than ten minutes after the one before, for an
-overflight may be cut into several datatakes. A *unit* is a pass as one slot may take it: those of
+overflight may be cut into several datatakes. A *option* is a pass as one slot may take it: those of
 its scenes that the first steps of the ladder admit, and of these the mosaic, the fewest that cover
 what all of them cover (greedily: what adds most points comes first, then the less cloudy, then the
 smaller id; last what fills gaps between the points). Scenes of one tile with different footprints
@@ -88,7 +88,7 @@ class Scene(NamedTuple):
     size: int
 
 
-class Unit(NamedTuple):
+class PassOption(NamedTuple):
     """A pass as a slot may take it.
 
     ``level`` is the last step needed; ``start`` and ``end`` are the times of its first and last
@@ -110,7 +110,7 @@ class Unit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CandidateAttributes:
     """What is known of each candidate beside its columns, for a whole table, shape (n,) each.
 
     Attributes:
@@ -129,9 +129,9 @@ class Facts:
     superseded_by: Indices
 
 
-def learn(
+def derive_attributes(
     candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], recipe: Recipe
-) -> Facts:
+) -> CandidateAttributes:
     """Find out what the policy needs to know of each candidate.
 
     Args:
@@ -153,7 +153,7 @@ def learn(
     verdicts[superseded_by >= 0] = SUPERSEDED
     possible &= superseded_by < 0
     levels = np.where(possible, _levels(candidates, recipe), NEVER)
-    return Facts(levels, verdicts, passes, number_tracks(candidates), superseded_by)
+    return CandidateAttributes(levels, verdicts, passes, number_tracks(candidates), superseded_by)
 
 
 def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Recipe) -> Mask:
@@ -312,8 +312,8 @@ def encode(values: pa.ChunkedArray) -> pa.Array:
     return pc.dictionary_encode(values.combine_chunks(), null_encoding="encode").indices
 
 
-def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[Unit]:
-    """Make the units of a slot: a pass once for each level at which it has more scenes, in order of time.
+def make_pass_options(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[PassOption]:
+    """Make the options of a slot: a pass once for each level at which it has more scenes, in order of time.
 
     Args:
         scenes: The slot's candidates that some step admits, by pass, then id.
@@ -323,7 +323,7 @@ def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[
     by_pass: dict[tuple[int, int], list[Scene]] = {}
     for scene in sorted(scenes, key=_by_id):
         by_pass.setdefault((scene.pass_id, scene.track), []).append(scene)
-    units = []
+    options = []
     for members in by_pass.values():
         for level in sorted({scene.level for scene in members}):
             admitted = [scene for scene in members if scene.level <= level]
@@ -332,8 +332,8 @@ def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[
                 points |= scene.points
             size = points.bit_count()
             if size >= max(least, 1):
-                units.append(
-                    _make_unit(
+                options.append(
+                    _make_pass_option(
                         tuple(admitted),
                         level,
                         points,
@@ -341,12 +341,12 @@ def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[
                         weigh_cloud=sensor == Sensor.S2L2A,
                     )
                 )
-    return sorted(units, key=lambda unit: (unit.start, unit.key))
+    return sorted(options, key=lambda option: (option.start, option.key))
 
 
-def _make_unit(
+def _make_pass_option(
     scenes: tuple[Scene, ...], level: int, points: int, *, size: int, weigh_cloud: bool
-) -> Unit:
+) -> PassOption:
     starts = [scene.start for scene in scenes]
     cost = min([scene.days for scene in scenes]) * MILLI
     if weigh_cloud:
@@ -355,7 +355,7 @@ def _make_unit(
         )
         cost = cost * CLOUD_PERCENT_PER_DAY + cloud
     key = tuple([scene.item_id for scene in scenes])
-    return Unit(
+    return PassOption(
         scenes[0].pass_id,
         scenes[0].track,
         level,

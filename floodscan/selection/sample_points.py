@@ -42,7 +42,7 @@ _HALF_TURN = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Lattice:
+class SamplePoints:
     """Where a target's points lie.
 
     Attributes:
@@ -59,20 +59,22 @@ class Lattice:
     places: Numbers
 
 
-def lay_lattice(target: Target) -> Lattice:
+def place_sample_points(target: Target) -> SamplePoints:
     """Lay the points of a target."""
     west, _, east, _ = target.bbox
     width = (east - west) % _TURN or _TURN
-    bare = Lattice(west, width, _lay_rows(target.area, width), np.empty(0))
+    bare = SamplePoints(west, width, _lay_rows(target.area, width), np.empty(0))
     _, crossings = _cross(bare, np.array([target.area], dtype=object))
     crossings.sort()
-    return Lattice(west, width, bare.latitudes, _spread(crossings[::2], crossings[1::2], N_POINTS))
+    return SamplePoints(
+        west, width, bare.latitudes, _spread(crossings[::2], crossings[1::2], N_POINTS)
+    )
 
 
-def covered_points(lattice: Lattice, areas: Geometries) -> list[int]:
+def covered_points(sample_points: SamplePoints, areas: Geometries) -> list[int]:
     """Tell which points lie in each area, as a set of bits per area, shape (n,)."""
-    owners, crossings = _cross(lattice, areas)
-    places = np.searchsorted(lattice.places, crossings).astype(np.uint64)
+    owners, crossings = _cross(sample_points, areas)
+    places = np.searchsorted(sample_points.places, crossings).astype(np.uint64)
     words = np.zeros((len(areas), N_POINTS // 64 + 1), dtype=np.uint64)
     # each crossing turns over all points behind it: first those of its own word, which then tells
     # by its last bit whether to turn over the words behind it
@@ -115,21 +117,21 @@ def _spread(starts: Numbers, ends: Numbers, n: int) -> Numbers:
     return places
 
 
-def _cross(lattice: Lattice, areas: Geometries) -> tuple[NDArray[np.int64], Numbers]:
+def _cross(sample_points: SamplePoints, areas: Geometries) -> tuple[NDArray[np.int64], Numbers]:
     """Find where outlines cross rows: of which area, and where among the places of points, shape (n,) each."""
     rings, owners = _rings(areas)
     points, of_rings = shapely.get_coordinates(rings, return_index=True)
-    xs, ys = (points - (lattice.west, 0)).T
-    if lattice.west + lattice.width > _HALF_TURN:  # it crosses the antimeridian
+    xs, ys = (points - (sample_points.west, 0)).T
+    if sample_points.west + sample_points.width > _HALF_TURN:  # it crosses the antimeridian
         xs[points[:, 0] < 0] += _TURN
-    between = np.searchsorted(lattice.latitudes, ys)
+    between = np.searchsorted(sample_points.latitudes, ys)
     first, last = np.minimum(between[:-1], between[1:]), np.maximum(between[:-1], between[1:])
     repeats = np.where(of_rings[1:] == of_rings[:-1], last - first, 0)
     edges = np.repeat(np.arange(len(repeats)), repeats)
     rows = first[edges] + np.arange(len(edges)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     slopes = np.diff(xs)[edges] / np.diff(ys)[edges]
-    crossings = xs[edges] + (lattice.latitudes[rows] - ys[edges]) * slopes
-    return owners[of_rings[edges]], rows + np.clip(crossings / lattice.width, 0, 1)
+    crossings = xs[edges] + (sample_points.latitudes[rows] - ys[edges]) * slopes
+    return owners[of_rings[edges]], rows + np.clip(crossings / sample_points.width, 0, 1)
 
 
 def _rings(areas: Geometries) -> tuple[Geometries, NDArray[np.int64]]:

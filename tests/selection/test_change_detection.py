@@ -18,7 +18,7 @@ import shapely
 from floodscan.model import Phase, Recipe, Sensor
 from floodscan.selection import change_detection, slot_numbers
 from floodscan.selection.change_detection import lay_out
-from floodscan.selection.passes import cover, learn, make_units
+from floodscan.selection.passes import cover, derive_attributes, make_pass_options
 from floodscan.selection.sample_points import N_POINTS
 from tests.selection.worlds import World, random_world
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.selection.change_detection import Choice
-    from floodscan.selection.passes import Scene, Unit
+    from floodscan.selection.passes import PassOption, Scene
 
     Row = dict[str, Any]
 
@@ -126,12 +126,12 @@ def laid_out(world: World) -> Choice:
     scored = world.scored()
     onsets = {world.event.event_id: world.event.onset}
     slots = slot_numbers(scored)
-    facts = learn(scored, slots, onsets, world.recipe)
+    facts = derive_attributes(scored, slots, onsets, world.recipe)
     measures = change_detection._Measures(scored, slots, facts)
     return lay_out(world.plan.targets[0], list(range(len(scored))), measures, world.recipe)
 
 
-Combination = tuple["Unit | None", ...]
+Combination = tuple["PassOption | None", ...]
 
 
 def may_follow(combination: Combination) -> bool:
@@ -154,7 +154,10 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
     kept: list[list[Combination]] = []
     least_points = ceil(recipe.min_coverage * N_POINTS)
     for sensor in choice.units:
-        slots = [make_units(scenes, sensor, least=least_points) for scenes in choice.scenes[sensor]]
+        slots = [
+            make_pass_options(scenes, sensor, least=least_points)
+            for scenes in choice.scenes[sensor]
+        ]
         ladder = recipe.ladder(sensor)
         mixed_rung = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
         everything = [c for c in product(*[[None, *units] for units in slots]) if may_follow(c)]
@@ -186,7 +189,7 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
     return min(product(*kept), key=worth)
 
 
-def least(units: Iterable[Unit | None]) -> int:
+def least(units: Iterable[PassOption | None]) -> int:
     """Count the points of the unit that covers the fewest."""
     return min((unit.points.bit_count() for unit in units if unit), default=2**30)
 

@@ -1,4 +1,4 @@
-"""Fill the database that the environment names: `python -m tests.servers.pgstac_load CATALOG`."""
+"""FillScore the database that the environment names: `python -m tests.servers.pgstac_load CATALOG`."""
 
 from __future__ import annotations
 
