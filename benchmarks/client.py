@@ -42,7 +42,7 @@ from floodscan import Recipe, Sensor
 from floodscan.catalogs import Access, ApiCatalog
 from floodscan.catalogs.base import Gap
 from floodscan.catalogs.item_table import parse_items
-from floodscan.catalogs.paging import Tally, read_whole
+from floodscan.catalogs.paging import SearchCounters, read_whole
 from floodscan.catalogs.stac_api import _open
 from floodscan.catalogs.transport import Budget
 from floodscan.clusters.local import SETTINGS
@@ -171,7 +171,7 @@ def read(url: str, searches: Sequence[Search], *, lean: bool) -> int:
     tables = [
         parse_items(page, collection=search.collection, assets=search.assets)
         for search in searches
-        for page in read_whole(search, api.read, Tally(Budget(limits)), limits)
+        for page in read_whole(search, api.read, SearchCounters(Budget(limits)), limits)
         if not isinstance(page, Gap)
     ]
     return sum(map(len, tables))

@@ -112,13 +112,13 @@ def test_sections_hold_a_batch_and_tell_of_each_search_once() -> None:
         list_events([replace(e, bbox=shifted(n)) for n, e in enumerate(copies(30))]), run_id="run"
     )
     plan = plan_batch(batch, RECIPE)
-    sections = list(plan.sections(8))
+    sections = list(plan.parts(8))
     assert tuple(each for section in sections for each in section.plans) == plan.plans
     told = [
         search
         for section in sections
         for search in section.searches
-        if search not in section.told_elsewhere
+        if search not in section.reported_in_earlier_part
     ]
     assert sorted(map(repr, told)) == sorted(map(repr, plan.searches))
     assert all(
@@ -135,4 +135,4 @@ def shifted(n: int) -> tuple[float, float, float, float]:
 
 def carriers_of(plan: BatchPlan) -> list[Search]:
     """List which search feeds each question."""
-    return [plan.carrier_of(question) for each in plan.plans for question in each.searches]
+    return [plan.merged_search_for(question) for each in plan.plans for question in each.searches]

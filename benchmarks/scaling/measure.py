@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-ASK, CHOOSE, WRITE = "ask_lot", "choose_section", "write"
+ASK, CHOOSE, WRITE = "ask_lot", "choose_part", "write"
 
 STEPS = (
     "gate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from floodscan.catalogs.bisection import touch
+from floodscan.catalogs.bisection import may_share_items
 from floodscan.schemas import pack_table, unpack_table
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ class Answer:
         }
         return _unpack, (pack_table(self.items), others)
 
-    def about(self, question: Search) -> Answer:
-        """Look at it as the answer to one of the questions that the search was made for."""
+    def answer_for(self, slot_search: Search) -> Answer:
+        """Look at it as the answer to one of the slot_searches that the search was made for."""
         if not self.gaps:
             return self
-        touching = [gap for gap in self.gaps if touch(gap.search, question)]
+        touching = [gap for gap in self.gaps if may_share_items(gap.search, slot_search)]
         problem = touching[0].reason if touching else None
         return replace(self, complete=not touching, gaps=tuple(touching), problem=problem)
 

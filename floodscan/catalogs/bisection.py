@@ -35,7 +35,7 @@ def halve(search: Search) -> tuple[Search, Search] | None:
     return boxes and (replace(search, bbox=boxes[0]), replace(search, bbox=boxes[1]))
 
 
-def sides(search: Search) -> tuple[Search, ...]:
+def split_at_antimeridian(search: Search) -> tuple[Search, ...]:
     """Cut a search at the antimeridian, which servers read the long way round.
 
     Else give it as it is.
@@ -47,7 +47,7 @@ def sides(search: Search) -> tuple[Search, ...]:
     return tuple(replace(search, bbox=box) for box in boxes if box[0] < box[2])
 
 
-def touch(first: Search, second: Search) -> bool:
+def may_share_items(first: Search, second: Search) -> bool:
     """Tell whether an item may be found by both searches of one collection."""
     if (
         first.window
@@ -57,7 +57,11 @@ def touch(first: Search, second: Search) -> bool:
         )
     ):
         return False
-    return any(_boxes_touch(a.bbox, b.bbox) for a in sides(first) for b in sides(second))
+    return any(
+        _boxes_touch(a.bbox, b.bbox)
+        for a in split_at_antimeridian(first)
+        for b in split_at_antimeridian(second)
+    )
 
 
 def _halve_box(bbox: BBox) -> tuple[BBox, BBox] | None:

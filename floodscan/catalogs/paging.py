@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from floodscan.catalogs.base import Gap
-from floodscan.catalogs.bisection import halve, sides
+from floodscan.catalogs.bisection import halve, split_at_antimeridian
 from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.transport import Budget, Request, RequestError, origin
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
     Json = dict[str, Any]
-    ReadPages = Callable[[Search, "Tally"], Iterator[list[Item]]]
+    ReadPages = Callable[[Search, "SearchCounters"], Iterator[list[Item]]]
 
 _MAX_EMPTY_PAGES = 10
 _MAX_FAILED_PARTS = 6
@@ -44,7 +44,7 @@ class NotTheEndError(Exception):
 
 
 @dataclass(slots=True)
-class Tally:
+class SearchCounters:
     """What a search took.
 
     Attributes:
@@ -73,12 +73,12 @@ class Pager:
     url: str
     full_page: int = 0
 
-    def read(self, body: Json, tally: Tally) -> Iterator[list[Item]]:
+    def read(self, body: Json, counters: SearchCounters) -> Iterator[list[Item]]:
         """Give the items of each page of a search.
 
         Args:
             body: The search as it is posted, but for ``limit``.
-            tally: Counts pages and requests.
+            counters: Counts pages and requests.
 
         Raises:
             RequestError: A page can't be had.
@@ -94,11 +94,11 @@ class Pager:
             if request in asked or n_empty > _MAX_EMPTY_PAGES:
                 raise NotTheEndError("pages lead back to pages that were read already")
             asked.append(request)
-            page = self.transport.ask(request, tally.budget, decode=_decode)
+            page = self.transport.ask(request, counters.budget, decode=_decode)
             features = page.features or []
             ids = {item.id for item in features}  # a page may repeat items
             seen |= ids
-            tally.n_pages += 1
+            counters.n_pages += 1
             n_empty = 0 if features else n_empty + 1
             yield features
             request = self._next(page, request)
@@ -142,25 +142,25 @@ class Pager:
 
 
 def read_whole(
-    search: Search, read: ReadPages, tally: Tally, limits: Limits
+    search: Search, read: ReadPages, counters: SearchCounters, limits: Limits
 ) -> Iterator[list[Item] | Gap]:
     """Give the items of a search page by page, cutting it into halves where it can't be had whole.
 
     Args:
         search: What is asked.
         read: Gives the pages of a search that needs no cut at the antimeridian.
-        tally: Counts the cuts.
+        counters: Counts the cuts.
         limits: How many cuts are made at most.
 
     Yields:
         The items of a page, some of them more than once; or a part that can't be had.
     """
-    parts = [*reversed(sides(search))]
+    parts = [*reversed(split_at_antimeridian(search))]
     n_failed = 0  # one after the other
     while parts:
         part = parts.pop()
         try:
-            yield from read(part, tally)
+            yield from read(part, counters)
             n_failed = 0
             continue
         except NotTheEndError as err:
@@ -169,9 +169,9 @@ def read_whole(
         except RequestError as err:
             n_failed += 1
             reason, mends = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
-        halves = halve(part) if mends and tally.n_bisections < limits.max_bisections else None
-        if halves and not tally.budget.is_spent:
-            tally.n_bisections += 1
+        halves = halve(part) if mends and counters.n_bisections < limits.max_bisections else None
+        if halves and not counters.budget.is_spent:
+            counters.n_bisections += 1
             parts += reversed(halves)
         else:
             yield Gap(part, reason)

@@ -22,7 +22,7 @@ from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, Gap
 from floodscan.catalogs.item_table import is_secret, parse_items, unique_rows
-from floodscan.catalogs.paging import Pager, Tally, read_whole
+from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
 from floodscan.catalogs.rate_limiter import Gate, LocalGate
 from floodscan.catalogs.transport import Budget, Limits, Request, RequestError, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
@@ -154,21 +154,21 @@ class ApiCatalog:
                 self.location, f"can't be read: '{collection}' is not a STAC collection"
             ) from None
 
-    def _read(self, search: Search, tally: Tally) -> Iterator[list[Item] | Gap]:
+    def _read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item] | Gap]:
         try:
-            api = _open(self, tally.budget)
+            api = _open(self, counters.budget)
         except CatalogError as err:
             yield Gap(search, err.problem)
         else:
-            yield from read_whole(search, api.read, tally, self.limits)
+            yield from read_whole(search, api.read, counters, self.limits)
 
     def search(self, search: Search) -> Answer:
         """Find items, page by page and, where that can't be, part by part."""
         started = time.perf_counter()
-        tally = Tally(Budget(self.limits))
+        counters = SearchCounters(Budget(self.limits))
         tables = [ITEMS.empty_table()]
         gaps: list[Gap] = []
-        for found in self._read(search, tally):
+        for found in self._read(search, counters):
             if isinstance(found, Gap):
                 gaps.append(found)
             else:
@@ -179,10 +179,10 @@ class ApiCatalog:
             items=unique_rows(pa.concat_tables(tables)),
             complete=not gaps,
             gaps=tuple(gaps),
-            n_requests=tally.budget.n_requests,
-            n_pages=tally.n_pages,
-            n_retries=tally.budget.n_retries,
-            n_bisections=tally.n_bisections,
+            n_requests=counters.budget.n_requests,
+            n_pages=counters.n_pages,
+            n_retries=counters.budget.n_retries,
+            n_bisections=counters.n_bisections,
             seconds=time.perf_counter() - started,
             problem=gaps[0].reason if gaps else None,
         )
@@ -207,14 +207,14 @@ class _OpenApi:
     pager: Pager
     lean: bool
 
-    def read(self, search: Search, tally: Tally) -> Iterator[list[Item]]:
+    def read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item]]:
         """Give the items of each page of a search that doesn't cross the antimeridian."""
         body: Json = {"collections": [search.collection], "bbox": search.bbox}
         if search.window:
             body["datetime"] = str(search.window)
         if self.lean:
             body["fields"] = lean_fields(search.collection, search.assets)
-        return self.pager.read(body, tally)
+        return self.pager.read(body, counters)
 
 
 class _BoundedIO(StacApiIO):

@@ -1,4 +1,4 @@
-"""A batch as a small graph: its searches in lots, then a choice for each section, then one that writes."""
+"""A batch as a small graph: its searches in lots, then a choice for each part, then one that writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Answer
     from floodscan.model import Search
-    from floodscan.pipeline import Run, Section
+    from floodscan.pipeline import BatchPart, Run
     from floodscan.planning.slots import BatchPlan
 
 LOT_SEARCHES = 16
@@ -34,13 +34,13 @@ LOT_SEARCHES = 16
 def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -> Delayed:
     """Draw a batch's graph, which ends in a BatchResult."""
     finish = partial(write, run, plan.name, given_up=given_up)
-    sections = _draw_sections(run, plan)
+    parts = _draw_parts(run, plan)
     with _kept_to(SCORE, run):
-        return _draw(finish, sections)
+        return _draw(finish, parts)
 
 
-def _draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
-    """Draw what comes before anything is written: each ends in a Section."""
+def _draw_parts(run: Run, plan: BatchPlan) -> list[Delayed]:
+    """Draw what comes before anything is written: each ends in a BatchPart."""
     searches = plan.searches
     lots = [
         searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)
@@ -48,7 +48,7 @@ def _draw_sections(run: Run, plan: BatchPlan) -> list[Delayed]:
     with _kept_to(SEARCH, run):
         answers = {lot: _draw(partial(ask_lot, run, lot)) for lot in lots}
     with _kept_to(SCORE, run):
-        return [_draw_section(run, section, answers) for section in plan.sections()]
+        return [_draw_part(run, part, answers) for part in plan.parts()]
 
 
 def _kept_to(place: str, run: Run) -> AbstractContextManager[None]:
@@ -59,12 +59,10 @@ def _kept_to(place: str, run: Run) -> AbstractContextManager[None]:
     return kept
 
 
-def _draw_section(
-    run: Run, section: BatchPlan, answers: dict[tuple[Search, ...], Delayed]
-) -> Delayed:
-    needed = frozenset(section.searches)
+def _draw_part(run: Run, part: BatchPlan, answers: dict[tuple[Search, ...], Delayed]) -> Delayed:
+    needed = frozenset(part.searches)
     lots = [lot for lot in answers if not needed.isdisjoint(lot)]
-    return _draw(partial(choose_section, run, section, lots), [answers[lot] for lot in lots])
+    return _draw(partial(choose_part, run, part, lots), [answers[lot] for lot in lots])
 
 
 def _draw(work: partial[Any], *inputs: list[Delayed]) -> Delayed:
@@ -90,12 +88,12 @@ def ask_lot(run: Run, searches: Sequence[Search]) -> list[Answer]:
     return ask(run, searches)
 
 
-def choose_section(
+def choose_part(
     run: Run,
-    section: BatchPlan,
+    part: BatchPlan,
     lots: Iterable[Sequence[Search]],
     answers: Iterable[Sequence[Answer]],
-) -> Section:
+) -> BatchPart:
     """Run a task of the second kind."""
     pairs = (zip(lot, answered, strict=True) for lot, answered in zip(lots, answers, strict=True))
-    return choose(run, section, dict(pair for lot in pairs for pair in lot))
+    return choose(run, part, dict(pair for lot in pairs for pair in lot))

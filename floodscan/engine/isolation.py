@@ -93,7 +93,7 @@ def _on_trial(run: Run) -> Iterator[Run]:
 
 
 def _part(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
-    return replace(plan, plans=tuple(plans), carriers=plan_searches(plans, run.recipe))
+    return replace(plan, plans=tuple(plans), merged_searches=plan_searches(plans, run.recipe))
 
 
 def _give_up(plans: Sequence[EventPlan]) -> list[Outcome]:

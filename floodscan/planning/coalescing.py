@@ -27,27 +27,30 @@ _DAY_SECONDS = 86_400
 
 
 def coalesce(
-    questions: Iterable[Search], *, sensor: Sensor, prices: SearchPrices
+    slot_searches: Iterable[Search], *, sensor: Sensor, prices: SearchPrices
 ) -> dict[Search, Search]:
-    """Cover questions by searches that cost less together, whatever order the questions are given in.
+    """Cover slot_searches by searches that cost less together, whatever order the slot_searches are given in.
 
     In rounds: of the searches that there are, all pairs are joined in which each saves most with
     the other.
 
     Args:
-        questions: Searches of one sensor.
+        slot_searches: Searches of one sensor.
         sensor: Which one.
         prices: What requests and surplus items cost.
 
     Returns:
-        For each question the search whose answer holds all that it asks for.
+        For each slot_search the search whose answer holds all that it asks for.
     """
     alike: dict[object, list[Search]] = {}
-    for question in sorted(set(questions), key=_order):
-        alike.setdefault(_kind(question), []).append(question)
+    for slot_search in sorted(set(slot_searches), key=_order):
+        alike.setdefault(_kind(slot_search), []).append(slot_search)
     groups = [group for kind in alike.values() for group in _group(kind, sensor, prices)]
     return {
-        question: carrier for group in groups for carrier in [_cover(group)] for question in group
+        slot_search: merged
+        for group in groups
+        for merged in [_cover(group)]
+        for slot_search in group
     }
 
 
@@ -56,7 +59,7 @@ def expect_items(search: Search, *, sensor: Sensor, prices: SearchPrices) -> flo
     return float(_expect(np.array(_bounds(search)), sensor, prices))
 
 
-def unite(first: Search, second: Search) -> Search | None:
+def merge(first: Search, second: Search) -> Search | None:
     """Make the least search that covers two.
 
     None where there is none, or none that is worth making.

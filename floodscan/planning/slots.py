@@ -1,4 +1,4 @@
-"""From events to questions: batches of neighbours, the slots to fill, and the fewest searches that feed them."""
+"""From events to slot_searches: batches of neighbours, the slots to fill, and the fewest searches that feed them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ The last may have fewer.
 MAX_BATCH_EVENTS = 80
 """Events of a batch at most."""
 
-SECTION_EVENTS = 16
+PART_EVENTS = 16
 """Events of a batch that are scored in one task."""
 
 _CUT_ONE_IN = 16  # beyond the least size a batch ends at one event of so many
@@ -63,7 +63,7 @@ class EventPlan:
         event: The event.
         targets: The AOI first, then its tiles.
         slots: What is to be filled.
-        searches: The slots' own questions, each once; a batch may put them to the catalog in
+        searches: The slots' own slot_searches, each once; a batch may put them to the catalog in
             fewer searches.
     """
 
@@ -98,28 +98,28 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """All that is to be done for a batch, or for a section of one.
+    """All that is to be done for a batch, or for a part of one.
 
     Attributes:
         name: The batch's.
         plans: The events.
-        carriers: For a slot's question the search that is made for it; where there is none, the
-            question itself.
-        told_elsewhere: Searches that another section, before this one, tells of.
+        merged_searches: For a slot's slot_search the search that is made for it; where there is none, the
+            slot_search itself.
+        reported_in_earlier_part: Searches that another part, before this one, tells of.
     """
 
     name: str
     plans: tuple[EventPlan, ...]
-    carriers: Mapping[Search, Search] = field(default_factory=dict)
-    told_elsewhere: frozenset[Search] = frozenset()
+    merged_searches: Mapping[Search, Search] = field(default_factory=dict)
+    reported_in_earlier_part: frozenset[Search] = frozenset()
 
-    def carrier_of(self, question: Search) -> Search:
+    def merged_search_for(self, slot_search: Search) -> Search:
         """Tell which of the searches brings what a slot asks for."""
-        return self.carriers.get(question, question)
+        return self.merged_searches.get(slot_search, slot_search)
 
     def searches_for(self, plan: EventPlan) -> tuple[Search, ...]:
         """All searches that one of the events needs, each once."""
-        return tuple(dict.fromkeys(map(self.carrier_of, plan.searches)))
+        return tuple(dict.fromkeys(map(self.merged_search_for, plan.searches)))
 
     @property
     def searches(self) -> tuple[Search, ...]:
@@ -128,22 +128,26 @@ class BatchPlan:
             dict.fromkeys(search for plan in self.plans for search in self.searches_for(plan))
         )
 
-    def sections(self, n_events: int = SECTION_EVENTS) -> Iterator[BatchPlan]:
-        """Cut it into sections of some events, each of which can be scored by itself."""
+    def parts(self, n_events: int = PART_EVENTS) -> Iterator[BatchPlan]:
+        """Cut it into parts of some events, each of which can be scored by itself."""
         told: set[Search] = set()
         for start in range(0, len(self.plans), n_events):
-            section = replace(
-                self, plans=self.plans[start : start + n_events], told_elsewhere=frozenset(told)
+            part = replace(
+                self,
+                plans=self.plans[start : start + n_events],
+                reported_in_earlier_part=frozenset(told),
             )
-            searches = section.searches
-            own = {question for plan in section.plans for question in plan.searches}
-            carriers = {
-                question: carrier for question, carrier in self.carriers.items() if question in own
+            searches = part.searches
+            own = {slot_search for plan in part.plans for slot_search in plan.searches}
+            merged_searches = {
+                slot_search: merged
+                for slot_search, merged in self.merged_searches.items()
+                if slot_search in own
             }
             yield replace(
-                section,
-                carriers=carriers,
-                told_elsewhere=section.told_elsewhere.intersection(searches),
+                part,
+                merged_searches=merged_searches,
+                reported_in_earlier_part=part.reported_in_earlier_part.intersection(searches),
             )
             told.update(searches)
 
@@ -186,20 +190,20 @@ def plan_batch(batch: Batch, recipe: Recipe) -> BatchPlan:
 
 
 def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Search]:
-    """Find the fewest searches that are worth making for the questions of events.
+    """Find the fewest searches that are worth making for the slot_searches of events.
 
     Returns:
-        For each question the search that is to be made.
+        For each slot_search the search that is to be made.
     """
-    carriers: dict[Search, Search] = {}
+    merged_searches: dict[Search, Search] = {}
     if recipe.searches.request_items == 0:
-        return carriers
+        return merged_searches
     for sensor in recipe.sensors:
-        questions = [
+        slot_searches = [
             p.search_of(slot, recipe) for p in plans for slot in p.slots if slot.sensor is sensor
         ]
-        carriers |= coalesce(questions, sensor=sensor, prices=recipe.searches)
-    return carriers
+        merged_searches |= coalesce(slot_searches, sensor=sensor, prices=recipe.searches)
+    return merged_searches
 
 
 def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:

@@ -261,8 +261,8 @@ def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: Stac
         datetime(2021, 6, 11, tzinfo=UTC), datetime(2021, 6, 19, 23, 59, 59, tzinfo=UTC)
     )
     question = Search(SEARCH.collection, SEARCH.bbox, early, SEARCH.assets)
-    assert answer.about(question).complete
-    assert not answer.about(SEARCH).complete
+    assert answer.answer_for(question).complete
+    assert not answer.answer_for(SEARCH).complete
     assert 0 < len(ids(answer)) < len(expected(lean_api))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
-from floodscan.catalogs.paging import NotTheEndError, Pager, Tally
+from floodscan.catalogs.paging import NotTheEndError, Pager, SearchCounters
 from floodscan.catalogs.transport import Budget, Limits
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def read(*pages: dict[str, Any], limits: Limits = THREE) -> tuple[list[int], Pag
     """Read pages and count the items of each."""
     transport = Pages(list(pages), limits)
     pager = Pager(cast("Transport", transport), URL)
-    found = [len(items) for items in pager.read({"a": 1}, Tally(Budget(transport.limits)))]
+    found = [len(items) for items in pager.read({"a": 1}, SearchCounters(Budget(transport.limits)))]
     return found, transport
 
 
