@@ -40,7 +40,7 @@ from benchmarks.generated_catalog import (
 )
 from floodscan import Recipe, Sensor
 from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.base import Gap
+from floodscan.catalogs.base import MissingPart
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.paging import SearchCounters, read_whole
 from floodscan.catalogs.stac_api import _open
@@ -172,7 +172,7 @@ def read(url: str, searches: Sequence[Search], *, lean: bool) -> int:
         parse_items(page, collection=search.collection, assets=search.assets)
         for search in searches
         for page in read_whole(search, api.read, SearchCounters(Budget(limits)), limits)
-        if not isinstance(page, Gap)
+        if not isinstance(page, MissingPart)
     ]
     return sum(map(len, tables))
 

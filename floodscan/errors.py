@@ -37,7 +37,7 @@ class InputError(FloodscanError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class InputProblem:
     """What is wrong with one field of one row of a file."""
 
     row: str
@@ -55,7 +55,7 @@ class Problem:
 class _FileError(InputError):
     """A file with one or more problems, each with its place."""
 
-    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, source: str, problems: Sequence[InputProblem]) -> None:
         super().__init__(source, tuple(problems))
         self.source = source
         self.problems = tuple(problems)

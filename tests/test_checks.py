@@ -48,7 +48,7 @@ def assess_world(world: World, chosen: pa.Table) -> Assessment:
 
 def codes(assessment: Assessment) -> list[str]:
     """List the warnings, short."""
-    return [str(finding) for finding in assessment.findings]
+    return [str(finding) for finding in assessment.warnings]
 
 
 def test_a_reused_scene_on_the_wrong_side_is_told() -> None:
@@ -137,7 +137,7 @@ def test_nothing_chosen_has_no_joint_coverage() -> None:
 def test_the_limit_is_the_recipes() -> None:
     """A half is enough where the recipe says so."""
     world = World(make_event(), [s1_item("a", day(-30), LEFT)], Recipe(warn_coverage_below=0.4))
-    assert assess_world(world, world.chosen()).findings == ()
+    assert assess_world(world, world.chosen()).warnings == ()
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -149,4 +149,4 @@ def test_change_detection_is_warned_of_coverage_alone(seed: int) -> None:
     )
     world = replace(world, recipe=recipe)
     found = assess_world(world, world.chosen())
-    assert {finding.code for finding in found.findings} <= {"low_coverage", "low_joint_coverage"}
+    assert {finding.code for finding in found.warnings} <= {"low_coverage", "low_joint_coverage"}

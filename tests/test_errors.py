@@ -7,14 +7,16 @@ import pickle
 import pytest
 
 from floodscan import errors
-from floodscan.errors import Problem, suggest
+from floodscan.errors import InputProblem, suggest
 
 SAMPLES = [
     errors.FloodscanError("text"),
     errors.InputError("text"),
-    errors.EventError("f.csv", [Problem("row 1", "bbox", "has no area")]),
-    errors.RecipeError("r.toml", [Problem("", "policy", "is unknown"), Problem("", "", "text")]),
-    errors.ProfileError("p.yaml", [Problem("", "account", "is missing")]),
+    errors.EventError("f.csv", [InputProblem("row 1", "bbox", "has no area")]),
+    errors.RecipeError(
+        "r.toml", [InputProblem("", "policy", "is unknown"), InputProblem("", "", "text")]
+    ),
+    errors.ProfileError("p.yaml", [InputProblem("", "account", "is missing")]),
     errors.OutputError("text"),
     errors.CatalogError("demo", "is away"),
     errors.MissingCollectionError("demo", "has no collection"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floodscan.assessment.manifest import build_manifest, dump_manifest
-from floodscan.assessment.outcomes import conclude, find_shortfalls
+from floodscan.assessment.outcomes import conclude, find_empty_slots
 from floodscan.assessment.quality import assess
 from floodscan.schemas import CANDIDATES, split_by_event
 
@@ -46,16 +46,16 @@ def conclude_events(
     for plan, answered in zip(plans, answers, strict=True):
         event_id = plan.event.event_id
         own, assessment = of_event.get(event_id, CANDIDATES.empty_table()), assessments[event_id]
-        shortfalls = find_shortfalls(plan, own, answered, recipe)
+        empty_slots = find_empty_slots(plan, own, answered, recipe)
         manifest = build_manifest(
             plan,
             own,
             recipe=recipe,
             catalog_id=catalog_id,
             answers=answered,
-            shortfalls=shortfalls,
+            empty_slots=empty_slots,
             assessment=assessment,
         )
         manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(conclude(plan, own, answered, shortfalls, assessment))
+        outcomes.append(conclude(plan, own, answered, empty_slots, assessment))
     return manifests, outcomes

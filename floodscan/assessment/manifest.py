@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from floodscan.assessment.outcomes import Shortfall
+    from floodscan.assessment.outcomes import EmptySlot
     from floodscan.assessment.quality import Assessment
     from floodscan.catalogs.base import Answer
     from floodscan.model import Event, Recipe, Search
@@ -73,7 +73,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     recipe: Recipe,
     catalog_id: str,
     answers: Mapping[Search, Answer],
-    shortfalls: Iterable[Shortfall],
+    empty_slots: Iterable[EmptySlot],
     assessment: Assessment,
 ) -> Json:
     """Say in JSON types what was chosen for an event.
@@ -84,14 +84,14 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         recipe: The rules.
         catalog_id: STAC id of the catalog.
         answers: What came back for each search of the plan.
-        shortfalls: Slots that stayed empty, and why.
+        empty_slots: Slots that stayed empty, and why.
         assessment: What there is to say of the choices.
 
     Returns:
         A manifest that fits the JSON schema ``manifest.schema.json``.
     """
     rows = _top_rows(candidates)
-    empty = list(shortfalls)
+    empty = list(empty_slots)
     return {
         "schema_version": SCHEMA_VERSION,
         "event": _event_facts(plan.event),
@@ -103,9 +103,9 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
             _describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment)
             for tile in plan.targets[1:]
         ],
-        "failures": [shortfall.to_dict() for shortfall in empty],
+        "failures": [empty_slot.to_dict() for empty_slot in empty],
         "coverage": _describe_coverage(assessment, sum(each.target_id == AOI for each in empty)),
-        "warnings": [finding.to_dict() for finding in assessment.findings],
+        "warnings": [finding.to_dict() for finding in assessment.warnings],
         "items": _items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),
     }

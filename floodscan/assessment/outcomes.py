@@ -46,7 +46,7 @@ _SUMMED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shortfall:
+class EmptySlot:
     """A slot without a scene.
 
     Attributes:
@@ -93,9 +93,9 @@ class Outcome:
     warnings: tuple[str, ...]
 
 
-def find_shortfalls(
+def find_empty_slots(
     plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer], recipe: Recipe
-) -> list[Shortfall]:
+) -> list[EmptySlot]:
     """List the slots of an event without a scene, in the order of the slots.
 
     Args:
@@ -106,7 +106,7 @@ def find_shortfalls(
     """
     verdicts = _count_verdicts(candidates)
     return [
-        _shortfall(slot, found, answers[plan.search_of(slot, recipe)], recipe)
+        _empty_slot(slot, found, answers[plan.search_of(slot, recipe)], recipe)
         for slot in plan.slots
         if SELECTED not in (found := verdicts.get(_key(slot), {}))
     ]
@@ -116,20 +116,20 @@ def conclude(
     plan: EventPlan,
     candidates: pa.Table,
     answers: Mapping[Search, Answer],
-    shortfalls: Sequence[Shortfall],
+    empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
 ) -> Outcome:
     """Sum up an event as a row of EVENTS.
 
     The reason names every slot of the AOI that stayed empty.
     """
-    n_filled = len(plan.slots) - len(shortfalls)
+    n_filled = len(plan.slots) - len(empty_slots)
     asked = [answers[search] for search in plan.searches]
     forecast = assessment.forecast
     return Outcome(
         event_id=plan.event.event_id,
-        status=COMPLETE if not shortfalls else PARTIAL if n_filled else FAILED,
-        reason="; ".join(map(str, shortfalls)) or None,
+        status=COMPLETE if not empty_slots else PARTIAL if n_filled else FAILED,
+        reason="; ".join(map(str, empty_slots)) or None,
         n_slots=len(plan.slots),
         n_filled=n_filled,
         n_candidates=len(candidates),
@@ -139,7 +139,7 @@ def conclude(
         valid_pixel_frac=forecast.valid_pixel_frac if forecast else None,
         chips=forecast.chips if forecast else None,
         chips_total=forecast.chips_total if forecast else None,
-        warnings=tuple(map(str, assessment.findings)),
+        warnings=tuple(map(str, assessment.warnings)),
     )
 
 
@@ -228,12 +228,12 @@ def _key(slot: Slot) -> tuple[str, str | None, str]:
     return (slot.target.target_id, slot.phase, slot.sensor)
 
 
-def _shortfall(
+def _empty_slot(
     slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe
-) -> Shortfall:
+) -> EmptySlot:
     reason, hint = _explain(slot, found, answer, recipe)
     phase = slot.phase and str(slot.phase)
-    return Shortfall(slot.target.target_id, phase, str(slot.sensor), reason, hint)
+    return EmptySlot(slot.target.target_id, phase, str(slot.sensor), reason, hint)
 
 
 def _explain(

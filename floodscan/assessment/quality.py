@@ -42,7 +42,7 @@ _SAME_FRAME = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ChoiceWarning:
     """A warning: a choice that a flood mapper would want to know of before using it.
 
     Attributes:
@@ -94,14 +94,14 @@ class Assessment:
         forecast: Pixels and chips of the event's grid that this makes; None where there is no such
             grid.
         grades: SAR geometry of each target: grade and reason; None with less than two scenes.
-        findings: The warnings.
+        warnings: The warnings.
     """
 
     mosaics: Mapping[tuple[str, str | None, str], Mosaic]
     joint_frac: Mapping[str, float | None]
     forecast: PixelForecast | None
     grades: Mapping[str, tuple[str, str | None] | None]
-    findings: tuple[Finding, ...]
+    warnings: tuple[ChoiceWarning, ...]
 
 
 def assess(
@@ -125,7 +125,7 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
     mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
     joint_frac: dict[str, float | None] = {}
     grades = {}
-    findings: list[Finding] = []
+    warnings: list[ChoiceWarning] = []
     whole: BaseGeometry | None = None
     for target in plan.targets:
         slots = chosen.slots(plan, target)
@@ -133,12 +133,12 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
         joint_frac[target.target_id] = frac
         grades[target.target_id] = _grade(chosen, slots)
-        findings += _check_target(chosen, plan, target, slots)
-        findings += _check_coverage(target, own, frac, recipe)
+        warnings += _check_target(chosen, plan, target, slots)
+        warnings += _check_coverage(target, own, frac, recipe)
         whole = joint if target.target_id == AOI else whole
     grid = plan_grid(plan.event.bbox, plan.event.target_crs)
     forecast = None if grid is None else forecast_pixels(grid, whole)
-    return Assessment(mosaics, joint_frac, forecast, grades, tuple(findings))
+    return Assessment(mosaics, joint_frac, forecast, grades, tuple(warnings))
 
 
 class _Chosen:
@@ -246,7 +246,7 @@ def _shared(one: BaseGeometry, other: BaseGeometry) -> float:
 
 def _check_target(
     chosen: _Chosen, plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
-) -> Iterable[Finding]:
+) -> Iterable[ChoiceWarning]:
     for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
         own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
         for phase, rows in own.items():
@@ -255,28 +255,28 @@ def _check_target(
                 text = (
                     f"{chosen.ids[wrong[0]]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
                 )
-                yield Finding(WRONG_SIDE, target.target_id, phase, sensor, text)
+                yield ChoiceWarning(WRONG_SIDE, target.target_id, phase, sensor, text)
             if timeless := [row for row in rows if chosen.times[row] == NO_INSTANT]:
                 text = f"{chosen.ids[timeless[0]]} tells no time, so nobody knows its side of the onset"
-                yield Finding(NO_TIME, target.target_id, phase, sensor, text)
+                yield ChoiceWarning(NO_TIME, target.target_id, phase, sensor, text)
         yield from _check_reuse(chosen, target, sensor, own)
         if sensor == Sensor.S1RTC and len(tracks := _phases_by_track(chosen, own)) > 1:
             text = "a change between phases is partly geometry: " + "; ".join(
                 f"{', '.join(p)} on {t}" for t, p in tracks.items()
             )
-            yield Finding(MIXED_TRACKS, target.target_id, None, sensor, text)
+            yield ChoiceWarning(MIXED_TRACKS, target.target_id, None, sensor, text)
 
 
 def _check_reuse(
     chosen: _Chosen, target: Target, sensor: str, slots: Mapping[Phase, list[int]]
-) -> Iterable[Finding]:
+) -> Iterable[ChoiceWarning]:
     """Find phases that hold what an earlier one holds, or what is not later than that."""
     phases = list(slots)
     for number, phase in enumerate(phases):
         for earlier in phases[:number]:
             if kind := _clash(chosen, slots[earlier], slots[phase]):
                 text = f"{chosen.ids[slots[phase][0]]}: {_CLASHES[kind]} {earlier}"
-                yield Finding(kind, target.target_id, phase, sensor, text)
+                yield ChoiceWarning(kind, target.target_id, phase, sensor, text)
                 break
 
 
@@ -301,12 +301,12 @@ def _clash(chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]) -> str
 
 def _check_coverage(
     target: Target, mosaics: Mapping[SlotKey, Mosaic], joint_frac: float | None, recipe: Recipe
-) -> Iterable[Finding]:
+) -> Iterable[ChoiceWarning]:
     limit = recipe.warn_coverage_below
     for (phase, sensor), mosaic in mosaics.items():
         if mosaic.coverage_frac < limit:
             text = f"covers {mosaic.coverage_frac:.1%} of the target, less than {limit:.0%}"
-            yield Finding(LOW_COVERAGE, target.target_id, phase, sensor, text)
+            yield ChoiceWarning(LOW_COVERAGE, target.target_id, phase, sensor, text)
     if joint_frac is not None and joint_frac < limit:
         text = f"all chosen scenes together cover {joint_frac:.1%} of the target, less than {limit:.0%}"
-        yield Finding(LOW_JOINT_COVERAGE, target.target_id, None, None, text)
+        yield ChoiceWarning(LOW_JOINT_COVERAGE, target.target_id, None, None, text)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class MissingPart:
     """A part of a search that was not answered.
 
     Attributes:
@@ -36,7 +36,7 @@ class Answer:
     Attributes:
         items: ITEMS table, in no particular order; it may hold more than was asked for.
         complete: False where the catalog is known, or feared, to hold more than it gave.
-        gaps: The parts that it is not complete in; none where that isn't known.
+        missing_parts: The parts that it is not complete in; none where that isn't known.
         n_requests: Requests that were made, each try counted.
         n_pages: Pages that were read.
         n_retries: Requests that were made again.
@@ -48,7 +48,7 @@ class Answer:
 
     items: pa.Table
     complete: bool = True
-    gaps: tuple[Gap, ...] = ()
+    missing_parts: tuple[MissingPart, ...] = ()
     n_requests: int = 0
     n_pages: int = 0
     n_retries: int = 0
@@ -66,11 +66,15 @@ class Answer:
 
     def answer_for(self, slot_search: Search) -> Answer:
         """Look at it as the answer to one of the slot_searches that the search was made for."""
-        if not self.gaps:
+        if not self.missing_parts:
             return self
-        touching = [gap for gap in self.gaps if may_share_items(gap.search, slot_search)]
+        touching = [
+            missing_part
+            for missing_part in self.missing_parts
+            if may_share_items(missing_part.search, slot_search)
+        ]
         problem = touching[0].reason if touching else None
-        return replace(self, complete=not touching, gaps=tuple(touching), problem=problem)
+        return replace(self, complete=not touching, missing_parts=tuple(touching), problem=problem)
 
 
 def _unpack(items: pa.Buffer, others: dict[str, Any]) -> Answer:

@@ -2,7 +2,7 @@
 
 A page that is full but names no next one is not taken for the end, nor is a search that the server
 gives up on: both are asked again in halves, of time first, then of space, down to a floor. What
-can't be had even so is a ``Gap``.
+can't be had even so is a ``MissingPart``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from floodscan.catalogs.base import Gap
+from floodscan.catalogs.base import MissingPart
 from floodscan.catalogs.bisection import halve, split_at_antimeridian
 from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.transport import Budget, Request, RequestError, origin
@@ -143,7 +143,7 @@ class Pager:
 
 def read_whole(
     search: Search, read: ReadPages, counters: SearchCounters, limits: Limits
-) -> Iterator[list[Item] | Gap]:
+) -> Iterator[list[Item] | MissingPart]:
     """Give the items of a search page by page, cutting it into halves where it can't be had whole.
 
     Args:
@@ -174,7 +174,7 @@ def read_whole(
             counters.n_bisections += 1
             parts += reversed(halves)
         else:
-            yield Gap(part, reason)
+            yield MissingPart(part, reason)
 
 
 def _decode(content: bytes) -> Page:

@@ -20,7 +20,7 @@ from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
-from floodscan.catalogs.base import Answer, Catalog, Gap
+from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.catalogs.item_table import is_secret, parse_items, unique_rows
 from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
 from floodscan.catalogs.rate_limiter import Gate, LocalGate
@@ -154,11 +154,11 @@ class ApiCatalog:
                 self.location, f"can't be read: '{collection}' is not a STAC collection"
             ) from None
 
-    def _read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item] | Gap]:
+    def _read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item] | MissingPart]:
         try:
             api = _open(self, counters.budget)
         except CatalogError as err:
-            yield Gap(search, err.problem)
+            yield MissingPart(search, err.problem)
         else:
             yield from read_whole(search, api.read, counters, self.limits)
 
@@ -167,24 +167,24 @@ class ApiCatalog:
         started = time.perf_counter()
         counters = SearchCounters(Budget(self.limits))
         tables = [ITEMS.empty_table()]
-        gaps: list[Gap] = []
+        missing_parts: list[MissingPart] = []
         for found in self._read(search, counters):
-            if isinstance(found, Gap):
-                gaps.append(found)
+            if isinstance(found, MissingPart):
+                missing_parts.append(found)
             else:
                 tables.append(
                     parse_items(found, collection=search.collection, assets=search.assets)
                 )
         return Answer(
             items=unique_rows(pa.concat_tables(tables)),
-            complete=not gaps,
-            gaps=tuple(gaps),
+            complete=not missing_parts,
+            missing_parts=tuple(missing_parts),
             n_requests=counters.budget.n_requests,
             n_pages=counters.n_pages,
             n_retries=counters.budget.n_retries,
             n_bisections=counters.n_bisections,
             seconds=time.perf_counter() - started,
-            problem=gaps[0].reason if gaps else None,
+            problem=missing_parts[0].reason if missing_parts else None,
         )
 
 

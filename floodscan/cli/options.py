@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from floodscan.catalogs.access import MAX_AGE_DAYS, MAX_IN_FLIGHT, Access, default_cache
-from floodscan.errors import Problem, RecipeError
+from floodscan.errors import InputProblem, RecipeError
 from floodscan.inputs.recipe_files import load_recipe
 from floodscan.model import Policy
 
@@ -72,7 +72,7 @@ def rules_options(command: Callable[..., int | None]) -> Callable[..., int | Non
         **others: object,
     ) -> int | None:
         if tile_size is not None and not 0 < tile_size < float("inf"):
-            raise RecipeError("--tile-size", [Problem("", "", "must be above 0 metres")])
+            raise RecipeError("--tile-size", [InputProblem("", "", "must be above 0 metres")])
         rules = load_recipe(recipe)
         if policy is not None:
             rules = replace(rules, policy=Policy(policy))

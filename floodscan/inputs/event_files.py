@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pyproj
 import shapely
 
-from floodscan.errors import EventError, Problem, suggest
+from floodscan.errors import EventError, InputProblem, suggest
 from floodscan.geometry.footprints import bbox_of, bbox_polygon, parse_geometry
 from floodscan.geometry.pixel_grid import plan_grid
 from floodscan.model import DEMO, Event, Phase
@@ -89,13 +89,13 @@ def _read_rows(path: Path) -> Rows:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         kinds = ", ".join(_READERS)
-        raise EventError(str(path), [Problem("", "", f"unknown kind of file; known: {kinds}")])
+        raise EventError(str(path), [InputProblem("", "", f"unknown kind of file; known: {kinds}")])
     try:
         yield from reader(path)
     except OSError as err:
-        raise EventError(str(path), [Problem("", "", err.strerror or str(err))]) from err
+        raise EventError(str(path), [InputProblem("", "", err.strerror or str(err))]) from err
     except (ValueError, pa.ArrowException) as err:
-        raise EventError(str(path), [Problem("", "", f"can't be read: {err}")]) from err
+        raise EventError(str(path), [InputProblem("", "", f"can't be read: {err}")]) from err
 
 
 def parse_events(
@@ -117,23 +117,23 @@ def parse_events(
         EventError: After the last event; tells every bad row and field.
     """
     taken = Names()
-    problems: list[Problem] = []
+    problems: list[InputProblem] = []
     for row, record in rows:
         try:
             event = _parse_event(record, folder=folder, offsets=phase_offset_days, taken=taken)
         except _BadFieldError as err:
-            problems.append(Problem(row, *err.args))
+            problems.append(InputProblem(row, *err.args))
         else:
             taken.add(event.event_id)
             yield event
     if not taken and not problems:
-        problems.append(Problem("", "", "holds no event"))
+        problems.append(InputProblem("", "", "holds no event"))
     if problems:
         raise EventError(source, problems)
 
 
 class _BadFieldError(Exception):
-    """A field's name and what is wrong with it; becomes a Problem with its row."""
+    """A field's name and what is wrong with it; becomes a InputProblem with its row."""
 
 
 def _parse_event(
@@ -301,15 +301,17 @@ def _read_toml(path: Path) -> Rows:
     raw = tomllib.loads(path.read_text("utf-8"))
     known = ["event_id", "bbox", "aoi", "target_crs", "onset", "event_date", "phase_dates"]
     problems = [
-        Problem("", key, f"unknown; {suggest(key, ['event'])}") for key in raw if key != "event"
+        InputProblem("", key, f"unknown; {suggest(key, ['event'])}")
+        for key in raw
+        if key != "event"
     ]
     records = raw.get("event", [])
     if not isinstance(records, list):
-        problems.append(Problem("", "event", "write [[event]], in double brackets"))
+        problems.append(InputProblem("", "event", "write [[event]], in double brackets"))
         records = []
     for number, record in enumerate(records, 1):
         problems += [
-            Problem(f"event {number}", key, f"unknown; {suggest(key, known)}")
+            InputProblem(f"event {number}", key, f"unknown; {suggest(key, known)}")
             for key in record
             if key not in known
         ]
@@ -323,7 +325,7 @@ def _read_geojson(path: Path) -> Rows:
     features = raw.get("features") if isinstance(raw, dict) else None
     if not isinstance(features, list):
         raise EventError(
-            str(path), [Problem("", "features", "must be a list: a FeatureCollection")]
+            str(path), [InputProblem("", "features", "must be a list: a FeatureCollection")]
         )
     for number, feature in enumerate(features, 1):
         properties = feature.get("properties") or {}

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from floodscan.errors import Problem, RecipeError
+from floodscan.errors import InputProblem, RecipeError
 from floodscan.inputs.validation import FieldReader
 from floodscan.model import (
     DEFAULT_LADDER,
@@ -37,9 +37,9 @@ def load_recipe(path: str | Path | None) -> Recipe:
     try:
         raw = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as err:
-        raise RecipeError(str(path), [Problem("", "", err.strerror or str(err))]) from err
+        raise RecipeError(str(path), [InputProblem("", "", err.strerror or str(err))]) from err
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise RecipeError(str(path), [Problem("", "", f"not a TOML file: {err}")]) from err
+        raise RecipeError(str(path), [InputProblem("", "", f"not a TOML file: {err}")]) from err
     return parse_recipe(raw, source=str(path))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from floodscan.errors import Problem, RecipeError, suggest
+from floodscan.errors import InputProblem, RecipeError, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +16,11 @@ class FieldReader:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._problems: list[Problem] = []
+        self._problems: list[InputProblem] = []
 
     def fail(self, name: str, text: str) -> None:
         """Note what is wrong with a field."""
-        self._problems.append(Problem("", name, text))
+        self._problems.append(InputProblem("", name, text))
 
     def finish(self) -> None:
         """Raise what was noted, if anything was."""

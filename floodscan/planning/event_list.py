@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from floodscan.errors import EventError, OutputError, Problem
+from floodscan.errors import EventError, InputProblem, OutputError
 from floodscan.planning.scratch import Names, Spool
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def list_events(events: Iterable[Event]) -> EventList:
 def _pack_each(events: Iterable[Event], ids: Names) -> Iterator[tuple[int, int, str, bytes, bytes]]:
     for number, event in enumerate(events, 1):
         if not ids.add(event.event_id):
-            problem = Problem(f"event {number}", "event_id", f"'{event.event_id}' is there twice")
+            problem = InputProblem(
+                f"event {number}", "event_id", f"'{event.event_id}' is there twice"
+            )
             raise EventError("events", [problem])
         yield *_place(event), bytes.fromhex(event.digest), pickle.dumps(event)
 

@@ -159,8 +159,8 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(
         assert ids(answer) == expected(lean_api)
     else:
         assert not answer.complete
-        assert answer.problem == answer.gaps[0].reason
-        assert catalog.url not in str(answer.gaps)
+        assert answer.problem == answer.missing_parts[0].reason
+        assert catalog.url not in str(answer.missing_parts)
 
 
 @pytest.mark.parametrize("fault", ["400", "redirect", "redirect to no URL"])
@@ -255,8 +255,8 @@ def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: Stac
         lean_api, lambda n: {0: "504 late", 1: "504 late", 2: None, 3: None}.get(n, "400")
     ) as (catalog, _):
         answer = catalog.search(SEARCH)
-    (gap,) = answer.gaps
-    assert gap.search.window is not None
+    (missing_part,) = answer.missing_parts
+    assert missing_part.search.window is not None
     early = TimeWindow(
         datetime(2021, 6, 11, tzinfo=UTC), datetime(2021, 6, 19, 23, 59, 59, tzinfo=UTC)
     )
@@ -333,5 +333,5 @@ def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:
             proxy.url.replace("//", "//someone:hunter2@") + "/?token=hunter3", LIMITS
         )
         answer = secret.search(SEARCH)
-    assert "hunter" not in f"{answer.gaps} {secret.location}"
+    assert "hunter" not in f"{answer.missing_parts} {secret.location}"
     assert answer.problem == "answered with HTTP status 400"

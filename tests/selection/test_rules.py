@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from floodscan.assessment.outcomes import find_shortfalls
+from floodscan.assessment.outcomes import find_empty_slots
 from floodscan.catalogs.base import Answer
 from floodscan.geometry.footprints import bbox_of
 from floodscan.model import Phase, Policy, Recipe, Relaxation, Sensor
@@ -23,7 +23,7 @@ from tests.selection.worlds import FLOOD, World, make_event, s1_item, s2_item
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.assessment.outcomes import Shortfall
+    from floodscan.assessment.outcomes import EmptySlot
 
     Row = dict[str, Any]
 
@@ -52,10 +52,10 @@ def chosen_ids(table: pa.Table) -> dict[tuple[str, str], list[str]]:
     return dict(found)
 
 
-def shortfalls_of(world: World) -> dict[tuple[str | None, str], Shortfall]:
+def shortfalls_of(world: World) -> dict[tuple[str | None, str], EmptySlot]:
     """Tell by phase and sensor why slots are empty."""
     answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
-    found = find_shortfalls(world.plan, world.chosen(), answers, world.recipe)
+    found = find_empty_slots(world.plan, world.chosen(), answers, world.recipe)
     return {(each.phase, each.sensor): each for each in found}
 
 
