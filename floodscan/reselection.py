@@ -82,7 +82,7 @@ def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
         source: Name of the run, for the message.
 
     Raises:
-        InputError: Names each rule that asks for more than was searched.
+        InputError: IdSet each rule that asks for more than was searched.
     """
     problems = [
         problem

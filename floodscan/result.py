@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from floodscan.assessment.outcomes import Outcome
-    from floodscan.planning.scratch import Names
+    from floodscan.planning.scratch import IdSet
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -33,7 +33,7 @@ class ScanResult:
     """
 
     folder: RunFolder
-    ids: Names
+    ids: IdSet
     counts: Mapping[str, int]
 
     @property

@@ -31,13 +31,13 @@ from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.model import DEMO, Recipe
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import EventList, list_events
-from floodscan.planning.scratch import Names
+from floodscan.planning.scratch import IdSet
 from floodscan.planning.slots import cut_batches
 from floodscan.reselection import check_answerable, fit_ladder, has_default_ladder, read_finished
 from floodscan.reselection import reselect as choose_again
 from floodscan.result import ScanResult
 from floodscan.schemas import EVENTS
-from floodscan.store import FILES, PACKED, RunFolder, check_claimed, claimed
+from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -164,7 +164,7 @@ def reselect(
         for ends in choose_again(held, folder, rules, catalog_id=run["catalog"]["id"]):
             counts.update(count_outcomes(ends))
     ids = (ends["event_id"].to_pylist() for _, ends in folder.events.batches(["event_id"]))
-    return ScanResult(folder, Names(chain.from_iterable(ids)), counts)
+    return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -201,7 +201,7 @@ def _opened(folder: RunFolder, head: Json) -> Iterator[None]:
     """Keep a folder to this run and this process."""
     check_same(folder, head)
     folder.prepare()
-    with claimed(folder.path):
+    with locked(folder.path):
         # another driver may have begun, or ended, meanwhile
         check_same(folder, head)
         folder.prepare()
@@ -218,7 +218,7 @@ def _recorded(
     folder.write_run(begun)
     counts = count_outcomes(EVENTS.empty_table())
     yield counts
-    check_claimed(folder.path)
+    check_locked(folder.path)
     folder.merge()
     folder.write_run(
         {**begun, "finished": _now(), "counts": counts, "searches": _count_searches(folder)}
@@ -262,7 +262,7 @@ def _go_on(
         # whatever ends this early, the cluster is closed while the folder is still this run's
         with recorded as counts, closing(found):
             for more in chain([done.counts], found):
-                check_claimed(run.folder.path)
+                check_locked(run.folder.path)
                 counts.update(more)
                 if on_progress:
                     on_progress(counts["events"], len(events))

@@ -17,7 +17,7 @@ from floodscan.pipeline import Run
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import Batch
 from floodscan.schemas import ITEMS
-from floodscan.store import RunFolder, find_driver
+from floodscan.store import RunFolder, find_lock_holder
 from floodscan.store.heartbeat import Driver
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for
@@ -142,7 +142,7 @@ def test_the_cluster_is_closed_before_the_folder_is_given_up(tmp_path: Path) -> 
             try:
                 yield client
             finally:
-                writers.append(find_driver(tmp_path))
+                writers.append(find_lock_holder(tmp_path))
 
     def interrupt(done: int, _: int) -> None:
         if done:
@@ -158,4 +158,4 @@ def test_the_cluster_is_closed_before_the_folder_is_given_up(tmp_path: Path) -> 
         )
     assert kept
     assert writers == [Driver.here()]
-    assert find_driver(tmp_path) is None
+    assert find_lock_holder(tmp_path) is None

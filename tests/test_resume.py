@@ -22,7 +22,7 @@ from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, scan, 
 from floodscan.catalogs import SnapshotCatalog
 from floodscan.clusters import open_client
 from floodscan.report.status import examine_run
-from floodscan.store import RunFolder, claimed, heartbeat
+from floodscan.store import RunFolder, heartbeat, locked
 from floodscan.store.heartbeat import Driver
 from floodscan.testing.build_demo import DEMO_FOLDER
 from tests.runs import result_bytes
@@ -310,7 +310,7 @@ def test_a_driver_that_was_taken_over_leaves_the_claim_alone(
 ) -> None:
     """It neither removes it, nor gives signs of life for another."""
     monkeypatch.setattr(heartbeat, "_SIGN_SECONDS", 0.01)
-    with claimed(tmp_path):
+    with locked(tmp_path):
         claim = take_over(tmp_path)
         time.sleep(0.2)
     assert (tmp_path / ".driver.json").read_bytes() == claim
@@ -335,12 +335,12 @@ def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
 def between_check_and_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Let something happen when a driver has looked at a folder, and not yet taken it."""
 
-    def happen_and_claim(folder: Path) -> AbstractContextManager[None]:
+    def happen_and_lock(folder: Path) -> AbstractContextManager[None]:
         monkeypatch.undo()
         happens()
-        return claimed(folder)
+        return locked(folder)
 
-    monkeypatch.setattr(scanning, "claimed", happen_and_claim)
+    monkeypatch.setattr(scanning, "locked", happen_and_lock)
 
 
 def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(

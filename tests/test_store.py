@@ -14,7 +14,7 @@ import pytest
 from floodscan import OutputError, scan
 from floodscan.report.status import examine_run
 from floodscan.schemas import CANDIDATES, SEARCHES
-from floodscan.store import RunFolder, claimed, find_driver
+from floodscan.store import RunFolder, find_lock_holder, locked
 from floodscan.store.heartbeat import Driver
 from floodscan.store.ledger import Ledger
 from tests.sweeps import demo_copies
@@ -116,12 +116,12 @@ def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_pat
     claim.write_bytes(content)
     with (
         pytest.raises(OutputError, match=r"another process is writing to it, says \.driver\.json"),
-        claimed(tmp_path),
+        locked(tmp_path),
     ):
         pass
     os.utime(claim, (0, 0))
-    with claimed(tmp_path):
-        assert find_driver(tmp_path) == Driver.here()
+    with locked(tmp_path):
+        assert find_lock_holder(tmp_path) == Driver.here()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -74,7 +74,7 @@ class Turnstile:
         """Let a ticket in, or tell how long to wait before it is worth asking again.
 
         Args:
-            ticket: Names the request.
+            ticket: IdSet the request.
             now: Seconds on a clock that doesn't jump.
 
         Returns:

@@ -27,7 +27,7 @@ class Done:
     """What is done of a run.
 
     Attributes:
-        batches: Names.
+        batches: IdSet.
         counts: Their events, by status, with slots and requests.
     """
 
@@ -68,7 +68,7 @@ def find_done(
 
     Args:
         folder: Of the same run, written by nobody else.
-        planned: Names of all batches of the run.
+        planned: IdSet of all batches of the run.
         listed: Ids of its events.
         retry_failed: Whether batches are done again that hold a failed event, or one that something
             was held back from.

@@ -21,7 +21,7 @@ from floodscan.errors import EventError, InputProblem, suggest
 from floodscan.geometry.footprints import bbox_of, bbox_polygon, parse_geometry
 from floodscan.geometry.pixel_grid import plan_grid
 from floodscan.model import DEMO, Event, Phase
-from floodscan.planning.scratch import Names
+from floodscan.planning.scratch import IdSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -116,7 +116,7 @@ def parse_events(
     Raises:
         EventError: After the last event; tells every bad row and field.
     """
-    taken = Names()
+    taken = IdSet()
     problems: list[InputProblem] = []
     for row, record in rows:
         try:

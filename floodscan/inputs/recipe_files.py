@@ -70,7 +70,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         source: Name of the file, for error messages.
 
     Raises:
-        RecipeError: Names the field and what it may be.
+        RecipeError: IdSet the field and what it may be.
     """
     reader = FieldReader(source)
     reader.check_keys("", raw, [f.name for f in fields(Recipe)] + list(Sensor))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from floodscan.errors import EventError, InputProblem, OutputError
-from floodscan.planning.scratch import Names, Spool
+from floodscan.planning.scratch import IdSet, ScratchDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,8 +45,8 @@ class EventList:
             were one.
     """
 
-    ids: Names
-    blocks: Spool
+    ids: IdSet
+    blocks: ScratchDatabase
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,11 +64,11 @@ def list_events(events: Iterable[Event]) -> EventList:
         EventError: Two have the same id.
         OutputError: There is no room for temporary files.
     """
-    unsorted = Spool(
+    unsorted = ScratchDatabase(
         "CREATE TABLE event (curve INTEGER, day INTEGER, event_id TEXT, digest BLOB, content BLOB)"
     )
     listed = EventList(
-        Names(), Spool("CREATE TABLE block (number INTEGER PRIMARY KEY, content BLOB)")
+        IdSet(), ScratchDatabase("CREATE TABLE block (number INTEGER PRIMARY KEY, content BLOB)")
     )
     try:
         unsorted.executemany(
@@ -83,7 +83,7 @@ def list_events(events: Iterable[Event]) -> EventList:
     return listed
 
 
-def _pack_each(events: Iterable[Event], ids: Names) -> Iterator[tuple[int, int, str, bytes, bytes]]:
+def _pack_each(events: Iterable[Event], ids: IdSet) -> Iterator[tuple[int, int, str, bytes, bytes]]:
     for number, event in enumerate(events, 1):
         if not ids.add(event.event_id):
             problem = InputProblem(
@@ -93,7 +93,7 @@ def _pack_each(events: Iterable[Event], ids: Names) -> Iterator[tuple[int, int, 
         yield *_place(event), bytes.fromhex(event.digest), pickle.dumps(event)
 
 
-def _sorted_blocks(unsorted: Spool) -> Iterator[list[PackedEvent]]:
+def _sorted_blocks(unsorted: ScratchDatabase) -> Iterator[list[PackedEvent]]:
     rows = unsorted.execute("SELECT * FROM event ORDER BY curve, day, event_id")
     while block := rows.fetchmany(_BLOCK_EVENTS):
         yield [PackedEvent(tuple(place), digest, content) for *place, digest, content in block]

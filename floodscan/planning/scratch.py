@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _CACHE_KIB = 2048
 
 
-class Spool(sqlite3.Connection):
+class ScratchDatabase(sqlite3.Connection):
     """A database without a name, which goes with this object; several threads may read it.
 
     It is SQLite's temporary database: a file, where ``TMPDIR`` says, as soon as it outgrows a small
@@ -33,11 +33,11 @@ class Spool(sqlite3.Connection):
         self.close()
 
 
-class Names:
+class IdSet:
     """Texts, each once, in the order in which they were added."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._spool = Spool(
+        self._database = ScratchDatabase(
             "CREATE TABLE name (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
         )
         for name in names:
@@ -46,7 +46,7 @@ class Names:
     def add(self, name: str) -> bool:
         """Add one; tells whether it is new."""
         return (
-            self._spool.execute("INSERT OR IGNORE INTO name (name) VALUES (?)", (name,)).rowcount
+            self._database.execute("INSERT OR IGNORE INTO name (name) VALUES (?)", (name,)).rowcount
             == 1
         )
 
@@ -54,13 +54,14 @@ class Names:
         if not isinstance(name, str):  # SQLite takes a number for its text
             return False
         return (
-            self._spool.execute("SELECT 1 FROM name WHERE name = ?", (name,)).fetchone() is not None
+            self._database.execute("SELECT 1 FROM name WHERE name = ?", (name,)).fetchone()
+            is not None
         )
 
     def __iter__(self) -> Iterator[str]:
-        return (name for (name,) in self._spool.execute("SELECT name FROM name ORDER BY number"))
+        return (name for (name,) in self._database.execute("SELECT name FROM name ORDER BY number"))
 
     def __len__(self) -> int:
         # none is ever taken away, and to count them would read them all
-        (n,) = self._spool.execute("SELECT coalesce(max(number), 0) FROM name").fetchone()
+        (n,) = self._database.execute("SELECT coalesce(max(number), 0) FROM name").fetchone()
         return int(n)

@@ -83,7 +83,7 @@ def check_event(folder: RunFolder, event_id: str) -> None:
     """Refuse an event that the run doesn't know.
 
     Raises:
-        InputError: Names what is near.
+        InputError: IdSet what is near.
     """
     known = folder.read_events()["event_id"].to_pylist()
     if event_id not in known:
@@ -96,7 +96,7 @@ def check_words(words: Sequence[str]) -> None:
     """Refuse words that are neither a phase nor a sensor.
 
     Raises:
-        InputError: Names what may stand there.
+        InputError: IdSet what may stand there.
     """
     known = [*Phase, *Sensor]
     for word in words:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
 from floodscan.report.tables import show
-from floodscan.store import find_driver
+from floodscan.store import find_lock_holder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +41,7 @@ def examine_run(folder: RunFolder) -> Json:
     Raises:
         OutputError: The folder holds no run.
     """
-    run, driver = folder.read_run(), find_driver(folder.path)
+    run, driver = folder.read_run(), find_lock_holder(folder.path)
     events = folder.read_events()
     counts = count_outcomes(events)
     missing = run["planned"]["events"] - counts["events"]

@@ -24,7 +24,7 @@ _SILENCE_SECONDS = 60.0
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other drivers out of a folder meanwhile.
 
     One that finds this one silent for long may take it over.
@@ -42,7 +42,7 @@ def claimed(folder: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def check_claimed(folder: Path) -> None:
+def check_locked(folder: Path) -> None:
     """Check that nobody took a folder over.
 
     Raises:
@@ -53,7 +53,7 @@ def check_claimed(folder: Path) -> None:
         raise OutputError(f"{folder}: {message}: start the same again when nobody is writing to it")
 
 
-def find_driver(folder: Path) -> Driver | None:
+def find_lock_holder(folder: Path) -> Driver | None:
     """Tell who writes to a folder; None where nobody does, or the last who did is dead."""
     path = folder / _NAME
     driver = read_driver(path)

@@ -57,7 +57,7 @@ class FaultProxy:
 
     Attributes:
         upstream: URL of the server behind it.
-        script: Names the fault of the n-th search, counted from 0; None is no fault.
+        script: IdSet the fault of the n-th search, counted from 0; None is no fault.
         latency: Seconds that each request waits.
         tls: Its side of TLS; None is plain HTTP.
         url: Its own URL.
@@ -156,7 +156,7 @@ def fault_proxy(
 
     Args:
         upstream: URL of the server behind it.
-        script: Names the fault of the n-th search.
+        script: IdSet the fault of the n-th search.
         latency: Seconds that each request waits.
         tls: Its side of TLS; None is plain HTTP.
 
