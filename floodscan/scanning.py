@@ -22,8 +22,14 @@ from weakref import finalize
 import orjson
 
 from floodscan.assessment.outcomes import count_outcomes
-from floodscan.catalogs import PLANETARY_COMPUTER, Access, SnapshotCatalog, open_catalog, put_behind
-from floodscan.engine.rate_limiter import open_gate
+from floodscan.catalogs import (
+    PLANETARY_COMPUTER,
+    Access,
+    SnapshotCatalog,
+    open_catalog,
+    with_rate_limiter,
+)
+from floodscan.engine.rate_limiter import open_rate_limiter
 from floodscan.engine.resume import check_same, find_done
 from floodscan.engine.run_batches import run_batches
 from floodscan.inputs.event_files import iterate_events
@@ -43,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from floodscan.catalogs import Catalog
-    from floodscan.catalogs.rate_limiter import Rates
+    from floodscan.catalogs.rate_limiter import RateLimits
     from floodscan.engine.run_batches import OpenClient
     from floodscan.model import Event, Policy
     from floodscan.planning.slots import Batch
@@ -245,7 +251,7 @@ def _go_on(
     events: EventList,
     *,
     retry_failed: bool,
-    rates: Rates,
+    rates: RateLimits,
     client: OpenClient,
     on_progress: Callable[[int, int], None] | None,
 ) -> Counter[str]:
@@ -273,13 +279,13 @@ def _go_on(
 
 
 def _run_all(
-    run: Run, batches: Iterable[Batch], *, rates: Rates, client: OpenClient
+    run: Run, batches: Iterable[Batch], *, rates: RateLimits, client: OpenClient
 ) -> Generator[Mapping[str, int], None, None]:
     with (
         client() if callable(client) else nullcontext(client) as opened,
-        open_gate(opened, rates) as gate,
+        open_rate_limiter(opened, rates) as rate_limiter,
     ):
-        behind = replace(run, catalog=put_behind(run.catalog, gate))
+        behind = replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter))
         for result in run_batches(behind, batches, client=opened):
             yield result.counts
 

@@ -1,4 +1,4 @@
-"""One gate for all workers, proved by counting at the server."""
+"""One rate_limiter for all workers, proved by counting at the server."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from distributed.comm.core import CommClosedError
 import floodscan
 from floodscan import Recipe
 from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.rate_limiter import Rates
+from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.clusters.local import SETTINGS
-from floodscan.engine.rate_limiter import open_gate, remember_worker
+from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
 from floodscan.model import SearchPrices
 from tests.runs import result_bytes
 from tests.servers.proxy import fault_proxy
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from distributed.scheduler import Scheduler
 
-    from floodscan.catalogs.rate_limiter import Gate
+    from floodscan.catalogs.rate_limiter import RateLimiter
     from floodscan.result import ScanResult
     from tests.servers.fixtures import StacApi
     from tests.servers.proxy import FaultProxy
@@ -155,10 +155,10 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     assert result_bytes(tmp_path / "killed") == result_bytes(tmp_path / "alone")
 
 
-def stay(gate: Gate, name: str) -> None:
+def stay(rate_limiter: RateLimiter, name: str) -> None:
     """Enter, tell of it, and stay inside until told to leave."""
     remember_worker()
-    with gate.enter():
+    with rate_limiter.enter():
         Event(f"{name} entered").set()
         Event(f"{name} may leave").wait()
 
@@ -166,11 +166,11 @@ def stay(gate: Gate, name: str) -> None:
 def test_what_is_left_of_a_failed_run_makes_no_more_requests(client: Client) -> None:
     """Who is inside ends in peace, who waits or comes later is turned away, and no worker is lost of it."""
     workers = set(client.nthreads())
-    with open_gate(client, Rates(max_in_flight=1)) as gate:
-        inside = client.submit(stay, gate, "first")
+    with open_rate_limiter(client, RateLimits(max_in_flight=1)) as rate_limiter:
+        inside = client.submit(stay, rate_limiter, "first")
         assert Event("first entered", client=client).wait(30)
-        waiting = client.submit(stay, gate, "second")
-    late = client.submit(stay, gate, "third")
+        waiting = client.submit(stay, rate_limiter, "second")
+    late = client.submit(stay, rate_limiter, "third")
     assert isinstance(waiting.exception(timeout=30), CommClosedError)
     assert isinstance(late.exception(timeout=30), CommClosedError)
     Event("first may leave", client=client).set()
@@ -183,14 +183,14 @@ def test_no_gate_is_left_on_a_scheduler_that_goes_on(client: Client) -> None:
 
     def count(dask_scheduler: Scheduler) -> tuple[int, int]:
         handlers = [*dask_scheduler.handlers, *dask_scheduler.stream_handlers]
-        return sum("gate" in name for name in dask_scheduler.plugins), sum(
-            "gate" in name for name in handlers
+        return sum("rate_limiter" in name for name in dask_scheduler.plugins), sum(
+            "rate_limiter" in name for name in handlers
         )
 
     for _ in range(2):
-        with open_gate(client, Rates()):
+        with open_rate_limiter(client, RateLimits()):
             pass
-        with pytest.raises(ZeroDivisionError), open_gate(client, Rates()):
+        with pytest.raises(ZeroDivisionError), open_rate_limiter(client, RateLimits()):
             raise ZeroDivisionError
     assert client.run_on_scheduler(count) == (0, 3)
 

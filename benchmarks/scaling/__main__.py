@@ -80,7 +80,7 @@ def plan_scaling(
 
 
 def plan_latency(given: argparse.Namespace, in_flight: int, folder: Path) -> Sweep:
-    """Plan a sweep of at least so many searches for each place at the gate."""
+    """Plan a sweep of at least so many searches for each place at the rate_limiter."""
     n_searches = max(given.rounds * in_flight, given.least_searches)
     return Sweep(
         events=make_events(math.ceil(n_searches / _SLOT_SEARCHES), folder),

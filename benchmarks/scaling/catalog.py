@@ -1,7 +1,7 @@
 """A catalog that a worker makes up as it is asked: items of real size, after a wait like a real one's.
 
 It stands in for a STAC API, which two cores could not serve fast enough beside the workers that ask
-it: it passes the gate, waits, and gives the bytes of a page, which are decoded as those of an API
+it: it passes the rate_limiter, waits, and gives the bytes of a page, which are decoded as those of an API
 are. Whoever asks, the items are the
 same: on a grid of footprints each is seen again after some days.
 """
@@ -25,7 +25,7 @@ from benchmarks.scaling.steps import count, timed
 from floodscan.catalogs import Answer, Catalog
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import STAC_NAMES, decode_page
-from floodscan.catalogs.rate_limiter import Gate, LocalGate
+from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimiter
 from floodscan.testing.stac_items import (
     Sentinel1Frame,
     Sentinel2Scene,
@@ -72,13 +72,13 @@ class MadeUpCatalog:
             asked, so that every run waits the same.
         lean: Whether items hold only what is used, as from a server that knows ``fields``.
         every_days: Days until the same footprint is seen again.
-        gate: What every request passes.
+        rate_limiter: What every request passes.
     """
 
     mean_seconds: float = 0.0
     lean: bool = False
     every_days: int = 3
-    gate: Gate = field(default_factory=LocalGate)
+    rate_limiter: RateLimiter = field(default_factory=LocalRateLimiter)
     location: str = "made-up"
 
     def describe(self, collections: Iterable[str]) -> str:
@@ -89,13 +89,13 @@ class MadeUpCatalog:
     def search(self, search: Search) -> Answer:
         """Wait for a place and for the answer, and read it."""
         asked = time.perf_counter()
-        with self.gate.enter():
+        with self.rate_limiter.enter():
             entered = time.perf_counter()
             page = self.make_page(search)
             wait = draw_seconds(search, self.mean_seconds)
             time.sleep(max(entered + wait - time.perf_counter(), 0.0))
             answered = time.perf_counter()
-        count("gate", time.perf_counter() - asked - (answered - entered))
+        count("rate_limiter", time.perf_counter() - asked - (answered - entered))
         count("catalog", answered - entered)
         count("drawn", wait)
         with timed("parse"):

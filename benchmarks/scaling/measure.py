@@ -13,8 +13,8 @@ from distributed.utils import key_split
 
 import floodscan
 from benchmarks.scaling.steps import take_seconds
-from floodscan.catalogs.rate_limiter import Rates
-from floodscan.engine.rate_limiter import open_gate
+from floodscan.catalogs.rate_limiter import RateLimits
+from floodscan.engine.rate_limiter import open_rate_limiter
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ASK, CHOOSE, WRITE = "ask_lot", "choose_part", "write"
 
 STEPS = (
-    "gate",
+    "rate_limiter",
     "catalog",
     "parse",
     "score",
@@ -68,8 +68,11 @@ def measure(sweep: Sweep, client: Client) -> Json:
     """Run a sweep and tell its wall time, from events to the merged tables, and its threads' seconds by step."""
     out = sweep.folder / uuid.uuid4().hex
     before = take_seconds(client)
-    with open_gate(client, Rates(sweep.in_flight)) as gate, get_task_stream(client) as stream:
-        catalog = replace(sweep.catalog, gate=gate)
+    with (
+        open_rate_limiter(client, RateLimits(sweep.in_flight)) as rate_limiter,
+        get_task_stream(client) as stream,
+    ):
+        catalog = replace(sweep.catalog, rate_limiter=rate_limiter)
         started, driver = time.perf_counter(), time.process_time()
         result = floodscan.scan(
             sweep.events, catalog=catalog, recipe=sweep.recipe, out=out, client=client
@@ -101,7 +104,7 @@ def split_time(
 
     How long each kind of task held a thread is Dask's own task stream's; what is in a task of
     several steps is split as their own clocks say. The searches of one task are asked side by side:
-    the time of the task goes to gate, catalog and parse as the sums over its searches do, and so
+    the time of the task goes to rate_limiter, catalog and parse as the sums over its searches do, and so
     does the wait for the slowest of them.
 
     Args:
@@ -114,8 +117,10 @@ def split_time(
         for span in task["startstops"]:
             kind = key_split(task["key"]) if span["action"] == "compute" else "moving"
             held[kind] = held.get(kind, 0.0) + span["stop"] - span["start"]
-    asking = sum(counted[step] for step in ("gate", "catalog", "parse")) or 1.0
-    steps = {step: held[ASK] * counted[step] / asking for step in ("gate", "catalog", "parse")}
+    asking = sum(counted[step] for step in ("rate_limiter", "catalog", "parse")) or 1.0
+    steps = {
+        step: held[ASK] * counted[step] / asking for step in ("rate_limiter", "catalog", "parse")
+    }
     steps |= {step: counted[step] for step in ("score", "select", "conclude")}
     steps |= {"write": held[WRITE], "moving": held["moving"]}
     steps["other"] = sum(held.values()) - sum(steps.values())

@@ -36,7 +36,7 @@ _TITLES = {
 _SIZES = {STRONG: "workers", WEAK: "workers", LATENCY: "searches on their way at once"}
 _STEPS = {
     "catalog": ("waiting for the catalog", SKY),
-    "gate": ("waiting at the gate", "#B9DDF1"),
+    "rate_limiter": ("waiting at the rate_limiter", "#B9DDF1"),
     "parse": ("parse", BLUE),
     "score": ("score", GREEN),
     "select": ("select", "#7FCDB4"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from floodscan.catalogs.access import Access, put_behind
+from floodscan.catalogs.access import Access, with_rate_limiter
 from floodscan.catalogs.archive import SnapshotCatalog
 from floodscan.catalogs.base import Answer, Catalog
 from floodscan.catalogs.stac_api import ApiCatalog
@@ -18,7 +18,7 @@ __all__ = [
     "Catalog",
     "SnapshotCatalog",
     "open_catalog",
-    "put_behind",
+    "with_rate_limiter",
 ]
 
 PLANETARY_COMPUTER = "planetary-computer"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.catalogs.rate_limiter import LocalGate, Rates
+from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
 from floodscan.catalogs.stac_api import ApiCatalog
 
 if TYPE_CHECKING:
     from floodscan.catalogs.base import Catalog
-    from floodscan.catalogs.rate_limiter import Gate
+    from floodscan.catalogs.rate_limiter import RateLimiter
 
 MAX_IN_FLIGHT = 32
 MAX_AGE_DAYS = 7.0
@@ -43,13 +43,13 @@ class Access:
     refresh: bool = False
 
     @property
-    def rates(self) -> Rates:
-        """The limits of the gate."""
-        return Rates(self.max_in_flight, self.max_per_second)
+    def rates(self) -> RateLimits:
+        """The limits of the rate_limiter."""
+        return RateLimits(self.max_in_flight, self.max_per_second)
 
     def keep(self, catalog: Catalog) -> Catalog:
         """Put the limits, and the cache before them, before a catalog that makes requests."""
-        catalog = put_behind(catalog, LocalGate(self.rates))
+        catalog = with_rate_limiter(catalog, LocalRateLimiter(self.rates))
         if self.cache is None or not isinstance(catalog, ApiCatalog):
             return catalog
         now, age = time.time(), self.max_age_days * _DAY_SECONDS
@@ -67,11 +67,17 @@ def default_cache() -> Path:
     return user_cache_path("floodscan", appauthor=False) / "answers"
 
 
-def put_behind(catalog: Catalog, gate: Gate) -> Catalog:
-    """Make a catalog ready to travel: with a gate before its requests, and what was learnt of it.
+def with_rate_limiter(catalog: Catalog, rate_limiter: RateLimiter) -> Catalog:
+    """Make a catalog ready to travel: with a rate_limiter before its requests, and what was learnt of it.
 
     One that makes no requests is given as it is.
     """
     if isinstance(catalog, CachedCatalog):
-        return replace(catalog, catalog=replace(catalog.catalog.located(), gate=gate))
-    return replace(catalog.located(), gate=gate) if isinstance(catalog, ApiCatalog) else catalog
+        return replace(
+            catalog, catalog=replace(catalog.catalog.located(), rate_limiter=rate_limiter)
+        )
+    return (
+        replace(catalog.located(), rate_limiter=rate_limiter)
+        if isinstance(catalog, ApiCatalog)
+        else catalog
+    )

@@ -1,7 +1,7 @@
 """How many requests may be on their way at once, and when the next may start, for all who share a catalog.
 
-A gate is asked before each request. ``Turnstile`` decides, with the clock as an argument;
-``LocalGate`` lets the threads of one process through by it, and a cluster's gate
+A rate_limiter is asked before each request. ``PermitCounter`` decides, with the clock as an argument;
+``LocalRateLimiter`` lets the threads of one process through by it, and a cluster's rate_limiter
 (``floodscan.engine.rate_limiter``) the workers of a cluster.
 """
 
@@ -23,21 +23,21 @@ LEASE_SECONDS = 600.0
 """After so long a request counts as over, whatever became of who made it."""
 
 
-class Gate(Protocol):
+class RateLimiter(Protocol):
     """What every request passes. Implementations are small values that travel to workers."""
 
     def enter(self) -> AbstractContextManager[None]:
         """Wait until a request may start; it is over when the context ends."""
         ...
 
-    def hold(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Let nothing start for some seconds: the catalog asked for it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """The limits of a gate.
+class RateLimits:
+    """The limits of a rate_limiter.
 
     Attributes:
         max_in_flight: Requests on their way at once; None is any number.
@@ -49,7 +49,7 @@ class Rates:
 
 
 @dataclass(slots=True)
-class Turnstile:
+class PermitCounter:
     """Counts who is inside and decides who may enter.
 
     After a catalog asked to wait, half as many are let in at once as before, and one more after
@@ -57,10 +57,10 @@ class Turnstile:
 
     Attributes:
         rates: The limits.
-        inside: Moment at which each ticket runs out.
+        inside: Moment at which each permit runs out.
     """
 
-    rates: Rates
+    rates: RateLimits
     inside: dict[str, float] = field(default_factory=dict)
     _allowed: float = inf
     _next_start: float = -inf
@@ -70,11 +70,11 @@ class Turnstile:
         """Start with all places open."""
         self._allowed = self.rates.max_in_flight or inf
 
-    def try_enter(self, ticket: str, now: float) -> float:
-        """Let a ticket in, or tell how long to wait before it is worth asking again.
+    def try_acquire(self, permit: str, now: float) -> float:
+        """Let a permit in, or tell how long to wait before it is worth asking again.
 
         Args:
-            ticket: IdSet the request.
+            permit: IdSet the request.
             now: Seconds on a clock that doesn't jump.
 
         Returns:
@@ -86,17 +86,17 @@ class Turnstile:
             return start - now
         if len(self.inside) >= max(int(self._allowed) if self._allowed < inf else inf, 1):
             return inf
-        self.inside[ticket] = now + LEASE_SECONDS
+        self.inside[permit] = now + LEASE_SECONDS
         if self.rates.max_per_second:
             self._next_start = now + 1 / self.rates.max_per_second
         return 0.0
 
-    def leave(self, ticket: str) -> None:
-        """Take a ticket back; one that is unknown or ran out is no error."""
-        if self.inside.pop(ticket, None) is not None and self.rates.max_in_flight:
+    def leave(self, permit: str) -> None:
+        """Take a permit back; one that is unknown or ran out is no error."""
+        if self.inside.pop(permit, None) is not None and self.rates.max_in_flight:
             self._allowed = min(self._allowed + 1 / self._allowed, self.rates.max_in_flight)
 
-    def hold(self, seconds: float, now: float) -> None:
+    def pause(self, seconds: float, now: float) -> None:
         """Let nobody in for some seconds, and fewer at once after that."""
         if now >= self._held_until and self.rates.max_in_flight:
             self._allowed = max(self._allowed / 2, 1.0)
@@ -104,42 +104,42 @@ class Turnstile:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalGate:
-    """Lets the threads of this process through; equal gates are one gate.
+class LocalRateLimiter:
+    """Lets the threads of this process through; equal rate_limiters are one rate_limiter.
 
     Attributes:
         rates: The limits.
-        name: Tells gates with the same limits apart.
+        name: Tells rate_limiters with the same limits apart.
     """
 
-    rates: Rates = Rates()
+    rates: RateLimits = RateLimits()
     name: str = ""
 
     @contextmanager
     def enter(self) -> Iterator[None]:
         """Wait until a request may start."""
         turnstile, changed = _open(self)
-        ticket = f"{threading.get_ident()}"
+        permit = f"{threading.get_ident()}"
         with changed:
-            while wait := turnstile.try_enter(ticket, time.monotonic()):
+            while wait := turnstile.try_acquire(permit, time.monotonic()):
                 changed.wait(min(wait, LEASE_SECONDS))
         try:
             yield
         finally:
             with changed:
-                turnstile.leave(ticket)
+                turnstile.leave(permit)
                 changed.notify_all()
 
-    def hold(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Let nothing start for some seconds."""
         turnstile, changed = _open(self)
         with changed:
-            turnstile.hold(seconds, time.monotonic())
+            turnstile.pause(seconds, time.monotonic())
 
 
 @cache
-def _open(gate: LocalGate) -> tuple[Turnstile, threading.Condition]:
-    return Turnstile(gate.rates), threading.Condition()
+def _open(rate_limiter: LocalRateLimiter) -> tuple[PermitCounter, threading.Condition]:
+    return PermitCounter(rate_limiter.rates), threading.Condition()
 
 
-_: type[Gate] = LocalGate
+_: type[RateLimiter] = LocalRateLimiter

@@ -23,7 +23,7 @@ from pystac_client.stac_api_io import StacApiIO
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.catalogs.item_table import is_secret, parse_items, unique_rows
 from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
-from floodscan.catalogs.rate_limiter import Gate, LocalGate
+from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimiter
 from floodscan.catalogs.transport import Budget, Limits, Request, RequestError, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.schemas import ITEMS
@@ -88,13 +88,13 @@ class ApiCatalog:
     Attributes:
         url: Its landing page.
         limits: How long, how large and how often it is asked.
-        gate: What every request to it passes.
+        rate_limiter: What every request to it passes.
         endpoint: Where it is searched, and how; None is read from the landing page.
     """
 
     url: str = field(repr=False)
     limits: Limits = field(default_factory=Limits)
-    gate: Gate = field(default_factory=LocalGate)
+    rate_limiter: RateLimiter = field(default_factory=LocalRateLimiter)
     endpoint: Endpoint | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -272,13 +272,13 @@ def _open(catalog: ApiCatalog, budget: Budget) -> _OpenApi:
 @lru_cache(maxsize=8)
 def _open_api(catalog: ApiCatalog, endpoint: Endpoint) -> _OpenApi:
     """Open the API once per process; connections are kept alive between searches."""
-    transport = Transport(catalog.url, catalog.limits, catalog.gate)
+    transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
     return _OpenApi(Pager(transport, endpoint.url), endpoint.lean)
 
 
 def _open_client(catalog: ApiCatalog, budget: Budget) -> Client:
     """Read the landing page."""
-    transport = Transport(catalog.url, catalog.limits, catalog.gate)
+    transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
     try:
         client = Client.open(catalog.url, stac_io=_BoundedIO(transport, budget))
         client.set_root(client)  # or each link would ask for the landing page again

@@ -2,7 +2,7 @@
 
 What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not
 JSON, and the statuses that pass. Between tries there is a pause of random length, up to twice as
-long each time; where the server names the pause (``Retry-After``), whatever its status, the gate
+long each time; where the server names the pause (``Retry-After``), whatever its status, the rate_limiter
 holds everybody's requests so long, or, where that is longer than a search may take, this process
 makes none. No message holds a URL: a URL may hold a secret.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse
 
-    from floodscan.catalogs.rate_limiter import Gate
+    from floodscan.catalogs.rate_limiter import RateLimiter
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class Limits:
         too_much_seconds: What gives up sooner than this is out of order, and halves are no better.
         search_tries: Repeated requests of one search and its halves together.
         search_seconds: For one search and its halves together, with all its pauses, but not the
-            wait at the gate.
+            wait at the rate_limiter.
         max_bisections: Cuts into halves of one search.
         pause_seconds: Longest pause after a first try; it doubles with each.
         max_pause_seconds: Longest pause.
@@ -152,7 +152,7 @@ class Budget:
     Attributes:
         limits: The bounds.
         started: Second at which it began, on the monotonic clock.
-        excused: Seconds that don't count: it waited at the gate, for the sake of others.
+        excused: Seconds that don't count: it waited at the rate_limiter, for the sake of others.
         n_requests: Requests that were made, each try counted.
         n_retries: Those that were made again.
     """
@@ -191,12 +191,12 @@ class Transport:
     Args:
         url: Any address of the catalog.
         limits: How long, how large and how often.
-        gate: What every request passes.
+        rate_limiter: What every request passes.
     """
 
-    def __init__(self, url: str, limits: Limits, gate: Gate) -> None:
+    def __init__(self, url: str, limits: Limits, rate_limiter: RateLimiter) -> None:
         self.limits = limits
-        self._gate = gate
+        self._gate = rate_limiter
         self._closed_until = -inf
         self._connections = Connections(
             url,
@@ -260,12 +260,12 @@ class Transport:
                 "is not asked: it wants to be left alone for longer than a search may take"
             )
 
-    def _hold(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         """Let nothing start for some seconds; what no search can wait for is not waited for."""
         if seconds > self.limits.search_seconds:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
         else:
-            self._gate.hold(seconds)
+            self._gate.pause(seconds)
 
     def _send(self, request: Request) -> BaseHTTPResponse:
         body = None if request.body is None else orjson.dumps(request.body)
@@ -285,12 +285,12 @@ class Transport:
             return
         reason = f"answered with HTTP status {status}"
         if (pause := _retry_after(response)) is not None:
-            self._hold(pause)
+            self._pause(pause)
             budget.excused -= pause
             if budget.seconds_left < 0:
                 raise RequestError(f"{reason} and asked to wait for {pause:.0f} s", status=status)
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._gate.hold(self.limits.pause_seconds)
+            self._gate.pause(self.limits.pause_seconds)
         passing = pause is not None or status in _PASSING
         gave_up = status in _GAVE_UP and seconds >= self.limits.too_much_seconds
         too_much = gave_up or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

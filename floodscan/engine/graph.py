@@ -83,7 +83,9 @@ def _unpack_and_work(packed: bytes, *inputs: object) -> object:
 
 def ask_lot(run: Run, searches: Sequence[Search]) -> list[Answer]:
     """Run a task of the first kind."""
-    with suppress(ValueError):  # in one process there is no worker, and no gate that asks for it
+    with suppress(
+        ValueError
+    ):  # in one process there is no worker, and no rate_limiter that asks for it
         remember_worker()
     return ask(run, searches)
 

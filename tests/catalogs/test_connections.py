@@ -75,7 +75,7 @@ def test_a_password_goes_to_its_own_host_alone(
     assert ["Authorization" in head for head in heads] == [True, False]
 
 
-def test_what_the_url_holds_goes_to_its_own_host_alone() -> None:
+def test_what_the_url_pauses_goes_to_its_own_host_alone() -> None:
     """Its password and its query are sent with searches too, but not by another scheme, and not twice."""
     with listening() as (address, heads):
         connections = open_connections(f"http://me:w%2Fd@{address}/?key=k%201&token=mine")

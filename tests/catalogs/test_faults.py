@@ -15,7 +15,7 @@ import pytest
 from floodscan import scan
 from floodscan.assessment.outcomes import FAILED
 from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.rate_limiter import LocalGate
+from floodscan.catalogs.rate_limiter import LocalRateLimiter
 from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
 from floodscan.model import Search, TimeWindow
@@ -316,10 +316,14 @@ def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(
 
 def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> None:
     """One that waited longer than it may take is tried again all the same."""
-    gate = LocalGate(name="held")
+    rate_limiter = LocalRateLimiter(name="held")
     with faulty(lean_api, {0: "503"}.get, replace(LIMITS, search_seconds=3.0)) as (catalog, _):
-        gate.hold(3.5)
-        held = replace(catalog, gate=gate, endpoint=Endpoint(f"{catalog.url}/search", lean=True))
+        rate_limiter.pause(3.5)
+        held = replace(
+            catalog,
+            rate_limiter=rate_limiter,
+            endpoint=Endpoint(f"{catalog.url}/search", lean=True),
+        )
         answer = held.search(SEARCH)
     assert answer.seconds > 3.0
     assert answer.n_retries == 1

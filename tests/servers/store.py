@@ -176,13 +176,13 @@ def begin_microseconds(item: Json) -> int:
 
 def _matches(item: Json, query: Mapping[str, Mapping[str, Any]]) -> bool:
     return all(
-        _holds(value_of(item, name), operation, _comparable(name, wanted))
+        _pauses(value_of(item, name), operation, _comparable(name, wanted))
         for name, operations in query.items()
         for operation, wanted in operations.items()
     )
 
 
-def _holds(value: object, operation: str, wanted: object) -> bool:
+def _pauses(value: object, operation: str, wanted: object) -> bool:
     """Nothing holds for a missing value, nor for one of another type."""
     if value is None:
         return False

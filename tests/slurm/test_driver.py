@@ -138,7 +138,7 @@ class SlowApi:
     reached: Event = field(default_factory=Event)
     released: Event = field(default_factory=Event)
 
-    def hold(self, number: int) -> None:
+    def pause(self, number: int) -> None:
         """Let all searches wait but the first."""
         if number:
             self.reached.set()
