@@ -25,8 +25,8 @@ from rich.progress import (
 from floodscan.assessment.outcomes import count_warnings
 from floodscan.cli.options import (
     access_options,
+    cluster_options,
     json_option,
-    place_options,
     policy_option,
     recipe_option,
     rules_options,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from floodscan.catalogs import Access
-    from floodscan.cli.options import Place
+    from floodscan.cli.options import ClusterChoice
     from floodscan.clusters import Opener
     from floodscan.model import Search
     from floodscan.planning.slots import EventPlan
@@ -113,7 +113,7 @@ def cli() -> None:
 @click.option(
     "--out", metavar="DIR", help="Where results go; default: floodscan-NAME for a file NAME."
 )
-@place_options
+@cluster_options
 @click.option(
     "--dry-run", is_flag=True, help="Print the script of a worker job, and submit nothing."
 )
@@ -137,7 +137,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     out: str | None,
     *,
     rules: Recipe,
-    place: Place,
+    cluster_choice: ClusterChoice,
     access: Access,
     dry_run: bool,
     retry_failed: bool,
@@ -154,9 +154,9 @@ def scan(  # noqa: PLR0913 - one parameter per option
 
     listed = scanning.read_list(events, rules)
     if dry_run:
-        _print_job_script(place, access)
+        _print_job_script(cluster_choice, access)
         return EXIT_OK
-    with _progress() as on_progress, _prepare_client(place, access) as client:
+    with _progress() as on_progress, _prepare_client(cluster_choice, access) as client:
         result = scanning.scan(
             listed,
             catalog=scanning.open_source(catalog, events),
@@ -164,7 +164,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
             access=access,
-            search_on_driver=place.search_on_driver,
+            search_on_driver=cluster_choice.search_on_driver,
             retry_failed=retry_failed,
             pack_manifests=pack_manifests,
             on_progress=on_progress,
@@ -340,21 +340,30 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
-def _print_job_script(place: Place, access: Access) -> None:
+def _print_job_script(cluster_choice: ClusterChoice, access: Access) -> None:
     from floodscan.clusters import preview_jobs  # noqa: PLC0415 - what needs Dask takes a second to import
 
     click.echo(
-        preview_jobs(place.cluster, profile=place.profile, n_searches=place.n_searches(access)),
+        preview_jobs(
+            cluster_choice.cluster,
+            profile=cluster_choice.profile,
+            n_searches=cluster_choice.n_searches(access),
+        ),
         nl=False,
     )
 
 
-def _prepare_client(place: Place, access: Access) -> AbstractContextManager[Opener]:
+def _prepare_client(
+    cluster_choice: ClusterChoice, access: Access
+) -> AbstractContextManager[Opener]:
     from floodscan.clusters import prepare_client  # noqa: PLC0415 - what needs Dask takes a second to import
 
-    n_searches = place.n_searches(access)
+    n_searches = cluster_choice.n_searches(access)
     return prepare_client(
-        place.cluster, n_workers=place.n_workers, profile=place.profile, n_searches=n_searches
+        cluster_choice.cluster,
+        n_workers=cluster_choice.n_workers,
+        profile=cluster_choice.profile,
+        n_searches=n_searches,
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterChoice:
     """Where tasks run.
 
     Attributes:
@@ -126,8 +126,8 @@ def access_options(command: Callable[..., int]) -> Callable[..., int]:
     return call
 
 
-def place_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say where tasks run; the command gets them as ``place``."""
+def cluster_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that say where tasks run; the command gets them as ``cluster_choice``."""
 
     @click.option(
         "--cluster",
@@ -162,7 +162,9 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
         **others: object,
     ) -> int:
         return command(
-            *args, place=Place(cluster, workers, profile, search_on == "driver"), **others
+            *args,
+            cluster_choice=ClusterChoice(cluster, workers, profile, search_on == "driver"),
+            **others,
         )
 
     return call
