@@ -39,7 +39,7 @@ from benchmarks.generated_catalog import (
     write_events,
 )
 from floodscan import Recipe, Sensor
-from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.base import MissingPart
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.paging import SearchCounters, read_whole
@@ -165,7 +165,7 @@ def compare_answers(
 
 def read(url: str, searches: Sequence[Search], *, lean: bool) -> int:
     """Ask as floodscan does, in this thread, and make tables of the answers."""
-    catalog = ApiCatalog(url)
+    catalog = StacApiCatalog(url)
     api = replace(_open(catalog, Budget(catalog.limits)), lean=lean)
     limits = catalog.limits
     tables = [

@@ -28,7 +28,7 @@ from benchmarks.generated_catalog import (
     write_events,
 )
 from floodscan import Recipe
-from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.transport import Limits
 from floodscan.clusters import open_client
 from floodscan.model import SearchPrices
@@ -88,7 +88,7 @@ def sweep(
 ) -> str:
     """Scan events, and tell what it took."""
     before = server.requests()
-    catalog = ApiCatalog(server.url, limits)
+    catalog = StacApiCatalog(server.url, limits)
     floodscan.scan(
         events,
         catalog=catalog,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from floodscan.assessment import conclude_events
+from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import CatalogError
@@ -144,7 +144,7 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
     ]
     scored = score(items, slots, run.recipe, complete=complete)
     candidates = select(scored, run.recipe.policy, plans=part.plans, recipe=run.recipe)
-    manifests, outcomes = conclude_events(
+    manifests, outcomes = assess_events(
         part.plans, candidates, shared, recipe=run.recipe, catalog_id=run.catalog_id
     )
     return BatchPart(

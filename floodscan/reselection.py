@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from floodscan.assessment import conclude_events
+from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import is_given_up, read_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import InputError
@@ -157,7 +157,7 @@ def _choose(
     ]
     judged = _judge_again(source.read_part(batch), plans, answers, recipe)
     candidates = select(judged, recipe.policy, plans=plans, recipe=recipe)
-    manifests, outcomes = conclude_events(
+    manifests, outcomes = assess_events(
         plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
     )
     out.write_candidates(batch, candidates)

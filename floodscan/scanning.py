@@ -25,7 +25,7 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import (
     PLANETARY_COMPUTER,
     Access,
-    SnapshotCatalog,
+    ArchiveCatalog,
     open_catalog,
     with_rate_limiter,
 )
@@ -305,7 +305,7 @@ def _describe_run(run: Run) -> Json:
     A catalog counts by its STAC id: the same one may be asked at another address. What a snapshot
     holds is told beside it: it may be a part of the catalog, and be made anew.
     """
-    held = {"digest": run.catalog.digest()} if isinstance(run.catalog, SnapshotCatalog) else {}
+    held = {"digest": run.catalog.digest()} if isinstance(run.catalog, ArchiveCatalog) else {}
     facts: Json = {
         "floodscan": version("floodscan"),
         "catalog": {"id": run.catalog_id, "location": run.catalog.location, **held},

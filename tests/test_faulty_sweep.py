@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import floodscan
 from floodscan import Recipe
 from floodscan.assessment.outcomes import FAILED
-from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.clusters import open_client
 from floodscan.model import TimeWindow
 from tests.catalogs.test_faults import LIMITS
@@ -41,14 +41,14 @@ def three_in_ten(n: int) -> str | None:
 def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -> None:
     """Fifty events, on workers, with small pages: the same candidates and manifests, every search complete."""
     limits = replace(LIMITS, page_items=12, search_tries=300, search_seconds=300.0)
-    floodscan.scan(EVENTS, catalog=ApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
+    floodscan.scan(EVENTS, catalog=StacApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
     with (
         open_client("local", n_workers=2) as client,
         fault_proxy(pgstac_api.url, script=three_in_ten) as proxy,
     ):
         result = floodscan.scan(
             EVENTS,
-            catalog=ApiCatalog(proxy.url, limits),
+            catalog=StacApiCatalog(proxy.url, limits),
             client=client,
             out=tmp_path / "faulty",
         )
@@ -77,7 +77,10 @@ def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: S
     )
     with fault_proxy(lean_api.url, script=three_in_ten) as proxy:
         result = floodscan.scan(
-            EVENTS[:10], catalog=ApiCatalog(proxy.url, few), recipe=APART, out=tmp_path / "faulty"
+            EVENTS[:10],
+            catalog=StacApiCatalog(proxy.url, few),
+            recipe=APART,
+            out=tmp_path / "faulty",
         )
     floodscan.scan(EVENTS[:10], catalog=lean_api.url, recipe=APART, out=tmp_path / "calm")
     searches = pq.read_table(tmp_path / "faulty" / "searches.parquet").to_pylist()

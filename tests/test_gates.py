@@ -14,7 +14,7 @@ from distributed.comm.core import CommClosedError
 
 import floodscan
 from floodscan import Recipe
-from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.clusters.local import SETTINGS
 from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
@@ -220,6 +220,6 @@ def test_a_gate_of_this_process_is_enough_without_a_cluster(
     with fault_proxy(lean_api.url, latency=0.05) as proxy:
         proxy.everywhere = True
         floodscan.scan(
-            "demo", catalog=ApiCatalog(proxy.url), access=Access(max_in_flight=1), out=tmp_path
+            "demo", catalog=StacApiCatalog(proxy.url), access=Access(max_in_flight=1), out=tmp_path
         )
     assert proxy.most_at_once == 1

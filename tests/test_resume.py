@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, scan, scanning
-from floodscan.catalogs import SnapshotCatalog
+from floodscan.catalogs import ArchiveCatalog
 from floodscan.clusters import open_client
 from floodscan.report.status import examine_run
 from floodscan.store import RunFolder, heartbeat, locked
@@ -229,9 +229,9 @@ def test_another_recipe_or_catalog_is_refused_by_what_differs(tmp_path: Path) ->
 
 def test_a_snapshot_that_was_made_anew_is_another_catalog(tmp_path: Path) -> None:
     """At the same path and under the same id; a copy of its files is the same."""
-    demo, snapshot = SnapshotCatalog(DEMO_FOLDER), tmp_path / "snapshot"
+    demo, snapshot = ArchiveCatalog(DEMO_FOLDER), tmp_path / "snapshot"
     shutil.copytree(DEMO_FOLDER, snapshot, copy_function=shutil.copyfile)
-    assert SnapshotCatalog(snapshot).digest() == demo.digest()
+    assert ArchiveCatalog(snapshot).digest() == demo.digest()
     scan(EVENTS[:1], catalog=str(snapshot), out=tmp_path / "out")
     before = result_bytes(tmp_path / "out")
     items = pq.read_table(snapshot / "sentinel-2-l2a.parquet")

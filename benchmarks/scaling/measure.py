@@ -36,7 +36,7 @@ STEPS = (
     "parse",
     "score",
     "select",
-    "conclude",
+    "summarize_event",
     "write",
     "other",
     "moving",
@@ -121,7 +121,7 @@ def split_time(
     steps = {
         step: held[ASK] * counted[step] / asking for step in ("rate_limiter", "catalog", "parse")
     }
-    steps |= {step: counted[step] for step in ("score", "select", "conclude")}
+    steps |= {step: counted[step] for step in ("score", "select", "summarize_event")}
     steps |= {"write": held[WRITE], "moving": held["moving"]}
     steps["other"] = sum(held.values()) - sum(steps.values())
     steps["idle"] = thread_seconds - sum(steps.values())

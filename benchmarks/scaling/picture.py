@@ -40,7 +40,7 @@ _STEPS = {
     "parse": ("parse", BLUE),
     "score": ("score", GREEN),
     "select": ("select", "#7FCDB4"),
-    "conclude": ("check, write manifest", ORANGE),
+    "summarize_event": ("check, write manifest", ORANGE),
     "write": ("write files", VERMILION),
     "other": ("rest of the tasks", PURPLE),
     "moving": ("between workers", "#5f5f5f"),

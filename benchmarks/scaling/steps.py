@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from distributed import Client, Worker
 
-_CHOICES = {"score": "score", "select": "select", "conclude_events": "conclude"}
+_CHOICES = {"score": "score", "select": "select", "assess_events": "summarize_event"}
 
 _seconds: Counter[str] = Counter()
 _lock = Lock()

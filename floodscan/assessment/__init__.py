@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floodscan.assessment.manifest import build_manifest, dump_manifest
-from floodscan.assessment.outcomes import conclude, find_empty_slots
+from floodscan.assessment.outcomes import find_empty_slots, summarize_event
 from floodscan.assessment.quality import assess
 from floodscan.schemas import CANDIDATES, split_by_event
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from floodscan.planning.slots import EventPlan
 
 
-def conclude_events(
+def assess_events(
     plans: Sequence[EventPlan],
     candidates: pa.Table,
     answers: Sequence[Mapping[Search, Answer]],
@@ -57,5 +57,5 @@ def conclude_events(
             assessment=assessment,
         )
         manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(conclude(plan, own, answered, empty_slots, assessment))
+        outcomes.append(summarize_event(plan, own, answered, empty_slots, assessment))
     return manifests, outcomes

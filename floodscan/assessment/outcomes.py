@@ -112,7 +112,7 @@ def find_empty_slots(
     ]
 
 
-def conclude(
+def summarize_event(
     plan: EventPlan,
     candidates: pa.Table,
     answers: Mapping[Search, Answer],

@@ -6,17 +6,17 @@ from importlib.resources import files
 from pathlib import Path
 
 from floodscan.catalogs.access import Access, with_rate_limiter
-from floodscan.catalogs.archive import SnapshotCatalog
+from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.base import Answer, Catalog
-from floodscan.catalogs.stac_api import ApiCatalog
+from floodscan.catalogs.stac_api import StacApiCatalog
 from floodscan.model import DEMO
 
 __all__ = [
     "Access",
     "Answer",
-    "ApiCatalog",
+    "ArchiveCatalog",
     "Catalog",
-    "SnapshotCatalog",
+    "StacApiCatalog",
     "open_catalog",
     "with_rate_limiter",
 ]
@@ -33,9 +33,9 @@ def open_catalog(name: str) -> Catalog:
             stac-geoparquet file or of a folder of them.
     """
     if name == PLANETARY_COMPUTER:
-        return ApiCatalog(_PLANETARY_COMPUTER_URL)
+        return StacApiCatalog(_PLANETARY_COMPUTER_URL)
     if name.startswith(("http://", "https://")):
-        return ApiCatalog(name)
+        return StacApiCatalog(name)
     if name == DEMO:
-        return SnapshotCatalog(Path(str(files("floodscan.data") / "demo")), label=DEMO)
-    return SnapshotCatalog(Path(name))
+        return ArchiveCatalog(Path(str(files("floodscan.data") / "demo")), label=DEMO)
+    return ArchiveCatalog(Path(name))

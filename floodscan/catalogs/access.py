@@ -12,7 +12,7 @@ from platformdirs import user_cache_path
 
 from floodscan.catalogs.cache import CachedCatalog
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
-from floodscan.catalogs.stac_api import ApiCatalog
+from floodscan.catalogs.stac_api import StacApiCatalog
 
 if TYPE_CHECKING:
     from floodscan.catalogs.base import Catalog
@@ -50,7 +50,7 @@ class Access:
     def keep(self, catalog: Catalog) -> Catalog:
         """Put the limits, and the cache before them, before a catalog that makes requests."""
         catalog = with_rate_limiter(catalog, LocalRateLimiter(self.rates))
-        if self.cache is None or not isinstance(catalog, ApiCatalog):
+        if self.cache is None or not isinstance(catalog, StacApiCatalog):
             return catalog
         now, age = time.time(), self.max_age_days * _DAY_SECONDS
         kept = CachedCatalog(
@@ -78,6 +78,6 @@ def with_rate_limiter(catalog: Catalog, rate_limiter: RateLimiter) -> Catalog:
         )
     return (
         replace(catalog.located(), rate_limiter=rate_limiter)
-        if isinstance(catalog, ApiCatalog)
+        if isinstance(catalog, StacApiCatalog)
         else catalog
     )

@@ -37,7 +37,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotCatalog:
+class ArchiveCatalog:
     """Items in stac-geoparquet.
 
     Attributes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from floodscan.catalogs.stac_api import ApiCatalog
+    from floodscan.catalogs.stac_api import StacApiCatalog
     from floodscan.model import Search
 
 _VERSION = 2  # to be raised when the same answer is read into another table
@@ -40,7 +40,7 @@ class CachedCatalog:
         not_before: Answers that are older than this, in seconds since 1970, are asked for again.
     """
 
-    catalog: ApiCatalog
+    catalog: StacApiCatalog
     folder: Path
     not_before: float
 

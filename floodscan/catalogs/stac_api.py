@@ -82,7 +82,7 @@ _KNOWN: dict[str, Endpoint] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class ApiCatalog:
+class StacApiCatalog:
     """A STAC API.
 
     Attributes:
@@ -138,7 +138,7 @@ class ApiCatalog:
                     raise MissingCollectionError(self.location, f"has no collection '{name}'")
         return client.id
 
-    def located(self) -> ApiCatalog:
+    def located(self) -> StacApiCatalog:
         """Give it with what this process has learnt of it, so that no other process need ask the landing page."""
         return replace(self, endpoint=_KNOWN.get(self.url, self.endpoint))
 
@@ -255,7 +255,7 @@ def _undivided(limits: Limits) -> Limits:
     return replace(limits, tries_too_much=limits.tries)
 
 
-def _open(catalog: ApiCatalog, budget: Budget) -> _OpenApi:
+def _open(catalog: StacApiCatalog, budget: Budget) -> _OpenApi:
     """Open the API; where that fails, what it took is put down to the search."""
     with _OPENING:  # threads that start together would each read the landing page
         if catalog.endpoint is None and catalog.url not in _KNOWN:
@@ -270,13 +270,13 @@ def _open(catalog: ApiCatalog, budget: Budget) -> _OpenApi:
 
 
 @lru_cache(maxsize=8)
-def _open_api(catalog: ApiCatalog, endpoint: Endpoint) -> _OpenApi:
+def _open_api(catalog: StacApiCatalog, endpoint: Endpoint) -> _OpenApi:
     """Open the API once per process; connections are kept alive between searches."""
     transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
     return _OpenApi(Pager(transport, endpoint.url), endpoint.lean)
 
 
-def _open_client(catalog: ApiCatalog, budget: Budget) -> Client:
+def _open_client(catalog: StacApiCatalog, budget: Budget) -> Client:
     """Read the landing page."""
     transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
     try:
@@ -305,4 +305,4 @@ def lean_fields(collection: str, assets: Sequence[str]) -> Json:
     return {"exclude": ["links", *others, *bands]}
 
 
-_: type[Catalog] = ApiCatalog
+_: type[Catalog] = StacApiCatalog

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import floodscan
-from floodscan.catalogs import Access, ApiCatalog, SnapshotCatalog, open_catalog
+from floodscan.catalogs import Access, ArchiveCatalog, StacApiCatalog, open_catalog
 from floodscan.catalogs.cache import CachedCatalog
 from floodscan.cli.main import cli
 from floodscan.store.atomic import replacing
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def cached(lean_api: StacApi, tmp_path: Path) -> CachedCatalog:
     """An API with an empty cache before it."""
-    return CachedCatalog(ApiCatalog(lean_api.url), tmp_path / "cache", not_before=0.0)
+    return CachedCatalog(StacApiCatalog(lean_api.url), tmp_path / "cache", not_before=0.0)
 
 
 def files(catalog: CachedCatalog) -> list[Path]:
@@ -124,7 +124,7 @@ def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
     assert not any(cached.search(other).cached for other in others)
     assert len(files(cached)) == 5
     elsewhere = replace(
-        cached, catalog=ApiCatalog(cached.catalog.url.replace("127.0.0.1", "localhost"))
+        cached, catalog=StacApiCatalog(cached.catalog.url.replace("127.0.0.1", "localhost"))
     )
     assert not elsewhere.search(SEARCH).cached
 
@@ -134,13 +134,13 @@ def test_catalogs_of_one_host_and_their_users_are_told_apart(cached: CachedCatal
     base = cached.catalog.url
 
     def ask(url: str) -> bool:
-        return replace(cached, catalog=ApiCatalog(url)).search(SEARCH).cached
+        return replace(cached, catalog=StacApiCatalog(url)).search(SEARCH).cached
 
     private = base.replace("//", "//user:%s@") + "/?map=one&token=%s"
     mine, another = private % ("old", "old"), private.replace("user", "other") % ("old", "old")
     assert not any(ask(url) for url in (f"{base}/?map=one", f"{base}/?map=two", mine, another))
     assert ask(private % ("new", "new"))
-    assert "old" not in ApiCatalog(mine).identity
+    assert "old" not in StacApiCatalog(mine).identity
 
 
 def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
@@ -265,11 +265,11 @@ def test_a_cache_that_can_not_be_written_costs_no_results(
 ) -> None:
     """A file stands where the folder should be: the answer comes all the same."""
     (tmp_path / "cache").write_text("in the way")
-    cached = CachedCatalog(ApiCatalog(lean_api.url, LIMITS), tmp_path / "cache", not_before=0.0)
+    cached = CachedCatalog(StacApiCatalog(lean_api.url, LIMITS), tmp_path / "cache", not_before=0.0)
     assert cached.describe([]) == "floodscan-demo"
     assert cached.search(SEARCH).complete
 
 
 def test_a_snapshot_needs_no_cache(tmp_path: Path) -> None:
     """It is on disk already."""
-    assert isinstance(Access(cache=tmp_path).keep(open_catalog("demo")), SnapshotCatalog)
+    assert isinstance(Access(cache=tmp_path).keep(open_catalog("demo")), ArchiveCatalog)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import CatalogError, MissingCollectionError, Recipe
-from floodscan.catalogs import ApiCatalog, Catalog, SnapshotCatalog, open_catalog
+from floodscan.catalogs import ArchiveCatalog, Catalog, StacApiCatalog, open_catalog
 from floodscan.catalogs.stac_api import public_url
 from floodscan.model import Search, TimeWindow
 from floodscan.schemas import ITEMS
@@ -112,7 +112,7 @@ def test_unreachable_api_is_told() -> None:
     """An address where nobody answers is one clear error."""
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CatalogError, match="can't be reached") as error:
-        ApiCatalog(url, LIMITS).describe([])
+        StacApiCatalog(url, LIMITS).describe([])
     assert url in str(error.value)
 
 
@@ -120,7 +120,7 @@ def test_a_page_that_is_no_stac_is_told(sas_endpoint: object) -> None:
     """A server of something else is an error, not a traceback."""
     url = sas_endpoint.url  # type: ignore[attr-defined]
     with pytest.raises(CatalogError):
-        ApiCatalog(url, LIMITS).describe([])
+        StacApiCatalog(url, LIMITS).describe([])
 
 
 @pytest.mark.parametrize("path", ["", "/collections/sentinel-1-rtc", "/elsewhere"])
@@ -128,7 +128,7 @@ def test_no_secret_of_a_url_is_in_a_traceback(path: str, lean_api: StacApi) -> N
     """Whatever answers there: JSON of something else, a collection, or nothing."""
     with faulty(lean_api, lambda _: None if path else "no page") as (catalog, proxy):
         proxy.everywhere = True
-        secret = ApiCatalog(
+        secret = StacApiCatalog(
             f"{catalog.url}{path}?token=hidden".replace("//", "//user:hidden@"), LIMITS
         )
         with pytest.raises(CatalogError) as error:
@@ -171,7 +171,7 @@ def test_secrets_of_a_url_are_not_shown() -> None:
         public_url("https://user:secret@host:8080/stac/v1?key=secret#x")
         == "https://host:8080/stac/v1"
     )
-    catalog = ApiCatalog("https://user:secret@host/stac?key=secret")
+    catalog = StacApiCatalog("https://user:secret@host/stac?key=secret")
     assert catalog.location == "https://host/stac"
     assert "secret" not in repr(catalog)
 
@@ -189,9 +189,9 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 def test_secrets_of_a_url_are_not_told_in_errors() -> None:
     """An address that can't be reached is told without user, password and query."""
     with pytest.raises(CatalogError) as error:
-        ApiCatalog(f"http://user:hidden@127.0.0.1:{free_port()}/stac?key=hidden", LIMITS).describe(
-            []
-        )
+        StacApiCatalog(
+            f"http://user:hidden@127.0.0.1:{free_port()}/stac?key=hidden", LIMITS
+        ).describe([])
     assert "127.0.0.1" in str(error.value)
     assert "hidden" not in str(error.value)
 
@@ -203,7 +203,7 @@ def test_unreadable_snapshot_is_told(tmp_path: Path, content: bytes | None) -> N
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CatalogError, match="can't be read"):
-        SnapshotCatalog(path).describe([])
+        ArchiveCatalog(path).describe([])
 
 
 def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
     path = tmp_path / "items.parquet"
     pq.write_table(pa.table({"id": ["a"]}), path)
     with pytest.raises(CatalogError, match="no column collection, geometry"):
-        SnapshotCatalog(path).describe([])
+        ArchiveCatalog(path).describe([])
 
 
 def test_snapshot_of_real_items_is_read() -> None:

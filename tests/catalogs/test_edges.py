@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from floodscan.catalogs.archive import SnapshotCatalog
+from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import decode_items
 from floodscan.model import DEFAULT_SENSORS, Search, Sensor
@@ -49,7 +49,7 @@ def test_a_snapshot_tells_the_same_grid_as_its_items() -> None:
     from floodscan.catalogs import open_catalog  # noqa: PLC0415
 
     catalog = open_catalog("demo")
-    assert isinstance(catalog, SnapshotCatalog)
+    assert isinstance(catalog, ArchiveCatalog)
     found = catalog.search(
         Search(asked.collection, (-180.0, -90.0, 180.0, 90.0), None, asked.assets)
     ).items

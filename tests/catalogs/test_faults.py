@@ -14,7 +14,7 @@ import pytest
 
 from floodscan import scan
 from floodscan.assessment.outcomes import FAILED
-from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.rate_limiter import LocalRateLimiter
 from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
@@ -62,10 +62,10 @@ def api(request: pytest.FixtureRequest) -> StacApi:
 @contextmanager
 def faulty(
     api: StacApi, script: Script, limits: Limits = LIMITS
-) -> Iterator[tuple[ApiCatalog, FaultProxy]]:
+) -> Iterator[tuple[StacApiCatalog, FaultProxy]]:
     """Give an API behind a proxy that follows a script."""
     with fault_proxy(api.url, script=script) as proxy:
-        yield ApiCatalog(proxy.url, limits), proxy
+        yield StacApiCatalog(proxy.url, limits), proxy
 
 
 def ids(answer: Answer) -> list[str]:
@@ -75,7 +75,7 @@ def ids(answer: Answer) -> list[str]:
 
 def expected(api: StacApi) -> list[str]:
     """List what there is to be found, by one request that holds all of it."""
-    answer = ApiCatalog(api.url).search(SEARCH)
+    answer = StacApiCatalog(api.url).search(SEARCH)
     assert answer.n_requests == 1
     return ids(answer)
 
@@ -105,7 +105,7 @@ def test_a_connection_that_breaks_under_tls_is_made_again(
     context.sni_callback = lambda *_: next(refusals)
     script = {} if fault == "handshake" else {1: fault}
     with fault_proxy(lean_api.url, script=script.get, tls=context) as proxy:
-        answer = ApiCatalog(
+        answer = StacApiCatalog(
             proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)
         ).search(SEARCH)
     assert proxy.url.startswith("https://")
@@ -119,7 +119,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 ) -> None:
     """At once, for another try would not be better."""
     with fault_proxy(lean_api.url, tls=make_context(tmp_path / "certificate")) as proxy:
-        answer = ApiCatalog(
+        answer = StacApiCatalog(
             proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)
         ).search(SEARCH)
     assert answer.n_requests == 1
@@ -333,7 +333,7 @@ def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> Non
 def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:
     """User, password and query of a catalog's URL are in no message."""
     with faulty(lean_api, lambda _: "400") as (_, proxy):
-        secret = ApiCatalog(
+        secret = StacApiCatalog(
             proxy.url.replace("//", "//someone:hunter2@") + "/?token=hunter3", LIMITS
         )
         answer = secret.search(SEARCH)
