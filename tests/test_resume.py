@@ -139,7 +139,7 @@ def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(
-    packed: bool,
+    packed: bool,  # noqa: FBT001
     tmp_path: Path,
 ) -> None:
     """Its batch is another now: candidates, searches and manifests of the old one are gone."""

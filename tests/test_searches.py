@@ -216,10 +216,10 @@ def test_a_search_across_the_antimeridian_has_two_sides(
 def test_parts_touch_by_place_and_time() -> None:
     """A gap elsewhere or at another time makes no question incomplete."""
     here = search(0, 0, 1, 0, 10)
-    assert touch(here, search(1, 1, 1, 10, 1))
-    assert not touch(here, search(1.1, 0, 1, 0, 10))
-    assert not touch(here, search(0, 0, 1, 10.1, 1))
-    assert touch(replace(here, window=None), search(0, 0, 1, 99, 1))
+    assert may_share_items(here, search(1, 1, 1, 10, 1))
+    assert not may_share_items(here, search(1.1, 0, 1, 0, 10))
+    assert not may_share_items(here, search(0, 0, 1, 10.1, 1))
+    assert may_share_items(replace(here, window=None), search(0, 0, 1, 99, 1))
     across = replace(here, bbox=(179.5, 0, -179.5, 1))
-    assert touch(across, search(-180, 0, 1, 0, 1))
-    assert not touch(across, here)
+    assert may_share_items(across, search(-180, 0, 1, 0, 1))
+    assert not may_share_items(across, here)

@@ -125,9 +125,9 @@ class _Adapter(HTTPAdapter):
         self,
         prepared: PreparedRequest,
         *,
-        verify: Any,
-        proxies: Any,
-        cert: Any,  # noqa: ANN401
+        verify: Any,  # noqa: ANN401 - as inherited
+        proxies: Any,  # noqa: ANN401 - as inherited
+        cert: Any,  # noqa: ANN401 - as inherited
     ) -> HTTPConnectionPool:
         if not str(prepared.url).lower().startswith(("http://", "https://")):
             raise requests.exceptions.InvalidSchema
@@ -142,10 +142,10 @@ class _TimedResponse(HTTPResponse):
     def __init__(
         self,
         sock: socket.socket,
-        *args: Any,
+        *args: Any,  # noqa: ANN401 - as inherited
         silence_seconds: float,
         seconds: float,
-        **more: Any,  # noqa: ANN401
+        **more: Any,  # noqa: ANN401 - as inherited
     ) -> None:
         super().__init__(sock, *args, **more)
         raw = self.fp.detach()

@@ -153,7 +153,7 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
     """Look at every combination of every sensor."""
     kept: list[list[Combination]] = []
     least_points = ceil(recipe.min_coverage * N_POINTS)
-    for sensor in choice.units:
+    for sensor in choice.options:
         slots = [
             make_pass_options(scenes, sensor, least=least_points)
             for scenes in choice.scenes[sensor]
@@ -204,7 +204,7 @@ def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
         patch.setattr(change_detection, "fills_perfectly", lambda *_, **__: False)
         expected = brute_force(laid_out(world), world.recipe)
     choice = laid_out(world)
-    found = change_detection._optimize(choice.units, choice.ground, world.recipe)
+    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
     keys = [[unit.key if unit else () for unit in units] for units, _ in found.values()]
     assert keys == [[unit.key if unit else () for unit in units] for units in expected]
 
@@ -214,7 +214,7 @@ def test_a_mosaic_covers_what_its_pass_covers_and_each_part_adds_to_it(seed: int
     """But for the other parts of a granule that was split: those are members whatever they add."""
     world = random_world(seed + 3000)
     choice, area = laid_out(world), world.event.aoi
-    for unit in (unit for slots in choice.units.values() for units in slots for unit in units):
+    for unit in (unit for slots in choice.options.values() for units in slots for unit in units):
         members = cover(unit.scenes, area)
         assert ground(members, area).area == pytest.approx(ground(unit.scenes, area).area)
         assert members[0].size == max(scene.size for scene in members)
@@ -237,7 +237,7 @@ def reference_rule(
 ) -> list[Any]:
     """Take for one phase after the other the scene that the published order puts first among those the rules admit."""
     taken: list[Any] = []
-    for scenes, units in zip(choice.scenes[sensor], choice.units[sensor], strict=True):
+    for scenes, units in zip(choice.scenes[sensor], choice.options[sensor], strict=True):
         passes = {unit.pass_id for unit in units}
         end, used = (
             max((s.start for s in taken if s), default=-(2**63)),
@@ -268,7 +268,7 @@ def test_joint_coverage_is_never_worse_than_that_of_the_reference_rule(seed: int
     world = random_world(seed + 5000, n_passes=14)
     world = replace(world, recipe=replace(world.recipe, relax=()))
     choice = laid_out(world)
-    found = change_detection._optimize(choice.units, choice.ground, world.recipe)
+    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
     overlaps = world.scored()["overlap_frac"].to_pylist()
     ours = theirs = choice.ground
     comparable = True

@@ -149,7 +149,7 @@ class SlowApi:
 def slow_api(lean_api: StacApi) -> Iterator[SlowApi]:
     """One that is asked from the command line."""
     api = SlowApi()
-    with fault_proxy(lean_api.url, script=api.hold) as proxy:
+    with fault_proxy(lean_api.url, script=api.pause) as proxy:
         api.url = proxy.url
         yield api
         api.released.set()
