@@ -25,10 +25,10 @@ from floodscan.report.status import examine_run
 from floodscan.store import RunFolder, heartbeat, locked
 from floodscan.store.heartbeat import Driver
 from floodscan.testing.build_demo import DEMO_FOLDER
+from tests.engine.test_isolation import BAD, no_second_chance
 from tests.runs import result_bytes
 from tests.sweeps import DeadlyCatalog, demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
-from tests.test_poison import BAD, no_second_chance
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:

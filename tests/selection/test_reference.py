@@ -20,9 +20,9 @@ from floodscan.model import Event, Phase, Recipe
 from floodscan.planning.slots import plan_event
 from floodscan.selection import select
 from floodscan.selection.candidates import score
-from tests.oracle import Row, choose
+from tests.selection.oracle import Row, choose
+from tests.selection.strategies import Case, random_case
 from tests.servers.fixtures import shared_data
-from tests.strategies import Case, random_case
 
 CASES_PER_TEST = 500
 
