@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floodscan.model import Policy
-from floodscan.schemas import CANDIDATES, check_table
+from floodscan.schemas import CANDIDATES, check_candidates, check_table
 from floodscan.selection.change_detection import select_change_detection
 from floodscan.selection.reference import SELECTED, select_reference, slot_numbers
 
@@ -39,6 +39,7 @@ def select(
         The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within
         one the ranked first, then the rejected by item id.
     """
+    candidates = check_candidates(candidates)
     if policy is Policy.CHANGE_DETECTION and recipe is not None:
         chosen = select_change_detection(candidates, plans, recipe)
     else:
