@@ -143,7 +143,7 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         for slot in plan.slots
     ]
     scored = score(items, slots, run.recipe, complete=complete)
-    candidates = select(scored, run.recipe.policy, plans=part.plans, recipe=run.recipe)
+    candidates = select(scored, part.plans, run.recipe)
     manifests, outcomes = assess_events(
         part.plans, candidates, shared, recipe=run.recipe, catalog_id=run.catalog_id
     )

@@ -224,8 +224,8 @@ def _plan_searches(
 ) -> Iterator[tuple[Phase | None, date | None, Sensor, Search]]:
     """List phase, its date, sensor and search of the slots that each target of an event has."""
     for phase, day in event.phase_dates.items():
-        for sensor, asked in recipe.sensors.items():
-            days = recipe.widest_window_days(sensor)
+        for sensor, rules in recipe.rules.items():
+            asked, days = rules.asked, rules.widest_window_days
             if sensor is not Sensor.DEM and days is not None:
                 window = TimeWindow.around(day, days)
                 yield phase, day, sensor, Search(asked.collection, event.bbox, window, asked.assets)

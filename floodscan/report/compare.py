@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from floodscan.assessment.outcomes import WORKER_LOST
 from floodscan.errors import InputError
 from floodscan.report.objective import describe_steps
-from floodscan.selection import SELECTED
+from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -145,11 +145,15 @@ def _verdicts(
 
 
 def _words(row: Json, chosen: Mapping[Slot, list[str]]) -> str:
-    if row["verdict"] == SELECTED:
+    if row["verdict"] == Verdict.SELECTED:
         n = len(chosen[_key(row)])
         scenes = "alone" if n == 1 else f"in a mosaic of {n}"
         return " ".join(
-            [SELECTED, scenes, *([describe_steps(row["relaxed"])] if row["relaxed"] else [])]
+            [
+                Verdict.SELECTED,
+                scenes,
+                *([describe_steps(row["relaxed"])] if row["relaxed"] else []),
+            ]
         )
     return str(row["verdict"]) if row["rank"] is None else f"{row['verdict']}, ranked {row['rank']}"
 
