@@ -7,7 +7,6 @@ import signal
 import sys
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -406,7 +405,7 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
     console = _console()
     counts = result.counts
     if as_json:
-        events = [asdict(outcome) for outcome in result.outcomes]
+        events = [outcome.to_dict() for outcome in result.outcomes]
         _print_json({"out": str(result.folder.path), "counts": counts, "events": events})
         return
     if len(result.ids) <= _EVENTS_SHOWN_WHOLE:
@@ -437,9 +436,9 @@ def _print_warnings(console: Console, result: ScanResult) -> None:
     """Sum up the warnings at the end, where they are seen."""
     kinds: Counter[str] = Counter()
     n_events = 0
-    for _, rows in result.folder.events.batches(["warnings"]):
-        kinds.update(count_warnings(rows))
-        n_events += sum(map(bool, rows["warnings"].to_pylist()))
+    for _, rows in result.folder.events.batches(["choice_warnings"]):
+        kinds.update(count_warnings(rows["choice_warnings"]))
+        n_events += sum(map(bool, rows["choice_warnings"].to_pylist()))
     if kinds:
         counts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
         console.print(

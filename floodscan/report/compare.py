@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import WORKER_LOST
+from floodscan.assessment.outcomes import EmptySlot
 from floodscan.errors import InputError
 from floodscan.report.objective import describe_steps
 from floodscan.selection import Verdict
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 _SLOT = ("event_id", "target_id", "phase", "sensor")
 _COLUMNS = (*_SLOT, "item_id", "rank", "selected", "verdict", "relaxed")
-_SUMMED = ("joint_frac", "valid_pixel_frac", "chips", "chips_total", "reason")
+_SUMMED = ("joint_frac", "valid_pixel_frac", "chips", "chips_total", "reason", "reasons")
 
 
 def compare(one: RunFolder, other: RunFolder) -> Json:
@@ -169,13 +168,10 @@ def _judgement(
 def _why_empty(
     ends: Mapping[str, Json], slot: Slot, chosen: Mapping[Slot, list[str]]
 ) -> str | None:
-    """Find a slot's reason in that of its event, which lists those of all empty slots."""
+    """Find a slot's reason among those of its event."""
     if chosen.get(slot):
         return None
-    event_id, *place = slot
-    reason = ends[event_id]["reason"] or ""
-    if reason.startswith(WORKER_LOST):
-        return reason
-    name = re.escape("/".join(filter(None, place)))
-    found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)
-    return found[1] if found else "not asked for"
+    event_id, target_id, phase, sensor = slot
+    reasons = map(EmptySlot.from_row, ends[event_id]["reasons"])
+    found = (each.reason for each in reasons if each.is_about(target_id, phase, sensor))
+    return next(found, "not asked for")

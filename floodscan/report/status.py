@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.labels import Status
+from floodscan.assessment.outcomes import count_outcomes, count_reasons
 from floodscan.report.tables import show
 from floodscan.store import find_lock_holder
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"
-
-_REASON = re.compile(r"(?:[^\s:;]+: )?([a-z_]+)(?= \(| after |;|$)")
 
 
 def examine_run(folder: RunFolder) -> Json:
@@ -53,18 +50,10 @@ def examine_run(folder: RunFolder) -> Json:
         "planned": run["planned"],
         "counts": counts,
         "missing": missing,
-        "reasons": count_reasons(events),
+        "reasons": count_reasons(events["reasons"]),
         "started": run["started"],
         **_rates(folder, run, events, missing),
     }
-
-
-def count_reasons(events: pa.Table) -> dict[str, int]:
-    """Count for each reason of an empty slot the EVENTS rows that have it, the most frequent first."""
-    reasons = (reason for reason in events["reason"].to_pylist() if reason)
-    return dict(
-        Counter(code for reason in reasons for code in set(_REASON.findall(reason))).most_common()
-    )
 
 
 def _rates(folder: RunFolder, run: Json, events: pa.Table, missing: int) -> Json:
@@ -94,7 +83,7 @@ def show_status(console: Console, found: Json) -> None:
         markup=False,
     )
     rows = [
-        *((name, counts[name]) for name in (COMPLETE, PARTIAL, FAILED)),
+        *((name, counts[name]) for name in Status),
         ("missing", found["missing"]),
     ]
     show(

@@ -191,7 +191,7 @@ def test_table_tells_what_a_mosaic_covers_and_the_sar_grade(mosaics: RunFolder) 
     ]
     assert rows["pre_event", "S2L2A"][at + 1] == "32.514164"
     assert (
-        "SAR grade B, one track, other frames: event shares 50% of its ground with pre_month"
+        "SAR grade B, one track, different frames: event shares 50% of its ground with pre_month"
         in lines
     )
 
