@@ -33,8 +33,9 @@ FAILED = "failed"
 SEARCH_FAILED = "search_failed"
 INCOMPLETE = "incomplete"
 WORKER_LOST = "worker_lost"
+INTERNAL_ERROR = "internal_error"
 
-PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST)
+PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST, INTERNAL_ERROR)
 """Reasons that another try may mend."""
 
 _SUMMED = {
@@ -164,7 +165,7 @@ def give_up(plan: EventPlan, reason: str) -> Outcome:
 
 def is_given_up(outcome: Outcome) -> bool:
     """Tell whether an event could not be worked on at all, so that there is no manifest of it."""
-    return (outcome.reason or "").startswith(WORKER_LOST)
+    return (outcome.reason or "").startswith((WORKER_LOST, INTERNAL_ERROR))
 
 
 def tabulate_outcomes(batch: str, outcomes: Sequence[Outcome]) -> pa.Table:

@@ -123,6 +123,11 @@ def cli() -> None:
     help="Do again what failed, or was held back, in the run that --out holds.",
 )
 @click.option(
+    "--keep-going",
+    is_flag=True,
+    help="If a bug stops a batch, mark the batch's events as failed and run the others.",
+)
+@click.option(
     "--manifests",
     "pack_manifests",
     type=click.Choice([FILES, PACKED]),
@@ -141,6 +146,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     access: Access,
     dry_run: bool,
     retry_failed: bool,
+    keep_going: bool,
     pack_manifests: bool | None,
     as_json: bool,
 ) -> int:
@@ -166,6 +172,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             access=access,
             search_on_driver=cluster_choice.search_on_driver,
             retry_failed=retry_failed,
+            keep_going=keep_going,
             pack_manifests=pack_manifests,
             on_progress=on_progress,
         )

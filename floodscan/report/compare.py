@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import WORKER_LOST
+from floodscan.assessment.outcomes import INTERNAL_ERROR, WORKER_LOST
 from floodscan.errors import InputError
 from floodscan.report.objective import describe_steps
 from floodscan.selection import SELECTED
@@ -170,7 +170,7 @@ def _why_empty(
         return None
     event_id, *place = slot
     reason = ends[event_id]["reason"] or ""
-    if reason.startswith(WORKER_LOST):
+    if reason.startswith((WORKER_LOST, INTERNAL_ERROR)):
         return reason
     name = re.escape("/".join(filter(None, place)))
     found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)
