@@ -9,15 +9,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.planning.targets import AOI
-from floodscan.schemas import EVENTS
+from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
 
     from floodscan.assessment.quality import Assessment
     from floodscan.catalogs.base import Answer
@@ -167,9 +168,7 @@ def is_given_up(outcome: Outcome) -> bool:
 
 def tabulate_outcomes(batch: str, outcomes: Sequence[Outcome]) -> pa.Table:
     """Make EVENTS rows of the outcomes of a batch."""
-    return pa.Table.from_pylist(
-        [asdict(outcome) | {"batch": batch} for outcome in outcomes], schema=EVENTS
-    )
+    return make_table([asdict(outcome) | {"batch": batch} for outcome in outcomes], EVENTS)
 
 
 def read_outcomes(events: pa.Table) -> list[Outcome]:
