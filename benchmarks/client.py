@@ -1,10 +1,12 @@
 """What asking costs: floodscan against a plain loop, behind 200 ms of latency and without any.
 
-The plain loop is what a notebook does: pystac-client, one search per phase and sensor, objects, one after the other,
-each item intersected with the area. It doesn't even sign. Both ask the same lean API of the tests (PostgreSQL on the
-same cores would be what is measured), in the same run; start-up (of servers, workers and imports) is excluded.
+The plain loop is what a notebook does: pystac-client, one search per phase and sensor, objects, one
+after the other, each item intersected with the area. It doesn't even sign. Both ask the same lean
+API of the tests (PostgreSQL on the same cores would be what is measured), in the same run; start-up
+(of servers, workers and imports) is excluded.
 
-    uv run python -m benchmarks.client [--events 100] [--latency 0.2] [--workers 2] [--threads 4] [--in-flight 64]
+    uv run python -m benchmarks.client [--events 100] [--latency 0.2] [--workers 2] [--threads 4]
+    [--in-flight 64]
 """
 
 from __future__ import annotations
@@ -30,19 +32,23 @@ from distributed import Client, LocalCluster
 
 import floodscan
 from benchmarks.count_requests import regions_of
-from benchmarks.generated_catalogue import generate_items, read_floods, write_catalogue, write_events
+from benchmarks.generated_catalog import (
+    generate_items,
+    read_floods,
+    write_catalog,
+    write_events,
+)
 from floodscan import Recipe, Sensor
-from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.api import _open
-from floodscan.catalogs.base import Gap
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.paging import Tally, read_whole
+from floodscan.catalogs import Access, StacApiCatalog
+from floodscan.catalogs.base import MissingPart
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.paging import SearchCounters, read_whole
+from floodscan.catalogs.stac_api import _open
 from floodscan.catalogs.transport import Budget
 from floodscan.clusters.local import SETTINGS
-from floodscan.listing import list_events
-from floodscan.planning import cut_batches, plan_batch, plan_event
-from floodscan.recipe import TimeWindow
-from floodscan.searches import Search
+from floodscan.model import Search, TimeWindow
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch, plan_event
 from tests.servers.launch import lean_server
 
 if TYPE_CHECKING:
@@ -68,27 +74,42 @@ def plain_loop(url: str, events: Sequence[Event]) -> int:
 def plain_search(client: pystac_client.Client, search: Search, event: Event) -> int:
     """Make one search with objects, and measure each item's overlap."""
     window = str(search.window) if search.window else None
-    found = client.search(collections=[search.collection], bbox=search.bbox, datetime=window, limit=1000).items()
-    overlaps = [shapely.geometry.shape(item.geometry).intersection(event.aoi).area / event.aoi.area for item in found]
+    found = client.search(
+        collections=[search.collection], bbox=search.bbox, datetime=window, limit=1000
+    ).items()
+    overlaps = [
+        shapely.geometry.shape(item.geometry).intersection(event.aoi).area / event.aoi.area
+        for item in found
+    ]
     return len(overlaps)
 
 
-def compare_sweeps(server: Server, events: Sequence[Event], given: argparse.Namespace, folder: Path) -> None:
+def compare_sweeps(
+    server: Server, events: Sequence[Event], given: argparse.Namespace, folder: Path
+) -> None:
     """Print wall time and requests of both, through a proxy with latency."""
     with (
         slow_proxy(server.url, given.latency) as url,
         config.set(SETTINGS),
-        LocalCluster(n_workers=given.workers, threads_per_worker=given.threads, dashboard_address=":0") as cluster,
+        LocalCluster(
+            n_workers=given.workers, threads_per_worker=given.threads, dashboard_address=":0"
+        ) as cluster,
         Client(cluster) as client,
     ):
         access = Access(max_in_flight=given.in_flight)
         for number in range(2):  # workers import, connect and warm up
             warm_up = {"out": folder / f"warm-up-{number}", "client": client, "access": access}
-            floodscan.scan([replace(e, event_id=f"w{e.event_id}") for e in events[:16]], catalog=server.url, **warm_up)
+            floodscan.scan(
+                [replace(e, event_id=f"w{e.event_id}") for e in events[:16]],
+                catalog=server.url,
+                **warm_up,
+            )
         walls = []
         for number in range(3):
             before, started = server.requests(), time.perf_counter()
-            result = floodscan.scan(events, catalog=url, client=client, access=access, out=folder / f"out-{number}")
+            result = floodscan.scan(
+                events, catalog=url, client=client, access=access, out=folder / f"out-{number}"
+            )
             walls.append(time.perf_counter() - started)
         ours, our_requests = median(walls), (server.requests() - before).total()
         before, started = server.requests(), time.perf_counter()
@@ -108,15 +129,21 @@ def compare_sweeps(server: Server, events: Sequence[Event], given: argparse.Name
 def compare_cpu(server: Server, events: Sequence[Event]) -> None:
     """Print the CPU of the client per item, without latency: on answers of full pages, and on those of a sweep."""
     window = TimeWindow(datetime(2014, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
-    everything = Search("sentinel-2-l2a", (-180.0, -90.0, 180.0, 90.0), window, RECIPE.sensors[Sensor.S2L2A].assets)
+    everything = Search(
+        "sentinel-2-l2a", (-180.0, -90.0, 180.0, 90.0), window, RECIPE.sensors[Sensor.S2L2A].assets
+    )
     client = pystac_client.Client.open(server.url)
-    compare_answers("full pages", server, [everything], lambda: plain_search(client, everything, events[0]))
+    compare_answers(
+        "full pages", server, [everything], lambda: plain_search(client, everything, events[0])
+    )
     batches = [plan_batch(batch, RECIPE) for batch in cut_batches(list_events(events), run_id="")]
     searches = [search for batch in batches for search in batch.searches]
     compare_answers("a sweep", server, searches, lambda: plain_loop(server.url, events[::4]))
 
 
-def compare_answers(name: str, server: Server, searches: Sequence[Search], plain: Callable[[], int]) -> None:
+def compare_answers(
+    name: str, server: Server, searches: Sequence[Search], plain: Callable[[], int]
+) -> None:
     """Print what each way takes of an item on the answers of some searches."""
     bodies = [page for search in searches for page in fetch(server.url, search)]
     n_items = sum(len(orjson.loads(body)["features"]) for body in bodies)
@@ -127,33 +154,44 @@ def compare_answers(name: str, server: Server, searches: Sequence[Search], plain
     size = sum(map(len, bodies)) / n_items / 1024
     print(f"CPU of the client on {name}: {n_items} items of {size:.1f} KB on {len(bodies)} pages")
     print(f"  orjson.loads on the bytes alone     {base * 1e6:8.1f} µs an item")
-    print(f"  floodscan, whole, from HTTP to Arrow {whole * 1e6:7.1f}   {whole / base:.2f} of orjson.loads")
+    print(
+        f"  floodscan, whole, from HTTP to Arrow {whole * 1e6:7.1f}   {whole / base:.2f} of orjson.loads"
+    )
     print(f"  floodscan, lean, from HTTP to Arrow  {lean * 1e6:7.1f}")
-    print(f"  plain loop                           {objects * 1e6:7.1f}   {objects / lean:.1f} of floodscan, lean")
+    print(
+        f"  plain loop                           {objects * 1e6:7.1f}   {objects / lean:.1f} of floodscan, lean"
+    )
 
 
 def read(url: str, searches: Sequence[Search], *, lean: bool) -> int:
     """Ask as floodscan does, in this thread, and make tables of the answers."""
-    catalog = ApiCatalog(url)
+    catalog = StacApiCatalog(url)
     api = replace(_open(catalog, Budget(catalog.limits)), lean=lean)
     limits = catalog.limits
     tables = [
         parse_items(page, collection=search.collection, assets=search.assets)
         for search in searches
-        for page in read_whole(search, api.read, Tally(Budget(limits)), limits)
-        if not isinstance(page, Gap)
+        for page in read_whole(search, api.read, SearchCounters(Budget(limits)), limits)
+        if not isinstance(page, MissingPart)
     ]
     return sum(map(len, tables))
 
 
 def fetch(url: str, search: Search) -> list[bytes]:
     """Get the bytes of a search's pages of whole items."""
-    body: dict[str, object] | None = {"collections": [search.collection], "bbox": search.bbox, "limit": 1000}
+    body: dict[str, object] | None = {
+        "collections": [search.collection],
+        "bbox": search.bbox,
+        "limit": 1000,
+    }
     body |= {"datetime": str(search.window)} if search.window else {}
     pages = []
     while body:
         pages.append(requests.post(f"{url}/search", json=body, timeout=60).content)
-        body = next((link["body"] for link in orjson.loads(pages[-1])["links"] if link["rel"] == "next"), None)
+        body = next(
+            (link["body"] for link in orjson.loads(pages[-1])["links"] if link["rel"] == "next"),
+            None,
+        )
     return pages
 
 
@@ -190,9 +228,13 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
-        write_events(folder / "events.csv", read_floods(2 * given.events)[given.events :])  # both Sentinels fly
-        events = floodscan.read_events(folder / "events.csv", phase_offset_days=RECIPE.phase_offset_days)
-        write_catalogue(folder, generate_items(regions_of(events, RECIPE), world_dem=True))
+        write_events(
+            folder / "events.csv", read_floods(2 * given.events)[given.events :]
+        )  # both Sentinels fly
+        events = floodscan.read_events(
+            folder / "events.csv", phase_offset_days=RECIPE.phase_offset_days
+        )
+        write_catalog(folder, generate_items(regions_of(events, RECIPE), world_dem=True))
         with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
             if given.only != "sweep":
                 compare_cpu(server, events)

@@ -1,10 +1,12 @@
-"""Requests per event: 200 floods against pgstac with a generated catalogue over their places, counted at the server.
+"""Requests per event: 200 floods against pgstac with a generated catalog over their places, counted at the server.
 
-The catalogue is full wherever and whenever any search looks, coalesced or not, and has the DEM's tiles of all land, so
-that what a search brings beyond what was asked for is real. Nothing may be lost: the candidates must be those of the
-plain procedure, one search per phase and sensor, also where answers are longer than a page.
+The catalog is full wherever and whenever any search looks, coalesced or not, and has the DEM's
+tiles of all land, so that what a search brings beyond what was asked for is real. Nothing may be
+lost: the candidates must be those of the plain procedure, one search per phase and sensor, also
+where answers are longer than a page.
 
-    uv run python -m benchmarks.count_requests [--events 200] [--api pgstac|lean|none] [--page-items 100]
+    uv run python -m benchmarks.count_requests [--events 200] [--api pgstac|lean|none] [--page-items
+    100]
 """
 
 from __future__ import annotations
@@ -18,14 +20,20 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 import floodscan
-from benchmarks.generated_catalogue import Region, generate_items, read_floods, write_catalogue, write_events
+from benchmarks.generated_catalog import (
+    Region,
+    generate_items,
+    read_floods,
+    write_catalog,
+    write_events,
+)
 from floodscan import Recipe
-from floodscan.catalogs import Access, ApiCatalog
+from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.transport import Limits
 from floodscan.clusters import open_client
-from floodscan.listing import list_events
-from floodscan.planning import cut_batches, plan_batch
-from floodscan.recipe import SearchPrices
+from floodscan.model import SearchPrices
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch
 from tests.servers.launch import lean_server, pgstac_server
 
 if TYPE_CHECKING:
@@ -34,23 +42,31 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from floodscan import Event
-    from floodscan.searches import Search
+    from floodscan.model import Search
     from tests.servers.process import Server
 
 
 def plan_searches(events: Sequence[Event], recipe: Recipe) -> list[Search]:
     """List the searches of a sweep."""
-    return [s for b in cut_batches(list_events(events), run_id="") for s in plan_batch(b, recipe).searches]
+    return [
+        s
+        for b in cut_batches(list_events(events), run_id="")
+        for s in plan_batch(b, recipe).searches
+    ]
 
 
 def regions_of(events: Sequence[Event], recipe: Recipe) -> list[Region]:
     """Tell where and when the searches of a sweep look."""
-    return [Region(s.bbox, s.window.start, s.window.end) for s in plan_searches(events, recipe) if s.window]
+    return [
+        Region(s.bbox, s.window.start, s.window.end)
+        for s in plan_searches(events, recipe)
+        if s.window
+    ]
 
 
 @contextmanager
 def serve(kind: str, folder: Path) -> Iterator[Server]:
-    """Serve a catalogue."""
+    """Serve a catalog."""
     start = pgstac_server if kind == "pgstac" else lean_server
     with start(folder, landing_id="generated", log=folder / "server.log") as server:
         yield server
@@ -62,11 +78,25 @@ def results(out: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files}
 
 
-def sweep(events: Sequence[Event], recipe: Recipe, server: Server, client: Client, limits: Limits, out: Path) -> str:
+def sweep(
+    events: Sequence[Event],
+    recipe: Recipe,
+    server: Server,
+    client: Client,
+    limits: Limits,
+    out: Path,
+) -> str:
     """Scan events, and tell what it took."""
     before = server.requests()
-    catalog = ApiCatalog(server.url, limits)
-    floodscan.scan(events, catalog=catalog, recipe=recipe, client=client, access=Access(max_in_flight=8), out=out)
+    catalog = StacApiCatalog(server.url, limits)
+    floodscan.scan(
+        events,
+        catalog=catalog,
+        recipe=recipe,
+        client=client,
+        access=Access(max_in_flight=8),
+        out=out,
+    )
     asked = server.requests() - before
     searches = pq.read_table(out / "searches.parquet").to_pylist()
     return (
@@ -81,24 +111,33 @@ def main() -> None:
     """Count the requests of all ways and compare their results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=200)
-    parser.add_argument("--api", choices=["pgstac", "lean", "none"], default="pgstac", help="none: plan only")
+    parser.add_argument(
+        "--api", choices=["pgstac", "lean", "none"], default="pgstac", help="none: plan only"
+    )
     parser.add_argument("--page-items", type=int, default=100)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
         write_events(folder / "events.csv", read_floods(given.events))
         together, apart = Recipe(), Recipe(searches=SearchPrices(request_items=0))
-        events = floodscan.read_events(folder / "events.csv", phase_offset_days=together.phase_offset_days)
+        events = floodscan.read_events(
+            folder / "events.csv", phase_offset_days=together.phase_offset_days
+        )
         planned = [len(plan_searches(events, recipe)) / len(events) for recipe in (apart, together)]
         print("planned: {:.3f} searches an event, coalesced {:.3f}".format(*planned))
         if given.api == "none":
             return
-        n_items = write_catalogue(folder, generate_items(regions_of(events, together), world_dem=True))
+        n_items = write_catalog(
+            folder, generate_items(regions_of(events, together), world_dem=True)
+        )
         print(f"{len(events)} events, {n_items} items on {given.api}")
         ways = {
             "one search per slot": (apart, Limits()),
             "coalesced": (together, Limits()),
-            f"coalesced, {given.page_items} items a page": (together, Limits(page_items=given.page_items)),
+            f"coalesced, {given.page_items} items a page": (
+                together,
+                Limits(page_items=given.page_items),
+            ),
         }
         found = []
         with serve(given.api, folder) as server, open_client("local") as client:
@@ -106,7 +145,9 @@ def main() -> None:
                 out = folder / label.replace(" ", "-")
                 print(f"{label}: {sweep(events, recipe, server, client, limits, out)}")
                 found.append(results(out))
-        print(f"same candidates and manifests, byte for byte: {all(each == found[0] for each in found)}")
+        print(
+            f"same candidates and manifests, byte for byte: {all(each == found[0] for each in found)}"
+        )
 
 
 if __name__ == "__main__":

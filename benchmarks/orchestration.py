@@ -1,8 +1,9 @@
-"""What the engine costs beside the work: many synthetic events, and a catalogue that answers at once with nothing.
+"""What the engine costs beside the work: many synthetic events, and a catalog that answers at once with nothing.
 
-For each number of events a process of its own scans them on workers of one thread each, manifests packed, and tells the
-wall time, the time that the tasks took, what of the wall time is beyond it, and the greatest resident memory of the
-driver, in which the scheduler runs too. All else is real: events are read from a file, planned, cut, sent, written.
+For each number of events a process of its own scans them on workers of one thread each, manifests
+packed, and tells the wall time, the time that the tasks took, what of the wall time is beyond it,
+and the greatest resident memory of the driver, in which the scheduler runs too. All else is real:
+events are read from a file, planned, cut, sent, written.
 
     uv run python -m benchmarks.orchestration [--events 10000 100000] [--workers 2]
 """
@@ -25,24 +26,24 @@ from dask import config
 from distributed import Client, LocalCluster
 
 import floodscan
+from floodscan.assessment.outcomes import FAILED
 from floodscan.catalogs import Answer
 from floodscan.clusters.local import SETTINGS
-from floodscan.outcomes import FAILED
-from floodscan.tables import ITEMS
+from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from distributed import Scheduler
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 SEED = 20260
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """A catalogue without items."""
+    """A catalog without items."""
 
     location: str = "nothing"
 
@@ -74,7 +75,9 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
     """Scan, and give a row of the table."""
     with (
         config.set(SETTINGS),
-        LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         Client(cluster) as client,
     ):
         client.wait_for_workers(n_workers)
@@ -92,7 +95,7 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         work = client.run_on_scheduler(sum_work) / n_workers
     n_events = result.counts["events"]
     if result.counts[FAILED] != n_events:
-        raise RuntimeError("a catalogue without items can't fill a slot")
+        raise RuntimeError("a catalog without items can't fill a slot")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     beside = (wall - work) / n_events
     files = sum(path.is_file() for path in (folder / "out").rglob("*"))
@@ -101,7 +104,15 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         f"{work:.1f}",
         f"{1000 * beside:.2f}",
         f"{1 / beside:,.0f}",
-        *(f"{mb:.0f}" for mb in (resident_mb[0], resident_mb[len(resident_mb) // 10], resident_mb[-1], peak_mb)),
+        *(
+            f"{mb:.0f}"
+            for mb in (
+                resident_mb[0],
+                resident_mb[len(resident_mb) // 10],
+                resident_mb[-1],
+                peak_mb,
+            )
+        ),
         f"{files:,}",
     )
     return f"| {n_events:,} | " + " | ".join(figures) + " |"

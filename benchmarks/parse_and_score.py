@@ -1,7 +1,8 @@
 """Microseconds of CPU per candidate, from the bytes of a search's pages to a ranked slot, against a plain loop.
 
-The plain loop is what a notebook does: pystac objects, signed, one shapely intersection at a time. Both take the same
-pages in the same run, in turn, and must give the same ids in the same order with the same overlaps.
+The plain loop is what a notebook does: pystac objects, signed, one shapely intersection at a time.
+Both take the same pages in the same run, in turn, and must give the same ids in the same order with
+the same overlaps.
 
     uv run python benchmarks/parse_and_score.py [--items FILE] [--n-items N] [--repeats N]
 
@@ -30,15 +31,15 @@ from planetary_computer.settings import Settings
 from stac_geoparquet.arrow import stac_table_to_items
 
 from floodscan import Event, Phase, Recipe, Sensor
-from floodscan.catalogs.api import lean_fields
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_page
-from floodscan.data.build_demo import build_items
-from floodscan.planning import Slot
-from floodscan.recipe import TimeWindow
-from floodscan.scoring import score
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_page
+from floodscan.catalogs.stac_api import lean_fields
+from floodscan.model import TimeWindow
+from floodscan.planning.slots import Slot
+from floodscan.planning.targets import plan_targets
 from floodscan.selection import select
-from floodscan.tiling import plan_targets
+from floodscan.selection.candidates import score
+from floodscan.testing.build_demo import build_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,9 @@ def main() -> None:
     expected = plain_loop(whole, event, day)
     for name, pages in {"whole": whole, "lean": lean}.items():
         ranking = floodscan_way(pages, event, day)
-        assert [i for i, _ in ranking] == [i for i, _ in expected], "the same scenes in the same order"  # noqa: S101
+        assert [i for i, _ in ranking] == [i for i, _ in expected], (  # noqa: S101
+            "the same scenes in the same order"
+        )
         assert all(abs(a - b) < 1e-9 for (_, a), (_, b) in zip(ranking, expected, strict=True))  # noqa: S101
         print(f"{name}: {sum(map(len, pages)) / len(items) / 1024:.1f} KB an item")
     timed = measure(
@@ -94,9 +97,14 @@ def load_items(path: Path | None, *, n_items: int) -> list[Json]:
     table = None if path is None else pq.read_table(path)
     found = build_items()[COLLECTION] if table is None else list(stac_table_to_items(table))
     copies = -(-n_items // len(found))
-    text = [json.dumps(item, default=str).replace("sentinel2l2a01.floodscan-demo.invalid", HOST) for item in found]
+    text = [
+        json.dumps(item, default=str).replace("sentinel2l2a01.floodscan-demo.invalid", HOST)
+        for item in found
+    ]
     return [
-        {**orjson.loads(t), "id": f"{i['id']}_{n}"} for n in range(copies) for i, t in zip(found, text, strict=True)
+        {**orjson.loads(t), "id": f"{i['id']}_{n}"}
+        for n in range(copies)
+        for i, t in zip(found, text, strict=True)
     ]
 
 
@@ -109,7 +117,9 @@ def middle(items: list[Json]) -> tuple[Event, date]:
     dates = dict.fromkeys(Phase, date.fromisoformat(day))
     onset = datetime.fromisoformat(day).replace(tzinfo=UTC)
     aoi = shapely.box(*bbox)
-    event = Event(event_id="e", aoi=aoi, bbox=bbox, phase_dates=dates, onset=onset, target_crs="EPSG:32632")
+    event = Event(
+        event_id="e", aoi=aoi, bbox=bbox, phase_dates=dates, onset=onset, target_crs="EPSG:32632"
+    )
     return event, date.fromisoformat(day)
 
 
@@ -123,11 +133,14 @@ def stock_token() -> None:
 def paginate(items: list[Json]) -> list[bytes]:
     """Write items as the pages of a search."""
     chunks = [items[start : start + PAGE_ITEMS] for start in range(0, len(items), PAGE_ITEMS)]
-    return [orjson.dumps({"type": "FeatureCollection", "features": chunk, "links": []}) for chunk in chunks]
+    return [
+        orjson.dumps({"type": "FeatureCollection", "features": chunk, "links": []})
+        for chunk in chunks
+    ]
 
 
 def project(item: Json) -> Json:
-    """Keep what the catalogue client asks for where the server conforms to ``fields``."""
+    """Keep what the catalog client asks for where the server conforms to ``fields``."""
     kept = copy.deepcopy(item)
     for path in lean_fields(COLLECTION, OPTICAL.assets)["exclude"]:
         *parents, name = path.split(".")
@@ -148,7 +161,11 @@ def plain_loop(pages: list[bytes], event: Event, day: date) -> Ranking:
             footprint = shapely.geometry.shape(item.geometry)
             overlap = footprint.intersection(event.aoi).area / event.aoi.area
             cloud = item.properties.get("eo:cloud_cover", 1000.0)
-            if overlap > 0 and cloud < OPTICAL.max_cloud_percent and all(a in item.assets for a in OPTICAL.assets):
+            if (
+                overlap > 0
+                and cloud < OPTICAL.max_cloud_percent
+                and all(a in item.assets for a in OPTICAL.assets)
+            ):
                 days = abs((item.datetime.date() - day).days)  # type: ignore[union-attr]
                 found.append((-round(overlap, 12), cloud, days, item.datetime, item.id))
     return [(key[-1], -key[0]) for key in sorted(found)]
@@ -157,7 +174,8 @@ def plain_loop(pages: list[bytes], event: Event, day: date) -> Ranking:
 def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
     """Do it in arrays."""
     tables = [
-        parse_items(decode_page(page).features or [], collection=COLLECTION, assets=OPTICAL.assets) for page in pages
+        parse_items(decode_page(page).features or [], collection=COLLECTION, assets=OPTICAL.assets)
+        for page in pages
     ]
     target = plan_targets(event, None)[0]
     slot = Slot("e", target, Phase.EVENT, Sensor.S2L2A, day, TimeWindow.around(day, 3660))

@@ -1,11 +1,12 @@
-"""What both policies choose for real floods: violations, coverage and chips, on the demo and a generated catalogue.
+"""What both policies choose for real floods: violations, coverage and chips, on the demo and a generated catalog.
 
     python benchmarks/policies.py [--events N] [--out FILE]
 
-The catalogue is that of ``generated_catalogue.py``, over floods of the Global Flood Database, on their own days. Few of
-them (129 of 913) are from the time of the satellites. So there are two sweeps: over all of them, from 2000 on, as if
-all four satellites had flown all along; and over those from 2015 on, with each satellite from its launch. Both
-policies choose from the same candidates: one scan by ``change-detection``, chosen from again by ``reference``.
+The catalog is that of ``generated_catalog.py``, over floods of the Global Flood Database, on
+their own days. Few of them (129 of 913) are from the time of the satellites. So there are two
+sweeps: over all of them, from 2000 on, as if all four satellites had flown all along; and over
+those from 2015 on, with each satellite from its launch. Both policies choose from the same
+candidates: one scan by ``change-detection``, chosen from again by ``reference``.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
-from generated_catalogue import COLLECTIONS, generate_items, read_database, regions_of, write_events
+from generated_catalog import COLLECTIONS, generate_items, read_database, regions_of, write_events
 
 import floodscan
-from floodscan import Policy, Recipe, sweep
+from floodscan import Policy, Recipe, scanning
+from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.outcomes import count_warnings
-from floodscan.recipe import DEFAULT_SENSORS
-from floodscan.tables import ITEMS
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.model import DEFAULT_SENSORS
+from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
-    from generated_catalogue import Flood
+    from generated_catalog import Flood
 
     from floodscan import ScanResult
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 LADDER_DAYS = 5  # that the widest window of the default ladder is wider than the recipe's
 VIOLATIONS = ("wrong_side_of_onset", "reused_scene", "reused_pass", "out_of_order", "mixed_tracks")
@@ -47,7 +48,7 @@ COVERAGE = ("low_coverage", "low_joint_coverage")
 
 @dataclass(frozen=True)
 class Memory:
-    """Items in memory as a catalogue.
+    """Items in memory as a catalog.
 
     Attributes:
         items: ITEMS by collection.
@@ -63,7 +64,7 @@ class Memory:
         return "generated"
 
     def describe(self, _: Iterable[str]) -> str:
-        """Name the catalogue."""
+        """Name the catalog."""
         return "generated"
 
     def search(self, search: Search) -> Answer:
@@ -75,11 +76,13 @@ class Memory:
 
 
 def generate(floods: Sequence[Flood], path: Path, *, before_launch: bool) -> Memory:
-    """Write the events, and make the catalogue over them, wide enough for the ladder."""
+    """Write the events, and make the catalog over them, wide enough for the ladder."""
     write_events(path, floods)
     margin = timedelta(days=LADDER_DAYS)
     regions = [
-        region._replace(start=region.start - margin, end=region.end + margin, before_launch=before_launch)
+        region._replace(
+            start=region.start - margin, end=region.end + margin, before_launch=before_launch
+        )
         for region in regions_of(floods)
     ]
     made: dict[str, list[object]] = {name: [] for name in COLLECTIONS}
@@ -87,9 +90,13 @@ def generate(floods: Sequence[Flood], path: Path, *, before_launch: bool) -> Mem
         made[item["collection"]].append(item)
     assets = {asked.collection: asked.assets for asked in DEFAULT_SENSORS.values()}
     tables = {
-        name: parse_items(decode_items(items), collection=name, assets=assets[name]) for name, items in made.items()
+        name: parse_items(decode_items(items), collection=name, assets=assets[name])
+        for name, items in made.items()
     }
-    trees = {name: shapely.STRtree(shapely.from_wkb(table["geometry"].to_numpy())) for name, table in tables.items()}
+    trees = {
+        name: shapely.STRtree(shapely.from_wkb(table["geometry"].to_numpy()))
+        for name, table in tables.items()
+    }
     return Memory(tables, trees)
 
 
@@ -115,7 +122,9 @@ def run(label: str, listed: str, catalog: str | Memory, folder: Path) -> dict[st
     recipe = Recipe(policy=Policy.CHANGE_DETECTION)
     scanned = floodscan.scan(listed, catalog=catalog, out=folder / f"{label}-1", recipe=recipe)
     started = perf_counter()
-    again = sweep.reselect(folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE)
+    again = scanning.reselect(
+        folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE
+    )
     print(f"{label}: {len(again.outcomes)} events chosen again in {perf_counter() - started:.1f} s")
     return {
         f"{label}, reference": summarise(again),
@@ -127,7 +136,9 @@ def main() -> None:
     """Run both policies over the demo and the sweeps, and write a table."""
     parser = argparse.ArgumentParser(description="Compare the policies.")
     parser.add_argument("--events", type=int, help="the first so many of each sweep; else all")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "policies.md")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results" / "policies.md"
+    )
     given = parser.parse_args()
     columns: dict[str, list[str]] = {}
     with TemporaryDirectory() as name:
@@ -142,7 +153,10 @@ def main() -> None:
     rows = ("slots filled", "events with a violation", *VIOLATIONS, *COVERAGE, "mean joint coverage",
             "mean valid pixels", "chips")  # fmt: skip
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
-    lines += [f"| {row} | {' | '.join(cells)} |" for row, *cells in zip(rows, *columns.values(), strict=True)]
+    lines += [
+        f"| {row} | {' | '.join(cells)} |"
+        for row, *cells in zip(rows, *columns.values(), strict=True)
+    ]
     text = "\n".join(lines) + "\n"
     given.out.write_text(text, "utf-8")
     print(text)

@@ -2,9 +2,10 @@
 
     python benchmarks/selection.py [--events 10000]
 
-Candidates are made up, seeded: of each Sentinel-1 slot ten passes of four frames on five tracks, of each Sentinel-2
-slot seven passes of three orbits over six tiles, with any cloud; a frame's footprint and a tile's in an orbit are the
-same in each pass, as real ones are, and a tile is a square of its UTM zone. Making them is not measured.
+Candidates are made up, seeded: of each Sentinel-1 slot ten passes of four frames on five tracks, of
+each Sentinel-2 slot seven passes of three orbits over six tiles, with any cloud; a frame's
+footprint and a tile's in an orbit are the same in each pass, as real ones are, and a tile is a
+square of its UTM zone. Making them is not measured.
 """
 
 from __future__ import annotations
@@ -20,17 +21,16 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from floodscan.checks import assess
-from floodscan.coverage import open_transformer
-from floodscan.data.tile_grids import TILE_METRES
-from floodscan.events import Event, Phase
-from floodscan.planning import plan_event
-from floodscan.recipe import DEFAULT_SENSORS, Policy, Recipe, Sensor
+from floodscan.assessment.quality import assess
+from floodscan.geometry.projections import open_transformer
+from floodscan.model import DEFAULT_SENSORS, Event, Phase, Policy, Recipe, Sensor
+from floodscan.planning.slots import plan_event
+from floodscan.schemas import CANDIDATES
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES
+from floodscan.testing.tile_grids import TILE_METRES
 
 if TYPE_CHECKING:
-    from floodscan.planning import EventPlan
+    from floodscan.planning.slots import EventPlan
 
 FLOOD = date(2021, 7, 15)
 OFFSETS = {Phase.PRE_MONTH: -30, Phase.PRE_EVENT: -4, Phase.EVENT: 0, Phase.POST_EVENT: 3}
@@ -78,7 +78,9 @@ def _slot_rows(plan: EventPlan, number: int, rng: np.random.Generator) -> pa.Tab
     offsets = rng.integers(-days, days + 1, n_passes)[passes]
     seconds = 20_000 + passes * 60 + np.arange(PER_SLOT) % members
     orbits, parts = passes % (5 if radar else 3), np.arange(PER_SLOT) % members
-    footprints, edges = (_frames(plan, orbits * members + parts), None) if radar else _tiles(plan, parts, orbits)
+    footprints, edges = (
+        (_frames(plan, orbits * members + parts), None) if radar else _tiles(plan, parts, orbits)
+    )
     area = plan.event.aoi
     overlaps = np.round(shapely.area(shapely.intersection(footprints, area)) / area.area, 12)
     ids = [f"{slot.sensor}_{slot.phase}_{i:02}" for i in range(PER_SLOT)]
@@ -108,12 +110,22 @@ def _frames(plan: EventPlan, kinds: np.ndarray) -> np.ndarray:
     """Draw slanted boxes near the event, one of each kind."""
     size, lean = 2.4, 0.2
     left, low = _corners(plan, kinds, size)
-    corners = [(left, low), (left + size, low), (left + size + lean, low + size), (left + lean, low + size)]
+    corners = [
+        (left, low),
+        (left + size, low),
+        (left + size + lean, low + size),
+        (left + lean, low + size),
+    ]
     return shapely.polygons(np.stack([np.column_stack(corner) for corner in corners], axis=1))
 
 
-def _tiles(plan: EventPlan, tiles: np.ndarray, orbits: np.ndarray) -> tuple[np.ndarray, list[list[float]]]:
-    """Draw squares of the event's zone near it, cut by the swath of an orbit; tell also the squares' edges."""
+def _tiles(
+    plan: EventPlan, tiles: np.ndarray, orbits: np.ndarray
+) -> tuple[np.ndarray, list[list[float]]]:
+    """Draw squares of the event's zone near it, cut by the swath of an orbit.
+
+    Tell also the squares' edges.
+    """
     zone = f"EPSG:{utm_zone(*plan.event.bbox[:2])}"
     left, low = open_transformer("OGC:CRS84", zone).transform(*_corners(plan, tiles, 1.2))
     squares = shapely.box(left, low, left + TILE_METRES, low + TILE_METRES)
@@ -135,7 +147,11 @@ def _corners(plan: EventPlan, kinds: np.ndarray, size: float) -> np.ndarray:
 
 def _dem_rows(plan: EventPlan) -> pa.Table:
     west, south, _, _ = plan.event.bbox
-    cells = [shapely.box(west - 1 + i, south - 1 + j, west + i + 0.5, south + j + 0.5) for i in (0, 1) for j in (0, 1)]
+    cells = [
+        shapely.box(west - 1 + i, south - 1 + j, west + i + 0.5, south + j + 0.5)
+        for i in (0, 1)
+        for j in (0, 1)
+    ]
     overlaps = shapely.area(shapely.intersection(cells, plan.event.aoi)) / plan.event.aoi.area
     return _table(
         {
@@ -185,7 +201,9 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     pa.set_cpu_count(1)
     spent = measure(given.events)
-    print(f"{given.events} events, 8 slots, {PER_SLOT} candidates each; milliseconds of CPU per event")
+    print(
+        f"{given.events} events, 8 slots, {PER_SLOT} candidates each; milliseconds of CPU per event"
+    )
     print(f"{'':24}{'mean':>8}{'median':>8}{'most':>8}  (of {len(spent['reference'])} batches)")
     for name, values in spent.items():
         print(f"{name:24}{sum(values) / len(values):8.2f}{median(values):8.2f}{max(values):8.2f}")

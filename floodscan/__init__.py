@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from floodscan.assessment.manifest import Manifest
 from floodscan.errors import (
     CatalogError,
     EventError,
@@ -19,14 +20,13 @@ from floodscan.errors import (
     OutputError,
     RecipeError,
 )
-from floodscan.events import Event, Phase, read_events
-from floodscan.manifest import Manifest
-from floodscan.recipe import Policy, Recipe, Sensor, SensorRecipe, load_recipe
-from floodscan.results import ScanResult
-from floodscan.store import read_manifest
+from floodscan.inputs.event_files import read_events
+from floodscan.inputs.recipe_files import load_recipe
+from floodscan.model import Event, Phase, Policy, Recipe, Sensor, SensorRecipe
+from floodscan.result import ScanResult, read_manifest
 
 if TYPE_CHECKING:
-    from floodscan.sweep import scan
+    from floodscan.scanning import scan
 
 __all__ = [
     "CatalogError",
@@ -55,7 +55,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import what needs Dask when it is asked for: that takes a second."""
     if name == "scan":
-        from floodscan.sweep import scan  # noqa: PLC0415
+        from floodscan.scanning import scan  # noqa: PLC0415
 
         return scan
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

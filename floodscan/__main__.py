@@ -1,6 +1,6 @@
 """Runs the command line with ``python -m floodscan``."""
 
-from floodscan.cli import main
+from floodscan.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -6,13 +6,14 @@
     │   ├── RecipeError       a recipe, by file and field
     │   ├── ProfileError      a profile of worker jobs, by file and field
     │   └── OutputError       the output folder
-    ├── CatalogError          a catalogue can't be asked, or answered with an error
+    ├── CatalogError          a catalog can't be asked, or answered with an error
     │   └── MissingCollectionError
-    │                         a catalogue lacks a collection that the recipe names
+    │                         a catalog lacks a collection that the recipe names
     ├── ClusterError          a cluster has no workers left, and gets no more
     └── ManifestError         a file that is not a manifest
 
-Every one survives pickling, so that a worker can send it: the arguments are kept, and the text is made in ``__str__``.
+Every one survives pickling, so that a worker can send it: the arguments are kept, and the text is
+made in ``__str__``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class InputError(FloodscanError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class InputProblem:
     """What is wrong with one field of one row of a file."""
 
     row: str
@@ -45,14 +46,16 @@ class Problem:
 
     def __str__(self) -> str:
         """Name the place, then what is wrong with it."""
-        place = ", ".join(part for part in (self.row, self.field and f"field '{self.field}'") if part)
+        place = ", ".join(
+            part for part in (self.row, self.field and f"field '{self.field}'") if part
+        )
         return f"{place}: {self.text}" if place else self.text
 
 
 class _FileError(InputError):
     """A file with one or more problems, each with its place."""
 
-    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, source: str, problems: Sequence[InputProblem]) -> None:
         super().__init__(source, tuple(problems))
         self.source = source
         self.problems = tuple(problems)
@@ -81,7 +84,7 @@ class OutputError(InputError):
 
 
 class CatalogError(FloodscanError):
-    """A catalogue can't be asked, or answered with an error."""
+    """A catalog can't be asked, or answered with an error."""
 
     def __init__(self, catalog: str, problem: str) -> None:
         super().__init__(catalog, problem)
@@ -89,11 +92,11 @@ class CatalogError(FloodscanError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"catalogue {self.catalog}: {self.problem}"
+        return f"catalog {self.catalog}: {self.problem}"
 
 
 class MissingCollectionError(CatalogError):
-    """A catalogue lacks a collection that the recipe names."""
+    """A catalog lacks a collection that the recipe names."""
 
 
 class ClusterError(FloodscanError):

@@ -10,29 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from floodscan.assessment import assess_events
+from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.conclusion import conclude_events
 from floodscan.errors import CatalogError
-from floodscan.outcomes import count_outcomes, tabulate_outcomes
-from floodscan.scoring import score
+from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, pack_table, unpack_table
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS, SEARCHES, pack_table, unpack_table
+from floodscan.selection.candidates import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
-    from floodscan.outcomes import Outcome
-    from floodscan.planning import BatchPlan
-    from floodscan.recipe import Recipe
-    from floodscan.searches import Search
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.slots import BatchPlan
     from floodscan.store import RunFolder
 
 
 _ODD = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
 """What an answer may raise that is other than foreseen; it costs one search, not the run."""
 
-_ANSWER_COLUMNS = ("complete", "n_pages", "n_requests", "n_retries", "n_bisections", "cached", "seconds")
+_ANSWER_COLUMNS = (
+    "complete",
+    "n_pages",
+    "n_requests",
+    "n_retries",
+    "n_bisections",
+    "cached",
+    "seconds",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,7 @@ class Run:
 
     Attributes:
         catalog: Where items are searched.
-        catalog_id: STAC id of the catalogue.
+        catalog_id: STAC id of the catalog.
         recipe: The rules.
         folder: Where results go; workers write there themselves.
         search_on_driver: Whether workers beside the driver search, and nodes do everything else.
@@ -55,7 +62,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class BatchPart:
     """What was chosen for some events of a batch.
 
     Attributes:
@@ -70,14 +77,16 @@ class Section:
     manifests: Mapping[str, bytes]
     outcomes: tuple[Outcome, ...]
 
-    def __reduce__(self) -> tuple[Callable[..., Section], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., BatchPart], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
         """Be pickled with each table as one piece."""
         others = {name: getattr(self, name) for name in ("manifests", "outcomes")}
         return _unpack, (pack_table(self.candidates), pack_table(self.searches), others)
 
 
-def _unpack(candidates: pa.Buffer, searches: pa.Buffer, others: dict[str, Any]) -> Section:
-    return Section(candidates=unpack_table(candidates), searches=unpack_table(searches), **others)
+def _unpack(candidates: pa.Buffer, searches: pa.Buffer, others: dict[str, Any]) -> BatchPart:
+    return BatchPart(candidates=unpack_table(candidates), searches=unpack_table(searches), **others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,10 @@ class BatchResult:
 
 
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
-    """Put searches to the catalogue side by side; one that fails is an answer too, with the problem in it."""
+    """Put searches to the catalog side by side.
+
+    One that fails is an answer too, with the problem in it.
+    """
     with ThreadPoolExecutor(len(searches)) as threads:
         return list(threads.map(partial(_ask_one, run), searches))
 
@@ -114,61 +126,68 @@ def _fail(err: CatalogError) -> Answer:
     return Answer(items=ITEMS.empty_table(), complete=False, n_requests=1, problem=str(err))
 
 
-def choose(run: Run, section: BatchPlan, answers: Mapping[Search, Answer]) -> Section:
-    """Score what was found for a section of a batch, select, and say why.
+def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> BatchPart:
+    """Score what was found for a part of a batch, select, and say why.
 
     Args:
         run: What all batches share.
-        section: The events.
-        answers: Of all searches of the section.
+        part: The events.
+        answers: Of all searches of the part.
     """
-    shared = _share(section, answers)
-    items = pa.concat_tables([answers[search].items for search in section.searches])
-    slots = [slot for plan in section.plans for slot in plan.slots]
+    shared = _share(part, answers)
+    items = pa.concat_tables([answers[search].items for search in part.searches])
+    slots = [slot for plan in part.plans for slot in plan.slots]
     complete = [
         answered[plan.search_of(slot, run.recipe)].complete
-        for plan, answered in zip(section.plans, shared, strict=True)
+        for plan, answered in zip(part.plans, shared, strict=True)
         for slot in plan.slots
     ]
     scored = score(items, slots, run.recipe, complete=complete)
-    candidates = select(scored, run.recipe.policy, plans=section.plans, recipe=run.recipe)
-    manifests, outcomes = conclude_events(
-        section.plans, candidates, shared, recipe=run.recipe, catalog_id=run.catalog_id
+    candidates = select(scored, run.recipe.policy, plans=part.plans, recipe=run.recipe)
+    manifests, outcomes = assess_events(
+        part.plans, candidates, shared, recipe=run.recipe, catalog_id=run.catalog_id
     )
-    return Section(
+    return BatchPart(
         candidates=candidates,
-        searches=tabulate_searches(section, answers),
+        searches=tabulate_searches(part, answers),
         manifests=manifests,
         outcomes=tuple(outcomes),
     )
 
 
-def write(run: Run, name: str, sections: Sequence[Section], *, given_up: Sequence[Outcome]) -> BatchResult:
+def write(
+    run: Run, name: str, parts: Sequence[BatchPart], *, given_up: Sequence[Outcome]
+) -> BatchResult:
     """Put a batch on disk: candidates, searches, manifests, and last the outcomes, which mark it as done.
 
     Args:
         run: What all batches share.
         name: The batch's.
-        sections: What was chosen, in the order of the batch.
+        parts: What was chosen, in the order of the batch.
         given_up: Ends of events that nothing could be chosen for.
     """
-    outcomes = [*(outcome for section in sections for outcome in section.outcomes), *given_up]
+    outcomes = [*(outcome for part in parts for outcome in part.outcomes), *given_up]
     events = tabulate_outcomes(name, outcomes)
-    searches = pa.concat_tables([SEARCHES.empty_table(), *(section.searches for section in sections)])
-    candidates = pa.concat_tables([CANDIDATES.empty_table(), *(section.candidates for section in sections)])
+    searches = pa.concat_tables([SEARCHES.empty_table(), *(part.searches for part in parts)])
+    candidates = pa.concat_tables([CANDIDATES.empty_table(), *(part.candidates for part in parts)])
     run.folder.write_candidates(name, candidates)
-    run.folder.write_manifests(name, {key: each for section in sections for key, each in section.manifests.items()})
+    run.folder.write_manifests(
+        name, {key: each for part in parts for key, each in part.manifests.items()}
+    )
     run.folder.drop_manifests(outcome.event_id for outcome in given_up)
     run.folder.searches.write(name, searches)
     run.folder.events.write(name, events)
     return BatchResult(name, count_outcomes(events))
 
 
-def tabulate_searches(section: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:
-    """Tell what became of searches, a SEARCHES row each; those that another section tells of are left to it."""
+def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:
+    """Tell what became of searches, a SEARCHES row each.
+
+    Those that another part tells of are left to it.
+    """
     rows = [
         {
-            "batch": section.name,
+            "batch": part.name,
             "collection": search.collection,
             **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
             "start": search.window and search.window.start,
@@ -177,22 +196,27 @@ def tabulate_searches(section: BatchPlan, answers: Mapping[Search, Answer]) -> p
             "n_items": len(answers[search].items),
             **{name: getattr(answers[search], name) for name in _ANSWER_COLUMNS},
         }
-        for search in section.searches
-        if search not in section.told_elsewhere
+        for search in part.searches
+        if search not in part.reported_in_earlier_part
     ]
     return pa.Table.from_pylist(rows, schema=SEARCHES)
 
 
-def _share(section: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Search, Answer]]:
-    """Give each event the answers to its own questions; what a shared search took is put down to the first event."""
-    charged = set(section.told_elsewhere)
+def _share(part: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Search, Answer]]:
+    """Give each event the answers to its own slot_searches.
+
+    What a shared search took is put down to the first event.
+    """
+    charged = set(part.reported_in_earlier_part)
     shared: list[dict[Search, Answer]] = []
-    for plan in section.plans:
+    for plan in part.plans:
         own: dict[Search, Answer] = {}
-        for question in plan.searches:
-            carrier = section.carrier_of(question)
-            answer = answers[carrier].about(question)
-            own[question] = replace(answer, n_requests=0, seconds=0.0) if carrier in charged else answer
-            charged.add(carrier)
+        for slot_search in plan.searches:
+            merged = part.merged_search_for(slot_search)
+            answer = answers[merged].answer_for(slot_search)
+            own[slot_search] = (
+                replace(answer, n_requests=0, seconds=0.0) if merged in charged else answer
+            )
+            charged.add(merged)
         shared.append(own)
     return shared

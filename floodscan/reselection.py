@@ -1,4 +1,4 @@
-"""Choose again from the candidates of a finished run, by other rules, without asking the catalogue."""
+"""Choose again from the candidates of a finished run, by other rules, without asking the catalog."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from floodscan.assessment import assess_events
+from floodscan.assessment.outcomes import is_given_up, read_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.conclusion import conclude_events
 from floodscan.errors import InputError
-from floodscan.events import Event, Phase
-from floodscan.outcomes import is_given_up, read_outcomes, tabulate_outcomes
-from floodscan.planning import plan_event
-from floodscan.recipe import recipe_from_dict
-from floodscan.scoring import beyond, judge, withhold
+from floodscan.inputs.recipe_files import recipe_from_dict
+from floodscan.model import Event, Phase
+from floodscan.planning.slots import plan_event
+from floodscan.schemas import CANDIDATES, ITEMS
 from floodscan.selection import select
-from floodscan.tables import CANDIDATES, ITEMS
+from floodscan.selection.candidates import beyond, judge, withhold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from floodscan.outcomes import Outcome
-    from floodscan.planning import EventPlan, Slot
-    from floodscan.recipe import Recipe, Relaxation, Sensor, SensorRecipe
-    from floodscan.searches import Search
+    from floodscan.assessment.outcomes import Outcome
+    from floodscan.model import Recipe, Relaxation, Search, Sensor, SensorRecipe
+    from floodscan.planning.slots import EventPlan, Slot
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
@@ -43,7 +42,9 @@ def read_finished(folder: RunFolder) -> Json:
     """
     run = folder.read_run()
     if "finished" not in run:
-        raise InputError(f"{folder.path}: its run has not finished; go on with the scan first: start the same again")
+        raise InputError(
+            f"{folder.path}: its run has not finished; go on with the scan first: start the same again"
+        )
     folder.check_events()
     return run
 
@@ -56,14 +57,20 @@ def has_default_ladder(recipe: Recipe) -> bool:
 
 def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
     """Leave out the steps of a ladder that need a wider window than was searched."""
-    unfit = [step for sensor in searched.sensors for step in _steps_beyond(recipe, searched, sensor)]
+    unfit = [
+        step for sensor in searched.sensors for step in _steps_beyond(recipe, searched, sensor)
+    ]
     return replace(recipe, relax=tuple(step for step in recipe.relax if step not in unfit))
 
 
 def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Relaxation]:
     """List the steps that a recipe takes for a sensor and that need a wider window than was searched."""
     days = searched.widest_window_days(sensor)
-    return [step for step in recipe.ladder(sensor) if days is not None and (step.window_days or 0) > days]
+    return [
+        step
+        for step in recipe.ladder(sensor)
+        if days is not None and (step.window_days or 0) > days
+    ]
 
 
 def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
@@ -75,13 +82,15 @@ def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
         source: Name of the run, for the message.
 
     Raises:
-        InputError: Names each rule that asks for more than was searched.
+        InputError: IdSet each rule that asks for more than was searched.
     """
     problems = [
         problem
         for sensor, asked in recipe.sensors.items()
         for problem in (
-            _gaps(recipe, searched, sensor, asked) if sensor in searched.sensors else [f"{sensor} was not searched"]
+            _gaps(recipe, searched, sensor, asked)
+            if sensor in searched.sensors
+            else [f"{sensor} was not searched"]
         )
     ]
     if recipe.tile_size_m != searched.tile_size_m:
@@ -89,7 +98,9 @@ def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
     if recipe.phase_offset_days != searched.phase_offset_days:
         problems.append("phase_offset_days are others than those that were searched by")
     if problems:
-        raise InputError(f"{source}: its candidates can't answer this recipe: {'; '.join(problems)}; scan again")
+        raise InputError(
+            f"{source}: its candidates can't answer this recipe: {'; '.join(problems)}; scan again"
+        )
 
 
 def _gaps(recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe) -> list[str]:
@@ -108,14 +119,18 @@ def _gaps(recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe)
     ]
 
 
-def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str) -> Iterator[pa.Table]:
-    """Choose again for every event of a run, and write a run's folder of its own; gives EVENTS batch by batch.
+def reselect(
+    source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str
+) -> Iterator[pa.Table]:
+    """Choose again for every event of a run, and write a run's folder of its own.
+
+    Gives EVENTS batch by batch.
 
     Args:
         source: A finished run.
         out: Where results go; prepared, without the run's description.
         recipe: The rules to choose by, which the stored candidates can answer.
-        catalog_id: STAC id of the catalogue that they are from.
+        catalog_id: STAC id of the catalog that they are from.
     """
     # events that were added to the source since are in other batches
     out.keep(frozenset())
@@ -124,18 +139,27 @@ def reselect(source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: s
 
 
 def _choose(
-    source: RunFolder, out: RunFolder, recipe: Recipe, batch: str, ends: Sequence[Outcome], *, catalog_id: str
+    source: RunFolder,
+    out: RunFolder,
+    recipe: Recipe,
+    batch: str,
+    ends: Sequence[Outcome],
+    *,
+    catalog_id: str,
 ) -> pa.Table:
     given_up = [end for end in ends if is_given_up(end)]
     worked_on = [end.event_id for end in ends if end not in given_up]
     stored = [orjson.loads(content) for content in source.read_manifests(batch, worked_on)]
     plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]
     answers = [
-        _answers(plan, recipe, manifest["provenance"]["searches"]) for plan, manifest in zip(plans, stored, strict=True)
+        _answers(plan, recipe, manifest["provenance"]["searches"])
+        for plan, manifest in zip(plans, stored, strict=True)
     ]
     judged = _judge_again(source.read_part(batch), plans, answers, recipe)
     candidates = select(judged, recipe.policy, plans=plans, recipe=recipe)
-    manifests, outcomes = conclude_events(plans, candidates, answers, recipe=recipe, catalog_id=catalog_id)
+    manifests, outcomes = assess_events(
+        plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
+    )
     out.write_candidates(batch, candidates)
     out.write_manifests(batch, manifests)
     out.drop_manifests(end.event_id for end in given_up)
@@ -150,7 +174,9 @@ def read_event(facts: Json) -> Event:
         event_id=facts["name"],
         aoi=shapely.geometry.shape(facts["aoi"]),
         bbox=tuple(facts["bbox"]),
-        phase_dates={Phase(phase): date.fromisoformat(day) for phase, day in facts["phase_dates"].items()},
+        phase_dates={
+            Phase(phase): date.fromisoformat(day) for phase, day in facts["phase_dates"].items()
+        },
         onset=datetime.fromisoformat(facts["onset"]),
         target_crs=facts["target_crs"],
     )
@@ -158,7 +184,10 @@ def read_event(facts: Json) -> Event:
 
 def _answers(plan: EventPlan, recipe: Recipe, searches: Sequence[Json]) -> Mapping[Search, Answer]:
     """Stand in for the answers to a plan's searches: nothing new, as complete as what the candidates came from."""
-    by_search, nothing = {plan.search_of(slot, recipe): slot for slot in plan.slots}, ITEMS.empty_table()
+    by_search, nothing = (
+        {plan.search_of(slot, recipe): slot for slot in plan.slots},
+        ITEMS.empty_table(),
+    )
     return {
         search: Answer(items=nothing, complete=_is_complete(slot, search, searches))
         for search, slot in by_search.items()
@@ -177,7 +206,10 @@ def _is_complete(slot: Slot, search: Search, searches: Sequence[Json]) -> bool:
 
 
 def _judge_again(
-    stored: pa.Table, plans: Sequence[EventPlan], answers: Sequence[Mapping[Search, Answer]], recipe: Recipe
+    stored: pa.Table,
+    plans: Sequence[EventPlan],
+    answers: Sequence[Mapping[Search, Answer]],
+    recipe: Recipe,
 ) -> pa.Table:
     """Give the stored candidates the verdicts that a scan by these rules would have given them."""
     sensors = np.array(stored["sensor"].to_pylist(), dtype=object)
@@ -208,18 +240,25 @@ def _judge_again(
         "relaxed": pa.nulls(n, CANDIDATES.field("relaxed").type),
         "superseded_by": pa.nulls(n, pa.string()),
     }
-    judged = pa.table([fresh.get(name, candidates[name]) for name in CANDIDATES.names], schema=CANDIDATES)
+    judged = pa.table(
+        [fresh.get(name, candidates[name]) for name in CANDIDATES.names], schema=CANDIDATES
+    )
     return withhold(judged, _complete(judged, plans, answers, recipe), recipe)
 
 
 def _still_missing(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe) -> pa.Array:
     wanted = {str(sensor): set(asked.assets) for sensor, asked in recipe.sensors.items()}
     lists = candidates["missing_assets"].to_pylist()
-    kept = [[key for key in keys if key in wanted[sensor]] for sensor, keys in zip(sensors, lists, strict=True)]
+    kept = [
+        [key for key in keys if key in wanted[sensor]]
+        for sensor, keys in zip(sensors, lists, strict=True)
+    ]
     return pa.array(kept, CANDIDATES.field("missing_assets").type)
 
 
-def _still_wanted(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe) -> pa.Array | pa.ChunkedArray:
+def _still_wanted(
+    candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe
+) -> pa.Array | pa.ChunkedArray:
     """Keep the hrefs of the assets that the rules ask for, in the recipe's order."""
     order = {str(sensor): asked.assets for sensor, asked in recipe.sensors.items()}
     maps = candidates["assets"].to_pylist()
@@ -238,7 +277,12 @@ def _complete(
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Tell of each candidate whether the answer that it came from was complete, shape (n,)."""
     partial = {
-        (plan.event.event_id, slot.target.target_id, slot.phase and str(slot.phase), str(slot.sensor))
+        (
+            plan.event.event_id,
+            slot.target.target_id,
+            slot.phase and str(slot.phase),
+            str(slot.sensor),
+        )
         for plan, answered in zip(plans, answers, strict=True)
         for slot in plan.slots
         if not answered[plan.search_of(slot, recipe)].complete

@@ -28,7 +28,9 @@ CLOUD_LIMIT = 25.0
 CLOSED_RING_LENGTH = 4
 ANTIMERIDIAN = 180.0
 CIRCLE = 360.0
-TIME_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+TIME_PATTERN = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Row:
     selected: bool
 
 
-def choose(items: list[Item], aoi: dict[str, Any] | list[float], phase_dates: dict[str, date]) -> list[Row]:
+def choose(
+    items: list[Item], aoi: dict[str, Any] | list[float], phase_dates: dict[str, date]
+) -> list[Row]:
     """Return every candidate of every slot of one event, ranked and judged.
 
     Args:
@@ -100,7 +104,9 @@ def measure(items: list[Item], aoi: dict[str, Any] | list[float]) -> list[Measur
     return measured
 
 
-def choose_slot(measured: list[Measured], sensor: Sensor, phase: str | None, phase_date: date | None) -> list[Row]:
+def choose_slot(
+    measured: list[Measured], sensor: Sensor, phase: str | None, phase_date: date | None
+) -> list[Row]:
     """Judge and rank the candidates of one slot."""
     candidates = [
         (item, overlap)
@@ -118,7 +124,9 @@ def choose_slot(measured: list[Measured], sensor: Sensor, phase: str | None, pha
     return ranked + sorted(rejected, key=lambda row: row.item_id)
 
 
-def make_row(candidate: Measured, sensor: Sensor, phase: str | None, phase_date: date | None) -> Row:
+def make_row(
+    candidate: Measured, sensor: Sensor, phase: str | None, phase_date: date | None
+) -> Row:
     """Put down what is known of a candidate before it is judged."""
     item, overlap = candidate
     return Row(
@@ -149,7 +157,9 @@ def rejection(candidate: Measured, sensor: Sensor) -> str | None:
     return None
 
 
-def sort_key(candidate: Measured, sensor: Sensor, phase_date: date | None) -> tuple[float | int | str, ...]:
+def sort_key(
+    candidate: Measured, sensor: Sensor, phase_date: date | None
+) -> tuple[float | int | str, ...]:
     """Return what orders the eligible of a slot, the best one first."""
     item, overlap = candidate
     if sensor is DEM or phase_date is None:

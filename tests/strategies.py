@@ -2,7 +2,7 @@
 
 Coordinates and properties are drawn from few values, so that ties, touching edges and window
 edges are common. Every shape is drawn on an unrolled quarter-degree grid, where the antimeridian
-is an ordinary 180, and then written down in one of the ways in which catalogues write it.
+is an ordinary 180, and then written down in one of the ways in which catalogs write it.
 """
 
 import copy
@@ -194,7 +194,9 @@ def time_text(rng: Random, moment: datetime) -> str:
 
 def random_assets(rng: Random, collection: str) -> dict[str, Any]:
     """Return the collection's assets, now and then one missing or without a link."""
-    assets: dict[str, Any] = {key: {"href": f"https://example.com/{key}.tif"} for key in ASSETS[collection]}
+    assets: dict[str, Any] = {
+        key: {"href": f"https://example.com/{key}.tif"} for key in ASSETS[collection]
+    }
     assets["thumbnail"] = {"href": "https://example.com/thumbnail.png"}
     if chance(rng, 0.15):
         for key in rng.choices(ASSETS[collection], k=rng.randint(1, 3)):

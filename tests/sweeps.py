@@ -1,4 +1,4 @@
-"""Sweeps of several batches over the demo's snapshot, and catalogues with faults that only a sweep shows."""
+"""Sweeps of several batches over the demo's snapshot, and catalogs with faults that only a sweep shows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from floodscan import Recipe
 from floodscan.catalogs import Answer, Catalog, open_catalog
-from floodscan.events import load_events
+from floodscan.inputs.event_files import load_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from floodscan import Event
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 POISON = (100.0, 10.0, 100.5, 10.5)
 """Box of an event that ends its workers."""
@@ -32,14 +32,19 @@ def demo_copies(n: int) -> list[Event]:
 def write_table(path: Path, events: Sequence[Event]) -> Path:
     """Write events as CSV, to be read as the same events."""
     columns = ["event_id", "west", "south", "east", "north", "target_crs", *DEMO.phase_dates]
-    rows = [",".join(map(str, [e.event_id, *e.bbox, e.target_crs, *e.phase_dates.values()])) for e in events]
+    rows = [
+        ",".join(map(str, [e.event_id, *e.bbox, e.target_crs, *e.phase_dates.values()]))
+        for e in events
+    ]
     path.write_text("\n".join([",".join(columns), *rows, ""]))
     return path
 
 
 @dataclass(frozen=True)
 class DeadlyCatalog:
-    """The demo's snapshot; who searches at a place is killed, as by a fault in a library or for want of memory.
+    """The demo's snapshot.
+
+    Who searches at a place is killed, as by a fault in a library or for want of memory.
 
     Attributes:
         deaths: Folder with a file per death.

@@ -1,4 +1,7 @@
-"""Every benchmark runs, at a small size; of what it measures, requests are looked at, which are always the same."""
+"""Every benchmark runs, at a small size.
+
+Of what it measures, requests are looked at, which are always the same.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,17 @@ def test_what_the_engine_costs_is_told() -> None:
 def test_scaling_tells_where_the_time_goes(tmp_path: Path) -> None:
     """Every kind is run, all of the threads' time is accounted for, and drawn."""
     words = ["--workers", "1", "--events", "8", "--repeats", "1", "--out", str(tmp_path)]
-    words += ["--in-flight", "1", "4", "--mean-wait", "0.01", "--rounds", "1", "--least-searches", "9"]
+    words += [
+        "--in-flight",
+        "1",
+        "4",
+        "--mean-wait",
+        "0.01",
+        "--rounds",
+        "1",
+        "--least-searches",
+        "9",
+    ]
     output = run("-m", "benchmarks.scaling", *words)
     assert "latency scaling on `local`" in output
     runs = pq.read_table(tmp_path / "scaling.parquet").to_pylist()
@@ -84,7 +97,9 @@ def test_asking_is_measured_against_a_plain_loop() -> None:
 def test_requests_are_counted() -> None:
     """With fewer searches, with one per slot and with answers of many pages, the result is the same."""
     output = run("-m", "benchmarks.count_requests", "--events", "3", "--page-items", "10")
-    _, apart, together, paged = (float(number) for number in re.findall(r"([\d.]+) searches an event", output))
+    _, apart, together, paged = (
+        float(number) for number in re.findall(r"([\d.]+) searches an event", output)
+    )
     assert together < apart / 3
     assert paged > together
     assert "all complete: False" not in output
@@ -95,7 +110,9 @@ def test_requests_are_counted() -> None:
 def test_a_sweep_of_many_floods_needs_few_searches() -> None:
     """At most 2.2 an event, and a quarter of what one search per slot takes."""
     output = run("-m", "benchmarks.count_requests", "--events", "200", "--api", "none")
-    apart, together = (float(number) for number in re.findall(r"[\d.]+(?= searches|$)", output, re.MULTILINE))
+    apart, together = (
+        float(number) for number in re.findall(r"[\d.]+(?= searches|$)", output, re.MULTILINE)
+    )
     assert together <= min(2.2, apart / 4)
 
 

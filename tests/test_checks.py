@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from floodscan.checks import assess
-from floodscan.recipe import Policy, Recipe
-from tests.selection.worlds import FLOOD, World, dem_item, make_event, random_world, s1_item, s2_item
+from floodscan.assessment.quality import assess
+from floodscan.model import Policy, Recipe
+from tests.selection.worlds import (
+    FLOOD,
+    World,
+    dem_item,
+    make_event,
+    random_world,
+    s1_item,
+    s2_item,
+)
 
 if TYPE_CHECKING:
-    from floodscan.checks import Assessment
+    from floodscan.assessment.quality import Assessment
     from tests.selection.worlds import Item
 
 ALL = (9.0, 49.0, 12.0, 52.0)
@@ -40,7 +48,7 @@ def assess_world(world: World, chosen: pa.Table) -> Assessment:
 
 def codes(assessment: Assessment) -> list[str]:
     """List the warnings, short."""
-    return [str(finding) for finding in assessment.findings]
+    return [str(finding) for finding in assessment.warnings]
 
 
 def test_a_reused_scene_on_the_wrong_side_is_told() -> None:
@@ -55,7 +63,10 @@ def test_a_reused_scene_on_the_wrong_side_is_told() -> None:
 
 def test_two_scenes_of_one_pass_are_told() -> None:
     """Different scenes of one datatake are no two moments."""
-    items = [s2_item("a", day(2), LEFT, take="GS2A_1"), s2_item("b", day(2), ALL, take="GS2A_1", cloud=20.0)]
+    items = [
+        s2_item("a", day(2), LEFT, take="GS2A_1"),
+        s2_item("b", day(2), ALL, take="GS2A_1", cloud=20.0),
+    ]
     world = World(make_event(), items, Recipe())
     table = world.chosen()
     rows = table.to_pylist()
@@ -75,10 +86,16 @@ def test_mixed_tracks_are_told_and_graded_c() -> None:
     assert "pre_month on 37 descending" in str(grade[1])
 
 
-@pytest.mark.parametrize(("second", "grade"), [(ALL, "A"), ((9.0, 49.1, 12.0, 52.1), "B"), (LEFT, "B")])
-def test_one_track_is_graded_by_its_frames(second: tuple[float, float, float, float], grade: str) -> None:
+@pytest.mark.parametrize(
+    ("second", "grade"), [(ALL, "A"), ((9.0, 49.1, 12.0, 52.1), "B"), (LEFT, "B")]
+)
+def test_one_track_is_graded_by_its_frames(
+    second: tuple[float, float, float, float], grade: str
+) -> None:
     """The same frame is A, another one of the track is B."""
-    found = assessed(s1_item("a", day(-30), ALL), s1_item("b", day(-5), second), policy=Policy.CHANGE_DETECTION)
+    found = assessed(
+        s1_item("a", day(-30), ALL), s1_item("b", day(-5), second), policy=Policy.CHANGE_DETECTION
+    )
     assert found.grades["aoi"] is not None
     assert found.grades["aoi"][0] == grade
 
@@ -97,8 +114,8 @@ def test_low_coverage_is_told_for_slots_and_together() -> None:
         "low_joint_coverage aoi",
     ]
     assert found.joint_frac == {"aoi": 0.0}
-    assert found.promise is not None
-    assert found.promise.chips == 0
+    assert found.forecast is not None
+    assert found.forecast.chips == 0
 
 
 def test_joint_coverage_is_told_of_each_target() -> None:
@@ -120,14 +137,16 @@ def test_nothing_chosen_has_no_joint_coverage() -> None:
 def test_the_limit_is_the_recipes() -> None:
     """A half is enough where the recipe says so."""
     world = World(make_event(), [s1_item("a", day(-30), LEFT)], Recipe(warn_coverage_below=0.4))
-    assert assess_world(world, world.chosen()).findings == ()
+    assert assess_world(world, world.chosen()).warnings == ()
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_change_detection_is_warned_of_coverage_alone(seed: int) -> None:
     """None of the reference policy's violations is left, but for tracks that the ladder mixed."""
     world = random_world(seed)
-    recipe = replace(world.recipe, relax=tuple(step for step in world.recipe.relax if not step.mixed_track))
+    recipe = replace(
+        world.recipe, relax=tuple(step for step in world.recipe.relax if not step.mixed_track)
+    )
     world = replace(world, recipe=recipe)
     found = assess_world(world, world.chosen())
-    assert {finding.code for finding in found.findings} <= {"low_coverage", "low_joint_coverage"}
+    assert {finding.code for finding in found.warnings} <= {"low_coverage", "low_joint_coverage"}

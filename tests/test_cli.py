@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from floodscan import read_manifest
-from floodscan.cli import cli, main
+from floodscan.cli.main import cli, main
 from floodscan.store import RunFolder
 from tests.servers.process import free_port
 
@@ -73,7 +73,10 @@ def test_scan_prints_the_choices_and_writes_them(demo_out: Path, run: Run) -> No
     choices = lines[: lines.index("")]
     assert len([line for line in choices if "S1A_IW_GRDH" in line or "_T31UGR_" in line]) == 8
     assert "joint coverage 0.837894; predicted 80.545% valid pixels, 890 of 1120 chips" in lines
-    assert f"Why: floodscan explain {demo_out} {EVENT}; pictures: floodscan plot {demo_out} {EVENT}" in lines
+    assert (
+        f"Why: floodscan explain {demo_out} {EVENT}; pictures: floodscan plot {demo_out} {EVENT}"
+        in lines
+    )
     assert "warnings at 1 of 1 events" in lines[-1]
     assert "\x1b" not in output
     assert str(demo_out) in output
@@ -109,7 +112,15 @@ def test_scan_prints_json(demo_out: Path, run: Run) -> None:
 def test_scan_with_tiles_chooses_for_each(tmp_path: Path, run: Run) -> None:
     """Tiles stand beside the AOI's choices."""
     status, output, _ = run(
-        "scan", "demo", "--cluster", "none", "--out", tmp_path / "out", "--tile-size", 30000, "--json"
+        "scan",
+        "demo",
+        "--cluster",
+        "none",
+        "--out",
+        tmp_path / "out",
+        "--tile-size",
+        30000,
+        "--json",
     )
     manifest = orjson.loads((tmp_path / "out" / "manifests" / f"{EVENT}.json").read_bytes())
     assert orjson.loads(output)["counts"]["slots"] == 9 * (1 + len(manifest["tiles"]))
@@ -121,7 +132,14 @@ def test_unfilled_slot_ends_with_1(tmp_path: Path, run: Run) -> None:
     """The slot is printed with reason and hint."""
     (tmp_path / "r.toml").write_text("[S2L2A]\nmax_cloud_percent = 1\n")
     status, output, _ = run(
-        "scan", "demo", "--cluster", "none", "--out", tmp_path / "out", "--recipe", tmp_path / "r.toml"
+        "scan",
+        "demo",
+        "--cluster",
+        "none",
+        "--out",
+        tmp_path / "out",
+        "--recipe",
+        tmp_path / "r.toml",
     )
     assert status == 1
     assert "all_rejected" in output
@@ -157,19 +175,36 @@ def bad_calls(tmp_path: Path, demo_out: Path) -> dict[str, tuple[list[Any], str]
     (tmp_path / "broken.toml").write_text("[[event")
     (tmp_path / "policy.toml").write_text("policy = 'best'\n")
     (tmp_path / "sensor.toml").write_text("sensors = ['S3']\n")
-    (tmp_path / "id.toml").write_text('[[event]]\nevent_id = "../x"\nbbox = [6, 49, 7, 50]\nevent_date = 2021-07-15\n')
+    (tmp_path / "id.toml").write_text(
+        '[[event]]\nevent_id = "../x"\nbbox = [6, 49, 7, 50]\nevent_date = 2021-07-15\n'
+    )
     (tmp_path / "file").touch()
     out = ["--cluster", "none", "--out", tmp_path / "out"]
     return {
         "missing file": (["scan", tmp_path / "none.toml", *out], "none.toml: No such file"),
         "broken file": (["scan", tmp_path / "broken.toml", *out], "broken.toml: can't be read"),
         "bad id": (["scan", tmp_path / "id.toml", *out], "event 1, field 'event_id'"),
-        "bad policy": (["scan", "demo", *out, "--recipe", tmp_path / "policy.toml"], "field 'policy'"),
-        "bad sensor": (["scan", "demo", *out, "--recipe", tmp_path / "sensor.toml"], "field 'sensors'"),
-        "missing recipe": (["scan", "demo", *out, "--recipe", tmp_path / "none.toml"], "none.toml: No such file"),
-        "bad tile size": (["scan", "demo", *out, "--tile-size", "-5"], "--tile-size: must be above 0"),
-        "no catalogue": (["scan", "demo", *out, "--catalog", tmp_path / "none"], "can't be read"),
-        "unreachable": (["scan", "demo", *out, "--catalog", f"http://127.0.0.1:{free_port()}"], "can't be reached"),
+        "bad policy": (
+            ["scan", "demo", *out, "--recipe", tmp_path / "policy.toml"],
+            "field 'policy'",
+        ),
+        "bad sensor": (
+            ["scan", "demo", *out, "--recipe", tmp_path / "sensor.toml"],
+            "field 'sensors'",
+        ),
+        "missing recipe": (
+            ["scan", "demo", *out, "--recipe", tmp_path / "none.toml"],
+            "none.toml: No such file",
+        ),
+        "bad tile size": (
+            ["scan", "demo", *out, "--tile-size", "-5"],
+            "--tile-size: must be above 0",
+        ),
+        "no catalog": (["scan", "demo", *out, "--catalog", tmp_path / "none"], "can't be read"),
+        "unreachable": (
+            ["scan", "demo", *out, "--catalog", f"http://127.0.0.1:{free_port()}"],
+            "can't be reached",
+        ),
         "unwritable out": (
             ["scan", "demo", "--cluster", "none", "--out", tmp_path / "file" / "out"],
             "can't be written",
@@ -181,7 +216,10 @@ def bad_calls(tmp_path: Path, demo_out: Path) -> dict[str, tuple[list[Any], str]
         "unknown option": (["scan", "demo", "--cloud", "40"], "No such option"),
         "unknown event": (["explain", demo_out, "nobody"], "has no event 'nobody'"),
         "unknown phase": (["explain", demo_out, EVENT, "pre-event"], "did you mean 'pre_event'?"),
-        "unknown target": (["explain", demo_out, EVENT, "--target", "tile_1_1"], "has no target 'tile_1_1'"),
+        "unknown target": (
+            ["explain", demo_out, EVENT, "--target", "tile_1_1"],
+            "has no target 'tile_1_1'",
+        ),
         "no run": (["explain", tmp_path, EVENT], "is it the output of a scan?"),
     }
 
@@ -200,10 +238,21 @@ def test_what_cannot_be_used_is_one_message(
             assert not (tmp_path / "out").exists()
 
 
-def test_collection_that_a_catalogue_lacks_is_told(tmp_path: Path, lean_api: StacApi, run: Run) -> None:
-    """Before any work, by the catalogue's name."""
+def test_collection_that_a_catalog_lacks_is_told(
+    tmp_path: Path, lean_api: StacApi, run: Run
+) -> None:
+    """Before any work, by the catalog's name."""
     (tmp_path / "r.toml").write_text("[DEM]\ncollection = 'cop-dem-glo-90'\n")
-    words = ["scan", "demo", "--cluster", "none", "--out", tmp_path / "out", "--recipe", tmp_path / "r.toml"]
+    words = [
+        "scan",
+        "demo",
+        "--cluster",
+        "none",
+        "--out",
+        tmp_path / "out",
+        "--recipe",
+        tmp_path / "r.toml",
+    ]
     for catalog in (lean_api.url, "demo"):
         status, _, errors = run(*words, "--catalog", catalog)
         assert status == 2
@@ -231,7 +280,9 @@ def test_every_command_and_option_has_help(name: str, run: Run) -> None:
 def test_choices_are_made_again_and_compared(demo_out: Path, run: Run, tmp_path: Path) -> None:
     """By the other policy from the stored candidates, and side by side with the first."""
     again = tmp_path / "again"
-    status, output, errors = run("reselect", demo_out, "--policy", "change-detection", "--out", again)
+    status, output, errors = run(
+        "reselect", demo_out, "--policy", "change-detection", "--out", again
+    )
     assert (status, errors) == (0, "")
     assert "0 requests" in output
     assert "joint coverage 1.000000" in output
@@ -244,7 +295,9 @@ def test_choices_are_made_again_and_compared(demo_out: Path, run: Run, tmp_path:
     assert len(orjson.loads(output)["slots"]) == 7
 
 
-def test_what_was_not_searched_cannot_be_chosen_from(demo_out: Path, run: Run, tmp_path: Path) -> None:
+def test_what_was_not_searched_cannot_be_chosen_from(
+    demo_out: Path, run: Run, tmp_path: Path
+) -> None:
     """A recipe that asks for more is refused by name."""
     recipe = tmp_path / "wide.toml"
     recipe.write_text("[S1RTC]\nwindow_days = 9\n")
@@ -265,10 +318,16 @@ def test_a_recipe_that_names_no_ladder_takes_what_was_searched_of_the_default(
     assert (status, errors) == (0, "")
     assert "joint coverage 1.000000" in output
     left = RunFolder(again).read_run()["recipe"]["relax"]
-    assert left == [{"sensor": "S2L2A", "max_cloud_percent": 50.0}, {"sensor": "S1RTC", "mixed_track": True}]
+    assert left == [
+        {"sensor": "S2L2A", "max_cloud_percent": 50.0},
+        {"sensor": "S1RTC", "mixed_track": True},
+    ]
     recipe.write_text(f'{rules}[[relax]]\nsensor = "S1RTC"\nwindow_days = 12\n')
     status, _, errors = run(*words, tmp_path / "no")
     assert status == 2
-    assert "step S1RTC.window_days=12, searched were 4 (leave it out of relax, or write relax = [])" in errors
+    assert (
+        "step S1RTC.window_days=12, searched were 4 (leave it out of relax, or write relax = [])"
+        in errors
+    )
     recipe.write_text(f"{rules}relax = []\n")
     assert run(*words, tmp_path / "bare")[2] == ""

@@ -42,7 +42,9 @@ def test_local_cluster_listens_to_this_machine_alone() -> None:
         assert client is not None
         assert client.submit(sum, [1, 2]).result() == 3
         assert listeners() == {"127.0.0.1"}
-    assert len(psutil.Process().children(recursive=True)) <= before + 1  # the resource tracker stays
+    assert (
+        len(psutil.Process().children(recursive=True)) <= before + 1
+    )  # the resource tracker stays
 
 
 def test_two_local_clusters_do_not_disturb_each_other() -> None:
@@ -69,18 +71,41 @@ def test_address_without_a_scheduler_is_told(address: str) -> None:
 @contextmanager
 def scheduler_elsewhere(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a scheduler in a process of its own, as somebody else might; give its address too."""
-    words = ["--host", LOOPBACK, "--port", "0", "--no-dashboard", "--scheduler-file", str(folder / "scheduler.json")]
+    words = [
+        "--host",
+        LOOPBACK,
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(folder / "scheduler.json"),
+    ]
     log = folder / "scheduler.log"
-    with child([sys.executable, "-m", "distributed.cli.dask_scheduler", *words], log=log) as scheduler:
-        wait_for(lambda: "Scheduler at:" in log.read_text(), "the scheduler does not start", seconds=120)
+    with child(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", *words], log=log
+    ) as scheduler:
+        wait_for(
+            lambda: "Scheduler at:" in log.read_text(), "the scheduler does not start", seconds=120
+        )
         yield orjson.loads((folder / "scheduler.json").read_bytes())["address"], scheduler
 
 
 @contextmanager
 def worker_of(address: str, folder: Path) -> Iterator[None]:
     """Run a worker beside it."""
-    words = [address, "--host", LOOPBACK, "--nthreads", "2", "--no-dashboard", "--local-directory", str(folder)]
-    with child([sys.executable, "-m", "distributed.cli.dask_worker", *words], log=folder / "worker.log"):
+    words = [
+        address,
+        "--host",
+        LOOPBACK,
+        "--nthreads",
+        "2",
+        "--no-dashboard",
+        "--local-directory",
+        str(folder),
+    ]
+    with child(
+        [sys.executable, "-m", "distributed.cli.dask_worker", *words], log=folder / "worker.log"
+    ):
         yield
 
 
@@ -91,7 +116,10 @@ def kill_in_mid_sweep(catalog: SlowDemo, scheduler: subprocess.Popen[bytes]) -> 
 
 
 def test_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
-    """One error of floodscan's own, and not that of whatever was asked of it next; what is done is kept."""
+    """One error of floodscan's own, and not that of whatever was asked of it next.
+
+    What is done is kept.
+    """
     catalog = make_slow_demo(tmp_path, n_answered=1)
     with (
         scheduler_elsewhere(tmp_path) as (address, scheduler),
@@ -100,7 +128,9 @@ def test_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as beside,
     ):
         killed = beside.submit(kill_in_mid_sweep, catalog, scheduler)
-        with pytest.raises(ClusterError, match="the Dask scheduler is gone, or has dropped its tasks"):
+        with pytest.raises(
+            ClusterError, match="the Dask scheduler is gone, or has dropped its tasks"
+        ):
             scan(demo_copies(40), catalog=catalog, out=tmp_path / "out", client=start)
         killed.result()
         catalog.go_on()
@@ -118,6 +148,8 @@ def test_scheduler_without_workers_is_told(
         ThreadPoolExecutor(1) as beside,
     ):
         sweep = beside.submit(scan, "demo", out=tmp_path / "out", client=start)
-        wait_for(lambda: "the scheduler has no workers" in caplog.text, "nothing is said", seconds=120)
+        wait_for(
+            lambda: "the scheduler has no workers" in caplog.text, "nothing is said", seconds=120
+        )
         with worker_of(address, tmp_path):
             assert sweep.result(120).ok

@@ -10,10 +10,9 @@ import pytest
 import shapely
 
 import floodscan
-from floodscan.events import Event, Phase
-from floodscan.listing import list_events
-from floodscan.planning import cut_batches
-from floodscan.recipe import Recipe, SearchPrices
+from floodscan.model import Event, Phase, Recipe, SearchPrices
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches
 from tests.runs import result_bytes
 
 if TYPE_CHECKING:
@@ -44,10 +43,13 @@ def _make_event(number: int) -> Event:
     )
 
 
-def test_the_demo_takes_three_searches_in_place_of_nine(tmp_path: Path, pgstac_api: StacApi) -> None:
+def test_the_demo_takes_three_searches_in_place_of_nine(
+    tmp_path: Path, pgstac_api: StacApi
+) -> None:
     """One of each sensor, counted at the server, with the same result as one for each slot.
 
-    One of the nine finds 50 items, which may be all that a server gives: its halves are asked for too.
+    One of the nine finds 50 items, which may be all that a server gives: its halves are asked for
+    too.
     """
     counts = []
     for name, recipe in (("apart", APART), ("together", Recipe())):
@@ -76,7 +78,9 @@ def test_requests_of_a_shared_search_are_counted_once(tmp_path: Path, lean_api: 
     """The events' requests add up to what the server saw."""
     before = lean_api.searches()
     result = floodscan.scan(make_events(12), catalog=lean_api.url, out=tmp_path)
-    assert sum(outcome.n_requests for outcome in result.outcomes) == lean_api.searches() - before > 0
+    assert (
+        sum(outcome.n_requests for outcome in result.outcomes) == lean_api.searches() - before > 0
+    )
 
 
 def test_events_come_back_in_the_order_given(tmp_path: Path) -> None:
@@ -90,7 +94,12 @@ def test_a_batch_holds_neighbours() -> None:
     """Two far clusters of events, given alternately, are beside each other no more."""
     here = [replace(event, event_id=f"here-{n}") for n, event in enumerate(make_events(8))]
     there = [
-        replace(event, event_id=f"there-{n}", aoi=shapely.box(100, -10, 101, -9), bbox=(100.0, -10.0, 101.0, -9.0))
+        replace(
+            event,
+            event_id=f"there-{n}",
+            aoi=shapely.box(100, -10, 101, -9),
+            bbox=(100.0, -10.0, 101.0, -9.0),
+        )
         for n, event in enumerate(make_events(8))
     ]
     mixed = [event for pair in zip(here, there, strict=True) for event in pair]

@@ -12,16 +12,18 @@ import pytest
 import shapely
 
 import floodscan
-from floodscan import coverage
-from floodscan.coverage import area_fracs, covered_ground, intersect, plan_grid, promise, union
-from floodscan.data.tile_grids import TILE_METRES, tile_footprint, tile_square
+from floodscan.geometry.areas import area_fracs, intersect, union
+from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
+from floodscan.geometry.projections import open_transformer
+from floodscan.geometry.rasters import covered_ground
+from floodscan.testing.tile_grids import TILE_METRES, tile_footprint, tile_square
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.footprints import Geometries
+    from floodscan.geometry.footprints import Geometries
 
 DEMO_BBOX = (5.7333, 49.4426, 6.5282, 50.183)
 SMALL_BBOX = (5.90, 49.60, 6.02, 49.68)
@@ -29,7 +31,10 @@ SEED = 20210715
 
 
 def joint_ground(groups: Iterable[Geometries]) -> BaseGeometry | None:
-    """Keep what every slot's scenes cover: joined within a slot, intersected over the slots; None of none."""
+    """Keep what every slot's scenes cover: joined within a slot, intersected over the slots.
+
+    None of none.
+    """
     return intersect(union(group) for group in groups if len(group))
 
 
@@ -45,7 +50,9 @@ def scene_rows(tile: str, *footprints: BaseGeometry) -> pa.Table:
     })  # fmt: skip
 
 
-def count_valid(area: BaseGeometry, bbox: tuple[float, float, float, float], crs: str) -> tuple[float, int, int]:
+def count_valid(
+    area: BaseGeometry, bbox: tuple[float, float, float, float], crs: str
+) -> tuple[float, int, int]:
     """Count valid pixels and chips one by one."""
     grid = plan_grid(bbox, crs)
     assert grid is not None
@@ -54,7 +61,9 @@ def count_valid(area: BaseGeometry, bbox: tuple[float, float, float, float], crs
     ys = north - (np.arange(grid.height) + 0.5) * (north - south) / grid.height
     back = pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
     valid = shapely.contains_xy(area, *back.transform(*np.meshgrid(xs, ys)))
-    places = [(r, c) for r in range(0, grid.height - 255, 208) for c in range(0, grid.width - 255, 208)]
+    places = [
+        (r, c) for r in range(0, grid.height - 255, 208) for c in range(0, grid.width - 255, 208)
+    ]
     chips = [valid[r : r + 256, c : c + 256].mean() >= 0.8 for r, c in places]
     return valid.mean(), sum(chips), len(chips)
 
@@ -67,7 +76,9 @@ def demo_groups(tmp_path_factory: pytest.TempPathFactory) -> list[pa.Table]:
     table = table.filter(table["selected"])
     slots = zip(table["phase"].to_pylist(), table["sensor"].to_pylist(), strict=True)
     numbers = [number for number, (_, rows) in enumerate(groupby(slots)) for _ in rows]
-    return [table.filter(pa.array(np.array(numbers) == number)) for number in range(numbers[-1] + 1)]
+    return [
+        table.filter(pa.array(np.array(numbers) == number)) for number in range(numbers[-1] + 1)
+    ]
 
 
 def test_reference_choices_promise_what_packaging_made_of_them(demo_groups: list[pa.Table]) -> None:
@@ -75,8 +86,10 @@ def test_reference_choices_promise_what_packaging_made_of_them(demo_groups: list
     grid = plan_grid(DEMO_BBOX, "EPSG:32632")
     assert grid is not None
     assert (grid.width, grid.height) == (6033, 8449)
-    assert grid.bounds == pytest.approx((263209.339809777, 5479596.684262409, 323536.45733621623, 5564086.599782167))
-    made = promise(grid, joint_ground([covered_ground(group) for group in demo_groups]))
+    assert grid.bounds == pytest.approx(
+        (263209.339809777, 5479596.684262409, 323536.45733621623, 5564086.599782167)
+    )
+    made = forecast_pixels(grid, joint_ground([covered_ground(group) for group in demo_groups]))
     assert made.valid_pixel_frac == pytest.approx(0.80545, abs=1e-6)
     assert (made.chips, made.chips_total) == (890, 1120)
 
@@ -85,9 +98,12 @@ def test_straight_lines_between_corners_would_promise_too_much(demo_groups: list
     """Without the squares it would be 80.730 % and 892 chips."""
     grid = plan_grid(DEMO_BBOX, "EPSG:32632")
     assert grid is not None
-    bare = [covered_ground(g.set_column(18, "proj_epsg", pa.nulls(len(g), pa.int32()))) for g in demo_groups]
+    bare = [
+        covered_ground(g.set_column(18, "proj_epsg", pa.nulls(len(g), pa.int32())))
+        for g in demo_groups
+    ]
     assert demo_groups[0].schema.names[18] == "proj_epsg"
-    made = promise(grid, joint_ground(bare))
+    made = forecast_pixels(grid, joint_ground(bare))
     assert (round(made.valid_pixel_frac, 5), made.chips) == (0.8073, 892)
 
 
@@ -98,11 +114,15 @@ def test_pixels_and_chips_are_those_counted_one_by_one(seed: int) -> None:
     west, south, east, north = SMALL_BBOX
     corners = rng.uniform((west - 0.02, south - 0.02), (east + 0.02, north + 0.02), (4, 3, 2))
     area = shapely.make_valid(shapely.MultiPolygon([(c, []) for c in corners]), method="structure")
-    area = shapely.segmentize(shapely.difference(shapely.box(*SMALL_BBOX), area), 0.001) if seed % 2 else area
+    area = (
+        shapely.segmentize(shapely.difference(shapely.box(*SMALL_BBOX), area), 0.001)
+        if seed % 2
+        else area
+    )
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     frac, chips, total = count_valid(area, SMALL_BBOX, "EPSG:32632")
-    made = promise(grid, area)
+    made = forecast_pixels(grid, area)
     assert made.valid_pixel_frac == pytest.approx(frac, abs=3 / (grid.width * grid.height))
     assert (made.chips, made.chips_total) == (chips, total)
 
@@ -112,8 +132,8 @@ def test_nothing_chosen_promises_nothing() -> None:
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     for nothing in (None, shapely.Polygon(), shapely.box(20, 20, 21, 21)):
-        assert promise(grid, nothing).valid_pixel_frac == 0
-        assert promise(grid, nothing).chips == 0
+        assert forecast_pixels(grid, nothing).valid_pixel_frac == 0
+        assert forecast_pixels(grid, nothing).chips == 0
     assert joint_ground([]) is None
 
 
@@ -122,8 +142,11 @@ def test_an_area_that_holds_the_grid_promises_all_of_it() -> None:
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     for larger in (0.01, 0.05, 5.0):
-        made = promise(grid, shapely.box(*SMALL_BBOX).buffer(larger, join_style="mitre"))
-        assert (made.valid_pixel_frac, made.chips, made.chips_total) == (1.0, *[np.prod(grid.chips_shape)] * 2)
+        made = forecast_pixels(grid, shapely.box(*SMALL_BBOX).buffer(larger, join_style="mitre"))
+        assert (made.valid_pixel_frac, made.chips, made.chips_total) == (
+            1.0,
+            *[np.prod(grid.chips_shape)] * 2,
+        )
 
 
 @pytest.mark.parametrize(("crs", "lon", "lat"), [
@@ -137,7 +160,9 @@ def test_a_zone_spelled_out_gives_the_numbers_of_its_code(crs: str, lon: float, 
     metres = rng.uniform(2e5, 8e6, (2, 100))
     for ends, points in ((("OGC:CRS84", crs), places), ((crs, "OGC:CRS84"), metres)):
         looked_up = pyproj.Transformer.from_crs(*ends, always_xy=True)
-        assert np.array_equal(coverage.open_transformer(*ends).transform(*points), looked_up.transform(*points))
+        assert np.array_equal(
+            open_transformer(*ends).transform(*points), looked_up.transform(*points)
+        )
 
 
 def test_a_grid_across_the_antimeridian_is_one_box() -> None:
@@ -146,9 +171,13 @@ def test_a_grid_across_the_antimeridian_is_one_box() -> None:
     grid = plan_grid(bbox, "EPSG:32760")
     assert grid is not None
     assert grid.width == pytest.approx(2140, abs=10)
-    halves = shapely.MultiPolygon([shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -179, -16)])
-    assert promise(grid, halves).valid_pixel_frac == 1.0
-    assert promise(grid, shapely.box(179, -18, 180, -16)).valid_pixel_frac == pytest.approx(0.5, abs=0.01)
+    halves = shapely.MultiPolygon(
+        [shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -179, -16)]
+    )
+    assert forecast_pixels(grid, halves).valid_pixel_frac == 1.0
+    assert forecast_pixels(grid, shapely.box(179, -18, 180, -16)).valid_pixel_frac == pytest.approx(
+        0.5, abs=0.01
+    )
 
 
 def test_a_whole_tile_covers_its_square() -> None:
@@ -180,9 +209,12 @@ def test_two_halves_of_a_tile_make_the_tile() -> None:
     straight = tile_footprint("31UGR")
     west, south, east, north = straight.bounds
     middle = (south + north) / 2
-    parts = [straight.intersection(shapely.box(west, *ys)) for ys in ((south, east, middle), (middle, east, north))]
+    parts = [
+        straight.intersection(shapely.box(west, *ys))
+        for ys in ((south, east, middle), (middle, east, north))
+    ]
     lower, upper, whole = covered_ground(scene_rows("31UGR", *parts, straight))
-    assert area_fracs([coverage.union(np.array([lower, upper]))], whole)[0] > 0.9999
+    assert area_fracs([union(np.array([lower, upper]))], whole)[0] > 0.9999
 
 
 def test_a_scene_without_a_grid_covers_its_footprint() -> None:
@@ -198,11 +230,17 @@ def test_a_scene_without_a_grid_covers_its_footprint() -> None:
 
 
 def test_shares_are_of_equal_area() -> None:
-    """The poleward half of a box in degrees is the smaller one; checked against the ellipsoid's geodesics."""
+    """The poleward half of a box in degrees is the smaller one.
+
+    Checked against the ellipsoid's geodesics.
+    """
     target = shapely.box(10, 50, 12, 60)
     half = shapely.box(10, 55, 12, 60)
     geod = pyproj.Geod(ellps="WGS84")
-    dense = [abs(geod.geometry_area_perimeter(shapely.segmentize(box, 0.01))[0]) for box in (half, target)]
+    dense = [
+        abs(geod.geometry_area_perimeter(shapely.segmentize(box, 0.01))[0])
+        for box in (half, target)
+    ]
     assert area_fracs([half], target)[0] == pytest.approx(dense[0] / dense[1], abs=1e-6)
     assert area_fracs([half], target)[0] < 0.48
     assert area_fracs([shapely.box(0, 0, 90, 80)], target)[0] == 1.0

@@ -40,14 +40,21 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 @pytest.mark.parametrize("cluster", ["none", "local"])
 def test_a_full_disk_is_told_and_mended(cluster: str, tmp_path: Path) -> None:
-    """One error that says what to do; whole files alone are there; then the bytes of a run that never failed."""
+    """One error that says what to do.
+
+    Whole files alone are there; then the bytes of a run that never failed.
+    """
     with small_disk(tmp_path / "disk", "2m") as disk, open_client(cluster, n_workers=2) as client:
         with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
             scan(EVENTS, catalog="demo", out=disk / "out", client=client)
         # what other batches were writing when the first of them failed is whole soon, or gone
-        wait_for(lambda: not list((disk / "out").rglob("*.tmp")), "files that are not whole are left")
+        wait_for(
+            lambda: not list((disk / "out").rglob("*.tmp")), "files that are not whole are left"
+        )
         subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)  # noqa: S603, S607
-        assert scan(EVENTS, catalog="demo", out=disk / "out", client=client).counts["complete"] == len(EVENTS)
+        assert scan(EVENTS, catalog="demo", out=disk / "out", client=client).counts[
+            "complete"
+        ] == len(EVENTS)
         written = result_bytes(disk / "out")
     scan(EVENTS, catalog="demo", out=tmp_path / "calm")
     assert written == result_bytes(tmp_path / "calm")

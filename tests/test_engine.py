@@ -11,14 +11,14 @@ import pytest
 from floodscan import Recipe, scan
 from floodscan.catalogs import Answer, open_catalog
 from floodscan.clusters import open_client
-from floodscan.driver import Driver
-from floodscan.engine import most_in_flight, run_batches
-from floodscan.events import load_events
-from floodscan.listing import list_events
+from floodscan.engine.run_batches import most_in_flight, run_batches
+from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run
-from floodscan.planning import Batch
-from floodscan.store import RunFolder, find_driver
-from floodscan.tables import ITEMS
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import Batch
+from floodscan.schemas import ITEMS
+from floodscan.store import RunFolder, find_lock_holder
+from floodscan.store.heartbeat import Driver
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 
 @dataclass(frozen=True)
 class EmptyCatalog:
-    """A catalogue that has nothing and answers at once; or a bug."""
+    """A catalog that has nothing and answers at once; or a bug."""
 
     bug: bool = False
     location: str = "empty"
@@ -58,7 +58,7 @@ def client() -> Iterator[Client | None]:
 
 
 def make_run(folder: Path, *, bug: bool = False) -> Run:
-    """Make a run on the empty catalogue."""
+    """Make a run on the empty catalog."""
     store = RunFolder(folder)
     store.prepare()
     return Run(catalog=EmptyCatalog(bug), catalog_id="empty", recipe=Recipe(), folder=store)
@@ -96,7 +96,10 @@ def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> No
     def batches_in_time() -> Iterator[Batch]:
         for number, batch in enumerate(make_batches(bound)):
             if number == bound - 1:
-                wait_for(lambda: run.folder.events.written_since(0), "no batch is done before the last is planned")
+                wait_for(
+                    lambda: run.folder.events.written_since(0),
+                    "no batch is done before the last is planned",
+                )
             yield batch
 
     assert len(list(run_batches(run, batches_in_time(), client=client))) == bound
@@ -108,7 +111,10 @@ def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
         pass
     client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.validate_state())
     # that the last are released is told in passing
-    wait_for(lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks), "tasks are kept")
+    wait_for(
+        lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks),
+        "tasks are kept",
+    )
 
 
 @pytest.mark.parametrize("in_process", [True, False])
@@ -119,8 +125,8 @@ def test_a_bug_is_raised_as_it_is(tmp_path: Path, in_process: bool, client: Clie
         list(run_batches(run, make_batches(2), client=None if in_process else client))
 
 
-def test_demo_catalogue_travels(tmp_path: Path, client: Client) -> None:
-    """A catalogue is a small value that workers open for themselves."""
+def test_demo_catalog_travels(tmp_path: Path, client: Client) -> None:
+    """A catalog is a small value that workers open for themselves."""
     run = replace(make_run(tmp_path), catalog=open_catalog("demo"))
     (result,) = run_batches(run, make_batches(1), client=client)
     assert result.counts["complete"] == 1
@@ -136,14 +142,20 @@ def test_the_cluster_is_closed_before_the_folder_is_given_up(tmp_path: Path) -> 
             try:
                 yield client
             finally:
-                writers.append(find_driver(tmp_path))
+                writers.append(find_lock_holder(tmp_path))
 
     def interrupt(done: int, _: int) -> None:
         if done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as kept:
-        scan(demo_copies(90), catalog="demo", out=tmp_path, client=open_and_look, on_progress=interrupt)
+        scan(
+            demo_copies(90),
+            catalog="demo",
+            out=tmp_path,
+            client=open_and_look,
+            on_progress=interrupt,
+        )
     assert kept
     assert writers == [Driver.here()]
-    assert find_driver(tmp_path) is None
+    assert find_lock_holder(tmp_path) is None

@@ -7,14 +7,16 @@ import pickle
 import pytest
 
 from floodscan import errors
-from floodscan.errors import Problem, suggest
+from floodscan.errors import InputProblem, suggest
 
 SAMPLES = [
     errors.FloodscanError("text"),
     errors.InputError("text"),
-    errors.EventError("f.csv", [Problem("row 1", "bbox", "has no area")]),
-    errors.RecipeError("r.toml", [Problem("", "policy", "is unknown"), Problem("", "", "text")]),
-    errors.ProfileError("p.yaml", [Problem("", "account", "is missing")]),
+    errors.EventError("f.csv", [InputProblem("row 1", "bbox", "has no area")]),
+    errors.RecipeError(
+        "r.toml", [InputProblem("", "policy", "is unknown"), InputProblem("", "", "text")]
+    ),
+    errors.ProfileError("p.yaml", [InputProblem("", "account", "is missing")]),
     errors.OutputError("text"),
     errors.CatalogError("demo", "is away"),
     errors.MissingCollectionError("demo", "has no collection"),
@@ -33,8 +35,14 @@ def test_errors_survive_pickling(error: errors.FloodscanError) -> None:
 
 def test_every_error_is_tried() -> None:
     """The samples hold one of each public error."""
-    public = {kind for name, kind in vars(errors).items() if isinstance(kind, type) and not name.startswith("_")}
-    assert {type(error) for error in SAMPLES} == {kind for kind in public if issubclass(kind, Exception)}
+    public = {
+        kind
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and not name.startswith("_")
+    }
+    assert {type(error) for error in SAMPLES} == {
+        kind for kind in public if issubclass(kind, Exception)
+    }
 
 
 def test_problem_names_its_place() -> None:

@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from floodscan import EventError, Phase, Recipe, read_events
-from floodscan.events import utm_crs
+from floodscan.inputs.event_files import utm_crs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +67,9 @@ def test_reads_toml(tmp_path: Path) -> None:
 def test_reads_csv(tmp_path: Path) -> None:
     """A CSV file gives events by its columns west, south, east and north."""
     file = tmp_path / "events.csv"
-    file.write_text("event_id,west,south,east,north,event_date,country\nfirst,6.0,49.0,6.5,49.5,2021-07-15,LU\n")
+    file.write_text(
+        "event_id,west,south,east,north,event_date,country\nfirst,6.0,49.0,6.5,49.5,2021-07-15,LU\n"
+    )
     check_square(read(file))
 
 
@@ -75,8 +77,17 @@ def test_reads_geojson(tmp_path: Path) -> None:
     """A GeoJSON file gives an event per feature."""
     file = tmp_path / "events.geojson"
     geometry = orjson.loads(shapely.to_geojson(SQUARE))
-    dates = {"pre_month": "2021-06-15", "pre_event": "2021-07-11", "event": "2021-07-15", "post_event": "2021-07-18"}
-    feature = {"type": "Feature", "geometry": geometry, "properties": {"event_id": "first", "phase_dates": dates}}
+    dates = {
+        "pre_month": "2021-06-15",
+        "pre_event": "2021-07-11",
+        "event": "2021-07-15",
+        "post_event": "2021-07-18",
+    }
+    feature = {
+        "type": "Feature",
+        "geometry": geometry,
+        "properties": {"event_id": "first", "phase_dates": dates},
+    }
     file.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": [feature]}))
     check_square(read(file))
 
@@ -85,7 +96,9 @@ def test_reads_geojson(tmp_path: Path) -> None:
 def test_reads_geoparquet(tmp_path: Path, crs: str) -> None:
     """A GeoParquet file gives an event per row, with one column per phase or a date."""
     file = tmp_path / "events.parquet"
-    frame = gpd.GeoDataFrame({"event_id": ["first"], "event_date": [date(2021, 7, 15)]}, geometry=[SQUARE], crs=crs)
+    frame = gpd.GeoDataFrame(
+        {"event_id": ["first"], "event_date": [date(2021, 7, 15)]}, geometry=[SQUARE], crs=crs
+    )
     frame.to_parquet(file)
     check_square(read(file))
 
@@ -93,7 +106,9 @@ def test_reads_geoparquet(tmp_path: Path, crs: str) -> None:
 def test_geoparquet_in_another_system_is_brought_to_degrees(tmp_path: Path) -> None:
     """An AOI in metres covers the same ground."""
     file = tmp_path / "events.parquet"
-    frame = gpd.GeoDataFrame({"event_id": ["first"], "event_date": ["2021-07-15"]}, geometry=[SQUARE], crs="OGC:CRS84")
+    frame = gpd.GeoDataFrame(
+        {"event_id": ["first"], "event_date": ["2021-07-15"]}, geometry=[SQUARE], crs="OGC:CRS84"
+    )
     frame.to_crs("EPSG:32632").to_parquet(file)
     (event,) = read(file)
     assert event.aoi.symmetric_difference(SQUARE).area < 1e-9
@@ -103,7 +118,9 @@ def write_squares(path: Path, squares: Iterable[shapely.Geometry]) -> None:
     """Write an event for each, in row groups of 700."""
     areas = list(squares)
     ids = [f"e{number}" for number in range(1, len(areas) + 1)]
-    frame = gpd.GeoDataFrame({"event_id": ids, "event_date": "2021-07-15"}, geometry=areas, crs="OGC:CRS84")
+    frame = gpd.GeoDataFrame(
+        {"event_id": ids, "event_date": "2021-07-15"}, geometry=areas, crs="OGC:CRS84"
+    )
     frame.to_parquet(path, row_group_size=700)
 
 
@@ -176,21 +193,42 @@ BAD_TOML = {
     "infinite": (TOML.replace("49.5]", "inf]"), "±90°", ("event 1", "bbox")),
     "nan": (TOML.replace("49.5]", "nan]"), "±90°", ("event 1", "bbox")),
     "no bbox": (TOML.replace("bbox =", "onset = 2021-07-15 #"), "is missing", ("event 1", "bbox")),
-    "missing aoi file": (TOML.replace("bbox = [", "aoi = 'none.geojson' # ["), "No such file", ("event 1", "aoi")),
-    "bad date": (TOML.replace("2021-07-15", "'15.7.2021'"), "not a date", ("event 1", "event_date")),
-    "no date": (TOML.replace("event_date = 2021-07-15", ""), "is missing", ("event 1", "event_date")),
+    "missing aoi file": (
+        TOML.replace("bbox = [", "aoi = 'none.geojson' # ["),
+        "No such file",
+        ("event 1", "aoi"),
+    ),
+    "bad date": (
+        TOML.replace("2021-07-15", "'15.7.2021'"),
+        "not a date",
+        ("event 1", "event_date"),
+    ),
+    "no date": (
+        TOML.replace("event_date = 2021-07-15", ""),
+        "is missing",
+        ("event 1", "event_date"),
+    ),
     "bad onset": (TOML + "onset = 'noon'\n", "no time", ("event 1", "onset")),
     "no id": (TOML.replace('"first"', '""'), "is missing", ("event 1", "event_id")),
     "path as id": (TOML.replace('"first"', '"../x"'), "file name", ("event 1", "event_id")),
     "hidden file as id": (TOML.replace('"first"', '".x"'), "file name", ("event 1", "event_id")),
     "same id twice": (TOML + TOML, "twice", ("event 2", "event_id")),
-    "unknown system": (TOML + "target_crs = 'EPSG:1'\n", "not a coordinate system", ("event 1", "target_crs")),
+    "unknown system": (
+        TOML + "target_crs = 'EPSG:1'\n",
+        "not a coordinate system",
+        ("event 1", "target_crs"),
+    ),
     "a system of elsewhere": (
-        TOML.replace("6.0, 49.0, 6.5, 49.5", "96.0, 0.2, 96.5, 0.9") + "target_crs = 'EPSG:32632'\n",
+        TOML.replace("6.0, 49.0, 6.5, 49.5", "96.0, 0.2, 96.5, 0.9")
+        + "target_crs = 'EPSG:32632'\n",
         "EPSG:32647 would",
         ("event 1", "target_crs"),
     ),
-    "degrees as system": (TOML + "target_crs = 'EPSG:4326'\n", "not projected", ("event 1", "target_crs")),
+    "degrees as system": (
+        TOML + "target_crs = 'EPSG:4326'\n",
+        "not projected",
+        ("event 1", "target_crs"),
+    ),
     "unknown phase": (
         TOML.replace("event_date = 2021-07-15", "phase_dates = {before = 2021-07-15}"),
         "unknown phase",
@@ -246,9 +284,19 @@ def test_bad_geometries_are_told(tmp_path: Path) -> None:
         }
         for n, wkt in enumerate(areas)
     ]
-    features.append({"type": "Feature", "geometry": None, "properties": {"event_id": "e9", "event_date": "2021-07-15"}})
-    message = problem(tmp_path / "e.geojson", orjson.dumps({"type": "FeatureCollection", "features": features}))
-    for number, told in enumerate(["no area", "Self-intersection", "is a LineString", "±180°", "is missing"], 1):
+    features.append(
+        {
+            "type": "Feature",
+            "geometry": None,
+            "properties": {"event_id": "e9", "event_date": "2021-07-15"},
+        }
+    )
+    message = problem(
+        tmp_path / "e.geojson", orjson.dumps({"type": "FeatureCollection", "features": features})
+    )
+    for number, told in enumerate(
+        ["no area", "Self-intersection", "is a LineString", "±180°", "is missing"], 1
+    ):
         assert f"feature {number}" in message
         assert told in message.splitlines()[number - 1]
 

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 import floodscan
 from floodscan import Recipe
-from floodscan.catalogs import Access, ApiCatalog
+from floodscan.assessment.outcomes import FAILED
+from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.clusters import open_client
-from floodscan.outcomes import FAILED
-from floodscan.recipe import TimeWindow
+from floodscan.model import TimeWindow
 from tests.catalogs.test_faults import LIMITS
 from tests.runs import result_bytes
 from tests.servers.faults import MENDABLE_FAULTS
@@ -31,17 +31,24 @@ EVENTS = make_events(50)
 def three_in_ten(n: int) -> str | None:
     """Fail three requests of ten, each kind of fault in its turn."""
     tens, place = divmod(n, 10)
-    return MENDABLE_FAULTS[(3 * tens + place // 3) % len(MENDABLE_FAULTS)] if place in {0, 3, 6} else None
+    return (
+        MENDABLE_FAULTS[(3 * tens + place // 3) % len(MENDABLE_FAULTS)]
+        if place in {0, 3, 6}
+        else None
+    )
 
 
 def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -> None:
     """Fifty events, on workers, with small pages: the same candidates and manifests, every search complete."""
     limits = replace(LIMITS, page_items=12, search_tries=300, search_seconds=300.0)
-    floodscan.scan(EVENTS, catalog=ApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
-    with open_client("local", n_workers=2) as client, fault_proxy(pgstac_api.url, script=three_in_ten) as proxy:
+    floodscan.scan(EVENTS, catalog=StacApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
+    with (
+        open_client("local", n_workers=2) as client,
+        fault_proxy(pgstac_api.url, script=three_in_ten) as proxy,
+    ):
         result = floodscan.scan(
             EVENTS,
-            catalog=ApiCatalog(proxy.url, limits),
+            catalog=StacApiCatalog(proxy.url, limits),
             client=client,
             out=tmp_path / "faulty",
         )
@@ -50,15 +57,31 @@ def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -
     assert result_bytes(tmp_path / "faulty") == result_bytes(tmp_path / "calm")
     searches = pq.read_table(tmp_path / "faulty" / "searches.parquet")
     assert all(searches["complete"].to_pylist())
-    assert sum(searches["n_requests"].to_pylist()) == len(proxy.visits) == sum(o.n_requests for o in result.outcomes)
+    assert (
+        sum(searches["n_requests"].to_pylist())
+        == len(proxy.visits)
+        == sum(o.n_requests for o in result.outcomes)
+    )
     assert sum(searches["n_retries"].to_pylist()) > 0
 
 
 def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: StacApi) -> None:
     """Where some requests fail for good, exactly those slots are incomplete, and nothing is chosen for them."""
-    few = replace(LIMITS, tries=1, tries_too_much=1, max_bisections=0, silence_seconds=2.0, request_seconds=2.0)
+    few = replace(
+        LIMITS,
+        tries=1,
+        tries_too_much=1,
+        max_bisections=0,
+        silence_seconds=2.0,
+        request_seconds=2.0,
+    )
     with fault_proxy(lean_api.url, script=three_in_ten) as proxy:
-        result = floodscan.scan(EVENTS[:10], catalog=ApiCatalog(proxy.url, few), recipe=APART, out=tmp_path / "faulty")
+        result = floodscan.scan(
+            EVENTS[:10],
+            catalog=StacApiCatalog(proxy.url, few),
+            recipe=APART,
+            out=tmp_path / "faulty",
+        )
     floodscan.scan(EVENTS[:10], catalog=lean_api.url, recipe=APART, out=tmp_path / "calm")
     searches = pq.read_table(tmp_path / "faulty" / "searches.parquet").to_pylist()
     calm = pq.read_table(tmp_path / "calm" / "searches.parquet").to_pylist()
@@ -79,16 +102,22 @@ def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: S
 
 
 def _question(row: dict[str, object]) -> tuple[object, ...]:
-    return tuple(row[name] for name in ("collection", "west", "south", "east", "north", "start", "end"))
+    return tuple(
+        row[name] for name in ("collection", "west", "south", "east", "north", "start", "end")
+    )
 
 
 def _window(choice: dict[str, str], day: str) -> str:
-    days = {asked.collection: asked.window_days for asked in Recipe().sensors.values()}[choice["collection"]]
+    days = {asked.collection: asked.window_days for asked in Recipe().sensors.values()}[
+        choice["collection"]
+    ]
     return str(TimeWindow.around(date.fromisoformat(day), days or 0))
 
 
-def test_events_whose_searches_all_fail_are_failed_with_the_reason(tmp_path: Path, lean_api: StacApi) -> None:
-    """A catalogue that refuses every search fails the events, not the run."""
+def test_events_whose_searches_all_fail_are_failed_with_the_reason(
+    tmp_path: Path, lean_api: StacApi
+) -> None:
+    """A catalog that refuses every search fails the events, not the run."""
     with fault_proxy(lean_api.url, script=lambda _: "400") as proxy:
         result = floodscan.scan(EVENTS[:3], catalog=proxy.url, access=Access(), out=tmp_path)
     assert {outcome.status for outcome in result.outcomes} == {FAILED}

@@ -10,7 +10,13 @@ import orjson
 import pytest
 import shapely
 
-from floodscan.footprints import bbox_of, bbox_polygon, overlap_fractions, parse_footprints, repair
+from floodscan.geometry.footprints import (
+    bbox_of,
+    bbox_polygon,
+    overlap_fractions,
+    parse_footprints,
+    repair,
+)
 from tests.servers.fixtures import shared_data
 
 if TYPE_CHECKING:
@@ -27,8 +33,10 @@ def footprint(geometry: dict[str, Any] | None, bbox: list[float] | None = None) 
     return parsed
 
 
-def parse(geometries: list[Any], bboxes: list[list[float] | None] | None = None) -> NDArray[np.object_]:
-    """Parse geometries from their text, as a catalogue writes them."""
+def parse(
+    geometries: list[Any], bboxes: list[list[float] | None] | None = None
+) -> NDArray[np.object_]:
+    """Parse geometries from their text, as a catalog writes them."""
     texts = [None if geometry is None else json.dumps(geometry).encode() for geometry in geometries]
     return parse_footprints(texts, bboxes or [None] * len(texts))[0]
 
@@ -78,7 +86,13 @@ def test_one_bad_geometry_does_not_spoil_its_page() -> None:
 
 @pytest.mark.parametrize(
     ("bbox", "area"),
-    [([0, 0, 2, 2], 4.0), ([0, 0, 5, 2, 2, 9], 4.0), ([179, 0, -179, 1], 2.0), ([0, 0, 2], 0.0), (None, 0.0)],
+    [
+        ([0, 0, 2, 2], 4.0),
+        ([0, 0, 5, 2, 2, 9], 4.0),
+        ([179, 0, -179, 1], 2.0),
+        ([0, 0, 2], 0.0),
+        (None, 0.0),
+    ],
 )
 def test_null_geometry_takes_the_bbox(bbox: list[float] | None, area: float) -> None:
     """With or without heights, across the antimeridian; without a bbox it is empty."""
@@ -112,7 +126,12 @@ def test_real_antimeridian_items_are_inside_the_map() -> None:
 
 def test_repair_leaves_what_is_well() -> None:
     """Valid footprints keep their vertices."""
-    well = np.array([shapely.box(0, 0, 1, 1), shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)])])
+    well = np.array(
+        [
+            shapely.box(0, 0, 1, 1),
+            shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)]),
+        ]
+    )
     assert shapely.equals_exact(repair(well), well).all()
 
 
@@ -136,4 +155,6 @@ def test_overlap_is_the_plain_ratio_of_areas() -> None:
 
 def test_touching_footprint_overlaps_nothing() -> None:
     """A shared edge has no area."""
-    assert overlap_fractions(np.array([shapely.box(1, 0, 2, 1)]), shapely.box(0, 0, 1, 1)).tolist() == [0.0]
+    assert overlap_fractions(
+        np.array([shapely.box(1, 0, 2, 1)]), shapely.box(0, 0, 1, 1)
+    ).tolist() == [0.0]

@@ -1,4 +1,4 @@
-"""One gate for all workers, proved by counting at the server."""
+"""One rate_limiter for all workers, proved by counting at the server."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from distributed.comm.core import CommClosedError
 
 import floodscan
 from floodscan import Recipe
-from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.gate import Rates
+from floodscan.catalogs import Access, StacApiCatalog
+from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.clusters.local import SETTINGS
-from floodscan.gates import open_gate, remember_worker
-from floodscan.recipe import SearchPrices
+from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
+from floodscan.model import SearchPrices
 from tests.runs import result_bytes
 from tests.servers.proxy import fault_proxy
 from tests.test_coalescing import make_events
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from distributed.scheduler import Scheduler
 
-    from floodscan.catalogs.gate import Gate
-    from floodscan.results import ScanResult
+    from floodscan.catalogs.rate_limiter import RateLimiter
+    from floodscan.result import ScanResult
     from tests.servers.fixtures import StacApi
     from tests.servers.proxy import FaultProxy
 
@@ -48,12 +48,23 @@ def client() -> Iterator[Client]:
         yield client
 
 
-def scan_apart(proxy: FaultProxy, access: Access, client: Client, out: Path, *, n_events: int) -> ScanResult:
+def scan_apart(
+    proxy: FaultProxy, access: Access, client: Client, out: Path, *, n_events: int
+) -> ScanResult:
     """Scan events through a proxy, each slot by a search of its own."""
-    return floodscan.scan(make_events(n_events), catalog=proxy.url, recipe=APART, client=client, access=access, out=out)
+    return floodscan.scan(
+        make_events(n_events),
+        catalog=proxy.url,
+        recipe=APART,
+        client=client,
+        access=access,
+        out=out,
+    )
 
 
-def test_the_server_never_sees_more_at_once_than_it_may(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+def test_the_server_never_sees_more_at_once_than_it_may(
+    tmp_path: Path, lean_api: StacApi, client: Client
+) -> None:
     """Sixteen threads would like to ask; eight are let through at a time, and eight there are."""
     with fault_proxy(lean_api.url, latency=0.05) as proxy:
         result = scan_apart(proxy, Access(max_in_flight=8), client, tmp_path, n_events=16)
@@ -63,7 +74,9 @@ def test_the_server_never_sees_more_at_once_than_it_may(tmp_path: Path, lean_api
 
 def test_when_one_is_told_to_wait_all_do(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
     """After ``Retry-After: 3`` the server sees no request for three seconds, and then all the rest."""
-    with fault_proxy(lean_api.url, latency=0.02, script=lambda n: "429 for 3 s" if n == 30 else None) as proxy:
+    with fault_proxy(
+        lean_api.url, latency=0.02, script=lambda n: "429 for 3 s" if n == 30 else None
+    ) as proxy:
         result = scan_apart(proxy, Access(max_in_flight=8), client, tmp_path, n_events=16)
     told = proxy.visits[30].began + 0.02
     # what had entered before the answer was read is on its way already
@@ -81,15 +94,24 @@ def test_who_waits_takes_no_connection(tmp_path: Path, lean_api: StacApi, client
 
     def count_connections() -> None:
         connections = psutil.Process().net_connections("tcp")
-        found.append(sum(each.laddr.port == port and each.status == psutil.CONN_ESTABLISHED for each in connections))
+        found.append(
+            sum(
+                each.laddr.port == port and each.status == psutil.CONN_ESTABLISHED
+                for each in connections
+            )
+        )
 
-    with fault_proxy(lean_api.url, latency=0.05, script=lambda n: count_connections() if n == 40 else None) as proxy:
+    with fault_proxy(
+        lean_api.url, latency=0.05, script=lambda n: count_connections() if n == 40 else None
+    ) as proxy:
         scan_apart(proxy, Access(max_in_flight=2), client, tmp_path, n_events=16)
     assert found
     assert found[0] < 4 * len(client.nthreads())
 
 
-def test_no_more_start_in_a_second_than_may(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+def test_no_more_start_in_a_second_than_may(
+    tmp_path: Path, lean_api: StacApi, client: Client
+) -> None:
     """At 40 a second, two requests that are n apart start n/40 s apart."""
     with fault_proxy(lean_api.url) as proxy:
         scan_apart(proxy, Access(max_per_second=40), client, tmp_path, n_events=8)
@@ -103,14 +125,16 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     tmp_path: Path, lean_api: StacApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed amid slow requests: the server sees no more at once than it may, and the result is the same."""
-    monkeypatch.setattr("floodscan.gates.LOST_SECONDS", 1.5)
+    monkeypatch.setattr("floodscan.engine.rate_limiter.LOST_SECONDS", 1.5)
     events = make_events(24)
     floodscan.scan(events, catalog=lean_api.url, recipe=APART, out=tmp_path / "alone")
     with (
         config.set(SETTINGS),
         LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
-        fault_proxy(lean_api.url, latency=0.4, script=lambda n: kill_one() if n == 20 else None) as proxy,
+        fault_proxy(
+            lean_api.url, latency=0.4, script=lambda n: kill_one() if n == 20 else None
+        ) as proxy,
     ):
         killed: list[int] = []
 
@@ -131,10 +155,10 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     assert result_bytes(tmp_path / "killed") == result_bytes(tmp_path / "alone")
 
 
-def stay(gate: Gate, name: str) -> None:
+def stay(rate_limiter: RateLimiter, name: str) -> None:
     """Enter, tell of it, and stay inside until told to leave."""
     remember_worker()
-    with gate.enter():
+    with rate_limiter.enter():
         Event(f"{name} entered").set()
         Event(f"{name} may leave").wait()
 
@@ -142,11 +166,11 @@ def stay(gate: Gate, name: str) -> None:
 def test_what_is_left_of_a_failed_run_makes_no_more_requests(client: Client) -> None:
     """Who is inside ends in peace, who waits or comes later is turned away, and no worker is lost of it."""
     workers = set(client.nthreads())
-    with open_gate(client, Rates(max_in_flight=1)) as gate:
-        inside = client.submit(stay, gate, "first")
+    with open_rate_limiter(client, RateLimits(max_in_flight=1)) as rate_limiter:
+        inside = client.submit(stay, rate_limiter, "first")
         assert Event("first entered", client=client).wait(30)
-        waiting = client.submit(stay, gate, "second")
-    late = client.submit(stay, gate, "third")
+        waiting = client.submit(stay, rate_limiter, "second")
+    late = client.submit(stay, rate_limiter, "third")
     assert isinstance(waiting.exception(timeout=30), CommClosedError)
     assert isinstance(late.exception(timeout=30), CommClosedError)
     Event("first may leave", client=client).set()
@@ -159,33 +183,43 @@ def test_no_gate_is_left_on_a_scheduler_that_goes_on(client: Client) -> None:
 
     def count(dask_scheduler: Scheduler) -> tuple[int, int]:
         handlers = [*dask_scheduler.handlers, *dask_scheduler.stream_handlers]
-        return sum("gate" in name for name in dask_scheduler.plugins), sum("gate" in name for name in handlers)
+        return sum("rate_limiter" in name for name in dask_scheduler.plugins), sum(
+            "rate_limiter" in name for name in handlers
+        )
 
     for _ in range(2):
-        with open_gate(client, Rates()):
+        with open_rate_limiter(client, RateLimits()):
             pass
-        with pytest.raises(ZeroDivisionError), open_gate(client, Rates()):
+        with pytest.raises(ZeroDivisionError), open_rate_limiter(client, RateLimits()):
             raise ZeroDivisionError
     assert client.run_on_scheduler(count) == (0, 3)
 
 
-def test_the_landing_page_is_asked_once_for_all_workers(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
+def test_the_landing_page_is_asked_once_for_all_workers(
+    tmp_path: Path, lean_api: StacApi, client: Client
+) -> None:
     """They are told where to search; besides searches a run asks for it and for each collection."""
     before = lean_api.server.requests()
     floodscan.scan(make_events(16), catalog=lean_api.url, recipe=APART, client=client, out=tmp_path)
     asked = lean_api.server.requests() - before
     others = {path: n for path, n in asked.items() if not path.endswith("/search")}
-    assert others == {"GET /": 1} | {f"GET /collections/{s.collection}": 1 for s in APART.sensors.values()}
+    assert others == {"GET /": 1} | {
+        f"GET /collections/{s.collection}": 1 for s in APART.sensors.values()
+    }
 
 
-def test_a_catalogue_without_requests_needs_no_gate(tmp_path: Path, client: Client) -> None:
+def test_a_catalog_without_requests_needs_no_gate(tmp_path: Path, client: Client) -> None:
     """The bundled snapshot is scanned on a cluster as ever."""
     assert floodscan.scan("demo", client=client, out=tmp_path).ok
 
 
-def test_a_gate_of_this_process_is_enough_without_a_cluster(tmp_path: Path, lean_api: StacApi) -> None:
+def test_a_gate_of_this_process_is_enough_without_a_cluster(
+    tmp_path: Path, lean_api: StacApi
+) -> None:
     """In one process one request at a time is made, those before the first search too."""
     with fault_proxy(lean_api.url, latency=0.05) as proxy:
         proxy.everywhere = True
-        floodscan.scan("demo", catalog=ApiCatalog(proxy.url), access=Access(max_in_flight=1), out=tmp_path)
+        floodscan.scan(
+            "demo", catalog=StacApiCatalog(proxy.url), access=Access(max_in_flight=1), out=tmp_path
+        )
     assert proxy.most_at_once == 1

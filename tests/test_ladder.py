@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from floodscan.errors import RecipeError
-from floodscan.planning import plan_event
-from floodscan.recipe import Policy, Recipe, Relaxation, Sensor, parse_recipe, recipe_from_dict
+from floodscan.inputs.recipe_files import parse_recipe, recipe_from_dict
+from floodscan.model import Policy, Recipe, Relaxation, Sensor
+from floodscan.planning.slots import plan_event
 from tests.selection.worlds import make_event
 
 
@@ -22,7 +23,9 @@ def test_a_recipe_reads_back_what_it_spells_out() -> None:
     )
     for recipe in (
         Recipe(),
-        Recipe(policy=Policy.CHANGE_DETECTION, relax=ladder, onset_guard_minutes=30.0, min_coverage=0.0),
+        Recipe(
+            policy=Policy.CHANGE_DETECTION, relax=ladder, onset_guard_minutes=30.0, min_coverage=0.0
+        ),
         Recipe(relax=(), tile_size_m=5000.0, warn_coverage_below=0.5),
     ):
         assert recipe_from_dict(recipe.to_dict(), source="run.json") == recipe
@@ -30,7 +33,12 @@ def test_a_recipe_reads_back_what_it_spells_out() -> None:
 
 def test_steps_are_read_in_order() -> None:
     """Each loosens one rule of one sensor."""
-    raw = {"relax": [{"sensor": "S1RTC", "window_days": 6}, {"sensor": "S2L2A", "max_cloud_percent": 60}]}
+    raw = {
+        "relax": [
+            {"sensor": "S1RTC", "window_days": 6},
+            {"sensor": "S2L2A", "max_cloud_percent": 60},
+        ]
+    }
     assert [str(step) for step in parse_recipe(raw, source="x").relax] == [
         "S1RTC.window_days=6",
         "S2L2A.max_cloud_percent=60",

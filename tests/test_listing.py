@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import EventError, OutputError, scan
-from floodscan.listing import hilbert_index, list_events
-from floodscan.planning import cut_batches
+from floodscan.planning.event_list import hilbert_index, list_events
+from floodscan.planning.slots import cut_batches
 from tests.sweeps import DEMO, demo_copies
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def test_events_come_back_as_they_were_in_two_orders() -> None:
 
 def test_events_of_one_place_are_in_order_of_their_days_and_ids() -> None:
     """Of any script, by code point, as Python sorts text."""
-    events = [replace(DEMO, event_id=name) for name in ("ü", "a\N{WATER WAVE}", "z", "Z", "10", "9", "")]
+    events = [
+        replace(DEMO, event_id=name) for name in ("ü", "a\N{WATER WAVE}", "z", "Z", "10", "9", "")
+    ]
     later = replace(DEMO, event_id="0", onset=DEMO.onset.replace(year=2022))
     ids = [event.place[-1] for event in list_events([later, *events]).in_order()]
     assert ids == [*sorted(event.event_id for event in events), "0"]
@@ -57,7 +59,9 @@ def test_events_of_one_place_are_in_order_of_their_days_and_ids() -> None:
 def test_an_event_that_is_given_twice_is_refused_by_name(tmp_path: Path) -> None:
     """By its place in what was given, before anything is written."""
     first, second = demo_copies(2)
-    with pytest.raises(EventError, match="events: event 3, field 'event_id': 'copy-000' is there twice"):
+    with pytest.raises(
+        EventError, match="events: event 3, field 'event_id': 'copy-000' is there twice"
+    ):
         scan([first, second, first], catalog="demo", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -79,7 +83,10 @@ def peak_bytes(n: int) -> int:
     """Measure what Python holds at most while n events are listed and cut."""
     tracemalloc.start()
     try:
-        assert sum(len(batch.packed) for batch in cut_batches(list_events(scattered(n)), run_id="run")) == n
+        assert (
+            sum(len(batch.packed) for batch in cut_batches(list_events(scattered(n)), run_id="run"))
+            == n
+        )
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -96,7 +103,10 @@ def test_no_room_for_the_list_is_told() -> None:
     allowed, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, most))
     try:
-        with pytest.raises(OutputError, match=r"events can't be listed: .*; let TMPDIR name a folder with more room"):
+        with pytest.raises(
+            OutputError,
+            match=r"events can't be listed: .*; let TMPDIR name a folder with more room",
+        ):
             list_events(scattered(10_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, most))
@@ -106,5 +116,7 @@ def test_the_curve_steps_from_cell_to_neighbouring_cell() -> None:
     """Each cell has a number of its own, and the next number is next door."""
     cells = {hilbert_index(x, y): (x, y) for x in range(32) for y in range(32)}
     assert sorted(cells) == list(range(1024))
-    steps = [abs(cells[i + 1][0] - cells[i][0]) + abs(cells[i + 1][1] - cells[i][1]) for i in range(1023)]
+    steps = [
+        abs(cells[i + 1][0] - cells[i][0]) + abs(cells[i + 1][1] - cells[i][1]) for i in range(1023)
+    ]
     assert set(steps) == {1}

@@ -31,10 +31,16 @@ def test_chosen_scenes_are_items_each_once(demo: ScanResult) -> None:
     items = manifest.items()
     assert next(item.id for item in items) == manifest.scene_id("pre_month", "S1RTC")
     assert len(items) == 3 + 2 + 4
-    assert all(".invalid/" in asset.href and "?" not in asset.href for item in items for asset in item.assets.values())
+    assert all(
+        ".invalid/" in asset.href and "?" not in asset.href
+        for item in items
+        for asset in item.assets.values()
+    )
 
 
-def test_hrefs_are_signed_when_asked(tmp_path: Path, demo: ScanResult, local_signing: SasEndpoint) -> None:
+def test_hrefs_are_signed_when_asked(
+    tmp_path: Path, demo: ScanResult, local_signing: SasEndpoint
+) -> None:
     """Signing goes through planetary_computer; what is on disk stays unsigned."""
     text = demo.folder.manifest_path(EVENT).read_text()
     host = orjson.loads(text)["items"][0]["assets"]["vv"]["href"].split("/")[2]
@@ -46,12 +52,21 @@ def test_hrefs_are_signed_when_asked(tmp_path: Path, demo: ScanResult, local_sig
     assert "sig=" not in read_manifest(path).items()[0].assets["vv"].href
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")  # odc-geo's own
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"
+)  # odc-geo's own
 def test_items_are_ready_for_odc_stac(demo: ScanResult) -> None:
     """odc.stac lays out a data cube of the chosen optical scenes, without reading a pixel."""
-    items = [item for item in demo.manifests[EVENT].items() if item.collection_id == "sentinel-2-l2a"]
+    items = [
+        item for item in demo.manifests[EVENT].items() if item.collection_id == "sentinel-2-l2a"
+    ]
     cube = odc.stac.load(
-        items, bands=["B03", "B11"], crs="EPSG:32632", resolution=100, chunks={}, bbox=(6.0, 49.5, 6.2, 49.7)
+        items,
+        bands=["B03", "B11"],
+        crs="EPSG:32632",
+        resolution=100,
+        chunks={},
+        bbox=(6.0, 49.5, 6.2, 49.7),
     )
     assert set(cube.data_vars) == {"B03", "B11"}
     assert cube.sizes["time"] == 2
@@ -84,7 +99,9 @@ def spoil_overlap(manifest: dict[str, Any]) -> None:
     manifest["selected"]["event"]["S1RTC"]["aoi_overlap_frac"] = 1.5
 
 
-@pytest.mark.parametrize("spoil", [lacks("event"), lacks("selected"), swap_bbox, add_key, spoil_overlap])
+@pytest.mark.parametrize(
+    "spoil", [lacks("event"), lacks("selected"), swap_bbox, add_key, spoil_overlap]
+)
 def test_what_does_not_fit_the_schema_is_refused(
     spoil: Callable[[dict[str, Any]], None], demo: ScanResult, tmp_path: Path
 ) -> None:

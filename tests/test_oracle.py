@@ -36,7 +36,9 @@ WHOLE = Box(-1, -1, 2, 2).geojson()
 WEST_HALF = Box(0, 0, 0.5, 1).geojson()
 
 
-def s1(item_id: str, geometry: object = WHOLE, *, time: str = NOON, also: Item | None = None) -> Item:
+def s1(
+    item_id: str, geometry: object = WHOLE, *, time: str = NOON, also: Item | None = None
+) -> Item:
     """Return a Sentinel-1 item that is eligible unless told otherwise."""
     return {
         "id": item_id,
@@ -127,7 +129,9 @@ def test_every_dem_tile_with_overlap_is_selected() -> None:
     rows = choose([*tiles, dem("edge", Box(1, 0, 2, 1).geojson())], AOI, EVENT)
     assert ids(rows) == ["whole", "a", "b", "edge"]
     assert [row.selected for row in rows] == [True, True, True, False]
-    assert rows[3] == Row(None, "DEM", "edge", 0.0, None, None, (), "no_overlap", None, selected=False)
+    assert rows[3] == Row(
+        None, "DEM", "edge", 0.0, None, None, (), "no_overlap", None, selected=False
+    )
 
 
 def test_first_reason_is_the_verdict() -> None:
@@ -163,12 +167,16 @@ def test_first_reason_is_the_verdict() -> None:
 )
 def test_window_is_closed_to_the_second(time: str, offset: int | None) -> None:
     """The window reaches from midnight to the last whole second, in UTC."""
-    assert [row.day_offset for row in choose([s1("a", time=time)], AOI, EVENT)] == ([] if offset is None else [offset])
+    assert [row.day_offset for row in choose([s1("a", time=time)], AOI, EVENT)] == (
+        [] if offset is None else [offset]
+    )
 
 
 def test_start_datetime_stands_in() -> None:
     """A `datetime` that can't be read gives way to `start_datetime`."""
-    rows = choose([s1("a", time="garbage", also={"start_datetime": "2021-07-16T00:00:00Z"})], AOI, EVENT)
+    rows = choose(
+        [s1("a", time="garbage", also={"start_datetime": "2021-07-16T00:00:00Z"})], AOI, EVENT
+    )
     assert [row.day_offset for row in rows] == [1]
 
 

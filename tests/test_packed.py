@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan import ManifestError, ScanResult, read_manifest, scan, sweep
+from floodscan import ManifestError, ScanResult, read_manifest, scan, scanning
 from floodscan.report.explain import explain
 from floodscan.store.ledger import Ledger
 from tests.sweeps import demo_copies
@@ -25,7 +25,9 @@ EVENTS = demo_copies(100)
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
     """A run with packed manifests."""
-    return scan(EVENTS, catalog="demo", out=tmp_path_factory.mktemp("packed") / "out", pack_manifests=True)
+    return scan(
+        EVENTS, catalog="demo", out=tmp_path_factory.mktemp("packed") / "out", pack_manifests=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,28 +36,41 @@ def loose(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
     return scan(EVENTS, catalog="demo", out=tmp_path_factory.mktemp("loose") / "out")
 
 
-def test_packs_give_back_the_bytes_of_the_files(packed: ScanResult, loose: ScanResult, run: Run) -> None:
+def test_packs_give_back_the_bytes_of_the_files(
+    packed: ScanResult, loose: ScanResult, run: Run
+) -> None:
     """To the reader, from the command line, and to Python."""
     for event in EVENTS[::7]:
         content = loose.folder.manifest_path(event.event_id).read_bytes()
         assert packed.folder.read_manifest(event.event_id) == content
     (batch, rows), *_ = packed.folder.events.batches()
     ids = rows["event_id"].to_pylist()[::-1]
-    assert packed.folder.read_manifests(batch, ids) == [loose.folder.read_manifest(event_id) for event_id in ids]
+    assert packed.folder.read_manifests(batch, ids) == [
+        loose.folder.read_manifest(event_id) for event_id in ids
+    ]
     assert packed.folder.read_manifests(batch, ids) == loose.folder.read_manifests(batch, ids)
     status, output, _ = run("manifest", packed.folder.path, EVENTS[5].event_id)
-    assert (status, output.encode()) == (0, loose.folder.manifest_path(EVENTS[5].event_id).read_bytes())
+    assert (status, output.encode()) == (
+        0,
+        loose.folder.manifest_path(EVENTS[5].event_id).read_bytes(),
+    )
     assert read_manifest(packed.folder.path, "copy-007") == loose.manifests["copy-007"]
-    assert [manifest.event_id for manifest in packed.manifests.values()] == [event.event_id for event in EVENTS]
+    assert [manifest.event_id for manifest in packed.manifests.values()] == [
+        event.event_id for event in EVENTS
+    ]
 
 
-def test_packs_are_found_without_all_events_each_time(packed: ScanResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packs_are_found_without_all_events_each_time(
+    packed: ScanResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where manifests are read in turn, the table of events is read for the first, batch by batch."""
     monkeypatch.delattr(Ledger, "read")
     manifests = packed.manifests
     assert manifests[EVENTS[0].event_id].event_id == EVENTS[0].event_id
     monkeypatch.delattr(Ledger, "batches")
-    assert [manifest.event_id for manifest in manifests.values()] == [event.event_id for event in EVENTS]
+    assert [manifest.event_id for manifest in manifests.values()] == [
+        event.event_id for event in EVENTS
+    ]
 
 
 def test_there_are_few_files_with_thousands_of_rows(packed: ScanResult) -> None:
@@ -70,9 +85,12 @@ def test_there_are_few_files_with_thousands_of_rows(packed: ScanResult) -> None:
 def test_what_reads_manifests_reads_packs(packed: ScanResult, tmp_path: Path) -> None:
     """Explanations, and choices made again, which are packed too."""
     assert explain(packed.folder, "copy-003", ("event", "S2L2A"))[0]["decision"]
-    again = sweep.reselect(packed.folder.path, out=tmp_path / "again")
+    again = scanning.reselect(packed.folder.path, out=tmp_path / "again")
     assert again.folder.packed
-    assert again.manifests["copy-003"].content["selected"] == packed.manifests["copy-003"].content["selected"]
+    assert (
+        again.manifests["copy-003"].content["selected"]
+        == packed.manifests["copy-003"].content["selected"]
+    )
 
 
 def test_an_event_that_is_not_there_is_told(packed: ScanResult, run: Run) -> None:
@@ -84,9 +102,11 @@ def test_an_event_that_is_not_there_is_told(packed: ScanResult, run: Run) -> Non
     assert "has no event 'copy-1000'; did you mean" in errors
 
 
-def test_many_events_are_packed_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_events_are_packed_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that is packed stays so, however few events are added."""
-    monkeypatch.setattr(sweep, "MOST_MANIFEST_FILES", 2)
+    monkeypatch.setattr(scanning, "MOST_MANIFEST_FILES", 2)
     assert scan(EVENTS[:3], catalog="demo", out=tmp_path / "many").folder.packed
     assert not scan(EVENTS[:2], catalog="demo", out=tmp_path / "few").folder.packed
     monkeypatch.undo()

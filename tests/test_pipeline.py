@@ -1,4 +1,4 @@
-"""One batch: what happens where a catalogue fails, holds back, or has nothing."""
+"""One batch: what happens where a catalog fails, holds back, or has nothing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from floodscan import CatalogError, Event, Recipe, scan
 from floodscan.catalogs import Answer, Catalog, open_catalog
-from floodscan.events import load_events
-from floodscan.listing import list_events
+from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run, ask, choose
-from floodscan.planning import cut_batches, plan_batch
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 EVENT = "luxembourg_flood_2021_multimodal"
 
@@ -59,17 +59,19 @@ _: Catalog = FaultyCatalog("error")
 @pytest.mark.parametrize(
     ("fault", "reason", "hint"),
     [
-        ("error", "search_failed (catalogue faulty: answered with HTTP status 504)", "run again"),
+        ("error", "search_failed (catalog faulty: answered with HTTP status 504)", "run again"),
         (
             "odd",
-            "search_failed (catalogue faulty: can't be read (RecursionError))",
+            "search_failed (catalog faulty: can't be read (RecursionError))",
             "run again",
         ),
         ("incomplete", "incomplete", "run again"),
         ("empty", "no_candidates", "widen S2L2A.window_days (now 10)"),
     ],
 )
-def test_a_fault_empties_its_slots_with_a_reason(tmp_path: Path, fault: str, reason: str, hint: str) -> None:
+def test_a_fault_empties_its_slots_with_a_reason(
+    tmp_path: Path, fault: str, reason: str, hint: str
+) -> None:
     """The other sensors are chosen as ever; nothing is chosen from an answer that is not whole."""
     result = scan("demo", catalog=FaultyCatalog(fault), out=tmp_path / "out")
     (outcome,) = result.outcomes
@@ -94,7 +96,10 @@ def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
     recipe = Recipe()
     strict = replace(
         recipe,
-        sensors={s: replace(a, max_cloud_percent=1.0) if a.max_cloud_percent else a for s, a in recipe.sensors.items()},
+        sensors={
+            s: replace(a, max_cloud_percent=1.0) if a.max_cloud_percent else a
+            for s, a in recipe.sensors.items()
+        },
     )
     failure = scan("demo", recipe=strict, out=tmp_path / "strict").manifests[EVENT].failures[0]
     assert failure["reason"].startswith("all_rejected (")
@@ -102,7 +107,8 @@ def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
     loose = replace(
         recipe,
         sensors={
-            s: replace(a, max_cloud_percent=limit) if a.max_cloud_percent else a for s, a in recipe.sensors.items()
+            s: replace(a, max_cloud_percent=limit) if a.max_cloud_percent else a
+            for s, a in recipe.sensors.items()
         },
     )
     manifest = scan("demo", recipe=loose, out=tmp_path / "loose").manifests[EVENT]
@@ -135,7 +141,9 @@ def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
     recipe = Recipe()
     (batch,) = cut_batches(list_events(load_events("demo", phase_offset_days={})), run_id="run")
     plan = plan_batch(batch, recipe)
-    run = Run(catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path()))
+    run = Run(
+        catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path())
+    )
     answers = ask(run, plan.searches)
     section = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))
     for sent, n_tables in [(answers, len(answers)), (section, 2)]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import Phase, Recipe, Sensor
-from floodscan.events import load_events
-from floodscan.listing import list_events
-from floodscan.planning import (
+from floodscan.inputs.event_files import load_events
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import (
     MAX_BATCH_EVENTS,
     MIN_BATCH_EVENTS,
     BatchPlan,
@@ -22,7 +22,7 @@ from floodscan.planning import (
 
 if TYPE_CHECKING:
     from floodscan import Event
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 RECIPE = Recipe()
 (DEMO,) = load_events("demo", phase_offset_days=RECIPE.phase_offset_days)
@@ -53,7 +53,9 @@ def test_tiles_are_fed_by_the_searches_of_the_aoi() -> None:
 def test_slots_with_the_same_question_share_a_search() -> None:
     """Phases on the same date are asked for once."""
     day = DEMO.phase_dates[Phase.EVENT]
-    assert len(plan_event(replace(DEMO, phase_dates=dict.fromkeys(Phase, day)), RECIPE).searches) == 3
+    assert (
+        len(plan_event(replace(DEMO, phase_dates=dict.fromkeys(Phase, day)), RECIPE).searches) == 3
+    )
 
 
 def copies(n: int, *, first: int = 0) -> list[Event]:
@@ -81,7 +83,10 @@ def test_events_of_one_place_share_three_searches() -> None:
 def test_an_added_event_changes_few_batches(place: int) -> None:
     """So that a run that gets one more event does not begin again."""
     events = copies(1000)
-    before = {batch.name for batch in cut_batches(list_events(events[:place] + events[place + 1 :]), run_id="run")}
+    before = {
+        batch.name
+        for batch in cut_batches(list_events(events[:place] + events[place + 1 :]), run_id="run")
+    }
     after = {batch.name for batch in cut_batches(list_events(events), run_id="run")}
     assert 1 <= len(after - before) <= 4
 
@@ -103,13 +108,23 @@ def test_the_name_of_a_batch_tells_all_that_can_change_its_answer() -> None:
 
 def test_sections_hold_a_batch_and_tell_of_each_search_once() -> None:
     """Each has the searches of its own events, and leaves to those before it what they have told."""
-    (batch,) = cut_batches(list_events([replace(e, bbox=shifted(n)) for n, e in enumerate(copies(30))]), run_id="run")
+    (batch,) = cut_batches(
+        list_events([replace(e, bbox=shifted(n)) for n, e in enumerate(copies(30))]), run_id="run"
+    )
     plan = plan_batch(batch, RECIPE)
-    sections = list(plan.sections(8))
+    sections = list(plan.parts(8))
     assert tuple(each for section in sections for each in section.plans) == plan.plans
-    told = [search for section in sections for search in section.searches if search not in section.told_elsewhere]
+    told = [
+        search
+        for section in sections
+        for search in section.searches
+        if search not in section.reported_in_earlier_part
+    ]
     assert sorted(map(repr, told)) == sorted(map(repr, plan.searches))
-    assert all(carriers_of(section) == carriers_of(replace(plan, plans=section.plans)) for section in sections)
+    assert all(
+        carriers_of(section) == carriers_of(replace(plan, plans=section.plans))
+        for section in sections
+    )
 
 
 def shifted(n: int) -> tuple[float, float, float, float]:
@@ -120,4 +135,4 @@ def shifted(n: int) -> tuple[float, float, float, float]:
 
 def carriers_of(plan: BatchPlan) -> list[Search]:
     """List which search feeds each question."""
-    return [plan.carrier_of(question) for each in plan.plans for question in each.searches]
+    return [plan.merged_search_for(question) for each in plan.plans for question in each.searches]

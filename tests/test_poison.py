@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 HEALTHY = demo_copies(20)
 BAD = [
-    replace(HEALTHY[0], event_id=name, bbox=POISON, aoi=shapely.box(*POISON), target_crs="EPSG:32647")
+    replace(
+        HEALTHY[0], event_id=name, bbox=POISON, aoi=shapely.box(*POISON), target_crs="EPSG:32647"
+    )
     for name in ("bad-a", "bad-b")
 ]
 
@@ -59,10 +61,15 @@ def client() -> Iterator[Client | None]:
 
 
 def test_a_bad_event_costs_one_event(tmp_path: Path, client: Client) -> None:
-    """Each is a row with its reason; the others of their batch have the manifests that they have without them."""
+    """Each is a row with its reason.
+
+    The others of their batch have the manifests that they have without them.
+    """
     (tmp_path / "deaths").mkdir()
     events = [*HEALTHY[:10], *BAD, *HEALTHY[10:]]
-    result = scan(events, catalog=DeadlyCatalog(tmp_path / "deaths"), client=client, out=tmp_path / "bad")
+    result = scan(
+        events, catalog=DeadlyCatalog(tmp_path / "deaths"), client=client, out=tmp_path / "bad"
+    )
     assert len(list((tmp_path / "deaths").iterdir())) > len(BAD)
     ends = {outcome.event_id: outcome for outcome in result.outcomes}
     for event in BAD:
@@ -73,7 +80,11 @@ def test_a_bad_event_costs_one_event(tmp_path: Path, client: Client) -> None:
     assert result.counts["complete"] == len(HEALTHY)
     scan(HEALTHY, catalog="demo", out=tmp_path / "healthy")
     manifests = [
-        {name: content for name, content in result_bytes(tmp_path / run).items() if name.startswith("manifests")}
+        {
+            name: content
+            for name, content in result_bytes(tmp_path / run).items()
+            if name.startswith("manifests")
+        }
         for run in ("bad", "healthy")
     ]
     assert manifests[0] == manifests[1]
@@ -100,17 +111,26 @@ def test_a_node_lost_at_the_end_costs_nothing_more(tmp_path: Path) -> None:
     with no_second_chance(), open_client("local", n_workers=1) as client:
         result = scan([*HEALTHY[:4], BAD[0]], catalog=catalog, client=client, out=tmp_path / "out")
     assert len(list((tmp_path / "deaths").iterdir())) == 5
-    assert {outcome.event_id for outcome in result.outcomes if outcome.status == "failed"} == {BAD[0].event_id}
+    assert {outcome.event_id for outcome in result.outcomes if outcome.status == "failed"} == {
+        BAD[0].event_id
+    }
     assert result.counts["complete"] == 4
 
 
 def test_an_event_that_can_not_be_written_costs_one_event(tmp_path: Path) -> None:
-    """All goes well until its manifest is written; its neighbours have theirs, and the trials leave nothing."""
+    """All goes well until its manifest is written.
+
+    Its neighbours have theirs, and the trials leave nothing.
+    """
     with no_second_chance(), open_client("local", n_workers=1) as client:
         assert client is not None
         client.register_plugin(DeadlyWrite())
         result = scan(HEALTHY[:5], catalog="demo", client=client, out=tmp_path / "out")
-    failed = {outcome.event_id: str(outcome.reason) for outcome in result.outcomes if outcome.status == "failed"}
+    failed = {
+        outcome.event_id: str(outcome.reason)
+        for outcome in result.outcomes
+        if outcome.status == "failed"
+    }
     assert list(failed) == [HEALTHY[3].event_id]
     assert "worker_lost" in failed[HEALTHY[3].event_id]
     assert result.counts["complete"] == 4

@@ -22,10 +22,42 @@ DEM_TILES = {
 }
 SCENES = [
     # phase, sensor, start of the id, datetime, days, overlap, cloud
-    ("pre_month", "S1RTC", "S1A_IW_GRDH_1SDV_20210616T054240", "2021-06-16T05:42:53.246501Z", 1, 1.0, None),
-    ("pre_event", "S1RTC", "S1A_IW_GRDH_1SDV_20210710T054242", "2021-07-10T05:42:54.536403Z", 1, 1.0, None),
-    ("event", "S1RTC", "S1A_IW_GRDH_1SDV_20210715T055052", "2021-07-15T05:51:04.897499Z", 0, 1.0, None),
-    ("post_event", "S1RTC", "S1A_IW_GRDH_1SDV_20210715T055052", "2021-07-15T05:51:04.897499Z", 3, 1.0, None),
+    (
+        "pre_month",
+        "S1RTC",
+        "S1A_IW_GRDH_1SDV_20210616T054240",
+        "2021-06-16T05:42:53.246501Z",
+        1,
+        1.0,
+        None,
+    ),
+    (
+        "pre_event",
+        "S1RTC",
+        "S1A_IW_GRDH_1SDV_20210710T054242",
+        "2021-07-10T05:42:54.536403Z",
+        1,
+        1.0,
+        None,
+    ),
+    (
+        "event",
+        "S1RTC",
+        "S1A_IW_GRDH_1SDV_20210715T055052",
+        "2021-07-15T05:51:04.897499Z",
+        0,
+        1.0,
+        None,
+    ),
+    (
+        "post_event",
+        "S1RTC",
+        "S1A_IW_GRDH_1SDV_20210715T055052",
+        "2021-07-15T05:51:04.897499Z",
+        3,
+        1.0,
+        None,
+    ),
     (
         "pre_month",
         "S2L2A",
@@ -44,7 +76,15 @@ SCENES = [
         0.840362,
         3.280537,
     ),
-    ("event", "S2L2A", "S2A_MSIL2A_20210721T104031_R008_T31UGR", "2021-07-21T10:40:31.024Z", 6, 0.840362, 3.280537),
+    (
+        "event",
+        "S2L2A",
+        "S2A_MSIL2A_20210721T104031_R008_T31UGR",
+        "2021-07-21T10:40:31.024Z",
+        6,
+        0.840362,
+        3.280537,
+    ),
     (
         "post_event",
         "S2L2A",
@@ -64,10 +104,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
 
 
 @pytest.mark.parametrize(
-    ("phase", "sensor", "prefix", "time", "days", "overlap", "cloud"), SCENES, ids=lambda value: str(value)[:12]
+    ("phase", "sensor", "prefix", "time", "days", "overlap", "cloud"),
+    SCENES,
+    ids=lambda value: str(value)[:12],
 )
 def test_chooses_the_published_scene(  # noqa: PLR0913, PLR0917 - one per published figure
-    demo: ScanResult, phase: str, sensor: str, prefix: str, time: str, days: int, overlap: float, cloud: float | None
+    demo: ScanResult,
+    phase: str,
+    sensor: str,
+    prefix: str,
+    time: str,
+    days: int,
+    overlap: float,
+    cloud: float | None,
 ) -> None:
     """Scene, time, days, overlap and cloud of each slot are the published ones."""
     choice = demo.manifests[EVENT].content["selected"][phase][sensor]
@@ -90,7 +139,11 @@ def test_figures_of_this_test_are_the_published_ones() -> None:
     for phase, sensor, prefix, time, days, overlap, cloud in SCENES:
         published = record["selected"][sensor][phase]
         assert published["id_prefix"].startswith(prefix)
-        expected = (published["datetime"], published["days_from_phase"], published["aoi_overlap_frac"])
+        expected = (
+            published["datetime"],
+            published["days_from_phase"],
+            published["aoi_overlap_frac"],
+        )
         assert (time, days, overlap, cloud) == (*expected, published.get("eo:cloud_cover"))
     assert dict(record["dem_items"]) == DEM_TILES
 
@@ -116,8 +169,15 @@ def read_published(raw: dict[str, Any]) -> dict[str, Any]:
         for phase in raw["phase_order"]
         for sensor in ("S1RTC", "S2L2A")
     ]
-    dem = [{key: tile[key] for key in ("collection", "id", "aoi_overlap_frac")} for tile in raw["dem_items"]]
-    return {"event": (event["name"], event["bbox"], event["target_crs"]), "scenes": scenes, "dem": dem}
+    dem = [
+        {key: tile[key] for key in ("collection", "id", "aoi_overlap_frac")}
+        for tile in raw["dem_items"]
+    ]
+    return {
+        "event": (event["name"], event["bbox"], event["target_crs"]),
+        "scenes": scenes,
+        "dem": dem,
+    }
 
 
 def test_writes_no_signed_url(demo: ScanResult) -> None:

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from floodscan import Recipe
-from floodscan.cli import cli
-from floodscan.recipe import parse_recipe
-from floodscan.sweep import scan
+from floodscan.cli.main import cli
+from floodscan.inputs.recipe_files import parse_recipe
+from floodscan.scanning import scan
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 
@@ -31,7 +31,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_duckdb_queries_tell_what_they_say(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duckdb_queries_tell_what_they_say(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Scenes per phase under the limit, and what a limit of 40 % would add."""
     monkeypatch.chdir(run_folder)
     under, added = (duckdb.execute(query).fetchall() for query in blocks("sql"))
@@ -42,7 +44,10 @@ def test_duckdb_queries_tell_what_they_say(run_folder: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("snippet", blocks("python"))
 def test_python_snippets_run(
-    snippet: str, run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    snippet: str,
+    run_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each prints something."""
     monkeypatch.chdir(run_folder)
@@ -60,7 +65,9 @@ def test_commands_of_the_readme_parse() -> None:
     """Every floodscan command that is shown exists, with its options."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     calls = [
-        re.split(r"floodscan (?=[a-z])", line, maxsplit=1)[1] for line in lines if re.search(r"floodscan [a-z]", line)
+        re.split(r"floodscan (?=[a-z])", line, maxsplit=1)[1]
+        for line in lines
+        if re.search(r"floodscan [a-z]", line)
     ]
     assert len(calls) >= 6
     for call in calls:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import Recipe, RecipeError, Sensor, load_recipe
-from floodscan.recipe import TimeWindow
+from floodscan.model import TimeWindow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,9 +45,15 @@ BAD = {
     "no sensor": ("sensors = []", "at least one"),
     "sensor no table": ("DEM = 3", "'DEM': must be a table"),
     "unknown sensor key": ("[S2L2A]\nclouds = 3", "'S2L2A.clouds': unknown"),
-    "key of another sensor": ("[S1RTC]\nmax_cloud_percent = 3", "'S1RTC.max_cloud_percent': unknown"),
+    "key of another sensor": (
+        "[S1RTC]\nmax_cloud_percent = 3",
+        "'S1RTC.max_cloud_percent': unknown",
+    ),
     "negative window": ("[S1RTC]\nwindow_days = -1", "'S1RTC.window_days': must be between"),
-    "text as window": ("[S1RTC]\nwindow_days = 'four'", "'S1RTC.window_days': must be a whole number"),
+    "text as window": (
+        "[S1RTC]\nwindow_days = 'four'",
+        "'S1RTC.window_days': must be a whole number",
+    ),
     "cloud above all": ("[S2L2A]\nmax_cloud_percent = 101", "at most 100"),
     "text as cloud": ("[S2L2A]\nmax_cloud_percent = 'few'", "must be a number"),
     "empty asset": ("[DEM]\nassets = ['']", "list of texts"),
@@ -58,9 +64,18 @@ BAD = {
     "unknown phase": ("[phase_offset_days]\nbefore = 9", "'phase_offset_days.before': unknown"),
     "prices that are no table": ("searches = 1", "field 'searches': must be a table"),
     "an unknown price": ("[searches]\nrequest_item = 1", "did you mean 'request_items'?"),
-    "a price below zero": ("[searches]\nrequest_items = -1", "field 'searches.request_items': must be above 0"),
-    "pages of nothing": ("[searches]\npage_items = 0", "field 'searches.page_items': must be at least 1"),
-    "a price of no sensor": ("[searches.items_per_day]\nS3 = 1", "field 'searches.items_per_day.S3': unknown"),
+    "a price below zero": (
+        "[searches]\nrequest_items = -1",
+        "field 'searches.request_items': must be above 0",
+    ),
+    "pages of nothing": (
+        "[searches]\npage_items = 0",
+        "field 'searches.page_items': must be at least 1",
+    ),
+    "a price of no sensor": (
+        "[searches.items_per_day]\nS3 = 1",
+        "field 'searches.items_per_day.S3': unknown",
+    ),
     "a price that is no number": (
         "[searches.footprint_degrees]\nDEM = 'x'",
         "field 'searches.footprint_degrees.DEM': must be a number",
@@ -98,8 +113,13 @@ def test_window_cannot_end_before_it_starts() -> None:
         TimeWindow(datetime(2021, 6, 2, tzinfo=UTC), datetime(2021, 6, 1, tzinfo=UTC))
 
 
-def test_prices_of_searches_are_read_and_are_no_part_of_what_results_hang_on(tmp_path: Path) -> None:
-    """What isn't said keeps its default; the recipe in manifests and in a run's id doesn't tell of them."""
+def test_prices_of_searches_are_read_and_are_no_part_of_what_results_hang_on(
+    tmp_path: Path,
+) -> None:
+    """What isn't said keeps its default.
+
+    The recipe in manifests and in a run's id doesn't tell of them.
+    """
     recipe = load(tmp_path, "[searches]\nrequest_items = 0\n[searches.items_per_day]\nDEM = 2")
     assert recipe.searches.request_items == 0
     assert recipe.searches.page_items == Recipe().searches.page_items

@@ -13,14 +13,13 @@ import pytest
 import shapely
 from stac_geoparquet.arrow import stac_table_to_items
 
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.events import Event, Phase
-from floodscan.footprints import bbox_of, bbox_polygon
-from floodscan.planning import plan_event
-from floodscan.recipe import Recipe
-from floodscan.scoring import score
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.geometry.footprints import bbox_of, bbox_polygon
+from floodscan.model import Event, Phase, Recipe
+from floodscan.planning.slots import plan_event
 from floodscan.selection import select
+from floodscan.selection.candidates import score
 from tests.oracle import Row, choose
 from tests.servers.fixtures import shared_data
 from tests.strategies import Case, random_case
@@ -50,7 +49,9 @@ def floodscan_rows(items: list[dict[str, Any]], event: Event) -> list[Row]:
         by_collection.setdefault(item["collection"], []).append(item)
     tables = [
         parse_items(
-            decode_items(by_collection.get(asked.collection, [])), collection=asked.collection, assets=asked.assets
+            decode_items(by_collection.get(asked.collection, [])),
+            collection=asked.collection,
+            assets=asked.assets,
         )
         for asked in recipe.sensors.values()
     ]
@@ -95,9 +96,13 @@ def test_agrees_with_the_oracle_on_real_items() -> None:
         aoi = [west, south, west + 0.9, south + 0.7]
         near = [
             item
-            for item, touches in zip(items, shapely.intersects(bbox_polygon(*aoi), footprints), strict=True)
+            for item, touches in zip(
+                items, shapely.intersects(bbox_polygon(*aoi), footprints), strict=True
+            )
             if touches
         ]
         event_day = date(2024, 7, 30) + timedelta(days=2 * column)
-        dates = {str(p): event_day + timedelta(days=n) for p, n in Recipe().phase_offset_days.items()}
+        dates = {
+            str(p): event_day + timedelta(days=n) for p, n in Recipe().phase_offset_days.items()
+        }
         assert_agrees(Case(items=near, aoi=aoi, phase_dates=dates))

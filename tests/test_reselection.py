@@ -12,15 +12,14 @@ import pytest
 import shapely
 
 import floodscan
-from floodscan import InputError, OutputError, Policy, Recipe, Sensor, sweep
+from floodscan import InputError, OutputError, Policy, Recipe, Sensor, scanning
 from floodscan.catalogs.base import Answer
-from floodscan.events import Phase
-from floodscan.recipe import Relaxation
+from floodscan.model import Phase, Relaxation
 from floodscan.report.compare import compare
 from floodscan.reselection import check_answerable
+from floodscan.schemas import ITEMS
 from floodscan.store import RunFolder
 from floodscan.store.ledger import Ledger
-from floodscan.tables import ITEMS
 from tests.sweeps import demo_copies
 
 CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
@@ -29,7 +28,8 @@ CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
 def contents(folder: Path) -> dict[str, Any]:
     """Read what a run left behind, but for times and where its answers came from."""
     files: dict[str, Any] = {
-        str(p.relative_to(folder)): p.read_bytes() for p in (folder / "candidates").glob("part-*.parquet")
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in (folder / "candidates").glob("part-*.parquet")
     }
     for path in (folder / "manifests").iterdir():
         files[path.name] = orjson.loads(path.read_bytes())
@@ -45,21 +45,32 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {policy: folder / policy for policy in ("reference", "change-detection")}
 
 
-def test_the_reference_policy_from_stored_candidates_is_that_of_a_scan(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_the_reference_policy_from_stored_candidates_is_that_of_a_scan(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
     """What only the wider windows found is left out: the same bytes as if it had never been searched."""
-    sweep.reselect(runs["change-detection"], out=tmp_path / "again", policy=Policy.REFERENCE)
+    scanning.reselect(runs["change-detection"], out=tmp_path / "again", policy=Policy.REFERENCE)
     assert contents(tmp_path / "again") == contents(runs["reference"])
 
 
-def test_change_detection_from_its_own_candidates_is_that_of_the_scan(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_change_detection_from_its_own_candidates_is_that_of_the_scan(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
     """Nothing changes where no rule does."""
-    sweep.reselect(runs["change-detection"], out=tmp_path / "again")
+    scanning.reselect(runs["change-detection"], out=tmp_path / "again")
     assert contents(tmp_path / "again") == contents(runs["change-detection"])
 
 
-def test_a_reference_run_can_be_chosen_from_by_the_other_policy(runs: dict[str, Path], tmp_path: Path) -> None:
-    """Steps that need more than was searched are left out of the default ladder; the recipe says which are left."""
-    result = sweep.reselect(runs["reference"], out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+def test_a_reference_run_can_be_chosen_from_by_the_other_policy(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    """Steps that need more than was searched are left out of the default ladder.
+
+    The recipe says which are left.
+    """
+    result = scanning.reselect(
+        runs["reference"], out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
+    )
     (manifest,) = result.manifests.values()
     choices = manifest.content["selected"]
     assert {choices[phase]["S1RTC"]["relative_orbit"] for phase in choices} == {37}
@@ -74,7 +85,10 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(runs: dict[str, 
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)}, "the ladder's step S1RTC.window_days=9"),
+        (
+            {"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)},
+            "the ladder's step S1RTC.window_days=9",
+        ),
         ({"tile_size_m": 5000.0}, "tile_size_m is 5000.0"),
         ({"S2L2A": {"window_days": 11}}, "S2L2A.window_days is 11, searched were 10"),
         ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL were not asked for"),
@@ -90,7 +104,9 @@ def test_rules_that_ask_for_more_are_refused(
     sensors = {s: replace(asked, **change.get(str(s), {})) for s, asked in recipe.sensors.items()}
     own = {name: value for name, value in change.items() if name not in list(Sensor)}
     with pytest.raises(InputError, match=named):
-        sweep.reselect(runs["reference"], out=tmp_path / "no", recipe=replace(recipe, sensors=sensors, **own))
+        scanning.reselect(
+            runs["reference"], out=tmp_path / "no", recipe=replace(recipe, sensors=sensors, **own)
+        )
     assert not (tmp_path / "no").exists()
 
 
@@ -101,7 +117,11 @@ def test_a_sensor_that_was_not_searched_is_named() -> None:
     asked = replace(Recipe(), sensors={**Recipe().sensors, Sensor.S1RTC: wider})
     with pytest.raises(InputError) as caught:
         check_answerable(asked, searched, source="run")
-    for named in ("S1RTC.window_days is 30, searched were 4", "S2L2A was not searched", "DEM was not searched"):
+    for named in (
+        "S1RTC.window_days is 30, searched were 4",
+        "S2L2A was not searched",
+        "DEM was not searched",
+    ):
         assert named in str(caught.value)
 
 
@@ -109,20 +129,23 @@ def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Pat
     """Narrower windows, less cloud and fewer bands give the same bytes as a scan by them."""
     sensors = dict(Recipe().sensors)
     sensors[Sensor.S1RTC] = replace(sensors[Sensor.S1RTC], window_days=2)
-    sensors[Sensor.S2L2A] = replace(sensors[Sensor.S2L2A], max_cloud_percent=10.0, assets=("B03", "B02"))
+    sensors[Sensor.S2L2A] = replace(
+        sensors[Sensor.S2L2A], max_cloud_percent=10.0, assets=("B03", "B02")
+    )
     recipe = Recipe(sensors=sensors)
     floodscan.scan("demo", out=tmp_path / "scan", recipe=recipe)
-    sweep.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
+    scanning.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
     ours, theirs = contents(tmp_path / "again"), contents(tmp_path / "scan")
-    # the first asset asked for tells the square of the raster: a scan by other bands asks another one
+    # the first asset asked for tells the square of the raster: a scan by other bands asks another
+    # one
     assert ours.keys() == theirs.keys()
     (name,) = (name for name in ours if name.endswith(".json"))
     assert ours[name] == theirs[name]
 
 
 def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
-    """What a catalogue held back can't be chosen by other rules either."""
-    demo = sweep.open_source("demo", "demo")
+    """What a catalog held back can't be chosen by other rules either."""
+    demo = scanning.open_source("demo", "demo")
 
     class Partial:
         """The demo, but its SAR answers are known to lack something."""
@@ -137,7 +160,9 @@ def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
             return replace(answer, complete=search.collection != "sentinel-1-rtc")
 
     floodscan.scan("demo", catalog=Partial(), out=tmp_path / "part")
-    result = sweep.reselect(tmp_path / "part", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    result = scanning.reselect(
+        tmp_path / "part", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
+    )
     (manifest,) = result.manifests.values()
     empty = [failure["sensor"] for failure in manifest.failures]
     assert empty == ["S1RTC"] * 4
@@ -146,10 +171,10 @@ def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
 
 def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
     """An event that nothing was found for fails again, with its reason."""
-    bare = sweep.open_source("demo", "demo")
+    bare = scanning.open_source("demo", "demo")
 
     class Empty:
-        """A catalogue without items."""
+        """A catalog without items."""
 
         location = "empty"
 
@@ -160,14 +185,16 @@ def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
             return Answer(items=ITEMS.empty_table())
 
     floodscan.scan("demo", catalog=Empty(), out=tmp_path / "none")
-    result = sweep.reselect(tmp_path / "none", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION)
+    result = scanning.reselect(
+        tmp_path / "none", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
+    )
     assert [outcome.status for outcome in result.outcomes] == ["failed"]
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     """Says what is missing."""
     with pytest.raises(OutputError, match=r"run\.json"):
-        sweep.reselect(tmp_path, out=tmp_path / "out")
+        scanning.reselect(tmp_path, out=tmp_path / "out")
 
 
 def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
@@ -180,35 +207,45 @@ def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         floodscan.scan(events, catalog="demo", out=tmp_path / "run", on_progress=interrupt)
     with pytest.raises(InputError, match="has not finished; go on with the scan first"):
-        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     assert not (tmp_path / "again").exists()
     floodscan.scan(events, catalog="demo", out=tmp_path / "run")
-    assert sweep.reselect(tmp_path / "run", out=tmp_path / "again").ok
+    assert scanning.reselect(tmp_path / "run", out=tmp_path / "again").ok
 
 
-def test_the_version_is_that_of_the_program_that_chose(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_the_version_is_that_of_the_program_that_chose(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
     """Not that of the one that searched; the same again into the same folder is the same run."""
     old, again = tmp_path / "old", tmp_path / "again"
     shutil.copytree(runs["reference"], old)
     searched = RunFolder(old).read_run()
     RunFolder(old).write_run({**searched, "floodscan": "0.0.1", "versions": {"shapely": "1.8"}})
     for _ in range(2):
-        sweep.reselect(old, out=again)
+        scanning.reselect(old, out=again)
         chosen = RunFolder(again).read_run()
-        assert (chosen["floodscan"], chosen["versions"]) == (searched["floodscan"], searched["versions"])
+        assert (chosen["floodscan"], chosen["versions"]) == (
+            searched["floodscan"],
+            searched["versions"],
+        )
     RunFolder(again).write_run({**chosen, "floodscan": "0.0.1"})
     with pytest.raises(OutputError, match=r"floodscan is 0\.0\.1 there, and"):
-        sweep.reselect(old, out=again)
+        scanning.reselect(old, out=again)
 
 
 def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their table is read batch by batch, and not again for each packed manifest."""
-    first = floodscan.scan(demo_copies(70), catalog="demo", out=tmp_path / "run", pack_manifests=True)
+    first = floodscan.scan(
+        demo_copies(70), catalog="demo", out=tmp_path / "run", pack_manifests=True
+    )
     monkeypatch.delattr(Ledger, "read")
-    again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+    again = scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     monkeypatch.undo()
     assert again.counts == {**first.counts, "requests": 0}
-    packs = [{p.name: p.read_bytes() for p in run.folder.manifests_path.iterdir()} for run in (first, again)]
+    packs = [
+        {p.name: p.read_bytes() for p in run.folder.manifests_path.iterdir()}
+        for run in (first, again)
+    ]
     assert len(packs[0]) > 1
     assert packs[0] == packs[1]
 
@@ -217,21 +254,23 @@ def test_events_that_were_added_are_chosen_for_once(tmp_path: Path) -> None:
     """What was chosen before from fewer events is not kept beside it."""
     for n_events in (2, 4):
         floodscan.scan(demo_copies(n_events), catalog="demo", out=tmp_path / "run")
-        again = sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        again = scanning.reselect(tmp_path / "run", out=tmp_path / "again")
         assert again.counts["events"] == len(again.folder.read_events()) == n_events
     assert contents(tmp_path / "again") == contents(tmp_path / "run")
 
 
-def test_a_table_of_events_that_cannot_be_read_is_told(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_table_of_events_that_cannot_be_read_is_told(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
     """Before anything is written."""
     shutil.copytree(runs["reference"], tmp_path / "run")
     table = tmp_path / "run" / "events.parquet"
     table.write_bytes(table.read_bytes()[:-8])
     with pytest.raises(OutputError, match=r"events\.parquet: can't be read"):
-        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     table.unlink()
     with pytest.raises(OutputError, match=r"holds no events\.parquet"):
-        sweep.reselect(tmp_path / "run", out=tmp_path / "again")
+        scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
@@ -262,9 +301,15 @@ def test_a_run_is_the_same_as_itself(runs: dict[str, Path]) -> None:
 def test_runs_of_other_events_are_not_compared(runs: dict[str, Path], tmp_path: Path) -> None:
     """No slot is in both."""
     event = floodscan.read_events(
-        Path(floodscan.__file__).parent / "data" / "demo" / "event.toml", phase_offset_days=Recipe().phase_offset_days
+        Path(floodscan.__file__).parent / "data" / "demo" / "event.toml",
+        phase_offset_days=Recipe().phase_offset_days,
     )[0]
-    other = replace(event, event_id="elsewhere", aoi=shapely.box(5.8, 49.5, 6.0, 49.6), bbox=(5.8, 49.5, 6.0, 49.6))
+    other = replace(
+        event,
+        event_id="elsewhere",
+        aoi=shapely.box(5.8, 49.5, 6.0, 49.6),
+        bbox=(5.8, 49.5, 6.0, 49.6),
+    )
     floodscan.scan(other, catalog="demo", out=tmp_path / "elsewhere")
     with pytest.raises(InputError, match="no event in common"):
         compare(RunFolder(runs["reference"]), RunFolder(tmp_path / "elsewhere"))

@@ -18,13 +18,13 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, driver, scan, sweep
-from floodscan.catalogs import SnapshotCatalog
+from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, scan, scanning
+from floodscan.catalogs import ArchiveCatalog
 from floodscan.clusters import open_client
-from floodscan.data.build_demo import DEMO_FOLDER
-from floodscan.driver import Driver
 from floodscan.report.status import examine_run
-from floodscan.store import RunFolder, claimed
+from floodscan.store import RunFolder, heartbeat, locked
+from floodscan.store.heartbeat import Driver
+from floodscan.testing.build_demo import DEMO_FOLDER
 from tests.runs import result_bytes
 from tests.sweeps import DeadlyCatalog, demo_copies, write_table
 from tests.test_pipeline import FaultyCatalog
@@ -51,7 +51,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def start(events: Path, out: Path) -> subprocess.Popen[str]:
     """Start a scan as a process of its own, in which everything runs."""
-    command = [sys.executable, "-m", "floodscan", "scan", str(events), "--catalog", "demo", "--cluster", "none"]
+    command = [
+        sys.executable,
+        "-m",
+        "floodscan",
+        "scan",
+        str(events),
+        "--catalog",
+        "demo",
+        "--cluster",
+        "none",
+    ]
     command += ["--out", str(out)]
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
 
@@ -82,7 +92,11 @@ def test_a_killed_driver_is_followed_by_one_that_goes_on(
     result = scan(EVENTS, catalog="demo", out=out, on_progress=lambda done, _: told.append(done))
     assert told[0] == state["counts"]["events"]
     assert result.counts["complete"] == N_EVENTS == len(result.outcomes)
-    marked = {path.name for path in out.glob("candidates/*.parquet") if done.get(path.name) == path.stat().st_mtime_ns}
+    marked = {
+        path.name
+        for path in out.glob("candidates/*.parquet")
+        if done.get(path.name) == path.stat().st_mtime_ns
+    }
     assert marked
     assert result_bytes(out) == whole
     assert sorted(path.name for path in out.iterdir()) == [
@@ -91,7 +105,7 @@ def test_a_killed_driver_is_followed_by_one_that_goes_on(
 
 
 def test_a_run_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
-    """Not even the catalogue is searched."""
+    """Not even the catalog is searched."""
     scan(EVENTS[:3], catalog="demo", out=tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("candidates/*")}
     again = scan(EVENTS[:3], catalog="demo", out=tmp_path)
@@ -100,7 +114,9 @@ def test_a_run_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [range(0, 130, 3), range(100), range(1, 130)])
-def test_added_events_end_in_the_bytes_of_a_run_of_all(kept: range, whole: dict[str, bytes], tmp_path: Path) -> None:
+def test_added_events_end_in_the_bytes_of_a_run_of_all(
+    kept: range, whole: dict[str, bytes], tmp_path: Path
+) -> None:
     """Few are added, or many, before, between and after those that were there."""
     scan([EVENTS[n] for n in kept], catalog="demo", out=tmp_path)
     result = scan(EVENTS, catalog="demo", out=tmp_path)
@@ -122,7 +138,10 @@ def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> 
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(packed: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(
+    packed: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
     """Its batch is another now: candidates, searches and manifests of the old one are gone."""
     killed = multiprocessing.get_context("spawn").Process(
         target=die_before_outcomes, args=(tmp_path / "out", EVENTS[:3]), kwargs={"packed": packed}
@@ -134,7 +153,8 @@ def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(packe
     assert [path.name for path in tmp_path.glob("out/searches/*")] == begun
     assert len(list(tmp_path.glob("out/events/.*.parquet.*.tmp"))) == 1
     results = [
-        scan(EVENTS[:4], catalog="demo", out=tmp_path / name, pack_manifests=packed).folder for name in ("out", "calm")
+        scan(EVENTS[:4], catalog="demo", out=tmp_path / name, pack_manifests=packed).folder
+        for name in ("out", "calm")
     ]
     assert begun
     assert len(results[0].searches.read()) == len(results[1].searches.read())
@@ -190,13 +210,15 @@ def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:
     assert result_bytes(tmp_path) == before
 
 
-def test_another_recipe_or_catalogue_is_refused_by_what_differs(tmp_path: Path) -> None:
+def test_another_recipe_or_catalog_is_refused_by_what_differs(tmp_path: Path) -> None:
     """Field by field, and nothing is touched."""
     scan(EVENTS[:1], catalog="demo", out=tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     sensors = Recipe().sensors
     wider = {**sensors, Sensor.S1RTC: replace(sensors[Sensor.S1RTC], window_days=6)}
-    with pytest.raises(OutputError, match=r"recipe\.sensors\.S1RTC\.window_days is 4 there, and 6 here"):
+    with pytest.raises(
+        OutputError, match=r"recipe\.sensors\.S1RTC\.window_days is 4 there, and 6 here"
+    ):
         scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=Recipe(sensors=wider))
     with pytest.raises(OutputError, match=r"catalog\.location is .* there, and faulty here"):
         scan(EVENTS[:1], catalog=FaultyCatalog("error"), out=tmp_path)
@@ -205,11 +227,11 @@ def test_another_recipe_or_catalogue_is_refused_by_what_differs(tmp_path: Path) 
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_snapshot_that_was_made_anew_is_another_catalogue(tmp_path: Path) -> None:
+def test_a_snapshot_that_was_made_anew_is_another_catalog(tmp_path: Path) -> None:
     """At the same path and under the same id; a copy of its files is the same."""
-    demo, snapshot = SnapshotCatalog(DEMO_FOLDER), tmp_path / "snapshot"
+    demo, snapshot = ArchiveCatalog(DEMO_FOLDER), tmp_path / "snapshot"
     shutil.copytree(DEMO_FOLDER, snapshot, copy_function=shutil.copyfile)
-    assert SnapshotCatalog(snapshot).digest() == demo.digest()
+    assert ArchiveCatalog(snapshot).digest() == demo.digest()
     scan(EVENTS[:1], catalog=str(snapshot), out=tmp_path / "out")
     before = result_bytes(tmp_path / "out")
     items = pq.read_table(snapshot / "sentinel-2-l2a.parquet")
@@ -222,12 +244,17 @@ def test_a_snapshot_that_was_made_anew_is_another_catalogue(tmp_path: Path) -> N
 
 
 def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
-    """A search that failed is part of the run until then; once the catalogue answers, the result is as if it had."""
+    """A search that failed is part of the run until then.
+
+    Once the catalog answers, the result is as if it had.
+    """
     first = scan(EVENTS[:2], catalog=FaultyCatalog("error"), out=tmp_path / "out")
     assert first.counts["partial"] == 2
     again = scan(EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out")
     assert again.counts["partial"] == 2
-    retried = scan(EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out", retry_failed=True)
+    retried = scan(
+        EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out", retry_failed=True
+    )
     assert retried.counts["complete"] == len(retried.outcomes) == 2
     scan(EVENTS[:2], catalog="demo", out=tmp_path / "calm")
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
@@ -240,7 +267,9 @@ def test_an_event_that_is_given_up_leaves_no_manifest_of_an_earlier_try(tmp_path
     (tmp_path / "deaths").mkdir()
     catalog = DeadlyCatalog(tmp_path / "deaths", location=FaultyCatalog.location)
     with no_second_chance(), open_client("local", n_workers=1) as client:
-        result = scan(events, catalog=catalog, out=tmp_path / "out", client=client, retry_failed=True)
+        result = scan(
+            events, catalog=catalog, out=tmp_path / "out", client=client, retry_failed=True
+        )
     assert [outcome.status for outcome in result.outcomes] == ["complete", "failed"]
     assert [path.stem for path in result.folder.manifests_path.iterdir()] == [EVENTS[0].event_id]
     with pytest.raises(ManifestError, match="there is none: worker_lost"):
@@ -276,10 +305,12 @@ def take_over(out: Path) -> bytes:
     return claim
 
 
-def test_a_driver_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_was_taken_over_leaves_the_claim_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It neither removes it, nor gives signs of life for another."""
-    monkeypatch.setattr(driver, "_SIGN_SECONDS", 0.01)
-    with claimed(tmp_path):
+    monkeypatch.setattr(heartbeat, "_SIGN_SECONDS", 0.01)
+    with locked(tmp_path):
         claim = take_over(tmp_path)
         time.sleep(0.2)
     assert (tmp_path / ".driver.json").read_bytes() == claim
@@ -304,12 +335,12 @@ def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
 def between_check_and_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Let something happen when a driver has looked at a folder, and not yet taken it."""
 
-    def happen_and_claim(folder: Path) -> AbstractContextManager[None]:
+    def happen_and_lock(folder: Path) -> AbstractContextManager[None]:
         monkeypatch.undo()
         happens()
-        return claimed(folder)
+        return locked(folder)
 
-    monkeypatch.setattr(sweep, "claimed", happen_and_claim)
+    monkeypatch.setattr(scanning, "locked", happen_and_lock)
 
 
 def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(
@@ -317,8 +348,12 @@ def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(
 ) -> None:
     """It is looked for again under the claim."""
     other = replace(Recipe(), policy=Policy.CHANGE_DETECTION)
-    between_check_and_claim(monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=other))
-    with pytest.raises(OutputError, match=r"recipe\.policy is change-detection there, and reference here"):
+    between_check_and_claim(
+        monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=other)
+    )
+    with pytest.raises(
+        OutputError, match=r"recipe\.policy is change-detection there, and reference here"
+    ):
         scan(EVENTS[:1], catalog="demo", out=tmp_path)
     assert examine_run(RunFolder(tmp_path))["counts"]["complete"] == 1
 

@@ -10,8 +10,8 @@ import pytest
 
 from floodscan import Recipe, scan
 from floodscan.clusters import open_client
-from floodscan.events import load_events
-from floodscan.tiling import plan_targets
+from floodscan.inputs.event_files import load_events
+from floodscan.planning.targets import plan_targets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +37,11 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_stac_api_gives_the_bytes_of_the_snapshot(
     api: str, reference: dict[str, bytes], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Candidates and manifests of the demo do not tell which kind of catalogue they came from."""
+    """Candidates and manifests of the demo do not tell which kind of catalog they came from."""
     server: StacApi = request.getfixturevalue(api)
-    result = scan("demo", catalog=server.url, recipe=Recipe(tile_size_m=20_000), out=tmp_path / "out")
+    result = scan(
+        "demo", catalog=server.url, recipe=Recipe(tile_size_m=20_000), out=tmp_path / "out"
+    )
     assert sum(outcome.n_requests for outcome in result.outcomes) == 3
     assert written(tmp_path / "out") == reference
 
@@ -59,7 +61,9 @@ def test_local_cluster_gives_the_bytes_of_one_process(
     assert written(tmp_path / "other") == reference
 
 
-def test_a_second_run_gives_the_bytes_of_the_first(reference: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_second_run_gives_the_bytes_of_the_first(
+    reference: dict[str, bytes], tmp_path: Path
+) -> None:
     """A run into the folder of the same run writes the same files over it."""
     for _ in range(2):
         scan("demo", recipe=Recipe(tile_size_m=20_000), out=tmp_path / "out")
@@ -70,7 +74,9 @@ def test_a_tile_is_chosen_for_as_an_area_of_its_own(tmp_path: Path) -> None:
     """Candidates of a tile are those of an event whose area is the tile."""
     recipe = Recipe(tile_size_m=40_000)
     (event,) = load_events("demo", phase_offset_days=recipe.phase_offset_days)
-    tiled = scan(event, catalog="demo", recipe=recipe, out=tmp_path / "tiled").folder.read_candidates()
+    tiled = scan(
+        event, catalog="demo", recipe=recipe, out=tmp_path / "tiled"
+    ).folder.read_candidates()
     tiles = [
         replace(event, event_id=target.target_id, aoi=target.area, bbox=target.bbox)
         for target in plan_targets(event, recipe.tile_size_m)[1:]
@@ -78,6 +84,10 @@ def test_a_tile_is_chosen_for_as_an_area_of_its_own(tmp_path: Path) -> None:
     alone = scan(tiles, catalog="demo", out=tmp_path / "alone").folder.read_candidates()
     assert len(tiles) > 4
     for tile in tiles:
-        of_tile = tiled.filter(pc.field("target_id") == tile.event_id).drop_columns(["event_id", "target_id"])
-        by_itself = alone.filter(pc.field("event_id") == tile.event_id).drop_columns(["event_id", "target_id"])
+        of_tile = tiled.filter(pc.field("target_id") == tile.event_id).drop_columns(
+            ["event_id", "target_id"]
+        )
+        by_itself = alone.filter(pc.field("event_id") == tile.event_id).drop_columns(
+            ["event_id", "target_id"]
+        )
         assert of_tile.equals(by_itself)

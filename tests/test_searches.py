@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodscan.recipe import SearchPrices, Sensor, TimeWindow
-from floodscan.searches import FLOOR_DEGREES, FLOOR_WINDOW, Search, coalesce, expect_items, halve, sides, touch, unite
+from floodscan.catalogs.bisection import (
+    FLOOR_DEGREES,
+    FLOOR_WINDOW,
+    halve,
+    may_share_items,
+    split_at_antimeridian,
+)
+from floodscan.model import Search, SearchPrices, Sensor, TimeWindow
+from floodscan.planning.coalescing import coalesce, expect_items, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,21 +55,29 @@ def contains(outer: Search, inner: Search) -> bool:
     ):
         return False
     a, b = outer.bbox, inner.bbox
-    return a[0] <= b[0] and a[1] <= b[1] and a[2] >= b[2] and a[3] >= b[3] and set(outer.assets) >= set(inner.assets)
+    return (
+        a[0] <= b[0]
+        and a[1] <= b[1]
+        and a[2] >= b[2]
+        and a[3] >= b[3]
+        and set(outer.assets) >= set(inner.assets)
+    )
 
 
 def cost(asked: Iterable[Search]) -> float:
     """Count what some searches cost by the prices, in items."""
     items = [expect_items(each, sensor=Sensor.S2L2A, prices=PRICES) for each in asked]
-    return sum(items) + PRICES.request_items * sum(max(-(-n // PRICES.page_items), 1) for n in items)
+    return sum(items) + PRICES.request_items * sum(
+        max(-(-n // PRICES.page_items), 1) for n in items
+    )
 
 
 @given(st.lists(searches, min_size=1, max_size=12))
 def test_every_question_is_inside_its_search(questions: list[Search]) -> None:
     """Whatever is joined, the search that is made asks for all of each question, and none is forgotten."""
-    carriers = coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES)
-    assert carriers.keys() == set(questions)
-    assert all(contains(carrier, question) for question, carrier in carriers.items())
+    merged_searches = coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES)
+    assert merged_searches.keys() == set(questions)
+    assert all(contains(carrier, question) for question, carrier in merged_searches.items())
 
 
 @given(st.lists(searches, min_size=1, max_size=12))
@@ -86,14 +101,21 @@ def test_no_two_searches_are_left_that_were_worth_joining(questions: list[Search
     """Of what is made no pair would cost less as one."""
     made = sorted(set(coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES).values()), key=str)
     for pair in combinations(made, 2):
-        joined = unite(*pair)
+        joined = merge(*pair)
         assert joined
         assert cost([joined]) >= cost(pair) * (1 - 1e-9)
 
 
 @given(
     st.lists(
-        st.builds(search, st.integers(0, 12), st.integers(0, 9), st.just(1), st.integers(0, 300), st.just(20)),
+        st.builds(
+            search,
+            st.integers(0, 12),
+            st.integers(0, 9),
+            st.just(1),
+            st.integers(0, 300),
+            st.just(20),
+        ),
         min_size=2,
         max_size=12,
     )
@@ -105,7 +127,7 @@ def test_as_few_searches_as_joining_one_pair_at_a_time(questions: list[Search]) 
     while pairs := [
         (cost(pair) - cost([joined]), pair, joined)
         for pair in combinations(left, 2)
-        if (joined := unite(*pair)) and cost(pair) > cost([joined])
+        if (joined := merge(*pair)) and cost(pair) > cost([joined])
     ]:
         _, pair, joined = max(pairs, key=lambda each: each[0])
         left = [*(each for each in left if each not in pair), joined]
@@ -123,8 +145,8 @@ def test_far_places_and_far_times_stay_apart() -> None:
     """What would bring thousands of items that nobody asked for is not joined."""
     near = search(5.7, 49.4, 0.8, 0, 21)
     elsewhere, later = search(95.7, -19.4, 0.8, 0, 21), search(5.7, 49.4, 0.8, 3000, 21)
-    carriers = coalesce([near, elsewhere, later], sensor=Sensor.S2L2A, prices=PRICES)
-    assert carriers == {each: each for each in (near, elsewhere, later)}
+    merged_searches = coalesce([near, elsewhere, later], sensor=Sensor.S2L2A, prices=PRICES)
+    assert merged_searches == {each: each for each in (near, elsewhere, later)}
 
 
 def test_a_join_that_would_not_fit_on_a_page_saves_nothing() -> None:
@@ -137,17 +159,19 @@ def test_collections_and_timeless_searches_are_not_mixed() -> None:
     """A search of all time joins only its like, of its own collection."""
     dated = search(5, 49, 1, 0, 9)
     timeless, foreign = replace(dated, window=None), replace(dated, collection="d")
-    assert unite(dated, timeless) is None
-    assert unite(dated, foreign) is None
-    assert unite(timeless, replace(timeless, assets=("b",))) == replace(timeless, assets=("a", "b"))
+    assert merge(dated, timeless) is None
+    assert merge(dated, foreign) is None
+    assert merge(timeless, replace(timeless, assets=("b",))) == replace(timeless, assets=("a", "b"))
 
 
 def test_boxes_across_the_antimeridian_join_only_in_time() -> None:
     """The box that holds such a box and another is not worth guessing at."""
     across = replace(search(179, 0, 1, 0, 9), bbox=(179.5, 0, -179.5, 1))
-    assert unite(across, search(178, 0, 1, 0, 9)) is None
+    assert merge(across, search(178, 0, 1, 0, 9)) is None
     later = replace(search(179, 0, 1, 9, 9), bbox=across.bbox)
-    assert unite(across, later) == replace(across, window=TimeWindow(START, START + timedelta(days=18)))
+    assert merge(across, later) == replace(
+        across, window=TimeWindow(START, START + timedelta(days=18))
+    )
 
 
 @given(searches)
@@ -156,8 +180,8 @@ def test_halves_meet_and_end_at_the_floor(whole: Search) -> None:
     depth, part = 0, whole
     while halves := halve(part):
         first, second = halves
-        assert unite(first, second) == part
-        assert touch(first, second)
+        assert merge(first, second) == part
+        assert may_share_items(first, second)
         part, depth = second if depth % 2 else first, depth + 1
     assert part.window
     assert part.window.end - part.window.start <= FLOOR_WINDOW
@@ -186,16 +210,16 @@ def test_a_search_across_the_antimeridian_has_two_sides(
 ) -> None:
     """Servers read such a box the long way round; no side has a width of zero."""
     whole = replace(search(0, 0, 1, 0, 1), bbox=bbox)
-    assert [side.bbox for side in sides(whole)] == boxes
+    assert [side.bbox for side in split_at_antimeridian(whole)] == boxes
 
 
 def test_parts_touch_by_place_and_time() -> None:
     """A gap elsewhere or at another time makes no question incomplete."""
     here = search(0, 0, 1, 0, 10)
-    assert touch(here, search(1, 1, 1, 10, 1))
-    assert not touch(here, search(1.1, 0, 1, 0, 10))
-    assert not touch(here, search(0, 0, 1, 10.1, 1))
-    assert touch(replace(here, window=None), search(0, 0, 1, 99, 1))
+    assert may_share_items(here, search(1, 1, 1, 10, 1))
+    assert not may_share_items(here, search(1.1, 0, 1, 0, 10))
+    assert not may_share_items(here, search(0, 0, 1, 10.1, 1))
+    assert may_share_items(replace(here, window=None), search(0, 0, 1, 99, 1))
     across = replace(here, bbox=(179.5, 0, -179.5, 1))
-    assert touch(across, search(-180, 0, 1, 0, 1))
-    assert not touch(across, here)
+    assert may_share_items(across, search(-180, 0, 1, 0, 1))
+    assert not may_share_items(across, here)

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import OutputError, scan
-from floodscan.driver import Driver
 from floodscan.report.status import examine_run
-from floodscan.store import RunFolder, claimed, find_driver
+from floodscan.schemas import CANDIDATES, SEARCHES
+from floodscan.store import RunFolder, find_lock_holder, locked
+from floodscan.store.heartbeat import Driver
 from floodscan.store.ledger import Ledger
-from floodscan.tables import CANDIDATES, SEARCHES
 from tests.sweeps import demo_copies
 
 
@@ -31,7 +31,9 @@ def test_candidates_are_geoparquet(folder: RunFolder) -> None:
     frame = gpd.read_parquet(folder.candidates_path)
     assert frame.crs == "OGC:CRS84"
     assert len(frame) == len(folder.read_candidates())
-    near = gpd.read_parquet(next(folder.candidates_path.glob("*.parquet")), bbox=(6.6, 49.3, 6.7, 49.4))
+    near = gpd.read_parquet(
+        next(folder.candidates_path.glob("*.parquet")), bbox=(6.6, 49.3, 6.7, 49.4)
+    )
     assert 0 < len(near) < len(frame)
 
 
@@ -54,13 +56,23 @@ def test_what_was_written_is_read_back(folder: RunFolder) -> None:
 
 def test_no_temporary_file_is_left(folder: RunFolder) -> None:
     """Only the files of the contract are there."""
-    names = sorted(str(file.relative_to(folder.path)) for file in folder.path.rglob("*") if file.is_file())
+    names = sorted(
+        str(file.relative_to(folder.path)) for file in folder.path.rglob("*") if file.is_file()
+    )
     manifest = "manifests/luxembourg_flood_2021_multimodal.json"
     (part,) = (file.name for file in folder.candidates_path.iterdir())
-    assert names == [f"candidates/{part}", "events.parquet", manifest, "run.json", "searches.parquet"]
+    assert names == [
+        f"candidates/{part}",
+        "events.parquet",
+        manifest,
+        "run.json",
+        "searches.parquet",
+    ]
 
 
-def test_failed_write_leaves_what_was_there(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_leaves_what_was_there(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A disk that fails in the middle spoils no file."""
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
 
@@ -102,11 +114,14 @@ def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_pat
     """A lost node may have left it empty; the message names the file."""
     claim = tmp_path / ".driver.json"
     claim.write_bytes(content)
-    with pytest.raises(OutputError, match=r"another process is writing to it, says \.driver\.json"), claimed(tmp_path):
+    with (
+        pytest.raises(OutputError, match=r"another process is writing to it, says \.driver\.json"),
+        locked(tmp_path),
+    ):
         pass
     os.utime(claim, (0, 0))
-    with claimed(tmp_path):
-        assert find_driver(tmp_path) == Driver.here()
+    with locked(tmp_path):
+        assert find_lock_holder(tmp_path) == Driver.here()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,7 +134,9 @@ def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", ["candidates/thesis.parquet", "candidates", "more/"])
-def test_only_empty_folders_of_its_own_pass_for_a_run_that_was_not_begun(other: str, tmp_path: Path) -> None:
+def test_only_empty_folders_of_its_own_pass_for_a_run_that_was_not_begun(
+    other: str, tmp_path: Path
+) -> None:
     """A start that failed left them; what else is under their names is somebody's."""
     RunFolder(tmp_path / "out").prepare()
     RunFolder(tmp_path / "out").prepare()
@@ -149,15 +166,24 @@ def searches_of(batch: str, reason: str, n: int) -> pa.Table:
     """Make rows of a batch."""
     told = {"batch": batch, "collection": "c", "complete": False, "cached": False, "seconds": 0.0}
     told |= {field.name: 0 for field in SEARCHES if field.type in {pa.int32(), pa.float64()}}
-    return pa.Table.from_pylist([told | {"reason": f"{reason} {number}"} for number in range(n)], schema=SEARCHES)
+    return pa.Table.from_pylist(
+        [told | {"reason": f"{reason} {number}"} for number in range(n)], schema=SEARCHES
+    )
 
 
-def test_a_ledger_is_read_and_written_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each whole, in the order of their names; a part takes the place of what was there of the same batch."""
+def test_a_ledger_is_read_and_written_batch_by_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each whole, in the order of their names.
+
+    A part takes the place of what was there of the same batch.
+    """
     monkeypatch.setattr("floodscan.store.ledger._ROWS_AT_ONCE", 7)
     ledger = Ledger(tmp_path / "searches", SEARCHES)
     ledger.folder.mkdir()
-    rows = {name: searches_of(name, "old", n) for name, n in (("b", 10), ("d", 3), ("a", 5), ("c", 20))}
+    rows = {
+        name: searches_of(name, "old", n) for name, n in (("b", 10), ("d", 3), ("a", 5), ("c", 20))
+    }
     for name, table in rows.items():
         ledger.write(name, table)
     ledger.merge()

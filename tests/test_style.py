@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(file for folder in ("floodscan", "benchmarks", "tests") for file in (ROOT / folder).rglob("*.py"))
+MODULES = sorted(
+    file
+    for folder in ("floodscan", "benchmarks", "tests")
+    for file in (ROOT / folder).rglob("*.py")
+)
 FUNCTION_LINES = 40
 MODULE_LINES = 400
 

@@ -9,9 +9,9 @@ import pytest
 import shapely
 
 from floodscan import Event, Phase
-from floodscan.events import utm_crs
-from floodscan.footprints import bbox_of, bbox_polygon
-from floodscan.tiling import plan_targets
+from floodscan.geometry.footprints import bbox_of, bbox_polygon
+from floodscan.inputs.event_files import utm_crs
+from floodscan.planning.targets import plan_targets
 
 
 def event(*bbox: float) -> Event:
@@ -35,7 +35,9 @@ def test_without_a_size_the_aoi_is_the_only_target() -> None:
     assert (target.target_id, target.bbox) == ("aoi", (5.7, 49.4, 6.5, 50.2))
 
 
-@pytest.mark.parametrize("bbox", [(5.7, 49.4, 6.5, 50.2), (-70.2, -40.1, -69.9, -39.8), (179.7, -18.2, -179.6, -17.9)])
+@pytest.mark.parametrize(
+    "bbox", [(5.7, 49.4, 6.5, 50.2), (-70.2, -40.1, -69.9, -39.8), (179.7, -18.2, -179.6, -17.9)]
+)
 def test_tiles_cover_the_aoi_once(bbox: tuple[float, ...]) -> None:
     """Their union is the AOI, and no two share ground, across the antimeridian too."""
     whole, *tiles = plan_targets(event(*bbox), 10_000)
@@ -51,16 +53,24 @@ def test_a_cell_has_the_same_name_for_every_aoi_of_a_zone() -> None:
     one = {t.target_id: t.area for t in plan_targets(event(6.1, 49.4, 6.9, 50.2), 10_000)[1:]}
     other = {
         t.target_id: t.area
-        for t in plan_targets(replace(event(6.3, 49.5, 7.3, 50.3), target_crs="EPSG:32632"), 10_000)[1:]
+        for t in plan_targets(
+            replace(event(6.3, 49.5, 7.3, 50.3), target_crs="EPSG:32632"), 10_000
+        )[1:]
     }
     shared = [name for name in one if name in other]
     assert len(shared) > 10
     inner = shapely.box(6.35, 49.55, 6.85, 50.15)
     for name in shared:
-        assert one[name].intersection(inner).symmetric_difference(other[name].intersection(inner)).area < 1e-9
+        assert (
+            one[name].intersection(inner).symmetric_difference(other[name].intersection(inner)).area
+            < 1e-9
+        )
 
 
 def test_tiles_come_by_column_and_row() -> None:
     """Their order is that of the grid."""
-    cells = [tuple(map(int, t.target_id.split("_")[1:])) for t in plan_targets(event(6.1, 49.4, 6.9, 50.2), 20_000)[1:]]
+    cells = [
+        tuple(map(int, t.target_id.split("_")[1:]))
+        for t in plan_targets(event(6.1, 49.4, 6.9, 50.2), 20_000)[1:]
+    ]
     assert cells == sorted(cells)

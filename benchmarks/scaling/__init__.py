@@ -1,1 +1,4 @@
-"""How a sweep scales: with workers, and with searches on their way at once; ``python -m benchmarks.scaling --help``."""
+"""How a sweep scales: with workers, and with searches on their way at once.
+
+``python -m benchmarks.scaling --help``.
+"""

@@ -1,14 +1,16 @@
 """Strong, weak and latency-bound scaling of sweeps on a cluster, with a picture of where the time goes.
 
-Strong: the same sweep on 1, 2, … workers. Weak: a sweep that grows with them. Latency: on the most workers, a catalogue
-that takes its time, asked so many searches at once; there one search per slot, of which each brings little. Workers
-are processes of a local cluster, worker jobs of SLURM, or nodes of an allocation; they are up before a clock starts.
+Strong: the same sweep on 1, 2, … workers. Weak: a sweep that grows with them. Latency: on the most
+workers, a catalog that takes its time, asked so many searches at once; there one search per slot,
+of which each brings little. Workers are processes of a local cluster, worker jobs of SLURM, or
+nodes of an allocation; they are up before a clock starts.
 
     uv run python -m benchmarks.scaling --workers 1 2
-    uv run python -m benchmarks.scaling --cluster slurm --profile jobs/mine.yaml --workers 1 2 4 8 16 --out FOLDER
+    uv run python -m benchmarks.scaling --cluster slurm --profile jobs/mine.yaml --workers 1 2 4 8
+    16 --out FOLDER
 
-writes FOLDER/scaling.parquet, in which runs of the same kind on the same cluster are replaced and others are kept, and
-FOLDER/scaling.png of all of them, and prints tables.
+writes FOLDER/scaling.parquet, in which runs of the same kind on the same cluster are replaced and
+others are kept, and FOLDER/scaling.png of all of them, and prints tables.
 """
 
 from __future__ import annotations
@@ -22,16 +24,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.scaling.catalogue import MadeUpCatalog
+from benchmarks.scaling.catalog import MadeUpCatalog
 from benchmarks.scaling.events import make_events
 from benchmarks.scaling.measure import Sweep, measure
 from benchmarks.scaling.picture import draw
 from benchmarks.scaling.steps import StepTimes
-from benchmarks.scaling.summary import KINDS, LATENCY, STRONG, WEAK, describe_machine, keep, summarize, to_markdown
+from benchmarks.scaling.summary import (
+    KINDS,
+    LATENCY,
+    STRONG,
+    WEAK,
+    describe_machine,
+    keep,
+    summarize,
+    to_markdown,
+)
 from floodscan import Recipe
 from floodscan.clusters import open_client
 from floodscan.clusters.profile import load_profile
-from floodscan.recipe import SearchPrices
+from floodscan.model import SearchPrices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,21 +56,31 @@ _SELDOM_DAYS = 12
 _WARM_UP_EVENTS = 48  # of each worker
 
 
-def plan_scaling(given: argparse.Namespace, n_workers: int, folder: Path) -> Iterator[tuple[str, Sweep]]:
+def plan_scaling(
+    given: argparse.Namespace, n_workers: int, folder: Path
+) -> Iterator[tuple[str, Sweep]]:
     """List the sweeps that are run on a number of workers."""
     most = max(given.workers)
-    for kind, n_events in ((STRONG, given.events), (WEAK, max(given.events * n_workers // most, 1))):
+    for kind, n_events in (
+        (STRONG, given.events),
+        (WEAK, max(given.events * n_workers // most, 1)),
+    ):
         if kind in given.show:
             catalog = MadeUpCatalog(mean_seconds=given.latency)
             events = make_events(n_events, folder)
-            yield kind, Sweep(events=events, catalog=catalog, recipe=Recipe(), in_flight=None, folder=folder)
+            yield (
+                kind,
+                Sweep(
+                    events=events, catalog=catalog, recipe=Recipe(), in_flight=None, folder=folder
+                ),
+            )
     if LATENCY in given.show and n_workers == most:
         for in_flight in given.in_flight:
             yield LATENCY, plan_latency(given, in_flight, folder)
 
 
 def plan_latency(given: argparse.Namespace, in_flight: int, folder: Path) -> Sweep:
-    """Plan a sweep of at least so many searches for each place at the gate."""
+    """Plan a sweep of at least so many searches for each place at the rate_limiter."""
     n_searches = max(given.rounds * in_flight, given.least_searches)
     return Sweep(
         events=make_events(math.ceil(n_searches / _SLOT_SEARCHES), folder),
@@ -78,7 +99,16 @@ def open_workers(given: argparse.Namespace, n_workers: int, folder: Path) -> Ite
         client.wait_for_workers(n_workers * processes)
         client.register_plugin(StepTimes())
         events = make_events(min(_WARM_UP_EVENTS * n_workers * processes, given.events), folder)
-        measure(Sweep(events=events, catalog=MadeUpCatalog(), recipe=Recipe(), in_flight=None, folder=folder), client)
+        measure(
+            Sweep(
+                events=events,
+                catalog=MadeUpCatalog(),
+                recipe=Recipe(),
+                in_flight=None,
+                folder=folder,
+            ),
+            client,
+        )
         yield client
 
 
@@ -89,28 +119,50 @@ def run_all(given: argparse.Namespace, folder: Path) -> Iterator[Json]:
             for kind, sweep in plan_scaling(given, n_workers, folder):
                 for repeat in range(given.repeats):
                     run = measure(sweep, client)
-                    head = {"kind": kind, "cluster": given.cluster, "n_workers": n_workers, "repeat": repeat}
-                    print(f"{head} at once: {sweep.in_flight}  {run['wall_seconds']:.2f} s", flush=True)
+                    head = {
+                        "kind": kind,
+                        "cluster": given.cluster,
+                        "n_workers": n_workers,
+                        "repeat": repeat,
+                    }
+                    print(
+                        f"{head} at once: {sweep.in_flight}  {run['wall_seconds']:.2f} s",
+                        flush=True,
+                    )
                     yield {**head, **run, **describe_machine()}
 
 
 def read_arguments() -> argparse.Namespace:
     """Read what is asked for."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.scaling",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--cluster", choices=["local", "slurm", "allocation"], default="local")
     parser.add_argument("--profile", help="what worker jobs are like, for slurm and allocation")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N")
     parser.add_argument("--show", choices=KINDS, nargs="+", default=KINDS)
-    parser.add_argument("--events", type=int, default=400, help="of the strong sweep, and of the largest weak one")
-    parser.add_argument("--latency", type=float, default=0.0, help="mean seconds of a search in strong and weak")
-    parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64], metavar="N")
-    parser.add_argument("--mean-wait", type=float, default=0.25, help="mean seconds of a search in latency")
-    parser.add_argument("--rounds", type=int, default=100, help="searches for each one at once in latency")
+    parser.add_argument(
+        "--events", type=int, default=400, help="of the strong sweep, and of the largest weak one"
+    )
+    parser.add_argument(
+        "--latency", type=float, default=0.0, help="mean seconds of a search in strong and weak"
+    )
+    parser.add_argument(
+        "--in-flight", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64], metavar="N"
+    )
+    parser.add_argument(
+        "--mean-wait", type=float, default=0.25, help="mean seconds of a search in latency"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=100, help="searches for each one at once in latency"
+    )
     parser.add_argument("--least-searches", type=int, default=160, help="in latency")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder that all workers see")
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results"), help="folder that all workers see"
+    )
     return parser.parse_args()
 
 

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 _FIRST_DAY, _DAYS = datetime(2018, 1, 1, tzinfo=UTC), 1400
 _SIZE_DEGREES = (0.8, 0.74)
 _WEST, _SOUTH, _WIDTH, _HEIGHT = -175.0, -55.0, 350.0, 115.0
-_STEPS = (0.7548776662466927, 0.5698402909980532)  # of the R2 sequence, which fills a square evenly: Roberts, 2018
+_STEPS = (
+    0.7548776662466927,
+    0.5698402909980532,
+)  # of the R2 sequence, which fills a square evenly: Roberts, 2018
 
 
 def make_events(count: int, folder: Path) -> list[Event]:
-    """Write floods as a table, as a user has them, and read it; those of a smaller count are the first of a larger."""
+    """Write floods as a table, as a user has them, and read it.
+
+    Those of a smaller count are the first of a larger.
+    """
     path = folder / "events.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -36,4 +42,11 @@ def _make(number: int) -> list[object]:
     )
     width, height = _SIZE_DEGREES
     day = _FIRST_DAY + timedelta(days=number * 37 % _DAYS)
-    return [f"flood-{number:06}", f"{day:%Y-%m-%d}", west, south, round(west + width, 4), round(south + height, 4)]
+    return [
+        f"flood-{number:06}",
+        f"{day:%Y-%m-%d}",
+        west,
+        south,
+        round(west + width, 4),
+        round(south + height, 4),
+    ]

@@ -13,8 +13,8 @@ from distributed.utils import key_split
 
 import floodscan
 from benchmarks.scaling.steps import take_seconds
-from floodscan.catalogs.gate import Rates
-from floodscan.gates import open_gate
+from floodscan.catalogs.rate_limiter import RateLimits
+from floodscan.engine.rate_limiter import open_rate_limiter
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,14 +23,25 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from benchmarks.scaling.catalogue import MadeUpCatalog
+    from benchmarks.scaling.catalog import MadeUpCatalog
     from floodscan import Event, Recipe
 
     Json = dict[str, Any]
 
-ASK, CHOOSE, WRITE = "ask_lot", "choose_section", "write"
+ASK, CHOOSE, WRITE = "ask_lot", "choose_part", "write"
 
-STEPS = ("gate", "catalogue", "parse", "score", "select", "conclude", "write", "other", "moving", "idle")
+STEPS = (
+    "rate_limiter",
+    "catalog",
+    "parse",
+    "score",
+    "select",
+    "summarize_event",
+    "write",
+    "other",
+    "moving",
+    "idle",
+)
 """Where the time of the workers' threads goes; together they are all of it."""
 
 
@@ -57,10 +68,15 @@ def measure(sweep: Sweep, client: Client) -> Json:
     """Run a sweep and tell its wall time, from events to the merged tables, and its threads' seconds by step."""
     out = sweep.folder / uuid.uuid4().hex
     before = take_seconds(client)
-    with open_gate(client, Rates(sweep.in_flight)) as gate, get_task_stream(client) as stream:
-        catalog = replace(sweep.catalog, gate=gate)
+    with (
+        open_rate_limiter(client, RateLimits(sweep.in_flight)) as rate_limiter,
+        get_task_stream(client) as stream,
+    ):
+        catalog = replace(sweep.catalog, rate_limiter=rate_limiter)
         started, driver = time.perf_counter(), time.process_time()
-        result = floodscan.scan(sweep.events, catalog=catalog, recipe=sweep.recipe, out=out, client=client)
+        result = floodscan.scan(
+            sweep.events, catalog=catalog, recipe=sweep.recipe, out=out, client=client
+        )
         wall, driver = time.perf_counter() - started, time.process_time() - driver
     counted = take_seconds(client)
     n_threads = sum(client.nthreads().values())
@@ -81,12 +97,15 @@ def measure(sweep: Sweep, client: Client) -> Json:
     }
 
 
-def split_time(tasks: Iterable[Mapping[str, Any]], counted: Counter[str], *, thread_seconds: float) -> dict[str, float]:
+def split_time(
+    tasks: Iterable[Mapping[str, Any]], counted: Counter[str], *, thread_seconds: float
+) -> dict[str, float]:
     """Split the time of all worker threads into steps.
 
-    How long each kind of task held a thread is Dask's own task stream's; what is in a task of several steps is split as
-    their own clocks say. The searches of one task are asked side by side: the time of the task goes to
-    gate, catalogue and parse as the sums over its searches do, and so does the wait for the slowest of them.
+    How long each kind of task held a thread is Dask's own task stream's; what is in a task of
+    several steps is split as their own clocks say. The searches of one task are asked side by side:
+    the time of the task goes to rate_limiter, catalog and parse as the sums over its searches do, and so
+    does the wait for the slowest of them.
 
     Args:
         tasks: Of the task stream.
@@ -98,9 +117,11 @@ def split_time(tasks: Iterable[Mapping[str, Any]], counted: Counter[str], *, thr
         for span in task["startstops"]:
             kind = key_split(task["key"]) if span["action"] == "compute" else "moving"
             held[kind] = held.get(kind, 0.0) + span["stop"] - span["start"]
-    asking = sum(counted[step] for step in ("gate", "catalogue", "parse")) or 1.0
-    steps = {step: held[ASK] * counted[step] / asking for step in ("gate", "catalogue", "parse")}
-    steps |= {step: counted[step] for step in ("score", "select", "conclude")}
+    asking = sum(counted[step] for step in ("rate_limiter", "catalog", "parse")) or 1.0
+    steps = {
+        step: held[ASK] * counted[step] / asking for step in ("rate_limiter", "catalog", "parse")
+    }
+    steps |= {step: counted[step] for step in ("score", "select", "summarize_event")}
     steps |= {"write": held[WRITE], "moving": held["moving"]}
     steps["other"] = sum(held.values()) - sum(steps.values())
     steps["idle"] = thread_seconds - sum(steps.values())

@@ -8,7 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from benchmarks.scaling.summary import LATENCY, STRONG, WEAK
-from floodscan.report.drawing import BLUE, DPI, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, VERMILION, house_style
+from floodscan.report.drawing import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    house_style,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +28,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CLUSTERS = {"local": (BLUE, "o"), "slurm": (VERMILION, "s"), "allocation": (GREEN, "^")}
-_TITLES = {STRONG: "Strong: the same sweep", WEAK: "Weak: the sweep grows", LATENCY: "Bound by the catalogue's latency"}
+_TITLES = {
+    STRONG: "Strong: the same sweep",
+    WEAK: "Weak: the sweep grows",
+    LATENCY: "Bound by the catalog's latency",
+}
 _SIZES = {STRONG: "workers", WEAK: "workers", LATENCY: "searches on their way at once"}
 _STEPS = {
-    "catalogue": ("waiting for the catalogue", SKY),
-    "gate": ("waiting at the gate", "#B9DDF1"),
+    "catalog": ("waiting for the catalog", SKY),
+    "rate_limiter": ("waiting at the rate_limiter", "#B9DDF1"),
     "parse": ("parse", BLUE),
     "score": ("score", GREEN),
     "select": ("select", "#7FCDB4"),
-    "conclude": ("check, write manifest", ORANGE),
+    "summarize_event": ("check, write manifest", ORANGE),
     "write": ("write files", VERMILION),
     "other": ("rest of the tasks", PURPLE),
     "moving": ("between workers", "#5f5f5f"),
@@ -45,7 +60,9 @@ def draw(sums: pd.DataFrame, path: Path, *, machine: str) -> None:
             _draw_bars(axes[1, column], of_kind, kind)
         handles = axes[1, 0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
-        figure.suptitle(f"How floodscan scales    ({machine}; medians)", fontsize=10, x=0.01, ha="left")
+        figure.suptitle(
+            f"How floodscan scales    ({machine}; medians)", fontsize=10, x=0.01, ha="left"
+        )
         figure.savefig(path, dpi=DPI)
 
 
@@ -53,12 +70,23 @@ def _draw_lines(axes: Axes, sums: pd.DataFrame, kind: str) -> None:
     """Draw speed-ups on logarithmic axes, or of weak scaling efficiencies, each point with its efficiency."""
     column = "efficiency" if kind == WEAK else "speed_up"
     sizes = sorted(sums["size"].unique())
-    axes.plot(sizes, [1.0 if kind == WEAK else size for size in sizes], color=GREY, ls=":", lw=1.2, label="ideal")
+    axes.plot(
+        sizes,
+        [1.0 if kind == WEAK else size for size in sizes],
+        color=GREY,
+        ls=":",
+        lw=1.2,
+        label="ideal",
+    )
     for cluster, each in sums.groupby("cluster"):
         colour, marker = _CLUSTERS[cluster]
-        axes.plot(each["size"], each[column], color=colour, marker=marker, ms=4.5, lw=1.6, label=cluster)
+        axes.plot(
+            each["size"], each[column], color=colour, marker=marker, ms=4.5, lw=1.6, label=cluster
+        )
         below = cluster != "local"
-        for size, height, efficiency in zip(each["size"], each[column], each["efficiency"], strict=True):
+        for size, height, efficiency in zip(
+            each["size"], each[column], each["efficiency"], strict=True
+        ):
             offset = (0, -12) if below else (0, 7)
             axes.annotate(
                 f"{efficiency:.0%}", (size, height), offset, textcoords="offset points", ha="center", fontsize=7,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from distributed import Client, Worker
 
-_CHOICES = {"score": "score", "select": "select", "conclude_events": "conclude"}
+_CHOICES = {"score": "score", "select": "select", "assess_events": "summarize_event"}
 
 _seconds: Counter[str] = Counter()
 _lock = Lock()
@@ -54,7 +54,10 @@ class StepTimes(WorkerPlugin):
 
 
 def take_seconds(client: Client) -> Counter[str]:
-    """Give what the steps took on all workers since it was last asked; and the CPU of their processes, ever."""
+    """Give what the steps took on all workers since it was last asked.
+
+    And the CPU of their processes, ever.
+    """
     return sum(client.run(_take).values(), Counter())
 
 

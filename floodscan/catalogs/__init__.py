@@ -1,33 +1,41 @@
-"""Catalogues: where items are searched, and how one is opened by name, URL or path."""
+"""Catalogs: where items are searched, and how one is opened by name, URL or path."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
 
-from floodscan.catalogs.access import Access, put_behind
-from floodscan.catalogs.api import ApiCatalog
+from floodscan.catalogs.access import Access, with_rate_limiter
+from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.base import Answer, Catalog
-from floodscan.catalogs.snapshot import SnapshotCatalog
-from floodscan.events import DEMO
+from floodscan.catalogs.stac_api import StacApiCatalog
+from floodscan.model import DEMO
 
-__all__ = ["Access", "Answer", "ApiCatalog", "Catalog", "SnapshotCatalog", "open_catalog", "put_behind"]
+__all__ = [
+    "Access",
+    "Answer",
+    "ArchiveCatalog",
+    "Catalog",
+    "StacApiCatalog",
+    "open_catalog",
+    "with_rate_limiter",
+]
 
 PLANETARY_COMPUTER = "planetary-computer"
 _PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com/api/stac/v1"
 
 
 def open_catalog(name: str) -> Catalog:
-    """Name a catalogue; nothing is asked yet.
+    """Name a catalog; nothing is asked yet.
 
     Args:
-        name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the path of a stac-geoparquet
-            file or of a folder of them.
+        name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the path of a
+            stac-geoparquet file or of a folder of them.
     """
     if name == PLANETARY_COMPUTER:
-        return ApiCatalog(_PLANETARY_COMPUTER_URL)
+        return StacApiCatalog(_PLANETARY_COMPUTER_URL)
     if name.startswith(("http://", "https://")):
-        return ApiCatalog(name)
+        return StacApiCatalog(name)
     if name == DEMO:
-        return SnapshotCatalog(Path(str(files("floodscan.data") / "demo")), label=DEMO)
-    return SnapshotCatalog(Path(name))
+        return ArchiveCatalog(Path(str(files("floodscan.data") / "demo")), label=DEMO)
+    return ArchiveCatalog(Path(name))

@@ -1,4 +1,4 @@
-"""How a run asks its catalogue: how much at once, and what it need not ask again."""
+"""How a run asks its catalog: how much at once, and what it need not ask again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from floodscan.catalogs.api import ApiCatalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.catalogs.gate import LocalGate, Rates
+from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
+from floodscan.catalogs.stac_api import StacApiCatalog
 
 if TYPE_CHECKING:
     from floodscan.catalogs.base import Catalog
-    from floodscan.catalogs.gate import Gate
+    from floodscan.catalogs.rate_limiter import RateLimiter
 
 MAX_IN_FLIGHT = 32
 MAX_AGE_DAYS = 7.0
@@ -31,7 +31,8 @@ class Access:
         max_in_flight: Requests on their way at once, over all workers; None is any number.
         max_per_second: Requests that start in a second, over all workers; None is any number.
         cache: Folder of answers, on a disk that all workers share; None keeps none.
-        max_age_days: Kept answers that are older are asked for again, and removed after a week at least.
+        max_age_days: Kept answers that are older are asked for again, and removed after a week at
+            least.
         refresh: Ask for everything again, and keep the new answers.
     """
 
@@ -42,17 +43,19 @@ class Access:
     refresh: bool = False
 
     @property
-    def rates(self) -> Rates:
-        """The limits of the gate."""
-        return Rates(self.max_in_flight, self.max_per_second)
+    def rates(self) -> RateLimits:
+        """The limits of the rate_limiter."""
+        return RateLimits(self.max_in_flight, self.max_per_second)
 
     def keep(self, catalog: Catalog) -> Catalog:
-        """Put the limits, and the cache before them, before a catalogue that makes requests."""
-        catalog = put_behind(catalog, LocalGate(self.rates))
-        if self.cache is None or not isinstance(catalog, ApiCatalog):
+        """Put the limits, and the cache before them, before a catalog that makes requests."""
+        catalog = with_rate_limiter(catalog, LocalRateLimiter(self.rates))
+        if self.cache is None or not isinstance(catalog, StacApiCatalog):
             return catalog
         now, age = time.time(), self.max_age_days * _DAY_SECONDS
-        kept = CachedCatalog(catalog, Path(self.cache).absolute(), not_before=now if self.refresh else now - age)
+        kept = CachedCatalog(
+            catalog, Path(self.cache).absolute(), not_before=now if self.refresh else now - age
+        )
         # a folder of many answers on a slow disk takes a while, and no run need wait for it
         oldest = now - max(age, MAX_AGE_DAYS * _DAY_SECONDS)
         threading.Thread(target=kept.forget, args=(oldest,), daemon=True).start()
@@ -64,11 +67,17 @@ def default_cache() -> Path:
     return user_cache_path("floodscan", appauthor=False) / "answers"
 
 
-def put_behind(catalog: Catalog, gate: Gate) -> Catalog:
-    """Make a catalogue ready to travel: with a gate before its requests, and what was learnt of it.
+def with_rate_limiter(catalog: Catalog, rate_limiter: RateLimiter) -> Catalog:
+    """Make a catalog ready to travel: with a rate_limiter before its requests, and what was learnt of it.
 
     One that makes no requests is given as it is.
     """
     if isinstance(catalog, CachedCatalog):
-        return replace(catalog, catalog=replace(catalog.catalog.located(), gate=gate))
-    return replace(catalog.located(), gate=gate) if isinstance(catalog, ApiCatalog) else catalog
+        return replace(
+            catalog, catalog=replace(catalog.catalog.located(), rate_limiter=rate_limiter)
+        )
+    return (
+        replace(catalog.located(), rate_limiter=rate_limiter)
+        if isinstance(catalog, StacApiCatalog)
+        else catalog
+    )

@@ -1,23 +1,23 @@
-"""What every catalogue is: a search goes in, an answer with an ITEMS table comes out."""
+"""What every catalog is: a search goes in, an answer with an ITEMS table comes out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from floodscan.searches import touch
-from floodscan.tables import pack_table, unpack_table
+from floodscan.catalogs.bisection import may_share_items
+from floodscan.schemas import pack_table, unpack_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pyarrow as pa
 
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class MissingPart:
     """A part of a search that was not answered.
 
     Attributes:
@@ -35,8 +35,8 @@ class Answer:
 
     Attributes:
         items: ITEMS table, in no particular order; it may hold more than was asked for.
-        complete: False where the catalogue is known, or feared, to hold more than it gave.
-        gaps: The parts that it is not complete in; none where that isn't known.
+        complete: False where the catalog is known, or feared, to hold more than it gave.
+        missing_parts: The parts that it is not complete in; none where that isn't known.
         n_requests: Requests that were made, each try counted.
         n_pages: Pages that were read.
         n_retries: Requests that were made again.
@@ -48,7 +48,7 @@ class Answer:
 
     items: pa.Table
     complete: bool = True
-    gaps: tuple[Gap, ...] = ()
+    missing_parts: tuple[MissingPart, ...] = ()
     n_requests: int = 0
     n_pages: int = 0
     n_retries: int = 0
@@ -59,16 +59,22 @@ class Answer:
 
     def __reduce__(self) -> tuple[Callable[..., Answer], tuple[pa.Buffer, dict[str, Any]]]:
         """Be pickled with the items as one piece."""
-        others = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "items"}
+        others = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name != "items"
+        }
         return _unpack, (pack_table(self.items), others)
 
-    def about(self, question: Search) -> Answer:
-        """Look at it as the answer to one of the questions that the search was made for."""
-        if not self.gaps:
+    def answer_for(self, slot_search: Search) -> Answer:
+        """Look at it as the answer to one of the slot_searches that the search was made for."""
+        if not self.missing_parts:
             return self
-        touching = [gap for gap in self.gaps if touch(gap.search, question)]
+        touching = [
+            missing_part
+            for missing_part in self.missing_parts
+            if may_share_items(missing_part.search, slot_search)
+        ]
         problem = touching[0].reason if touching else None
-        return replace(self, complete=not touching, gaps=tuple(touching), problem=problem)
+        return replace(self, complete=not touching, missing_parts=tuple(touching), problem=problem)
 
 
 def _unpack(items: pa.Buffer, others: dict[str, Any]) -> Answer:
@@ -84,7 +90,7 @@ class Catalog(Protocol):
         ...
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Check that the catalogue answers and has these collections, and tell the STAC id it goes by.
+        """Check that the catalog answers and has these collections, and tell the STAC id it goes by.
 
         Raises:
             CatalogError: It does not.
@@ -95,6 +101,6 @@ class Catalog(Protocol):
         """Find the items of a collection in a box and a window.
 
         Raises:
-            CatalogError: The catalogue can't be asked, or answers with an error.
+            CatalogError: The catalog can't be asked, or answers with an error.
         """
         ...

@@ -13,15 +13,15 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from floodscan.catalogs.base import Answer, Catalog
-from floodscan.files import replacing
-from floodscan.tables import ITEMS, check_table
+from floodscan.schemas import ITEMS, check_table
+from floodscan.store.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from floodscan.catalogs.api import ApiCatalog
-    from floodscan.searches import Search
+    from floodscan.catalogs.stac_api import StacApiCatalog
+    from floodscan.model import Search
 
 _VERSION = 2  # to be raised when the same answer is read into another table
 _OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-9a-f]{32}\.tmp")
@@ -31,8 +31,8 @@ _OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-
 class CachedCatalog:
     """A STAC API whose complete answers are kept in a folder.
 
-    A file is written beside its place and renamed, so that many processes may read and write at once; one that
-    can't be read counts as none.
+    A file is written beside its place and renamed, so that many processes may read and write at
+    once; one that can't be read counts as none.
 
     Attributes:
         catalog: The API.
@@ -40,7 +40,7 @@ class CachedCatalog:
         not_before: Answers that are older than this, in seconds since 1970, are asked for again.
     """
 
-    catalog: ApiCatalog
+    catalog: StacApiCatalog
     folder: Path
     not_before: float
 
@@ -50,7 +50,7 @@ class CachedCatalog:
         return self.catalog.location
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Tell the catalogue's STAC id, from the cache where it was asked about the same collections before."""
+        """Tell the catalog's STAC id, from the cache where it was asked about the same collections before."""
         names = sorted(collections)
         path = self._path({"describe": names}, "json")
         with suppress(OSError, orjson.JSONDecodeError, KeyError, TypeError):
@@ -104,7 +104,9 @@ class CachedCatalog:
 
 def _dump(items: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with ipc.new_file(sink, items.schema, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
+    with ipc.new_file(
+        sink, items.schema, options=ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
         writer.write_table(items.combine_chunks())
     return bytes(sink.getvalue())
 

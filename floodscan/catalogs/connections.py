@@ -1,7 +1,7 @@
-"""Connections to a catalogue: made as the environment says, kept alive, and bounded in time from first byte to last.
+"""Connections to a catalog: made as the environment says, kept alive, and bounded in time from first byte to last.
 
-``requests`` reads proxies, certificates and passwords and opens the pools; what is sent again and again then goes
-straight to a pool of ``urllib3``, for a third of the CPU.
+``requests`` reads proxies, certificates and passwords and opens the pools; what is sent again and
+again then goes straight to a pool of ``urllib3``, for a third of the CPU.
 """
 
 from __future__ import annotations
@@ -33,21 +33,30 @@ class Connections:
     """Sends requests; used by all threads of a process.
 
     Args:
-        url: Any address of the catalogue. Its password, or the environment's, and its query go with each request to
-            the same host, and with no other.
+        url: Any address of the catalog. Its password, or the environment's, and its query go with
+            each request to the same host, and with no other.
         connect_seconds: For a connection to be there.
         silence_seconds: Without a byte from the server.
-        request_seconds: From the first byte of an answer's head that is waited for to the last of its body.
+        request_seconds: From the first byte of an answer's head that is waited for to the last of
+            its body.
     """
 
-    def __init__(self, url: str, *, connect_seconds: float, silence_seconds: float, request_seconds: float) -> None:
+    def __init__(
+        self, url: str, *, connect_seconds: float, silence_seconds: float, request_seconds: float
+    ) -> None:
         self._timeout = Timeout(connect=connect_seconds, read=silence_seconds)
-        self._response = partial(_TimedResponse, silence_seconds=silence_seconds, seconds=request_seconds)
+        self._response = partial(
+            _TimedResponse, silence_seconds=silence_seconds, seconds=request_seconds
+        )
         self._adapter = _Adapter(pool_connections=4, pool_maxsize=_CONNECTIONS)
         self._session = requests.Session()
         self._session.headers["Accept-Encoding"] = "gzip"
         settings = self._session.merge_environment_settings(url, {}, None, None, None)
-        self._proxies, self._verify, self._cert = settings["proxies"], settings["verify"], settings["cert"]
+        self._proxies, self._verify, self._cert = (
+            settings["proxies"],
+            settings["verify"],
+            settings["cert"],
+        )
         auth = requests.utils.get_auth_from_url(url)
         self._auth = auth if any(auth) else requests.utils.get_netrc_auth(url)
         self._url, self._query = url, parse_qsl(urlsplit(url).query, keep_blank_values=True)
@@ -55,7 +64,10 @@ class Connections:
         self._find_way = lru_cache(maxsize=_WAYS)(self._find_new_way)
 
     def send(self, method: str, url: str, body: bytes | None) -> BaseHTTPResponse:
-        """Send a request and give its answer, of which only the head is read; redirects are not followed."""
+        """Send a request and give its answer, of which only the head is read.
+
+        Redirects are not followed.
+        """
         way = self._find_way(method, url)
         return way.pool.urlopen(
             method,
@@ -73,13 +85,19 @@ class Connections:
         prepared = self._session.prepare_request(requests.Request(method, url))
         if not self._session.should_strip_auth(self._url, url):  # type: ignore[no-untyped-call]
             given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
-            prepared.prepare_url(url, [(name, value) for name, value in self._query if name not in given])
+            prepared.prepare_url(
+                url, [(name, value) for name, value in self._query if name not in given]
+            )
             prepared.prepare_auth(self._auth)
-        pool = self._adapter.open_pool(prepared, verify=self._verify, proxies=self._proxies, cert=self._cert)
+        pool = self._adapter.open_pool(
+            prepared, verify=self._verify, proxies=self._proxies, cert=self._cert
+        )
         if getattr(pool.ConnectionCls, "response_class", None) is HTTPResponse:
             timed = {"response_class": staticmethod(self._response)}
             pool.ConnectionCls = type("TimedConnection", (pool.ConnectionCls,), timed)
-        headers = {name: value for name, value in prepared.headers.items() if name != "Content-Length"}
+        headers = {
+            name: value for name, value in prepared.headers.items() if name != "Content-Length"
+        }
         if method == "POST":
             headers["Content-Type"] = "application/json"
         return _Way(pool, self._adapter.request_url(prepared, self._proxies), headers)
@@ -103,7 +121,14 @@ class _Way:
 class _Adapter(HTTPAdapter):
     """Opens pools without sending anything."""
 
-    def open_pool(self, prepared: PreparedRequest, *, verify: Any, proxies: Any, cert: Any) -> HTTPConnectionPool:  # noqa: ANN401 - as requests has them
+    def open_pool(
+        self,
+        prepared: PreparedRequest,
+        *,
+        verify: Any,  # noqa: ANN401 - as inherited
+        proxies: Any,  # noqa: ANN401 - as inherited
+        cert: Any,  # noqa: ANN401 - as inherited
+    ) -> HTTPConnectionPool:
         if not str(prepared.url).lower().startswith(("http://", "https://")):
             raise requests.exceptions.InvalidSchema
         pool = self.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=cert)
@@ -114,14 +139,23 @@ class _Adapter(HTTPAdapter):
 class _TimedResponse(HTTPResponse):
     """An answer that must be there in time, its head too: a timeout of a socket bounds each read alone."""
 
-    def __init__(self, sock: socket.socket, *args: Any, silence_seconds: float, seconds: float, **more: Any) -> None:  # noqa: ANN401 - as inherited
+    def __init__(
+        self,
+        sock: socket.socket,
+        *args: Any,  # noqa: ANN401 - as inherited
+        silence_seconds: float,
+        seconds: float,
+        **more: Any,  # noqa: ANN401 - as inherited
+    ) -> None:
         super().__init__(sock, *args, **more)
         raw = self.fp.detach()
         self.fp = io.BufferedReader(_TimedReader(raw, sock, silence_seconds, seconds), CHUNK)
 
 
 class _TimedReader(io.RawIOBase):
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, silence_seconds: float, seconds: float) -> None:
+    def __init__(
+        self, raw: io.RawIOBase, sock: socket.socket, silence_seconds: float, seconds: float
+    ) -> None:
         self._raw = raw
         self._sock = sock
         self._silence_seconds = silence_seconds

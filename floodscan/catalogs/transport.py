@@ -1,9 +1,10 @@
-"""One HTTP request to a catalogue and its answer: bounded in time and size, tried again where that may help.
+"""One HTTP request to a catalog and its answer: bounded in time and size, tried again where that may help.
 
-What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not JSON, and the
-statuses that pass. Between tries there is a pause of random length, up to twice as long each time; where the server
-names the pause (``Retry-After``), whatever its status, the gate holds everybody's requests so long, or, where that is
-longer than a search may take, this process makes none. No message holds a URL: a URL may hold a secret.
+What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not
+JSON, and the statuses that pass. Between tries there is a pause of random length, up to twice as
+long each time; where the server names the pause (``Retry-After``), whatever its status, the rate_limiter
+holds everybody's requests so long, or, where that is longer than a search may take, this process
+makes none. No message holds a URL: a URL may hold a secret.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse
 
-    from floodscan.catalogs.gate import Gate
+    from floodscan.catalogs.rate_limiter import RateLimiter
 
 T = TypeVar("T")
 
@@ -75,10 +76,12 @@ class Limits:
         request_seconds: For one request and its whole answer.
         max_bytes: Of one answer, unpacked.
         tries: Of one request.
-        tries_too_much: Of one request that the server can't answer in time: halves of it may be better.
+        tries_too_much: Of one request that the server can't answer in time: halves of it may be
+            better.
         too_much_seconds: What gives up sooner than this is out of order, and halves are no better.
         search_tries: Repeated requests of one search and its halves together.
-        search_seconds: For one search and its halves together, with all its pauses, but not the wait at the gate.
+        search_seconds: For one search and its halves together, with all its pauses, but not the
+            wait at the rate_limiter.
         max_bisections: Cuts into halves of one search.
         pause_seconds: Longest pause after a first try; it doubles with each.
         max_pause_seconds: Longest pause.
@@ -107,7 +110,8 @@ class Request:
         method: ``GET`` or ``POST``.
         url: Where to.
         body: JSON of a ``POST``.
-        leaves_host: Whether a ``GET`` may be redirected to another host; a ``POST`` is never redirected.
+        leaves_host: Whether a ``GET`` may be redirected to another host; a ``POST`` is never
+            redirected.
     """
 
     method: str
@@ -127,7 +131,12 @@ class RequestError(Exception):
     """
 
     def __init__(
-        self, reason: str, *, status: int | None = None, passing: bool = False, too_much: bool = False
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        passing: bool = False,
+        too_much: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -143,7 +152,7 @@ class Budget:
     Attributes:
         limits: The bounds.
         started: Second at which it began, on the monotonic clock.
-        excused: Seconds that don't count: it waited at the gate, for the sake of others.
+        excused: Seconds that don't count: it waited at the rate_limiter, for the sake of others.
         n_requests: Requests that were made, each try counted.
         n_retries: Those that were made again.
     """
@@ -169,21 +178,25 @@ class Budget:
         err = state.outcome and state.outcome.exception()
         too_much = isinstance(err, RequestError) and err.too_much
         tries = self.limits.tries_too_much if too_much else self.limits.tries
-        return self.is_spent or self.seconds_left <= state.upcoming_sleep or state.attempt_number >= tries
+        return (
+            self.is_spent
+            or self.seconds_left <= state.upcoming_sleep
+            or state.attempt_number >= tries
+        )
 
 
 class Transport:
-    """Makes requests to one catalogue; used by all threads of a process.
+    """Makes requests to one catalog; used by all threads of a process.
 
     Args:
-        url: Any address of the catalogue.
+        url: Any address of the catalog.
         limits: How long, how large and how often.
-        gate: What every request passes.
+        rate_limiter: What every request passes.
     """
 
-    def __init__(self, url: str, limits: Limits, gate: Gate) -> None:
+    def __init__(self, url: str, limits: Limits, rate_limiter: RateLimiter) -> None:
         self.limits = limits
-        self._gate = gate
+        self._gate = rate_limiter
         self._closed_until = -inf
         self._connections = Connections(
             url,
@@ -193,7 +206,9 @@ class Transport:
         )
         self._tries = Retrying(
             retry=retry_if_exception(lambda err: isinstance(err, RequestError) and err.passing),
-            wait=wait_random_exponential(multiplier=limits.pause_seconds, max=limits.max_pause_seconds),
+            wait=wait_random_exponential(
+                multiplier=limits.pause_seconds, max=limits.max_pause_seconds
+            ),
             stop=lambda state: _budget_of(state).ends(state),
             before_sleep=_count_retry,
             reraise=True,
@@ -205,7 +220,8 @@ class Transport:
         Args:
             request: What to ask.
             budget: What the search may still cost.
-            decode: Makes of the body what is wanted; raises a ValueError where the body is no such thing.
+            decode: Makes of the body what is wanted; raises a ValueError where the body is no such
+                thing.
 
         Raises:
             RequestError: No try was answered.
@@ -240,14 +256,16 @@ class Transport:
 
     def _check_open(self) -> None:
         if time.monotonic() < self._closed_until:
-            raise RequestError("is not asked: it wants to be left alone for longer than a search may take")
+            raise RequestError(
+                "is not asked: it wants to be left alone for longer than a search may take"
+            )
 
-    def _hold(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         """Let nothing start for some seconds; what no search can wait for is not waited for."""
         if seconds > self.limits.search_seconds:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
         else:
-            self._gate.hold(seconds)
+            self._gate.pause(seconds)
 
     def _send(self, request: Request) -> BaseHTTPResponse:
         body = None if request.body is None else orjson.dumps(request.body)
@@ -267,12 +285,12 @@ class Transport:
             return
         reason = f"answered with HTTP status {status}"
         if (pause := _retry_after(response)) is not None:
-            self._hold(pause)
+            self._pause(pause)
             budget.excused -= pause
             if budget.seconds_left < 0:
                 raise RequestError(f"{reason} and asked to wait for {pause:.0f} s", status=status)
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._gate.hold(self.limits.pause_seconds)
+            self._gate.pause(self.limits.pause_seconds)
         passing = pause is not None or status in _PASSING
         gave_up = status in _GAVE_UP and seconds >= self.limits.too_much_seconds
         too_much = gave_up or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -287,13 +305,18 @@ class Transport:
             size += len(piece)
             if size > self.limits.max_bytes:
                 raise RequestError(
-                    f"answered with more than {self.limits.max_bytes} bytes", passing=True, too_much=True
+                    f"answered with more than {self.limits.max_bytes} bytes",
+                    passing=True,
+                    too_much=True,
                 )
         return b"".join(pieces)
 
 
 def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Give the body piece by piece as it was packed; of gzip by ISA-L, in a third of the time that zlib takes."""
+    """Give the body piece by piece as it was packed.
+
+    Of gzip by ISA-L, in a third of the time that zlib takes.
+    """
     body: BaseHTTPResponse | IGzipFile = response
     if response.headers.get("Content-Encoding", "").lower() == "gzip":
         response.decode_content = False
@@ -362,5 +385,9 @@ def _system_error(err: BaseException) -> str:
             return seen.strerror
         inner = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
         reason = getattr(inner, "reason", None)
-        seen = (reason if isinstance(reason, BaseException) else inner) or seen.__cause__ or seen.__context__
+        seen = (
+            (reason if isinstance(reason, BaseException) else inner)
+            or seen.__cause__
+            or seen.__context__
+        )
     return type(err).__name__

@@ -48,15 +48,18 @@ def prepare_client(
     """Check all that can be checked of a cluster before anything is started or submitted on it.
 
     Args:
-        cluster: ``none`` (no Dask client: in this process), ``local``, ``slurm`` (worker jobs are submitted),
-            ``allocation`` (workers on the nodes of the SLURM job that this process is in), or a scheduler's address.
-        n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``, None is one;
-            nodes of an ``allocation``, None is all.
+        cluster: ``none`` (no Dask client: in this process), ``local``, ``slurm`` (worker jobs are
+            submitted), ``allocation`` (workers on the nodes of the SLURM job that this process is
+            in), or a scheduler's address.
+        n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``,
+            None is one; nodes of an ``allocation``, None is all.
         profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``.
-        n_searches: Searches at once of a worker beside the driver, where nodes have no way out; None where they search.
+        n_searches: Searches at once of a worker beside the driver, where nodes have no way out;
+            None where they search.
 
     Returns:
-        A context of what opens the client, which closes it, and what was started for it, at the end.
+        A context of what opens the client, which closes it, and what was started for it, at the
+        end.
 
     Raises:
         InputError: No scheduler answers at the address, or SLURM would refuse the jobs.
@@ -69,7 +72,9 @@ def prepare_client(
     if cluster == LOCAL:
         return nullcontext(partial(open_local_client, n_workers))
     if cluster == SLURM:
-        return prepare_slurm_client(_need_profile(cluster, profile), n_jobs=n_workers or 1, n_searches=n_searches)
+        return prepare_slurm_client(
+            _need_profile(cluster, profile), n_jobs=n_workers or 1, n_searches=n_searches
+        )
     if cluster == ALLOCATION:
         read = _need_profile(cluster, profile)
         return prepare_allocation_client(read, n_nodes=n_workers, n_searches=n_searches)
@@ -95,5 +100,7 @@ def _need_nodes(cluster: str) -> None:
 
 def _need_profile(cluster: str, profile: str | Path | None) -> Profile:
     if profile is None:
-        raise InputError(f"--cluster {cluster}: needs --profile, a dask-jobqueue file such as jobs/meluxina.yaml")
+        raise InputError(
+            f"--cluster {cluster}: needs --profile, a dask-jobqueue file such as jobs/meluxina.yaml"
+        )
     return load_profile(profile)

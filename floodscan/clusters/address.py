@@ -45,9 +45,8 @@ def check_address(profile: Profile, address: str) -> None:
         raise InputError(f"{profile.source}: SLURM doesn't tell its nodes: {err}") from err
     if others := [node for node in nodes if not _is_here(node)]:
         field = "interface" if profile.host is None else "scheduler-options.host"
-        text = (
-            f"{address} is this machine alone, and {others[0]} can't reach it; name the network between nodes, as ib0"
-        )
+        text = f"{address} is the loopback of this machine, and {others[0]} can't reach it"
+        text = f"{text}; name the network between nodes, as ib0"
         raise profile.refuse(field, text)
 
 

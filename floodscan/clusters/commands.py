@@ -66,7 +66,9 @@ def list_jobs(name: str) -> dict[str, str]:
 
 def list_node_addresses(partition: str) -> list[str]:
     """List where SLURM reaches the nodes of a partition; an unknown one has none."""
-    return call(["sinfo", "--noheader", "--Node", "--partition", partition, "--format", "%o"]).split()
+    return call(
+        ["sinfo", "--noheader", "--Node", "--partition", partition, "--format", "%o"]
+    ).split()
 
 
 def cancel(name: str) -> None:
@@ -108,7 +110,9 @@ def call(command: Sequence[str], *, script: str | None = None) -> str:
             start_new_session=True,
         )
     except FileNotFoundError as err:
-        raise SlurmCommandError(command[0], "not found; is this machine part of a SLURM site?") from err
+        raise SlurmCommandError(
+            command[0], "not found; is this machine part of a SLURM site?"
+        ) from err
     except subprocess.TimeoutExpired as err:
         raise SlurmCommandError(command[0], f"timed out after {_TIMEOUT_SECONDS:g} s") from err
     if done.returncode:
@@ -118,7 +122,11 @@ def call(command: Sequence[str], *, script: str | None = None) -> str:
 
 def _outside_of_jobs() -> dict[str, str]:
     """The environment without what describes the driver's own job, which a worker job would inherit."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SLURM_") or name == "SLURM_CONF"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SLURM_") or name == "SLURM_CONF"
+    }
 
 
 def _clean(stderr: str) -> str:

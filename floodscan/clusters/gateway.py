@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Nanny
 
-from floodscan.places import SCORE, SEARCH
+from floodscan.clusters.resources import SCORE, SEARCH
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from floodscan.clusters.profile import Profile
 
 
-def gateway(n_searches: int | None, *, address: str, security: Security) -> dict[str, dict[str, Any]]:
+def gateway(
+    n_searches: int | None, *, address: str, security: Security
+) -> dict[str, dict[str, Any]]:
     """Describe the worker as ``SpecCluster`` wants it, or none where nodes search.
 
     Args:

@@ -41,7 +41,10 @@ def undisturbed() -> Iterator[None]:
 def interruptible() -> Iterator[None]:
     """Let an interrupt through meanwhile, where a shell that started this in the background has it ignored."""
     with handlers_kept():
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        ):
             signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 

@@ -21,12 +21,14 @@ _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 60.0
 
 SETTINGS = {
-    # each connection keeps its last messages for debuggers, a thousand by default; here they are kilobytes each
+    # each connection keeps its last messages for debuggers, a thousand by default; here they are
+    # kilobytes each
     "distributed.admin.low-level-log-length": 10,
-    # it looks at all threads a hundred times a second, and may stop a process for good on Python before 3.11.9
-    # (https://github.com/python/cpython/issues/106883)
+    # it looks at all threads a hundred times a second, and may stop a process for good on Python
+    # before 3.11.9 (https://github.com/python/cpython/issues/106883)
     "distributed.worker.profile.enabled": False,
-    # so long after a worker is gone, its nanny is stopped for good if it is just then starting another
+    # so long after a worker is gone, its nanny is stopped for good if it is just then starting
+    # another
     "distributed.deploy.lost-worker-timeout": "1000 days",
 }
 """How parts of a cluster differ from Dask's defaults."""
@@ -74,7 +76,10 @@ def _watched(client: Client, address: str) -> Iterator[Client]:
     def watch() -> None:
         while not ended.wait(_PATIENCE_SECONDS) and client.status == "running":
             if not client.nthreads():
-                _log.warning("--cluster %s: the scheduler has no workers; tasks wait until some come", address)
+                _log.warning(
+                    "--cluster %s: the scheduler has no workers; tasks wait until some come",
+                    address,
+                )
 
     watcher = Thread(target=watch, name="floodscan-watch", daemon=True)
     watcher.start()

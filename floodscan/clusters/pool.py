@@ -27,13 +27,24 @@ _BRISK_SECONDS = 2.0
 _BRISK_FOR_SECONDS = 30.0
 _REFUSED_SECONDS = 60.0
 _GONE_SECONDS = 60.0
-_OVER = {"COMPLETING", "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY"}
+_OVER = {
+    "COMPLETING",
+    "COMPLETED",
+    "CANCELLED",
+    "FAILED",
+    "TIMEOUT",
+    "NODE_FAIL",
+    "PREEMPTED",
+    "OUT_OF_MEMORY",
+}
 _TAIL_LINES = 5
 
 
 @dataclass(slots=True, kw_only=True)
 class JobPool:
-    """The worker jobs of one run; the queue, not memory, says which there are, so that none is forgotten.
+    """The worker jobs of one run.
+
+    The queue, not memory, says which there are, so that none is forgotten.
 
     Attributes:
         name: Name of the jobs, which no other jobs of the user have.
@@ -58,7 +69,9 @@ class JobPool:
     _brisk_until: float = 0.0
 
     def begin(self) -> None:
-        """Submit the first jobs; where SLURM takes some, or none only for a moment, the others come later.
+        """Submit the first jobs.
+
+        Where SLURM takes some, or none only for a moment, the others come later.
 
         Raises:
             SlurmCommandError: SLURM refuses all of them.
@@ -86,13 +99,16 @@ class JobPool:
             self._give_up_if_hopeless()
             if self.failure is not None:
                 return
-            _log.warning("%d worker jobs ended and are replaced: %s", len(lost), ", ".join(sorted(lost)))
+            _log.warning(
+                "%d worker jobs ended and are replaced: %s", len(lost), ", ".join(sorted(lost))
+            )
         self._seen |= live
         for _ in range(self.wanted - len(live)):
             with self._submitting:
                 if self._closing.is_set():
                     return
-                # once each: a submission that timed out may have been taken, and the next look at the queue tells
+                # once each: a submission that timed out may have been taken, and the next look at
+                # the queue tells
                 self._seen.add(submit(self.script))
 
     def welcome(self, job_id: str) -> None:
@@ -136,7 +152,11 @@ class JobPool:
             patiently(lambda: cancel(self.name))
         while jobs := patiently(self._list):
             if time.monotonic() > deadline:
-                _log.warning("worker jobs are left: %s; cancel them by scancel --name %s", ", ".join(jobs), self.name)
+                _log.warning(
+                    "worker jobs are left: %s; cancel them by scancel --name %s",
+                    ", ".join(jobs),
+                    self.name,
+                )
                 return
             if not _OVER.issuperset(jobs.values()):
                 # a submission that seemed to fail may have been taken since
@@ -147,7 +167,9 @@ class JobPool:
         return list_jobs(self.name)
 
     def _give_up_if_hopeless(self) -> None:
-        if is_hopeless(self._lost_at, now=time.monotonic(), wanted=self.wanted, proven=self._proven):
+        if is_hopeless(
+            self._lost_at, now=time.monotonic(), wanted=self.wanted, proven=self._proven
+        ):
             self.failure = (
                 f"{len(self._lost_at)} worker jobs ended, and no worker came of them; no more are submitted. "
                 f"The last one said: {_last_words(self.logs)}"
@@ -166,11 +188,13 @@ class JobPool:
 
 
 def is_hopeless(lost_at: deque[float], *, now: float, wanted: int, proven: bool) -> bool:
-    """Tell whether jobs end without a worker so often that new ones would too; forgets losses that are long ago.
+    """Tell whether jobs end without a worker so often that new ones would too.
 
-    All jobs may go twice within the window, as they do where they are pre-empted, and a few more. As long as not one
-    worker ever came, each may go once, and a few more, however long that takes: workers that look for a driver in
-    vain hold a node until their death-timeout.
+    Forgets losses that are long ago.
+
+    All jobs may go twice within the window, as they do where they are pre-empted, and a few more.
+    As long as not one worker ever came, each may go once, and a few more, however long that takes:
+    workers that look for a driver in vain hold a node until their death-timeout.
     """
     if not proven:
         return len(lost_at) > wanted + 2

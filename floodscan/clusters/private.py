@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan.driver import Driver, is_alive, read_driver, signs_of_life
+from floodscan.store.heartbeat import Driver, is_alive, read_driver, signs_of_life
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OWNER_FILE = ".floodscan-driver"
 SILENT_SECONDS = 24 * 3600.0
-"""A driver on another machine that gave no sign for so long is gone; one that is only suspended comes back earlier."""
+"""A driver on another machine that gave no sign for so long is gone.
+
+One that is only suspended comes back earlier.
+"""
 
 
 @contextmanager
@@ -33,7 +36,10 @@ def private_folder(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     remove_abandoned(parent)
-    with TemporaryDirectory(prefix="run-", dir=parent, ignore_cleanup_errors=True) as made, _owned(Path(made)):
+    with (
+        TemporaryDirectory(prefix="run-", dir=parent, ignore_cleanup_errors=True) as made,
+        _owned(Path(made)),
+    ):
         yield Path(made)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from dask.utils import parse_bytes
 
-from floodscan.errors import Problem, ProfileError, suggest
+from floodscan.errors import InputProblem, ProfileError, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,29 +64,40 @@ class Profile:
 
     def refuse(self, field: str, text: str) -> ProfileError:
         """Make the error that names a field of this profile."""
-        return ProfileError(self.source, [Problem("", f"{_ROOT}.{field}", text)])
+        return ProfileError(self.source, [InputProblem("", f"{_ROOT}.{field}", text)])
 
 
 def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises:
-        ProfileError: The file is missing or broken, a key in it is unknown, or a value can't be used.
+        ProfileError: The file is missing or broken, a key in it is unknown, or a value can't be
+        used.
     """
     source = str(path)
     try:
         read = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as err:
-        raise ProfileError(source, [Problem("", "", f"can't be read: {err.strerror}")]) from err
+        raise ProfileError(
+            source, [InputProblem("", "", f"can't be read: {err.strerror}")]
+        ) from err
     except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise ProfileError(source, [Problem("", "", f"is not YAML: {' '.join(str(err).split())}")]) from err
+        raise ProfileError(
+            source, [InputProblem("", "", f"is not YAML: {' '.join(str(err).split())}")]
+        ) from err
     section = _find_section(read)
     if section is None:
-        raise ProfileError(source, [Problem("", _ROOT, "is missing; start from jobs/meluxina.yaml")])
-    given = {str(key).replace("_", "-"): value for key, value in section.items() if value is not None}
+        raise ProfileError(
+            source, [InputProblem("", _ROOT, "is missing; start from jobs/meluxina.yaml")]
+        )
+    given = {
+        str(key).replace("_", "-"): value for key, value in section.items() if value is not None
+    }
     if problems := _check(given):
         raise ProfileError(source, problems)
-    expanded = {key: os.path.expandvars(Path(given[key]).expanduser()) for key in _PATHS if key in given}
+    expanded = {
+        key: os.path.expandvars(Path(given[key]).expanduser()) for key in _PATHS if key in given
+    }
     return Profile(source, given | expanded)
 
 
@@ -98,13 +109,19 @@ def _find_section(read: object) -> dict[str, Any] | None:
     return read if isinstance(read, dict) else None
 
 
-def _check(given: Mapping[str, Any]) -> list[Problem]:
+def _check(given: Mapping[str, Any]) -> list[InputProblem]:
     problems = [(key, f"unknown; {suggest(key, _FIELDS)}") for key in given if key not in _FIELDS]
-    problems += [(key, f"is missing: {hint}") for key, hint in _MANDATORY.items() if key not in given]
-    problems += [(key, why) for key, value in given.items() if key in _FIELDS and (why := _FIELDS[key](value))]
+    problems += [
+        (key, f"is missing: {hint}") for key, hint in _MANDATORY.items() if key not in given
+    ]
+    problems += [
+        (key, why)
+        for key, value in given.items()
+        if key in _FIELDS and (why := _FIELDS[key](value))
+    ]
     if not problems:
         problems += _check_together(given)
-    return [Problem("", f"{_ROOT}.{key}", why) for key, why in problems]
+    return [InputProblem("", f"{_ROOT}.{key}", why) for key, why in problems]
 
 
 def _check_together(given: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,8 +13,8 @@ _LEAVING = {Status.closing, Status.closing_gracefully}
 class LenientScheduler(Scheduler):
     """Holds the end of a worker against its tasks only where the worker did not say that it ends.
 
-    At the end of its lifetime a worker hands its data over. Where there is nobody to take it, distributed counts that
-    as a crash, and after four of them its tasks as poison.
+    At the end of its lifetime a worker hands its data over. Where there is nobody to take it,
+    distributed counts that as a crash, and after four of them its tasks as poison.
     """
 
     async def remove_worker(self, address: str, *, expected: bool = False, **others: Any) -> Any:  # noqa: ANN401 - as inherited

@@ -61,16 +61,30 @@ def build_script(
         logs: Folder of the jobs' logs.
         worker_args: Arguments of ``dask worker`` beyond those of the profile.
     """
-    job_values = {key.replace("-", "_"): v for key, v in profile.values.items() if key not in _NOT_OF_A_JOB}
+    job_values = {
+        key.replace("-", "_"): v for key, v in profile.values.items() if key not in _NOT_OF_A_JOB
+    }
     job_values.setdefault("log_directory", str(logs))
-    job_values["job_script_prologue"] = [*profile.values.get("job-script-prologue", ()), _CLOSED_HTTP, _NO_PROFILER]
+    job_values["job_script_prologue"] = [
+        *profile.values.get("job-script-prologue", ()),
+        _CLOSED_HTTP,
+        _NO_PROFILER,
+    ]
     job_values["worker_extra_args"] = [*profile.worker_args, *worker_args, *_CLOSED_HTTP_ARGS]
     job_values.setdefault("processes", 1)
     with handlers_kept():
-        # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with status 0, and which
-        # only the main thread may set: a worker that reads a catalogue of a module that uses this one is in another
+        # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with
+        # status 0, and which only the main thread may set: a worker that reads a catalog of a
+        # module that uses this one is in another
         from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
-    job = SLURMJob(scheduler, name=_WORKER_NAME, job_name=name, protocol="tls://", security=security, **job_values)
+    job = SLURMJob(
+        scheduler,
+        name=_WORKER_NAME,
+        job_name=name,
+        protocol="tls://",
+        security=security,
+        **job_values,
+    )
     head, _, command = job.job_script().rstrip().rpartition("\n")
     return WorkerScript(head, command)
 
@@ -83,10 +97,16 @@ def job_of_worker(name: str) -> str:
 def lifetime_args(walltime: timedelta, given: Sequence[str]) -> list[str]:
     """Let workers end themselves before SLURM ends them, not all at the same time, unless the profile says when.
 
-    A worker that ends by itself hands its tasks back; one that is killed counts as crashed by its task.
+    A worker that ends by itself hands its tasks back; one that is killed counts as crashed by its
+    task.
     """
     if any(arg.startswith("--lifetime") for arg in given):
         return []
     margin = min(walltime / _SHARE_OF_WALLTIME, _LONGEST_MARGIN)
     lifetime, stagger = walltime - margin, margin / 2
-    return ["--lifetime", f"{lifetime.total_seconds():.0f}s", "--lifetime-stagger", f"{stagger.total_seconds():.0f}s"]
+    return [
+        "--lifetime",
+        f"{lifetime.total_seconds():.0f}s",
+        "--lifetime-stagger",
+        f"{stagger.total_seconds():.0f}s",
+    ]

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from floodscan.clusters.profile import Profile
     from floodscan.clusters.script import WorkerScript
 
-_CLOSED_HTTP: dict[str, Any] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_CLOSED_HTTP: dict[str, Any] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 _UNKNOWN_SCHEDULER = "tls://DRIVER:PORT"
 _STEP_END_SECONDS = 20.0
 
@@ -72,7 +75,9 @@ class _Watch(SchedulerPlugin):
 def prepare_slurm_client(
     profile: Profile, *, n_jobs: int, n_searches: int | None
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
-    """Start a scheduler and let SLURM look at the script of its worker jobs; what is given submits them.
+    """Start a scheduler and let SLURM look at the script of its worker jobs.
+
+    What is given submits them.
 
     Args:
         profile: What the jobs are like.
@@ -101,7 +106,9 @@ def prepare_slurm_client(
             )
             check_script(profile, script)
             check_address(profile, find_address(profile))
-            yield partial(_submit, JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs), cluster)
+            yield partial(
+                _submit, JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs), cluster
+            )
 
 
 @contextmanager
@@ -132,7 +139,9 @@ def prepare_allocation_client(
     """
     allocated = os.environ.get("SLURM_JOB_NUM_NODES")
     if allocated is None:
-        raise InputError("--cluster allocation: works inside of a SLURM job only; see jobs/sweep-one-allocation.sbatch")
+        raise InputError(
+            "--cluster allocation: works inside of a SLURM job only; see jobs/sweep-one-allocation.sbatch"
+        )
     with _private_folder(profile) as folder:
         security = make_security(folder)
         with _scheduler(profile, security, n_searches) as cluster:
@@ -144,7 +153,9 @@ def prepare_allocation_client(
                 logs=folder,
                 worker_args=node_args(n_searches, profile),
             )
-            step = _Step(script, folder, n_nodes=str(n_nodes or allocated), n_cores=profile.values["cores"])
+            step = _Step(
+                script, folder, n_nodes=str(n_nodes or allocated), n_cores=profile.values["cores"]
+            )
             yield partial(_run_step, step, cluster)
 
 
@@ -155,7 +166,10 @@ def _run_step(step: _Step, cluster: SpecCluster) -> Iterator[Client]:
 
 
 def preview_script(profile: Profile, *, n_searches: int | None = None) -> WorkerScript:
-    """Write the script of a worker job without submitting it; only the driver's address is not known yet."""
+    """Write the script of a worker job without submitting it.
+
+    Only the driver's address is not known yet.
+    """
     with _private_folder(profile) as folder:
         return build_script(
             profile,
@@ -200,7 +214,11 @@ class _Step:
     def running(self) -> Iterator[None]:
         with self._log.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - SLURM's own command
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         watch = threading.Thread(target=self._watch, args=(process,), daemon=True)
         watch.start()
@@ -218,12 +236,16 @@ class _Step:
         process.wait()
         if not self._closing:
             said = self._log.read_text(errors="replace").strip().splitlines()[-5:]
-            self.failure = f"the workers ended ({process.returncode}); the last one said: {' / '.join(said)}"
+            self.failure = (
+                f"the workers ended ({process.returncode}); the last one said: {' / '.join(said)}"
+            )
             interrupt_main_thread()
 
 
 @contextmanager
-def _scheduler(profile: Profile, security: Security, n_searches: int | None) -> Iterator[SpecCluster]:
+def _scheduler(
+    profile: Profile, security: Security, n_searches: int | None
+) -> Iterator[SpecCluster]:
     """Run a scheduler in this process, and what searches beside it, that speak nothing but TLS."""
     address = find_address(profile)
     options = {

@@ -22,8 +22,8 @@ _CLOCK_SKEW = timedelta(minutes=10)
 def make_security(folder: Path) -> Security:
     """Write an authority and a certificate that it signed, and give them as Dask's security.
 
-    Scheduler, workers and client trust whatever the authority signed, so that one certificate serves all three. The
-    authority's own key is never written: nobody can sign another.
+    Scheduler, workers and client trust whatever the authority signed, so that one certificate
+    serves all three. The authority's own key is never written: nobody can sign another.
 
     Args:
         folder: A folder that only the user can open, on a disk that all nodes see.
@@ -33,17 +33,27 @@ def make_security(folder: Path) -> Security:
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _sign("floodscan", key, authority_key, is_authority=False)
     pem = serialization.Encoding.PEM
-    key_bytes = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key_bytes = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     ca_file = _write(folder / "ca.pem", authority.public_bytes(pem))
     cert_file = _write(folder / "run.pem", certificate.public_bytes(pem))
     key_file = _write(folder / "run.key", key_bytes)
     roles = ("scheduler", "worker", "client")
-    files = {f"tls_{role}_{kind}": path for role in roles for kind, path in (("cert", cert_file), ("key", key_file))}
+    files = {
+        f"tls_{role}_{kind}": path
+        for role in roles
+        for kind, path in (("cert", cert_file), ("key", key_file))
+    }
     return Security(require_encryption=True, tls_ca_file=ca_file, **files)
 
 
 def _sign(
-    name: str, key: ec.EllipticCurvePrivateKey, authority_key: ec.EllipticCurvePrivateKey, *, is_authority: bool
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    authority_key: ec.EllipticCurvePrivateKey,
+    *,
+    is_authority: bool,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     issuer = authority_key.public_key()
@@ -56,7 +66,10 @@ def _sign(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + _LIFE)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
+        .add_extension(
+            x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None),
+            critical=True,
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
         .add_extension(_usage(is_authority=is_authority), critical=True)

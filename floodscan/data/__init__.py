@@ -1,1 +1,1 @@
-"""The bundled demo event, the snapshot of its catalogue and the script that makes both."""
+"""The bundled demo event, the snapshot of its catalog and the script that makes both."""

@@ -1,9 +1,10 @@
 """A batch that ends its workers: which of its events does it, so that one bad event costs one event.
 
-The batch runs alone here, so that whatever ends a worker is in it. It may have been suspected for a neighbour's sake,
-or for a node's: then it simply runs. Else it is cut into its events, which are tried side by side and written to a
-folder that goes at once, and those that seem to end a worker once more, each alone. What remains is run as ever; should
-that end workers too, it may have been a node again, and all is done once more.
+The batch runs alone here, so that whatever ends a worker is in it. It may have been suspected for a
+neighbour's sake, or for a node's: then it simply runs. Else it is cut into its events, which are
+tried side by side and written to a folder that goes at once, and those that seem to end a worker
+once more, each alone. What remains is run as ever; should that end workers too, it may have been a
+node again, and all is done once more.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from typing import TYPE_CHECKING
 
 from distributed import KilledWorker, wait
 
+from floodscan.assessment.outcomes import WORKER_LOST, give_up
 from floodscan.engine.graph import draw_batch
-from floodscan.outcomes import WORKER_LOST, give_up
 from floodscan.pipeline import write
-from floodscan.planning import plan_batch, plan_searches
+from floodscan.planning.slots import plan_batch, plan_searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from distributed import Client
 
-    from floodscan.outcomes import Outcome
+    from floodscan.assessment.outcomes import Outcome
     from floodscan.pipeline import BatchResult, Run
-    from floodscan.planning import Batch, BatchPlan, EventPlan
+    from floodscan.planning.slots import Batch, BatchPlan, EventPlan
 
-_REASON = f"{WORKER_LOST} (each worker that took it ended without a word; --retry-failed tries again)"
+_REASON = (
+    f"{WORKER_LOST} (each worker that took it ended without a word; --retry-failed tries again)"
+)
 _MOST_ROUNDS = 3
 
 
@@ -67,7 +70,9 @@ def _find_bad(run: Run, plan: BatchPlan, client: Client) -> list[EventPlan]:
     return [each for each in suspects if _find_deadly(run, plan, [each], client)]
 
 
-def _find_deadly(run: Run, plan: BatchPlan, plans: Sequence[EventPlan], client: Client) -> list[EventPlan]:
+def _find_deadly(
+    run: Run, plan: BatchPlan, plans: Sequence[EventPlan], client: Client
+) -> list[EventPlan]:
     """Try events side by side, and list those whose tasks were on workers that ended."""
     with _on_trial(run) as trial:
         futures = client.compute([draw_batch(trial, _part(run, plan, [each])) for each in plans])
@@ -88,7 +93,7 @@ def _on_trial(run: Run) -> Iterator[Run]:
 
 
 def _part(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
-    return replace(plan, plans=tuple(plans), carriers=plan_searches(plans, run.recipe))
+    return replace(plan, plans=tuple(plans), merged_searches=plan_searches(plans, run.recipe))
 
 
 def _give_up(plans: Sequence[EventPlan]) -> list[Outcome]:

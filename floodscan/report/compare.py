@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from floodscan.assessment.outcomes import WORKER_LOST
 from floodscan.errors import InputError
-from floodscan.outcomes import WORKER_LOST
 from floodscan.report.objective import describe_steps
 from floodscan.selection import SELECTED
 
@@ -34,10 +34,11 @@ def compare(one: RunFolder, other: RunFolder) -> Json:
         other: Another one.
 
     Returns:
-        ``slots``: those whose choice differs, with the scenes of both (``one``, ``other``), why there are none
-        (``one_reason``, ``other_reason``) and, of each side, how the other run judged its first scene
-        (``one_in_other``, ``other_in_one``). ``events``: what the choices of each cover together, and their
-        warnings. ``only``: events that one run alone has. ``same``: the number of slots that agree.
+        ``slots``: those whose choice differs, with the scenes of both (``one``, ``other``), why
+        there are none (``one_reason``, ``other_reason``) and, of each side, how the other run
+        judged its first scene (``one_in_other``, ``other_in_one``). ``events``: what the choices of
+        each cover together, and their warnings. ``only``: events that one run alone has. ``same``:
+        the number of slots that agree.
 
     Raises:
         InputError: The runs share no event.
@@ -49,11 +50,16 @@ def compare(one: RunFolder, other: RunFolder) -> Json:
     tables = [_of_events(folder, shared) for folder in (one, other)]
     chosen = [_chosen(table) for table in tables]
     slots = sorted(chosen[0].keys() | chosen[1].keys(), key=_order(shared))
-    differing = [slot for slot in slots if set(chosen[0].get(slot, ())) != set(chosen[1].get(slot, ()))]
+    differing = [
+        slot for slot in slots if set(chosen[0].get(slot, ())) != set(chosen[1].get(slot, ()))
+    ]
     firsts = [_firsts(differing, found) for found in reversed(chosen)]
     judged = [_verdicts(*each) for each in zip(tables, firsts, chosen, strict=True)]
     return {
-        "events": [{"event_id": event_id, "one": ends[0][event_id], "other": ends[1][event_id]} for event_id in shared],
+        "events": [
+            {"event_id": event_id, "one": ends[0][event_id], "other": ends[1][event_id]}
+            for event_id in shared
+        ],
         "only": {"one": _missing(ends[0], ends[1]), "other": _missing(ends[1], ends[0])},
         "same": len(slots) - len(differing),
         "slots": [_compare_slot(slot, ends, chosen, judged) for slot in differing],
@@ -80,7 +86,10 @@ def _compare_slot(
 def _ends(folder: RunFolder) -> dict[str, Json]:
     rows = folder.read_events().to_pylist()
     return {
-        row["event_id"]: {**{name: row.get(name) for name in _SUMMED}, "warnings": row.get("warnings") or []}
+        row["event_id"]: {
+            **{name: row.get(name) for name in _SUMMED},
+            "warnings": row.get("warnings") or [],
+        }
         for row in rows
     }
 
@@ -108,7 +117,13 @@ def _key(row: Json) -> Slot:
 def _order(events: list[str]) -> Any:  # noqa: ANN401 - a sort key
     places = {event_id: place for place, event_id in enumerate(events)}
     phases = {"pre_month": 0, "pre_event": 1, "event": 2, "post_event": 3}
-    return lambda slot: (places[slot[0]], slot[1] != "aoi", slot[1], slot[3], phases.get(slot[2] or "", 4))
+    return lambda slot: (
+        places[slot[0]],
+        slot[1] != "aoi",
+        slot[1],
+        slot[3],
+        phases.get(slot[2] or "", 4),
+    )
 
 
 def _firsts(slots: Iterable[Slot], chosen: Mapping[Slot, list[str]]) -> set[tuple[Slot, str]]:
@@ -119,25 +134,37 @@ def _verdicts(
     table: pa.Table, wanted: set[tuple[Slot, str]], chosen: Mapping[Slot, list[str]]
 ) -> dict[tuple[Slot, str], str]:
     """Find how a run judged some scenes in some slots."""
-    near = table.filter(pc.is_in(table["item_id"], pa.array([item_id for _, item_id in wanted], pa.string())))
-    return {key: _words(row, chosen) for row in near.to_pylist() if (key := (_key(row), row["item_id"])) in wanted}
+    near = table.filter(
+        pc.is_in(table["item_id"], pa.array([item_id for _, item_id in wanted], pa.string()))
+    )
+    return {
+        key: _words(row, chosen)
+        for row in near.to_pylist()
+        if (key := (_key(row), row["item_id"])) in wanted
+    }
 
 
 def _words(row: Json, chosen: Mapping[Slot, list[str]]) -> str:
     if row["verdict"] == SELECTED:
         n = len(chosen[_key(row)])
         scenes = "alone" if n == 1 else f"in a mosaic of {n}"
-        return " ".join([SELECTED, scenes, *([describe_steps(row["relaxed"])] if row["relaxed"] else [])])
+        return " ".join(
+            [SELECTED, scenes, *([describe_steps(row["relaxed"])] if row["relaxed"] else [])]
+        )
     return str(row["verdict"]) if row["rank"] is None else f"{row['verdict']}, ranked {row['rank']}"
 
 
-def _judgement(verdicts: Mapping[tuple[Slot, str], str], slot: Slot, chosen: Mapping[Slot, list[str]]) -> str | None:
+def _judgement(
+    verdicts: Mapping[tuple[Slot, str], str], slot: Slot, chosen: Mapping[Slot, list[str]]
+) -> str | None:
     if not chosen.get(slot):
         return None
     return verdicts.get((slot, chosen[slot][0]), "not a candidate")
 
 
-def _why_empty(ends: Mapping[str, Json], slot: Slot, chosen: Mapping[Slot, list[str]]) -> str | None:
+def _why_empty(
+    ends: Mapping[str, Json], slot: Slot, chosen: Mapping[Slot, list[str]]
+) -> str | None:
     """Find a slot's reason in that of its event, which lists those of all empty slots."""
     if chosen.get(slot):
         return None

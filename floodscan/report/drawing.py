@@ -13,10 +13,10 @@ from matplotlib import style
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from floodscan.files import replacing
-from floodscan.recipe import Sensor
+from floodscan.model import Sensor
+from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps, mean_cloud, scene_clouds
-from floodscan.tiling import AOI
+from floodscan.store.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
 
@@ -53,7 +53,10 @@ _PLATFORM = re.compile(r"(\d[A-Z])$")
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in one style, whatever a person's matplotlibrc says; one picture at a time, for a style is global."""
+    """Draw in one style, whatever a person's matplotlibrc says.
+
+    One picture at a time, for a style is global.
+    """
     with _LOCK, style.context(["default", _STYLE]):
         yield
 
@@ -71,11 +74,16 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _render_png(figure: Figure) -> bytes:
-    """Render with a palette, which is a third of the size; no channel is off by more than a few of 256 steps."""
+    """Render with a palette, which is a third of the size.
+
+    No channel is off by more than a few of 256 steps.
+    """
     drawn, packed = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     image = Image.open(drawn).convert("RGB")
-    image.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+    image.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        packed, "png", optimize=True
+    )
     return packed.getvalue()
 
 
@@ -89,12 +97,12 @@ _RENDERERS: Mapping[str, Callable[[Figure], bytes]] = {".png": _render_png, ".sv
 
 
 def write_caption(figure: Figure, manifest: Manifest, *, note: str) -> None:
-    """Write which event and catalogue a picture is of, and a note at its foot."""
+    """Write which event and catalog a picture is of, and a note at its foot."""
     width, height = figure.get_size_inches()
     left, right, top = _EDGE / width, 1 - _EDGE / width, 1 - _EDGE / height
-    catalogue = f"catalogue {manifest.content['provenance']['catalog']}"
+    catalog = f"catalog {manifest.content['provenance']['catalog']}"
     figure.text(left, top, manifest.event_id, fontsize=12, fontweight="bold", va="top")
-    figure.text(right, top, catalogue, fontsize=9, color=GREY, ha="right", va="top")
+    figure.text(right, top, catalog, fontsize=9, color=GREY, ha="right", va="top")
     figure.text(right, _EDGE / height, note, fontsize=8, color=GREY, ha="right", va="bottom")
 
 
@@ -135,7 +143,11 @@ def scene_lines(manifest: Manifest, choice: Json) -> tuple[str, str, str, str]:
         "" if cloud is None else f"{cloud:.1f} % cloud",
         "" if grade is None else f"SAR grade {grade}",
     ]
-    names = [_platform(choice), _place(choice), f"+{more} scene{'s' if more > 1 else ''}" if more else ""]
+    names = [
+        _platform(choice),
+        _place(choice),
+        f"+{more} scene{'s' if more > 1 else ''}" if more else "",
+    ]
     return (
         f"{_moment(choice['datetime'])}{signed_days(choice['day_offset'], before=', ')}",
         ", ".join(filter(None, fit)),
@@ -151,18 +163,27 @@ def percent(fraction: float) -> str:
 
 def signed_days(days: int | None, *, before: str = "") -> str:
     """Write days from a phase's date with their sign; nothing where they are unknown."""
-    return "" if days is None else f"{before}{days:{'+' if days else ''}d} d".replace("-", "\N{MINUS SIGN}")
+    return (
+        ""
+        if days is None
+        else f"{before}{days:{'+' if days else ''}d} d".replace("-", "\N{MINUS SIGN}")
+    )
 
 
 def why_empty(manifest: Manifest, phase: str | None, sensor: str) -> str:
     """Tell why no scene fills a slot of the AOI."""
     slot = (AOI, phase, sensor)
-    reasons = [f["reason"] for f in manifest.failures if (f["target_id"], f["phase"], f["sensor"]) == slot]
+    reasons = [
+        f["reason"] for f in manifest.failures if (f["target_id"], f["phase"], f["sensor"]) == slot
+    ]
     return ": ".join(["no scene", *reasons])
 
 
 def fold(text: str, *, width: int, lines: int) -> str:
-    """Break a text into lines, words that are longer than one after ``_``, ``=`` or ``.``; cut what is too much."""
+    """Break a text into lines, words that are longer than one after ``_``, ``=`` or ``.``.
+
+    Cut what is too much.
+    """
     inside = re.compile(rf".{{0,{width - 1}}}[_=.](?!\d)|.{{1,{width}}}")
     folded = [""]
     for word in _WORD.findall(text):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from floodscan.assessment.manifest import margin
 from floodscan.errors import InputError, suggest
-from floodscan.events import Phase
-from floodscan.manifest import margin
-from floodscan.recipe import Policy, Sensor
+from floodscan.model import Phase, Policy, Sensor
+from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_objective
-from floodscan.store import read_manifest
-from floodscan.tiling import AOI
+from floodscan.result import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,11 +19,30 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-MEASURES = ("overlap_frac", "days_from_phase", "day_offset", "cloud_cover", "relative_orbit", "orbit_state")
-_SHOWN = ("item_id", "rank", "verdict", "phase", "datetime", *MEASURES, "missing_assets", "relaxed", "superseded_by")
+MEASURES = (
+    "overlap_frac",
+    "days_from_phase",
+    "day_offset",
+    "cloud_cover",
+    "relative_orbit",
+    "orbit_state",
+)
+_SHOWN = (
+    "item_id",
+    "rank",
+    "verdict",
+    "phase",
+    "datetime",
+    *MEASURES,
+    "missing_assets",
+    "relaxed",
+    "superseded_by",
+)
 
 
-def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, target_id: str = AOI) -> list[Json]:
+def explain(
+    folder: RunFolder, event_id: str, words: Sequence[str] = (), *, target_id: str = AOI
+) -> list[Json]:
     """Tell how the slots of an event were filled.
 
     Args:
@@ -34,9 +52,10 @@ def explain(folder: RunFolder, event_id: str, words: Sequence[str] = (), *, targ
         target_id: ``aoi``, or a tile.
 
     Returns:
-        A slot per entry: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the runner-up,
-        ``objective`` (what decided where all slots were chosen together, see ``describe_objective``; else
-        empty) and ``candidates``, the ranked first; a slot that nothing was found for comes last.
+        A slot per entry: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the
+        runner-up, ``objective`` (what decided where all slots were chosen together, see
+        ``describe_objective``; else empty) and ``candidates``, the ranked first; a slot that
+        nothing was found for comes last.
 
     Raises:
         InputError: There is no such event, target, phase or sensor.
@@ -64,18 +83,20 @@ def check_event(folder: RunFolder, event_id: str) -> None:
     """Refuse an event that the run doesn't know.
 
     Raises:
-        InputError: Names what is near.
+        InputError: IdSet what is near.
     """
     known = folder.read_events()["event_id"].to_pylist()
     if event_id not in known:
-        raise InputError(f"{folder.path}: has no event '{event_id}'; {suggest(event_id, known[:20])}")
+        raise InputError(
+            f"{folder.path}: has no event '{event_id}'; {suggest(event_id, known[:20])}"
+        )
 
 
 def check_words(words: Sequence[str]) -> None:
     """Refuse words that are neither a phase nor a sensor.
 
     Raises:
-        InputError: Names what may stand there.
+        InputError: IdSet what may stand there.
     """
     known = [*Phase, *Sensor]
     for word in words:
@@ -93,13 +114,17 @@ def _is_wanted(words: Sequence[str], phase: str | None, sensor: str) -> bool:
     return (not phases or phase in phases) and (not sensors or sensor in sensors)
 
 
-def _objective(manifest: Json, slot: tuple[str, str | None, str], clouds: Mapping[str, float | None]) -> list[Json]:
+def _objective(
+    manifest: Json, slot: tuple[str, str | None, str], clouds: Mapping[str, float | None]
+) -> list[Json]:
     target_id, phase, sensor = slot
     if phase is None or manifest["provenance"]["recipe"]["policy"] != Policy.CHANGE_DETECTION:
         return []
     parts = {AOI: manifest, **{tile["target_id"]: tile for tile in manifest["tiles"]}}
     joint_frac = manifest["coverage"]["joint_frac"][target_id]
-    return describe_objective(parts[target_id]["selected"], phase, sensor, joint_frac=joint_frac, clouds=clouds)
+    return describe_objective(
+        parts[target_id]["selected"], phase, sensor, joint_frac=joint_frac, clouds=clouds
+    )
 
 
 def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Json | None) -> Json:
@@ -110,7 +135,9 @@ def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Jso
     return {
         "phase": phase,
         "sensor": sensor,
-        "decision": f"no scene: {failure['reason']}; {failure['hint']}" if failure else _decision(rows, ranked, lead),
+        "decision": f"no scene: {failure['reason']}; {failure['hint']}"
+        if failure
+        else _decision(rows, ranked, lead),
         "margin": lead,
         "candidates": [{name: row[name] for name in _SHOWN} for row in rows],
     }
@@ -134,7 +161,9 @@ def _decision_together(ranked: list[Json], *, n_rejected: int) -> str:
     """Tell of a choice that was made for all slots together: no measure of one slot decides."""
     members = [row for row in ranked if row["selected"]]
     steps = sorted({step for row in members for step in row["relaxed"]})
-    mosaic = f"{members[0]['item_id']}" + (f" and {len(members) - 1} more of its pass" if len(members) > 1 else "")
+    mosaic = f"{members[0]['item_id']}" + (
+        f" and {len(members) - 1} more of its pass" if len(members) > 1 else ""
+    )
     relaxed = f", relaxed by {' and '.join(steps)}" if steps else ""
     others = f"{len(ranked) - len(members)} more ranked, {n_rejected} rejected"
     return f"{mosaic}: chosen for all slots together{relaxed}; {others}"

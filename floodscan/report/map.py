@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from floodscan.footprints import bbox_polygon
-from floodscan.recipe import Sensor
+from floodscan.geometry.footprints import bbox_polygon
+from floodscan.model import Sensor
 from floodscan.report.drawing import (
     BLACK,
     GREY,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
 
@@ -116,7 +116,8 @@ class _Sheet:
         width, height = self.size
         bottom = height - _TOP - (row + 1) * (self.panel_height + _ROW_GAP)
         return figure.add_axes(
-            (left / width, bottom / height, _PANEL_WIDTH / width, self.panel_height / height), facecolor="white"
+            (left / width, bottom / height, _PANEL_WIDTH / width, self.panel_height / height),
+            facecolor="white",
         )
 
     def add_slot(self, figure: Figure, row: int, column: int) -> Axes:
@@ -158,7 +159,9 @@ def _draw_slot(axes: Axes, ground: _Ground, phase: str, sensor: Sensor) -> None:
     when, fit, name, steps = scene_lines(ground.manifest, choice)
     _write_title(axes, f"{when}\n{fit}")
     words = f"{name}\n{fold(steps, width=_LETTERS, lines=_STEPS_LINES)}".strip()
-    axes.text(0.03, 0.03, words, transform=axes.transAxes, fontsize=7.5, path_effects=halo(), zorder=9)
+    axes.text(
+        0.03, 0.03, words, transform=axes.transAxes, fontsize=7.5, path_effects=halo(), zorder=9
+    )
 
 
 def _draw_dem(axes: Axes, ground: _Ground) -> None:
@@ -182,9 +185,17 @@ def _draw_surroundings(axes: Axes, ground: _Ground) -> None:
     view.frame(axes, ticks=3)
     axes.tick_params(left=False, labelleft=False)
     view.draw_borders(axes, width=0.5)
-    view.draw_shape(axes, ground.area, facecolor=VERMILION, edgecolor=VERMILION, linewidth=2, zorder=5)
+    view.draw_shape(
+        axes, ground.area, facecolor=VERMILION, edgecolor=VERMILION, linewidth=2, zorder=5
+    )
     west, south, east, north = ground.view.bounds
-    axes.plot([west, east, east, west, west], [south, south, north, north, south], color=BLACK, linewidth=0.7, zorder=6)
+    axes.plot(
+        [west, east, east, west, west],
+        [south, south, north, north, south],
+        color=BLACK,
+        linewidth=0.7,
+        zorder=6,
+    )
     _write_title(axes, "Where it is")
 
 
@@ -193,14 +204,20 @@ def _draw_ground(axes: Axes, ground: _Ground) -> None:
     ground.view.draw_borders(axes)
     for tile in ground.tiles:
         ground.view.draw_shape(axes, tile, fill=False, edgecolor=GREY, linewidth=0.4, zorder=5)
-    ground.view.draw_shape(axes, ground.area, fill=False, edgecolor="white", linewidth=3.4, zorder=6)
-    ground.view.draw_shape(axes, ground.area, fill=False, edgecolor=VERMILION, linewidth=1.8, zorder=7)
+    ground.view.draw_shape(
+        axes, ground.area, fill=False, edgecolor="white", linewidth=3.4, zorder=6
+    )
+    ground.view.draw_shape(
+        axes, ground.area, fill=False, edgecolor=VERMILION, linewidth=1.8, zorder=7
+    )
 
 
 def _draw_footprint(axes: Axes, ground: _Ground, scene: Json, sensor: Sensor, *, gid: str) -> None:
     colour = SENSOR_COLOURS[sensor]
     shape = ground.footprints[scene["id"]]
-    ground.view.draw_shape(axes, shape, facecolor=colour, edgecolor="none", alpha=0.22, zorder=2, gid=gid)
+    ground.view.draw_shape(
+        axes, shape, facecolor=colour, edgecolor="none", alpha=0.22, zorder=2, gid=gid
+    )
     ground.view.draw_shape(axes, shape, fill=False, edgecolor=colour, linewidth=1.2, zorder=4)
 
 
@@ -211,7 +228,17 @@ def _write_title(axes: Axes, text: str, *, colour: str = BLACK) -> None:
 def _write_reason(axes: Axes, ground: _Ground, phase: str | None, sensor: Sensor) -> None:
     reason = fold(why_empty(ground.manifest, phase, sensor), width=_LETTERS, lines=_REASON_LINES)
     box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": GREY, "linewidth": 0.6}
-    axes.text(0.5, 0.95, reason, transform=axes.transAxes, ha="center", va="top", fontsize=8, bbox=box, zorder=9)
+    axes.text(
+        0.5,
+        0.95,
+        reason,
+        transform=axes.transAxes,
+        ha="center",
+        va="top",
+        fontsize=8,
+        bbox=box,
+        zorder=9,
+    )
 
 
 def _write_phase(axes: Axes, phase: str, day: str) -> None:
@@ -221,7 +248,12 @@ def _write_phase(axes: Axes, phase: str, day: str) -> None:
 
 
 def _write_sensor(axes: Axes, sensor: Sensor, collection: str) -> None:
-    words: Json = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "center"}
+    words: Json = {
+        "xycoords": "axes fraction",
+        "textcoords": "offset points",
+        "ha": "center",
+        "va": "center",
+    }
     words |= {"rotation": "vertical", "color": SENSOR_COLOURS[sensor]}
     axes.annotate(sensor, (0, 0.5), (-54, 0), fontsize=11, fontweight="bold", **words)
     axes.annotate(collection, (0, 0.5), (-40, 0), fontsize=8, **words)
@@ -232,9 +264,17 @@ def _legend(ground: _Ground) -> list[Line2D | Patch]:
     tiles = [Line2D([], [], color=GREY, linewidth=0.6, label="tiles")] if ground.tiles else []
     return [
         Line2D([], [], color=VERMILION, linewidth=1.8, label="study area"),
-        *(Patch(facecolor=f"{SENSOR_COLOURS[s]}38", edgecolor=SENSOR_COLOURS[s], label=f"chosen {s}") for s in sensors),
+        *(
+            Patch(
+                facecolor=f"{SENSOR_COLOURS[s]}38", edgecolor=SENSOR_COLOURS[s], label=f"chosen {s}"
+            )
+            for s in sensors
+        ),
         *tiles,
-        *(Line2D([], [], color=GREY, linewidth=0.9, linestyle=dashes, label=kind) for kind, dashes in DASHES.items()),
+        *(
+            Line2D([], [], color=GREY, linewidth=0.9, linestyle=dashes, label=kind)
+            for kind, dashes in DASHES.items()
+        ),
     ]
 
 

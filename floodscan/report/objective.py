@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from floodscan.recipe import Sensor
+from floodscan.model import Sensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
 
@@ -35,8 +35,8 @@ def describe_objective(
         clouds: Percent of cloud of each scene, by item id.
 
     Returns:
-        The parts, the one that decides first, first: ``part``, ``value`` and ``text``. The first one,
-        ``slot``, is what was chosen here; it is missing where nothing was.
+        The parts, the one that decides first, first: ``part``, ``value`` and ``text``. The first
+        one, ``slot``, is what was chosen here; it is missing where nothing was.
     """
     own = {name: slots[sensor] for name, slots in choices.items()}
     filled = {name: choice for name, choice in own.items() if choice}
@@ -54,7 +54,9 @@ def describe_objective(
 
 def scene_clouds(manifest: Manifest) -> dict[str, float | None]:
     """List the percent of cloud of each chosen scene, by item id."""
-    return {item["id"]: item["properties"].get("eo:cloud_cover") for item in manifest.content["items"]}
+    return {
+        item["id"]: item["properties"].get("eo:cloud_cover") for item in manifest.content["items"]
+    }
 
 
 def mean_cloud(choices: Iterable[Json], clouds: Mapping[str, float | None]) -> float | None:
@@ -64,9 +66,15 @@ def mean_cloud(choices: Iterable[Json], clouds: Mapping[str, float | None]) -> f
         choices: Of a manifest.
         clouds: Percent of cloud of each scene, by item id.
     """
-    items = [item for choice in choices for item in choice["items"] if clouds.get(item["id"]) is not None]
+    items = [
+        item for choice in choices for item in choice["items"] if clouds.get(item["id"]) is not None
+    ]
     whole = sum(item["aoi_overlap_frac"] for item in items)
-    return sum((clouds[item["id"]] or 0.0) * item["aoi_overlap_frac"] for item in items) / whole if whole else None
+    return (
+        sum((clouds[item["id"]] or 0.0) * item["aoi_overlap_frac"] for item in items) / whole
+        if whole
+        else None
+    )
 
 
 def describe_steps(steps: Sequence[str]) -> str:
@@ -97,20 +105,32 @@ def _filled(filled: Mapping[str, Json], sensor: str, *, n_phases: int) -> Json:
 def _track(filled: Mapping[str, Json]) -> Json:
     """Tell the main track, and which phases only the ladder's last step took from another one."""
     mixed = [name for name, choice in filled.items() if _MIXED in choice["relaxed"]]
-    main = next((c for name, c in filled.items() if name not in mixed), None) or next(iter(filled.values()))
+    main = next((c for name, c in filled.items() if name not in mixed), None) or next(
+        iter(filled.values())
+    )
     track = f"{main['relative_orbit']} {main['orbit_state']}"
     others = f", but {' and '.join(mixed)}" if mixed else ""
     grade = "" if main["grade"] is None else f"; grade {main['grade']}"
     reason = "" if main["grade_reason"] is None else f", {main['grade_reason']}"
-    return _part("track", track, f"{track} in {_count(len(filled) - len(mixed), 'phase')}{others}{grade}{reason}")
+    return _part(
+        "track",
+        track,
+        f"{track} in {_count(len(filled) - len(mixed), 'phase')}{others}{grade}{reason}",
+    )
 
 
 def _joint(joint_frac: float) -> Json:
-    return _part("joint_coverage", joint_frac, f"all scenes and the DEM together cover {joint_frac:.1%} of the target")
+    return _part(
+        "joint_coverage",
+        joint_frac,
+        f"all scenes and the DEM together cover {joint_frac:.1%} of the target",
+    )
 
 
 def _least(choices: Mapping[str, Mapping[str, Json | None]]) -> Json:
-    slots = chain.from_iterable(((f"{name}/{sensor}", c) for sensor, c in own.items()) for name, own in choices.items())
+    slots = chain.from_iterable(
+        ((f"{name}/{sensor}", c) for sensor, c in own.items()) for name, own in choices.items()
+    )
     covered = {slot: choice["coverage_frac"] for slot, choice in slots if choice}
     slot = min(covered, key=lambda name: covered[name])
     return _part("least_coverage", covered[slot], f"{covered[slot]:.1%} in {slot}")
@@ -118,7 +138,10 @@ def _least(choices: Mapping[str, Mapping[str, Json | None]]) -> Json:
 
 def _closeness(filled: Mapping[str, Json], clouds: Mapping[str, float | None]) -> Json:
     days = sum(choice["days_from_phase"] for choice in filled.values())
-    words = [f"{_count(days, 'day')} from the phases' dates in all", *_cloud_words(filled.values(), clouds)]
+    words = [
+        f"{_count(days, 'day')} from the phases' dates in all",
+        *_cloud_words(filled.values(), clouds),
+    ]
     return _part("closeness", days, ", ".join(words))
 
 

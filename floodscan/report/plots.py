@@ -9,13 +9,15 @@ from floodscan.errors import OutputError
 from floodscan.report.explain import check_event
 from floodscan.report.map import draw_map
 from floodscan.report.timeline import draw_timeline
-from floodscan.store import read_manifest
+from floodscan.result import read_manifest
 
 if TYPE_CHECKING:
     from floodscan.store import RunFolder
 
 
-def plot(folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind: str = "png") -> list[Path]:
+def plot(
+    folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind: str = "png"
+) -> list[Path]:
     """Draw an event's map and its timeline.
 
     Args:
@@ -40,5 +42,7 @@ def plot(folder: RunFolder, event_id: str, *, to: str | Path | None = None, kind
         draw_map(manifest, drawn[0])
         draw_timeline(manifest, candidates, drawn[1])
     except OSError as err:
-        raise OutputError(f"{target}: can't be written: {err.strerror}; choose another --to") from err
+        raise OutputError(
+            f"{target}: can't be written: {err.strerror}; choose another --to"
+        ) from err
     return drawn

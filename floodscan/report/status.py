@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
 from floodscan.report.tables import show
-from floodscan.store import find_driver
+from floodscan.store import find_lock_holder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,14 +33,15 @@ def examine_run(folder: RunFolder) -> Json:
         folder: The run; it may go on meanwhile.
 
     Returns:
-        ``state`` (running, finished or stopped: its driver is gone), ``driver``, ``counts``, ``missing`` events,
-        ``reasons`` of empty slots by how many events have them, events and requests per minute since the last
-        start, and ``seconds_left``, null where that can't be told.
+        ``state`` (running, finished or stopped: its driver is gone), ``driver``, ``counts``,
+        ``missing`` events, ``reasons`` of empty slots by how many events have them, events and
+        requests per minute since the last start, and ``seconds_left``, null where that can't be
+        told.
 
     Raises:
         OutputError: The folder holds no run.
     """
-    run, driver = folder.read_run(), find_driver(folder.path)
+    run, driver = folder.read_run(), find_lock_holder(folder.path)
     events = folder.read_events()
     counts = count_outcomes(events)
     missing = run["planned"]["events"] - counts["events"]
@@ -61,11 +62,16 @@ def examine_run(folder: RunFolder) -> Json:
 def count_reasons(events: pa.Table) -> dict[str, int]:
     """Count for each reason of an empty slot the EVENTS rows that have it, the most frequent first."""
     reasons = (reason for reason in events["reason"].to_pylist() if reason)
-    return dict(Counter(code for reason in reasons for code in set(_REASON.findall(reason))).most_common())
+    return dict(
+        Counter(code for reason in reasons for code in set(_REASON.findall(reason))).most_common()
+    )
 
 
 def _rates(folder: RunFolder, run: Json, events: pa.Table, missing: int) -> Json:
-    """Measure by what was written since the last start; a run that has ended in parts has no more to tell."""
+    """Measure by what was written since the last start.
+
+    A run that has ended in parts has no more to tell.
+    """
     started = datetime.fromisoformat(run["started"])
     fresh = folder.events.written_since(started.timestamp())
     rows = count_outcomes(events.filter(pc.is_in(events["batch"], pa.array(fresh, pa.string()))))
@@ -82,12 +88,26 @@ def show_status(console: Console, found: Json) -> None:
     """Print how far a run is."""
     counts, planned = found["counts"], found["planned"]
     driver = f" by {found['driver']}" if found["driver"] else ""
-    console.print(f"{found['out']}: {found['state']}{driver}; started {found['started']}", style="bold", markup=False)
-    rows = [*((name, counts[name]) for name in (COMPLETE, PARTIAL, FAILED)), ("missing", found["missing"])]
-    show(console, f"{counts['events']} of {planned['events']} events are done", ("status", "events"), rows)
+    console.print(
+        f"{found['out']}: {found['state']}{driver}; started {found['started']}",
+        style="bold",
+        markup=False,
+    )
+    rows = [
+        *((name, counts[name]) for name in (COMPLETE, PARTIAL, FAILED)),
+        ("missing", found["missing"]),
+    ]
+    show(
+        console,
+        f"{counts['events']} of {planned['events']} events are done",
+        ("status", "events"),
+        rows,
+    )
     if found["reasons"]:
         show(console, "why slots are empty", ("reason", "events"), found["reasons"].items())
-    console.print(f"{counts['filled']} of {counts['slots']} slots filled in {counts['requests']} requests")
+    console.print(
+        f"{counts['filled']} of {counts['slots']} slots filled in {counts['requests']} requests"
+    )
     if found["state"] == RUNNING:
         left = found["seconds_left"]
         rest = "not known yet" if left is None else str(timedelta(seconds=round(left)))

@@ -11,25 +11,31 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from floodscan.outcomes import COMPLETE
-from floodscan.recipe import Sensor
+from floodscan.assessment.outcomes import COMPLETE
+from floodscan.model import Sensor
+from floodscan.planning.targets import AOI
 from floodscan.report.objective import mean_cloud, scene_clouds
+from floodscan.schemas import EVENTS
 from floodscan.selection import SELECTED
-from floodscan.tables import EVENTS
-from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console, JustifyMethod
 
-    from floodscan.manifest import Manifest
-    from floodscan.planning import EventPlan
-    from floodscan.searches import Search
+    from floodscan.assessment.manifest import Manifest
+    from floodscan.model import Search
+    from floodscan.planning.slots import EventPlan
 
     Json = dict[str, Any]
 
-_STYLES = {SELECTED: "bold green", "eligible": "", "complete": "green", "partial": "yellow", "failed": "red"}
+_STYLES = {
+    SELECTED: "bold green",
+    "eligible": "",
+    "complete": "green",
+    "partial": "yellow",
+    "failed": "red",
+}
 _FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", "one", "other"}
 _NUMBERS = {"days", "overlap", "coverage", "cloud %", "orbit", "rank", "filled", "slots", "mosaic"}
 
@@ -41,7 +47,9 @@ OUTCOME_COLUMNS = ["event_id", "status", "n_filled", "n_slots", "reason"]
 _EVENTS_SHOWN = 20
 
 
-def show(console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def show(
+    console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
     """Print rows under a header.
 
     Args:
@@ -72,8 +80,22 @@ def show_choices(console: Console, manifest: Manifest) -> None:
         for sensor, choice in content["selected"][phase].items()
     ]
     empty = [None] * 4
-    rows += [(None, "DEM", dem["id"], None, None, dem["aoi_overlap_frac"], *empty) for dem in content["dem_items"]]
-    header = ("phase", "sensor", "scene", "datetime", "days", "coverage", "cloud %", "orbit", "mosaic", "relaxed")
+    rows += [
+        (None, "DEM", dem["id"], None, None, dem["aoi_overlap_frac"], *empty)
+        for dem in content["dem_items"]
+    ]
+    header = (
+        "phase",
+        "sensor",
+        "scene",
+        "datetime",
+        "days",
+        "coverage",
+        "cloud %",
+        "orbit",
+        "mosaic",
+        "relaxed",
+    )
     show(console, manifest.event_id, header, rows)
     show_failures(console, manifest)
     show_warnings(console, manifest)
@@ -85,7 +107,10 @@ def show_failures(console: Console, manifest: Manifest) -> None:
     """Print the slots that stayed empty, each with a hint."""
     if manifest.failures:
         header = ("target", "phase", "sensor", "reason", "hint")
-        rows = [[failure[name.replace("target", "target_id")] for name in header] for failure in manifest.failures]
+        rows = [
+            [failure[name.replace("target", "target_id")] for name in header]
+            for failure in manifest.failures
+        ]
         show(console, f"{manifest.event_id}: empty slots", header, rows)
 
 
@@ -93,7 +118,10 @@ def show_warnings(console: Console, manifest: Manifest) -> None:
     """Print what to know before using the choices."""
     if found := manifest.content["warnings"]:
         header = ("warning", "target", "phase", "sensor", "text")
-        rows = [(each["code"], each["target_id"], each["phase"], each["sensor"], each["text"]) for each in found]
+        rows = [
+            (each["code"], each["target_id"], each["phase"], each["sensor"], each["text"])
+            for each in found
+        ]
         show(console, f"{manifest.event_id}: warnings", header, rows)
 
 
@@ -111,7 +139,11 @@ def show_coverage(console: Console, manifest: Manifest) -> None:
     coverage = manifest.content["coverage"]
     joint = coverage["joint_frac"][AOI]
     if joint is not None:
-        empty = f" ({coverage['empty_slots']} empty slots not counted)" if coverage["empty_slots"] else ""
+        empty = (
+            f" ({coverage['empty_slots']} empty slots not counted)"
+            if coverage["empty_slots"]
+            else ""
+        )
         console.print(f"joint coverage {joint:.6f}{empty}", end="")
         if coverage["chips"] is not None:
             console.print(
@@ -136,26 +168,45 @@ def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[
         first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, _EVENTS_SHOWN)
     if n_lacking := counts["events"] - counts[COMPLETE]:
         title = f"{n_lacking} of {counts['events']} events are not complete"
-        rest = f"; the first {len(first)}, all are in events.parquet" if len(first) < n_lacking else ""
+        rest = (
+            f"; the first {len(first)}, all are in events.parquet" if len(first) < n_lacking else ""
+        )
         rows = [tuple(row.values()) for row in first.to_pylist()]
         show(console, title + rest, ("event", "status", "filled", "slots", "reason"), rows)
 
 
 def show_plan(console: Console, plan: EventPlan, searched: Sequence[Search]) -> None:
     """Print what would be asked for an event: its slots by target, and the searches, which others may share."""
-    slots = [(slot.target.target_id, slot.phase, slot.sensor, slot.day, slot.window) for slot in plan.slots]
-    show(console, f"{plan.event.event_id}: {len(slots)} slots", ("target", "phase", "sensor", "date", "window"), slots)
+    slots = [
+        (slot.target.target_id, slot.phase, slot.sensor, slot.day, slot.window)
+        for slot in plan.slots
+    ]
+    show(
+        console,
+        f"{plan.event.event_id}: {len(slots)} slots",
+        ("target", "phase", "sensor", "date", "window"),
+        slots,
+    )
     searches = [(s.collection, s.window, ", ".join(map(str, s.bbox))) for s in searched]
     show(console, f"{len(searches)} searches", ("collection", "window", "bbox"), searches)
 
 
 def show_explanation(console: Console, slots: Iterable[Json]) -> None:
-    """Print each slot's candidates with what decided between them; columns that say nothing are left out."""
+    """Print each slot's candidates with what decided between them.
+
+    Columns that say nothing are left out.
+    """
     for slot in slots:
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
-        header = [name for name in (cells[0] if cells else ()) if any(row[name] is not None for row in cells)]
+        header = [
+            name
+            for name in (cells[0] if cells else ())
+            if any(row[name] is not None for row in cells)
+        ]
         place = "/".join(filter(None, (slot["phase"], slot["sensor"])))
-        decided = "".join(f"\n  {part['part'].replace('_', ' ')}: {part['text']}" for part in slot["objective"])
+        decided = "".join(
+            f"\n  {part['part'].replace('_', ' ')}: {part['text']}" for part in slot["objective"]
+        )
         title = f"{place}: {slot['decision']}{decided}"
         show(console, title, header, [[row[name] for name in header] for row in cells])
 
@@ -168,7 +219,10 @@ def show_comparison(console: Console, found: Json) -> None:
             slot["event_id"],
             slot["target_id"],
             "/".join(filter(None, (slot["phase"], slot["sensor"]))),
-            *(_scenes(slot[run]) or f"no scene: {slot[f'{run}_reason']}" for run in ("one", "other")),
+            *(
+                _scenes(slot[run]) or f"no scene: {slot[f'{run}_reason']}"
+                for run in ("one", "other")
+            ),
             slot["one_in_other"],
             slot["other_in_one"],
         )
@@ -177,7 +231,12 @@ def show_comparison(console: Console, found: Json) -> None:
     show(console, f"{len(rows)} slots differ, {found['same']} are the same", header, rows)
     header = ("event", "run", "joint coverage", "valid pixels", "chips", "of", "warnings")
     events = [
-        (event["event_id"], run, *(event[run][name] for name in _COVERAGE), len(event[run]["warnings"]))
+        (
+            event["event_id"],
+            run,
+            *(event[run][name] for name in _COVERAGE),
+            len(event[run]["warnings"]),
+        )
         for event in found["events"][:_EVENTS_SHOWN]
         for run in ("one", "other")
     ]
@@ -185,7 +244,10 @@ def show_comparison(console: Console, found: Json) -> None:
     for run, ids in found["only"].items():
         if ids:
             rest = ", …" if len(ids) > _EVENTS_SHOWN else ""
-            console.print(f"{len(ids)} events only in {run}: {', '.join(ids[:_EVENTS_SHOWN])}{rest}", markup=False)
+            console.print(
+                f"{len(ids)} events only in {run}: {', '.join(ids[:_EVENTS_SHOWN])}{rest}",
+                markup=False,
+            )
 
 
 def _scenes(ids: Sequence[str]) -> str | None:
@@ -197,12 +259,16 @@ def _candidate_cells(candidate: Json) -> dict[str, object]:
     return {
         "rank": candidate["rank"],
         "scene": candidate["item_id"],
-        "verdict": " ".join([candidate["verdict"], *candidate["missing_assets"], *_newer(candidate)]),
+        "verdict": " ".join(
+            [candidate["verdict"], *candidate["missing_assets"], *_newer(candidate)]
+        ),
         "datetime": candidate["datetime"] if candidate["phase"] else None,
         "overlap": candidate["overlap_frac"],
         "days": candidate["days_from_phase"] if offset is None else f"{offset:+d}",
         "cloud %": candidate["cloud_cover"],
-        "orbit": orbit if orbit is None else f"{orbit} {(candidate['orbit_state'] or '')[:4]}".strip(),
+        "orbit": orbit
+        if orbit is None
+        else f"{orbit} {(candidate['orbit_state'] or '')[:4]}".strip(),
     }
 
 

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from floodscan.recipe import Policy, Sensor, TimeWindow
+from floodscan.model import Policy, Sensor, TimeWindow
+from floodscan.planning.targets import AOI
 from floodscan.report.drawing import (
     BLACK,
     BLUE,
@@ -36,7 +37,8 @@ from floodscan.report.drawing import (
     write_caption,
     write_legend,
 )
-from floodscan.scoring import (
+from floodscan.selection import SELECTED
+from floodscan.selection.candidates import (
     ELIGIBLE,
     INCOMPLETE,
     MISSING_ASSETS,
@@ -45,10 +47,8 @@ from floodscan.scoring import (
     OUTSIDE_WINDOW,
     TOO_CLOUDY,
 )
-from floodscan.selection import SELECTED
 from floodscan.selection.passes import SUPERSEDED, WRONG_SIDE
 from floodscan.selection.verdicts import OTHER_TRACK, OUT_OF_ORDER, REDUNDANT, TOO_LITTLE, USED
-from floodscan.tiling import AOI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.axes import Axes
 
-    from floodscan.manifest import Manifest
+    from floodscan.assessment.manifest import Manifest
 
     Json = dict[str, Any]
     Looks = dict[str, Any]
@@ -66,7 +66,10 @@ _WIDTH, _BAND_HEIGHT = 12.6, 0.78
 """Lengths of the sheet are inches."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 1.72, 2.42, 0.62, 1.05
-_FLOOR, _CEILING = 0.10, 0.64  # where in its band, 1 high, a candidate of 0 and of 100 % overlap stands
+_FLOOR, _CEILING = (
+    0.10,
+    0.64,
+)  # where in its band, 1 high, a candidate of 0 and of 100 % overlap stands
 _LEGEND_LINE = 0.3
 _LETTERS, _REASON_LINES, _STEPS_LINES = 34, 5, 2
 _LEGEND_LETTERS, _MARK_LETTERS = 180, 7  # of a line, and what a mark takes of it
@@ -87,7 +90,13 @@ _MARKS: Mapping[tuple[str, ...], Looks] = {
 }  # fmt: skip
 """How candidates are drawn, by verdict; the first ones lie on top."""
 
-_RING: Looks = {"marker": "o", "s": 110, "facecolors": "none", "edgecolors": VERMILION, "linewidths": 1.8}
+_RING: Looks = {
+    "marker": "o",
+    "s": 110,
+    "facecolors": "none",
+    "edgecolors": VERMILION,
+    "linewidths": 1.8,
+}
 
 
 def draw_timeline(manifest: Manifest, candidates: pa.Table, path: Path) -> None:
@@ -136,7 +145,9 @@ def _compose(manifest: Manifest, candidates: pa.Table) -> Figure:
         _draw_rings(axes, band, shown)
         _write_choice(axes, band, manifest)
     _draw_onset(axes, manifest)
-    write_caption(figure, manifest, note="height in a band: how much of the study area a candidate covers")
+    write_caption(
+        figure, manifest, note="height in a band: how much of the study area a candidate covers"
+    )
     for number, handles in enumerate([_line_legend(bands), *reversed(marks)]):
         write_legend(figure, handles, bottom=0.08 + number * _LEGEND_LINE)
     return figure
@@ -146,15 +157,23 @@ def _bands(manifest: Manifest) -> list[_Band]:
     content = manifest.content
     rules = content["provenance"]["recipe"]
     relaxed = rules["relax"] if rules["policy"] == Policy.CHANGE_DETECTION else []
-    slots = [(sensor, phase) for sensor in imagery_sensors(manifest) for phase in content["phase_order"]]
+    slots = [
+        (sensor, phase) for sensor in imagery_sensors(manifest) for phase in content["phase_order"]
+    ]
     bands = []
     for base, (sensor, phase) in enumerate(reversed(slots)):
         day = date.fromisoformat(content["event"]["phase_dates"][phase])
         days = rules["sensors"][sensor]["window_days"]
-        wider = [step["window_days"] for step in relaxed if step["sensor"] == sensor and "window_days" in step]
+        wider = [
+            step["window_days"]
+            for step in relaxed
+            if step["sensor"] == sensor and "window_days" in step
+        ]
         window = None if days is None else TimeWindow.around(day, days)
         widest = window and TimeWindow.around(day, max([days, *wider]))
-        bands.append(_Band(base, phase, sensor, day, window, widest, content["selected"][phase][sensor]))
+        bands.append(
+            _Band(base, phase, sensor, day, window, widest, content["selected"][phase][sensor])
+        )
     return bands[::-1]
 
 
@@ -166,7 +185,11 @@ def _frame(axes: Axes, manifest: Manifest, bands: list[_Band], shown: pa.Table) 
     axes.xaxis.set(major_locator=locator, major_formatter=dates)
     axes.grid(visible=True, axis="x", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)
-    ends = [(band.base + end, text) for band in bands for end, text in ((_FLOOR, "0 %"), (_CEILING, "100 %"))]
+    ends = [
+        (band.base + end, text)
+        for band in bands
+        for end, text in ((_FLOOR, "0 %"), (_CEILING, "100 %"))
+    ]
     axes.set_yticks([y for y, _ in ends], [text for _, text in ends], fontsize=7.5, color=GREY)
     axes.tick_params(axis="y", length=2, width=0.5, color=GREY, pad=2)
     axes.tick_params(axis="x", length=3, width=0.6, color=GREY, labelsize=8.5)
@@ -176,7 +199,9 @@ def _span(manifest: Manifest, bands: list[_Band], shown: pa.Table) -> tuple[date
     """Tell from when to when the picture reaches: windows, dates, onset and candidates, and a day around."""
     windows = [band.widest for band in bands if band.widest is not None]
     times = [time for window in windows for time in (window.start, window.end)]
-    times += [_noon(date.fromisoformat(day)) for day in manifest.content["event"]["phase_dates"].values()]
+    times += [
+        _noon(date.fromisoformat(day)) for day in manifest.content["event"]["phase_dates"].values()
+    ]
     times += [time for time in pc.min_max(shown["datetime"]).as_py().values() if time is not None]
     times.append(_onset(manifest))
     return min(times) - timedelta(days=1), max(times) + timedelta(days=1)
@@ -188,18 +213,40 @@ def _draw_band(axes: Axes, band: _Band) -> None:
     if band.window is not None:
         start, end = _days(band.window.start), _days(band.window.end)
     axes.fill_between(
-        [start, end], band.base, band.base + 1, color=SENSOR_COLOURS[band.sensor], alpha=0.13, linewidth=0, zorder=0.5
+        [start, end],
+        band.base,
+        band.base + 1,
+        color=SENSOR_COLOURS[band.sensor],
+        alpha=0.13,
+        linewidth=0,
+        zorder=0.5,
     )
     if band.widest is not None and band.widest != band.window:
         corner, width = _days(band.widest.start), _days(band.widest.end) - _days(band.widest.start)
-        axes.add_patch(Rectangle((corner, band.base + 0.02), width, 0.96, **_outline(SENSOR_COLOURS[band.sensor])))
+        axes.add_patch(
+            Rectangle(
+                (corner, band.base + 0.02), width, 0.96, **_outline(SENSOR_COLOURS[band.sensor])
+            )
+        )
     noon = _days(_noon(band.day))
-    axes.vlines(noon, band.base, band.base + 1, color=SENSOR_COLOURS[band.sensor], linewidth=1.4, zorder=1.5)
-    words: Looks = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "va": "center", "ha": "left"}
+    axes.vlines(
+        noon, band.base, band.base + 1, color=SENSOR_COLOURS[band.sensor], linewidth=1.4, zorder=1.5
+    )
+    words: Looks = {
+        "xycoords": axes.get_yaxis_transform(),
+        "textcoords": "offset points",
+        "va": "center",
+        "ha": "left",
+    }
     middle = (0, band.base + 0.5)
     axes.annotate(band.phase, middle, (-116, 7), fontsize=10, fontweight="bold", **words)
     axes.annotate(
-        f"{band.sensor}, {band.day}", middle, (-116, -7), fontsize=8.5, color=SENSOR_COLOURS[band.sensor], **words
+        f"{band.sensor}, {band.day}",
+        middle,
+        (-116, -7),
+        fontsize=8.5,
+        color=SENSOR_COLOURS[band.sensor],
+        **words,
     )
 
 
@@ -221,9 +268,15 @@ def _is_drawn(band: _Band) -> Any:  # noqa: ANN401 - an expression of pyarrow, w
 
 def _draw_rings(axes: Axes, band: _Band, shown: pa.Table) -> None:
     """Put a ring around each chosen scene, and the days from the phase's date above all that may stand there."""
-    rows = shown.filter(_is_drawn(band) & (pc.field("verdict") == SELECTED)).sort_by("rank").to_pylist()
+    rows = (
+        shown.filter(_is_drawn(band) & (pc.field("verdict") == SELECTED))
+        .sort_by("rank")
+        .to_pylist()
+    )
     for row in rows:
-        ring = axes.scatter(_days(row["datetime"]), band.height(row["overlap_frac"]), zorder=5, **_RING)
+        ring = axes.scatter(
+            _days(row["datetime"]), band.height(row["overlap_frac"]), zorder=5, **_RING
+        )
         ring.set_gid(f"{band.phase}.{band.sensor}.{row['item_id']}")
     for row in rows[:1]:
         axes.annotate(
@@ -251,7 +304,9 @@ def _write_choice(axes: Axes, band: _Band, manifest: Manifest) -> None:
         "linespacing": 1.25,
     }
     if band.choice is None:
-        reason = fold(why_empty(manifest, band.phase, band.sensor), width=_LETTERS, lines=_REASON_LINES)
+        reason = fold(
+            why_empty(manifest, band.phase, band.sensor), width=_LETTERS, lines=_REASON_LINES
+        )
         axes.annotate(reason, middle, (8, 0), color=GREY, **words)
         return
     *facts, steps = scene_lines(manifest, band.choice)
@@ -281,13 +336,24 @@ def _mark_legend(shown: pa.Table) -> list[list[Any]]:
     counts = Counter(drawn["verdict"].to_pylist())
     axes = Figure().add_subplot()
     handles = [
-        axes.scatter([], [], label=f"selected ({counts.pop(SELECTED, 0)}), with days from the phase's date", **_RING)
+        axes.scatter(
+            [],
+            [],
+            label=f"selected ({counts.pop(SELECTED, 0)}), with days from the phase's date",
+            **_RING,
+        )
     ]
     for judged, mark in _MARKS.items():
-        if here := [f"{verdict.replace('_', ' ')} ({counts[verdict]})" for verdict in judged if counts[verdict]]:
+        if here := [
+            f"{verdict.replace('_', ' ')} ({counts[verdict]})"
+            for verdict in judged
+            if counts[verdict]
+        ]:
             handles.append(axes.scatter([], [], label=", ".join(here), **mark))
     if timeless := len(shown) - len(drawn):
-        handles.append(axes.scatter([], [], label=f"time unknown, not drawn ({timeless})", marker="none"))
+        handles.append(
+            axes.scatter([], [], label=f"time unknown, not drawn ({timeless})", marker="none")
+        )
     return _in_lines(handles)
 
 

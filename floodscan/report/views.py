@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.footprints import BBox
+    from floodscan.geometry.footprints import BBox
 
     Bounds = tuple[float, float, float, float]
 
@@ -97,20 +97,34 @@ class View:
         """Set limits, aspect and ticks."""
         west, south, east, north = self.bounds
         axes.set(xlim=(west, east), ylim=(south, north), aspect=self.aspect)
-        axes.xaxis.set(major_locator=MaxNLocator(ticks, steps=[1, 2, 5, 10]), major_formatter=FuncFormatter(_longitude))
-        axes.yaxis.set(major_locator=MaxNLocator(ticks, steps=[1, 2, 5, 10]), major_formatter=FuncFormatter(_latitude))
+        axes.xaxis.set(
+            major_locator=MaxNLocator(ticks, steps=[1, 2, 5, 10]),
+            major_formatter=FuncFormatter(_longitude),
+        )
+        axes.yaxis.set(
+            major_locator=MaxNLocator(ticks, steps=[1, 2, 5, 10]),
+            major_formatter=FuncFormatter(_latitude),
+        )
         axes.tick_params(length=2, width=0.5, color=GREY, labelcolor=GREY, labelsize=7)
 
     def widen(self, degrees: float) -> View:
         """Put a margin of degrees of latitude around, and keep the proportion."""
         half_height = self.half_height + degrees
-        return replace(self, half_width=self.half_width * half_height / self.half_height, half_height=half_height)
+        return replace(
+            self,
+            half_width=self.half_width * half_height / self.half_height,
+            half_height=half_height,
+        )
 
     def draw_borders(self, axes: Axes, *, width: float = 0.9) -> None:
         """Draw the coasts and borders inside."""
         for kind, dashes in DASHES.items():
             lines = LineCollection(
-                _borders_in(self)[kind], colors=GREY, linewidths=width, linestyles=[dashes], zorder=3
+                _borders_in(self)[kind],
+                colors=GREY,
+                linewidths=width,
+                linestyles=[dashes],
+                zorder=3,
             )
             axes.add_collection(lines, autolim=False)
 
@@ -132,10 +146,14 @@ def _borders_in(view: View) -> dict[str, list[NDArray[np.float64]]]:
     path = str(files("floodscan.data") / "borders.parquet")
     found = pd.concat([gpd.read_parquet(path, bbox=box) for box in inside])
     moved = shapely.transform(found.geometry.to_numpy(), view.unwrap)
-    shown = shapely.simplify(shapely.clip_by_rect(moved, *view.bounds), view.half_height / _FINENESS)
+    shown = shapely.simplify(
+        shapely.clip_by_rect(moved, *view.bounds), view.half_height / _FINENESS
+    )
     parts, rows = shapely.get_parts(shown, return_index=True)
     kinds = found["kind"].to_numpy()[rows]
-    return {kind: [shapely.get_coordinates(line) for line in parts[kinds == kind]] for kind in DASHES}
+    return {
+        kind: [shapely.get_coordinates(line) for line in parts[kinds == kind]] for kind in DASHES
+    }
 
 
 def _cosine(lat: float) -> float:

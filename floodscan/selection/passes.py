@@ -1,12 +1,13 @@
 """Candidates as passes: which scenes one overflight made, when each may be chosen, and what a pass covers.
 
-A *pass* is the scenes of one overflight over a target: those of one datatake, and those of one satellite on one
-relative orbit of which none is later than ten minutes after the one before, for an overflight may be cut into
-several datatakes. A *unit* is a pass as one slot may take it: those of its scenes that the first steps of the ladder
-admit, and of these the mosaic, the fewest that cover what all of them cover (greedily: what adds most points comes
-first, then the less cloudy, then the smaller id; last what fills gaps between the points). Scenes of one tile with
-different footprints are parts of one granule that was split, whatever their footprints claim: they are taken
-together or not at all.
+A *pass* is the scenes of one overflight over a target: those of one datatake, and those of one
+satellite on one relative orbit of which none is later than ten minutes after the one before, for an
+overflight may be cut into several datatakes. A *option* is a pass as one slot may take it: those of
+its scenes that the first steps of the ladder admit, and of these the mosaic, the fewest that cover
+what all of them cover (greedily: what adds most points comes first, then the less cloudy, then the
+smaller id; last what fills gaps between the points). Scenes of one tile with different footprints
+are parts of one granule that was split, whatever their footprints claim: they are taken together or
+not at all.
 """
 
 from __future__ import annotations
@@ -22,9 +23,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from floodscan.events import Phase
-from floodscan.recipe import Sensor
-from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE, OUTSIDE_WINDOW, TOO_CLOUDY, beyond, microseconds
+from floodscan.model import Phase, Sensor
+from floodscan.selection.candidates import (
+    CLOUD_UNKNOWN,
+    ELIGIBLE,
+    OUTSIDE_WINDOW,
+    TOO_CLOUDY,
+    beyond,
+    microseconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.recipe import Recipe
+    from floodscan.model import Recipe
 
     Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]
@@ -81,13 +88,13 @@ class Scene(NamedTuple):
     size: int
 
 
-class Unit(NamedTuple):
+class PassOption(NamedTuple):
     """A pass as a slot may take it.
 
-    ``level`` is the last step needed; ``start`` and ``end`` are the times of its first and last scene, in
-    microseconds; ``points`` is a set of points; ``cost`` grows with distance from the phase's date and
-    with cloud; ``size`` is the number of points; ``scenes`` are those that may be in the mosaic, by id, and
-    ``key`` their ids.
+    ``level`` is the last step needed; ``start`` and ``end`` are the times of its first and last
+    scene, in microseconds; ``points`` is a set of points; ``cost`` grows with distance from the
+    phase's date and with cloud; ``size`` is the number of points; ``scenes`` are those that may be
+    in the mosaic, by id, and ``key`` their ids.
     """
 
     pass_id: int
@@ -103,14 +110,15 @@ class Unit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CandidateAttributes:
     """What is known of each candidate beside its columns, for a whole table, shape (n,) each.
 
     Attributes:
         levels: Number of ladder steps of its sensor that must be taken to admit it; 0 is none.
         verdicts: Why it can't be chosen at all, or the one that it came with.
         passes: Number of its pass.
-        tracks: Number of its relative orbit, orbit state and polarisations; 0 where tracks don't count.
+        tracks: Number of its relative orbit, orbit state and polarisations; 0 where tracks don't
+            count.
         superseded_by: Row of the newer processing of the scene; −1 of none.
     """
 
@@ -121,7 +129,9 @@ class Facts:
     superseded_by: Indices
 
 
-def learn(candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], recipe: Recipe) -> Facts:
+def derive_attributes(
+    candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], recipe: Recipe
+) -> CandidateAttributes:
     """Find out what the policy needs to know of each candidate.
 
     Args:
@@ -143,7 +153,7 @@ def learn(candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], 
     verdicts[superseded_by >= 0] = SUPERSEDED
     possible &= superseded_by < 0
     levels = np.where(possible, _levels(candidates, recipe), NEVER)
-    return Facts(levels, verdicts, passes, number_tracks(candidates), superseded_by)
+    return CandidateAttributes(levels, verdicts, passes, number_tracks(candidates), superseded_by)
 
 
 def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Recipe) -> Mask:
@@ -153,10 +163,14 @@ def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Rec
     """
     times = microseconds(candidates["datetime"])
     encoded = candidates["event_id"].combine_chunks().dictionary_encode()
-    micros = [round(onsets[event_id].timestamp() * 1e6) for event_id in encoded.dictionary.to_pylist()]
+    micros = [
+        round(onsets[event_id].timestamp() * 1e6) for event_id in encoded.dictionary.to_pylist()
+    ]
     onset = np.array(micros, dtype=np.int64)[np.asarray(encoded.indices)]
     guard = round(recipe.onset_guard_minutes * 60e6)
-    before = pc.is_in(candidates["phase"], pa.array([Phase.PRE_MONTH, Phase.PRE_EVENT])).to_numpy(zero_copy_only=False)
+    before = pc.is_in(candidates["phase"], pa.array([Phase.PRE_MONTH, Phase.PRE_EVENT])).to_numpy(
+        zero_copy_only=False
+    )
     wrong: Mask = np.where(before, times >= onset - guard, times < onset) & (times != NO_INSTANT)
     return wrong
 
@@ -228,7 +242,10 @@ def number_passes(candidates: pa.Table) -> Indices:
 
 
 def _cluster(candidates: pa.Table) -> Indices:
-    """Number overflights: a new one begins after ten minutes without a scene of its orbit; no time is by itself."""
+    """Number overflights: a new one begins after ten minutes without a scene of its orbit.
+
+    No time is by itself.
+    """
     times = microseconds(candidates["datetime"])
     names = ("event_id", "target_id", "sensor", "platform", "relative_orbit", "orbit_state")
     keys = [np.asarray(encode(candidates[name])) for name in names]
@@ -260,17 +277,26 @@ def number_tracks(candidates: pa.Table) -> Indices:
 
 
 def _supersede(candidates: pa.Table, slots: Indices, passes: Indices, possible: Mask) -> Indices:
-    """Find scenes of a tile that the same pass has in a newer processing baseline; all granules of that stay."""
+    """Find scenes of a tile that the same pass has in a newer processing baseline.
+
+    All granules of that stay.
+    """
     tiles = np.asarray(encode(candidates["mgrs_tile"]))
     known = possible & ~np.asarray(pc.is_null(candidates["mgrs_tile"]))
     baselines = pc.fill_null(candidates["processing_baseline"], "")
-    ranks = np.asarray(pc.rank(baselines, sort_keys="ascending", tiebreaker="dense")).astype(np.int64)
+    ranks = np.asarray(pc.rank(baselines, sort_keys="ascending", tiebreaker="dense")).astype(
+        np.int64
+    )
     found = np.full(len(slots), -1, dtype=np.int64)
     rows = np.flatnonzero(known)
     ids = candidates["item_id"]
     overlaps = candidates["overlap_frac"].to_numpy()
     id_ranks = np.asarray(pc.rank(ids, sort_keys="ascending", tiebreaker="dense"))[rows]
-    order = rows[np.lexsort([id_ranks, -overlaps[rows], -ranks[rows], tiles[rows], passes[rows], slots[rows]])]
+    order = rows[
+        np.lexsort(
+            [id_ranks, -overlaps[rows], -ranks[rows], tiles[rows], passes[rows], slots[rows]]
+        )
+    ]
     if len(order) == 0:
         return found
     keys = np.stack([slots, passes, tiles])[:, order]
@@ -286,8 +312,8 @@ def encode(values: pa.ChunkedArray) -> pa.Array:
     return pc.dictionary_encode(values.combine_chunks(), null_encoding="encode").indices
 
 
-def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[Unit]:
-    """Make the units of a slot: a pass once for each level at which it has more scenes, in order of time.
+def make_pass_options(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[PassOption]:
+    """Make the options of a slot: a pass once for each level at which it has more scenes, in order of time.
 
     Args:
         scenes: The slot's candidates that some step admits, by pass, then id.
@@ -297,7 +323,7 @@ def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[
     by_pass: dict[tuple[int, int], list[Scene]] = {}
     for scene in sorted(scenes, key=_by_id):
         by_pass.setdefault((scene.pass_id, scene.track), []).append(scene)
-    units = []
+    options = []
     for members in by_pass.values():
         for level in sorted({scene.level for scene in members}):
             admitted = [scene for scene in members if scene.level <= level]
@@ -306,18 +332,41 @@ def make_units(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[
                 points |= scene.points
             size = points.bit_count()
             if size >= max(least, 1):
-                units.append(_make_unit(tuple(admitted), level, points, size=size, weigh_cloud=sensor == Sensor.S2L2A))
-    return sorted(units, key=lambda unit: (unit.start, unit.key))
+                options.append(
+                    _make_pass_option(
+                        tuple(admitted),
+                        level,
+                        points,
+                        size=size,
+                        weigh_cloud=sensor == Sensor.S2L2A,
+                    )
+                )
+    return sorted(options, key=lambda option: (option.start, option.key))
 
 
-def _make_unit(scenes: tuple[Scene, ...], level: int, points: int, *, size: int, weigh_cloud: bool) -> Unit:
+def _make_pass_option(
+    scenes: tuple[Scene, ...], level: int, points: int, *, size: int, weigh_cloud: bool
+) -> PassOption:
     starts = [scene.start for scene in scenes]
     cost = min([scene.days for scene in scenes]) * MILLI
     if weigh_cloud:
-        cloud = sum([scene.cloud * scene.size for scene in scenes]) // sum([scene.size for scene in scenes])
+        cloud = sum([scene.cloud * scene.size for scene in scenes]) // sum(
+            [scene.size for scene in scenes]
+        )
         cost = cost * CLOUD_PERCENT_PER_DAY + cloud
     key = tuple([scene.item_id for scene in scenes])
-    return Unit(scenes[0].pass_id, scenes[0].track, level, min(starts), max(starts), points, cost, key, size, scenes)
+    return PassOption(
+        scenes[0].pass_id,
+        scenes[0].track,
+        level,
+        min(starts),
+        max(starts),
+        points,
+        cost,
+        key,
+        size,
+        scenes,
+    )
 
 
 def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
@@ -333,7 +382,9 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
     covered = 0
     left = _granules(scenes)
     while left:
-        added = [(reduce(or_, (part.points for part in parts)) & ~covered).bit_count() for parts in left]
+        added = [
+            (reduce(or_, (part.points for part in parts)) & ~covered).bit_count() for parts in left
+        ]
         most = max(added)
         if most == 0:
             break
@@ -351,7 +402,11 @@ def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeome
     least = _SLIVER * area.area
     bare = shapely.difference(area, _join(chosen))
     # one look at all that is left together tells nearly always that nothing is to be had
-    while left and bare.area >= least and shapely.intersection(_join(chain(*left)), bare).area >= least:
+    while (
+        left
+        and bare.area >= least
+        and shapely.intersection(_join(chain(*left)), bare).area >= least
+    ):
         added = shapely.area(shapely.intersection([_join(parts) for parts in left], bare)).tolist()
         parts = left.pop(added.index(max(added)))
         found += parts

@@ -2,12 +2,13 @@
 
 Within a slot the eligible candidates are ordered
 
-- Sentinel-1: larger overlap, fewer days from the phase's date, then the texts of time, relative orbit, orbit state;
+- Sentinel-1: larger overlap, fewer days from the phase's date, then the texts of time, relative
+  orbit, orbit state;
 - Sentinel-2: larger overlap, lower cloud cover, fewer days, then the text of time;
 - DEM: larger overlap;
 
-and what still ties by item id, so that no choice hangs on the order in which a server answers. The first is selected;
-of the DEM, all.
+and what still ties by item id, so that no choice hangs on the order in which a server answers. The
+first is selected; of the DEM, all.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.recipe import Sensor
-from floodscan.scoring import CLOUD_UNKNOWN, ELIGIBLE
+from floodscan.model import Sensor
+from floodscan.schemas import CANDIDATES
+from floodscan.selection.candidates import CLOUD_UNKNOWN, ELIGIBLE
 from floodscan.selection.passes import encode
-from floodscan.tables import CANDIDATES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +48,8 @@ def select_reference(candidates: pa.Table) -> pa.Table:
         candidates: CANDIDATES table, the rows of one slot one after the other.
 
     Returns:
-        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within one the
-        ranked first, then the rejected by item id.
+        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within
+        one the ranked first, then the rejected by item id.
     """
     slots = slot_numbers(candidates)
     eligible = pc.equal(candidates["verdict"], ELIGIBLE).to_numpy()
@@ -68,7 +69,10 @@ def select_reference(candidates: pa.Table) -> pa.Table:
 
 
 def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """List the sort keys, the first one first; a key that a sensor doesn't use is the same for its rows."""
+    """List the sort keys, the first one first.
+
+    A key that a sensor doesn't use is the same for its rows.
+    """
     sensor = {name: pc.equal(candidates["sensor"], name).to_numpy() for name in Sensor}
     imagery = eligible & ~sensor[Sensor.DEM]
     radar = eligible & sensor[Sensor.S1RTC]
@@ -80,7 +84,9 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
         np.where(eligible, -candidates["overlap_frac"].to_numpy(), 0),
         np.where(optical, cloud, 0),
         np.where(imagery, days, 0),
-        np.where(imagery, _text_ranks(candidates["datetime"].cast(pa.int64()), np.iinfo(np.int64).min), 0),
+        np.where(
+            imagery, _text_ranks(candidates["datetime"].cast(pa.int64()), np.iinfo(np.int64).min), 0
+        ),
         np.where(radar, _text_ranks(orbit_text, ""), 0),
         np.where(radar, _text_ranks(candidates["orbit_state"], ""), 0),
         _text_ranks(candidates["item_id"], ""),
@@ -89,4 +95,6 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
 
 def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64]:
     """Rank values by order, equal ones alike. A time's UTC text of fixed width sorts as the time does."""
-    return np.asarray(pc.rank(pc.fill_null(values, missing), sort_keys="ascending", tiebreaker="dense"))
+    return np.asarray(
+        pc.rank(pc.fill_null(values, missing), sort_keys="ascending", tiebreaker="dense")
+    )

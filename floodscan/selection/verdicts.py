@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.scoring import ELIGIBLE
+from floodscan.schemas import CANDIDATES
+from floodscan.selection.candidates import ELIGIBLE
 from floodscan.selection.passes import NEVER, cover, rule_levels
 from floodscan.selection.reference import SELECTED
-from floodscan.tables import CANDIDATES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.recipe import Recipe
-    from floodscan.selection.passes import Facts, Scene, Unit
+    from floodscan.model import Recipe
+    from floodscan.selection.passes import CandidateAttributes, PassOption, Scene
 
     Indices = NDArray[np.int64]
 
@@ -38,7 +38,7 @@ _by_size = attrgetter("size")
 class Verdicts:
     """What was decided so far, row by row."""
 
-    def __init__(self, candidates: pa.Table, slots: Indices, facts: Facts) -> None:
+    def __init__(self, candidates: pa.Table, slots: Indices, facts: CandidateAttributes) -> None:
         self._candidates = candidates
         self._slots = slots
         self._facts = facts
@@ -56,8 +56,8 @@ class Verdicts:
     def choose(
         self,
         scenes: Sequence[Scene],
-        units: list[Unit],
-        unit: Unit | None,
+        options: list[PassOption],
+        option: PassOption | None,
         *,
         track: int,
         used: Container[int],
@@ -67,23 +67,25 @@ class Verdicts:
 
         Args:
             scenes: Of the slot.
-            units: Passes that might have filled it.
-            unit: The one that does; None leaves it empty.
+            options: Passes that might have filled it.
+            option: The one that does; None leaves it empty.
             track: The sensor's main track.
             used: Passes in all slots of the sensor.
             area: The target's.
         """
         rank = 0
-        for rank, scene in enumerate(cover(unit.scenes, area) if unit else (), 1):
+        for rank, scene in enumerate(cover(option.scenes, area) if option else (), 1):
             self._rank[scene.row], self._verdicts[scene.row] = rank, SELECTED
-            self._mixed[scene.row] = unit is not None and unit.track != track
-        large = {(other.pass_id, other.track) for other in units}
-        reached = NEVER if unit is None else unit.level
+            self._mixed[scene.row] = option is not None and option.track != track
+        large = {(other.pass_id, other.track) for other in options}
+        reached = NEVER if option is None else option.level
         for scene in scenes:
             if scene.level <= reached and self._verdicts[scene.row] != SELECTED:
                 wide = (scene.pass_id, scene.track) in large
-                self._verdicts[scene.row] = _reason(scene, unit, track, used) if wide else TOO_LITTLE
-        for row in _others(units, unit):
+                self._verdicts[scene.row] = (
+                    _reason(scene, option, track, used) if wide else TOO_LITTLE
+                )
+        for row in _others(options, option):
             if self._rank[row] == _UNRANKED and self._verdicts[row] == ELIGIBLE:
                 rank += 1
                 self._rank[row] = rank
@@ -107,25 +109,30 @@ class Verdicts:
         return pa.table(columns, schema=CANDIDATES).take(pa.array(order))
 
 
-def _reason(scene: Scene, unit: Unit | None, track: int, used: Container[int]) -> str:
-    if unit is not None and scene.pass_id == unit.pass_id and scene.track == unit.track:
+def _reason(scene: Scene, option: PassOption | None, track: int, used: Container[int]) -> str:
+    if option is not None and scene.pass_id == option.pass_id and scene.track == option.track:
         return REDUNDANT
     if scene.track != track:
         return OTHER_TRACK
-    if unit is not None:
+    if option is not None:
         return ELIGIBLE
     return USED if scene.pass_id in used else OUT_OF_ORDER
 
 
-def _others(units: list[Unit], unit: Unit | None) -> list[int]:
+def _others(options: list[PassOption], option: PassOption | None) -> list[int]:
     """List the scenes of the passes that were not chosen: what covers most first, then the least cost."""
-    order = sorted(units, key=lambda other: (other.level, -other.size, other.cost, other.key))
+    order = sorted(options, key=lambda other: (other.level, -other.size, other.cost, other.key))
     return [
-        scene.row for other in order if other is not unit for scene in sorted(other.scenes, key=_by_size, reverse=True)
+        scene.row
+        for other in order
+        if other is not option
+        for scene in sorted(other.scenes, key=_by_size, reverse=True)
     ]
 
 
-def _relaxed(candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe) -> pa.Array:
+def _relaxed(
+    candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe
+) -> pa.Array:
     """List the steps of the ladder that each chosen scene needed; null for the others."""
     steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
     sensors = np.array(candidates["sensor"].to_pylist(), dtype=object)

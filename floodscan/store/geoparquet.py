@@ -33,4 +33,6 @@ def to_geoparquet(candidates: pa.Table) -> pa.Table:
     if not empty.all():
         column["bbox"] = [float(v) for v in shapely.total_bounds(geometries)]
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
-    return candidates.append_column("bbox", covering).replace_schema_metadata({"geo": orjson.dumps(geo)})
+    return candidates.append_column("bbox", covering).replace_schema_metadata(
+        {"geo": orjson.dumps(geo)}
+    )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from floodscan.files import written
-from floodscan.tables import check_table, split_by
+from floodscan.schemas import check_table, split_by
+from floodscan.store.atomic import written
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -54,19 +54,33 @@ class Ledger:
         return fresh
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """Read all rows that there are, in the order of the batches' names; parts may be merged meanwhile."""
+        """Read all rows that there are, in the order of the batches' names.
+
+        Parts may be merged meanwhile.
+        """
         names = columns or self.schema.names
         schema = pa.schema([self.schema.field(name) for name in names])
         while True:
             with suppress(FileNotFoundError):
-                return pa.concat_tables([schema.empty_table(), *(rows for _, rows in self.batches(names))])
+                return pa.concat_tables(
+                    [schema.empty_table(), *(rows for _, rows in self.batches(names))]
+                )
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
-        """Read one batch after the other, by name, in the order of their names; a torn part is as good as none."""
+        """Read one batch after the other, by name, in the order of their names.
+
+        A torn part is as good as none.
+        """
         parts = self._parts()
         newer, names = frozenset(parts), columns or self.schema.names
-        old = ((batch, rows.select(names)) for batch, rows in self._held(names) if batch not in newer)
-        new = ((batch, rows) for batch in parts if (rows := _read(self._part(batch), names)) is not None)
+        old = (
+            (batch, rows.select(names)) for batch, rows in self._held(names) if batch not in newer
+        )
+        new = (
+            (batch, rows)
+            for batch in parts
+            if (rows := _read(self._part(batch), names)) is not None
+        )
         return heapq.merge(old, new, key=itemgetter(0))
 
     def keep(self, batches: Container[str]) -> None:
@@ -75,7 +89,9 @@ class Ledger:
             if batch not in batches:
                 self._part(batch).unlink(missing_ok=True)
         if any(batch not in batches for batch, _ in self._held([])):
-            self._write_whole(rows for batch, rows in self._held(self.schema.names) if batch in batches)
+            self._write_whole(
+                rows for batch, rows in self._held(self.schema.names) if batch in batches
+            )
 
     def merge(self) -> None:
         """Put all parts into the one file."""
@@ -88,7 +104,10 @@ class Ledger:
             self.folder.rmdir()
 
     def _write_whole(self, tables: Iterable[pa.Table]) -> None:
-        with written(self.whole) as temporary, pq.ParquetWriter(temporary, self.schema, compression="zstd") as writer:
+        with (
+            written(self.whole) as temporary,
+            pq.ParquetWriter(temporary, self.schema, compression="zstd") as writer,
+        ):
             for rows in _gather(tables):
                 writer.write_table(rows)
 
@@ -105,8 +124,14 @@ class Ledger:
         """Read the one file, if there is one, batch by batch."""
         if self.whole.exists():
             with pq.ParquetFile(self.whole) as file:
-                chunks = file.iter_batches(_ROWS_AT_ONCE, columns=[*columns, "batch"], use_threads=False)
-                pieces = (piece for chunk in chunks for piece in split_by("batch", pa.table(chunk)).items())
+                chunks = file.iter_batches(
+                    _ROWS_AT_ONCE, columns=[*columns, "batch"], use_threads=False
+                )
+                pieces = (
+                    piece
+                    for chunk in chunks
+                    for piece in split_by("batch", pa.table(chunk)).items()
+                )
                 for batch, same in groupby(pieces, key=itemgetter(0)):
                     yield batch, pa.concat_tables(rows for _, rows in same)
 

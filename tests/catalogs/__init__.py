@@ -1,1 +1,1 @@
-"""Tests of the catalogues."""
+"""Tests of the catalogs."""

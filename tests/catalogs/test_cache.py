@@ -17,10 +17,10 @@ import pytest
 from click.testing import CliRunner
 
 import floodscan
-from floodscan.catalogs import Access, ApiCatalog, SnapshotCatalog, open_catalog
+from floodscan.catalogs import Access, ArchiveCatalog, StacApiCatalog, open_catalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.cli import cli
-from floodscan.files import replacing
+from floodscan.cli.main import cli
+from floodscan.store.atomic import replacing
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes
 from tests.waiting import wait_for
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def cached(lean_api: StacApi, tmp_path: Path) -> CachedCatalog:
     """An API with an empty cache before it."""
-    return CachedCatalog(ApiCatalog(lean_api.url), tmp_path / "cache", not_before=0.0)
+    return CachedCatalog(StacApiCatalog(lean_api.url), tmp_path / "cache", not_before=0.0)
 
 
 def files(catalog: CachedCatalog) -> list[Path]:
@@ -55,7 +55,10 @@ def test_a_repeated_scan_makes_no_request(tmp_path: Path, lean_api: StacApi) -> 
 
 
 def test_a_run_sums_up_its_searches(tmp_path: Path, lean_api: StacApi) -> None:
-    """How many were complete or kept, and what it took to have them; beside the manifests, which are the same."""
+    """How many were complete or kept, and what it took to have them.
+
+    Beside the manifests, which are the same.
+    """
     found = []
     with faulty(lean_api, {0: "503", 1: "504", 2: "504"}.get) as (catalog, _):
         for name in ("asked", "kept"):
@@ -74,7 +77,9 @@ def test_refresh_asks_again(tmp_path: Path, lean_api: StacApi) -> None:
     access = Access(cache=tmp_path / "cache")
     floodscan.scan("demo", catalog=lean_api.url, access=access, out=tmp_path / "first")
     before = lean_api.searches()
-    floodscan.scan("demo", catalog=lean_api.url, access=replace(access, refresh=True), out=tmp_path / "again")
+    floodscan.scan(
+        "demo", catalog=lean_api.url, access=replace(access, refresh=True), out=tmp_path / "again"
+    )
     assert lean_api.searches() == before + 3
 
 
@@ -82,9 +87,16 @@ def test_the_command_line_keeps_answers_by_itself(tmp_path: Path, lean_api: Stac
     """``--cache`` says where, ``--refresh`` asks again; the user's own folder is the default."""
     command = ["scan", "demo", "--cluster", "none", "--catalog", lean_api.url]
     counts = []
-    for name, more in (("a", []), ("b", []), ("c", ["--refresh"]), ("d", ["--cache", str(tmp_path / "own")])):
+    for name, more in (
+        ("a", []),
+        ("b", []),
+        ("c", ["--refresh"]),
+        ("d", ["--cache", str(tmp_path / "own")]),
+    ):
         before = lean_api.searches()
-        done = CliRunner().invoke(cli, [*command, "--out", str(tmp_path / name), *more], standalone_mode=False)
+        done = CliRunner().invoke(
+            cli, [*command, "--out", str(tmp_path / name), *more], standalone_mode=False
+        )
         assert done.return_value == 0
         counts.append(lean_api.searches() - before)
     assert counts == [3, 0, 3, 3]
@@ -100,7 +112,7 @@ def test_what_is_kept_is_what_was_answered(cached: CachedCatalog) -> None:
 
 
 def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
-    """Another box, window, collection or asset is another question, as is another catalogue."""
+    """Another box, window, collection or asset is another question, as is another catalog."""
     cached.search(SEARCH)
     assert SEARCH.window
     others = [
@@ -111,22 +123,24 @@ def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
     ]
     assert not any(cached.search(other).cached for other in others)
     assert len(files(cached)) == 5
-    elsewhere = replace(cached, catalog=ApiCatalog(cached.catalog.url.replace("127.0.0.1", "localhost")))
+    elsewhere = replace(
+        cached, catalog=StacApiCatalog(cached.catalog.url.replace("127.0.0.1", "localhost"))
+    )
     assert not elsewhere.search(SEARCH).cached
 
 
-def test_catalogues_of_one_host_and_their_users_are_told_apart(cached: CachedCatalog) -> None:
-    """By query and user; a password or a token that has changed makes no other catalogue."""
+def test_catalogs_of_one_host_and_their_users_are_told_apart(cached: CachedCatalog) -> None:
+    """By query and user; a password or a token that has changed makes no other catalog."""
     base = cached.catalog.url
 
     def ask(url: str) -> bool:
-        return replace(cached, catalog=ApiCatalog(url)).search(SEARCH).cached
+        return replace(cached, catalog=StacApiCatalog(url)).search(SEARCH).cached
 
     private = base.replace("//", "//user:%s@") + "/?map=one&token=%s"
     mine, another = private % ("old", "old"), private.replace("user", "other") % ("old", "old")
     assert not any(ask(url) for url in (f"{base}/?map=one", f"{base}/?map=two", mine, another))
     assert ask(private % ("new", "new"))
-    assert "old" not in ApiCatalog(mine).identity
+    assert "old" not in StacApiCatalog(mine).identity
 
 
 def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
@@ -140,13 +154,20 @@ def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
 
 
 def test_what_is_too_old_is_removed(cached: CachedCatalog) -> None:
-    """Answers and halves of them, when the next run begins; what is younger or not the cache's own stays."""
+    """Answers and halves of them, when the next run begins.
+
+    What is younger or not the cache's own stays.
+    """
     cached.search(SEARCH)
     (answer,) = files(cached)
     cached.search(replace(SEARCH, assets=()))
     (young,) = set(files(cached)) - {answer}
     half = answer.with_name(f".{answer.name}.{uuid.uuid4().hex}.tmp")
-    others = [answer.with_name("thesis.json"), cached.folder / "ab" / "notes.tmp", cached.folder / answer.name]
+    others = [
+        answer.with_name("thesis.json"),
+        cached.folder / "ab" / "notes.tmp",
+        cached.folder / answer.name,
+    ]
     for path in (half, *others):
         path.parent.mkdir(exist_ok=True)
         path.write_text("x")
@@ -185,7 +206,10 @@ def test_an_incomplete_answer_is_not_kept(tmp_path: Path, lean_api: StacApi) -> 
 def test_many_at_once_leave_one_whole_file(cached: CachedCatalog) -> None:
     """Writers at the same time don't harm each other, and leave nothing half-written behind."""
     found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(len(cached.search(SEARCH).items))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(len(cached.search(SEARCH).items)))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -236,14 +260,16 @@ def test_what_a_killed_process_leaves_does_no_harm(cached: CachedCatalog) -> Non
     assert cached.search(SEARCH).cached
 
 
-def test_a_cache_that_can_not_be_written_costs_no_results(lean_api: StacApi, tmp_path: Path) -> None:
+def test_a_cache_that_can_not_be_written_costs_no_results(
+    lean_api: StacApi, tmp_path: Path
+) -> None:
     """A file stands where the folder should be: the answer comes all the same."""
     (tmp_path / "cache").write_text("in the way")
-    cached = CachedCatalog(ApiCatalog(lean_api.url, LIMITS), tmp_path / "cache", not_before=0.0)
+    cached = CachedCatalog(StacApiCatalog(lean_api.url, LIMITS), tmp_path / "cache", not_before=0.0)
     assert cached.describe([]) == "floodscan-demo"
     assert cached.search(SEARCH).complete
 
 
 def test_a_snapshot_needs_no_cache(tmp_path: Path) -> None:
     """It is on disk already."""
-    assert isinstance(Access(cache=tmp_path).keep(open_catalog("demo")), SnapshotCatalog)
+    assert isinstance(Access(cache=tmp_path).keep(open_catalog("demo")), ArchiveCatalog)

@@ -1,4 +1,4 @@
-"""One contract for every kind of catalogue, and what is particular to each."""
+"""One contract for every kind of catalog, and what is particular to each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import CatalogError, MissingCollectionError, Recipe
-from floodscan.catalogs import ApiCatalog, Catalog, SnapshotCatalog, open_catalog
-from floodscan.catalogs.api import public_url
-from floodscan.recipe import TimeWindow
-from floodscan.scoring import unique_items
-from floodscan.searches import Search
-from floodscan.tables import ITEMS
+from floodscan.catalogs import ArchiveCatalog, Catalog, StacApiCatalog, open_catalog
+from floodscan.catalogs.stac_api import public_url
+from floodscan.model import Search, TimeWindow
+from floodscan.schemas import ITEMS
+from floodscan.selection.candidates import unique_items
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
 from tests.servers.fixtures import shared_data
 from tests.servers.process import free_port
@@ -33,7 +32,7 @@ LUXEMBOURG = (5.7333, 49.4426, 6.5282, 50.1830)
 
 @pytest.fixture(params=KINDS)
 def catalog(request: pytest.FixtureRequest) -> Catalog:
-    """Each kind of catalogue over the demo's items."""
+    """Each kind of catalog over the demo's items."""
     if request.param == "snapshot":
         return open_catalog("demo")
     api: StacApi = request.getfixturevalue(request.param)
@@ -47,7 +46,8 @@ def search(collection: str, days: int | None = 4) -> Search:
 
 
 @pytest.mark.parametrize(
-    ("collection", "days", "n"), [("sentinel-1-rtc", 4, 12), ("sentinel-2-l2a", 10, 40), ("cop-dem-glo-30", None, 4)]
+    ("collection", "days", "n"),
+    [("sentinel-1-rtc", 4, 12), ("sentinel-2-l2a", 10, 40), ("cop-dem-glo-30", None, 4)],
 )
 def test_search_finds_what_touches_the_box_in_the_window(
     catalog: Catalog, collection: str, days: int | None, n: int
@@ -62,7 +62,9 @@ def test_search_finds_what_touches_the_box_in_the_window(
 
 @pytest.mark.parametrize("collection", list(ASSETS))
 @pytest.mark.parametrize("api", ["lean_api", "pgstac_api"])
-def test_rows_are_those_of_the_snapshot(api: str, collection: str, request: pytest.FixtureRequest) -> None:
+def test_rows_are_those_of_the_snapshot(
+    api: str, collection: str, request: pytest.FixtureRequest
+) -> None:
     """Whatever an API finds, the snapshot has it in the same words, to the last byte."""
     days = None if collection == "cop-dem-glo-30" else 4
     server: StacApi = request.getfixturevalue(api)
@@ -74,12 +76,12 @@ def test_rows_are_those_of_the_snapshot(api: str, collection: str, request: pyte
 
 
 def test_describe_tells_the_stac_id(catalog: Catalog) -> None:
-    """The id is the same for a catalogue and a snapshot of it."""
+    """The id is the same for a catalog and a snapshot of it."""
     assert catalog.describe(list(ASSETS)) == "floodscan-demo"
 
 
 def test_a_missing_collection_is_told(catalog: Catalog) -> None:
-    """The error names the catalogue and the collection."""
+    """The error names the catalog and the collection."""
     with pytest.raises(MissingCollectionError, match="no collection 'sentinel-9'") as error:
         catalog.describe(["sentinel-9"])
     assert catalog.location in str(error.value)
@@ -93,7 +95,9 @@ def test_empty_answers_are_tables(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lean_api", "pgstac_api"])
-def test_search_across_the_antimeridian_finds_both_sides(kind: str, request: pytest.FixtureRequest) -> None:
+def test_search_across_the_antimeridian_finds_both_sides(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
     """A bbox with west > east finds the real items there, and none from the other way round."""
     folder = shared_data() / "planetary-computer"
     server: StacApi = request.getfixturevalue(kind)
@@ -108,7 +112,7 @@ def test_unreachable_api_is_told() -> None:
     """An address where nobody answers is one clear error."""
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CatalogError, match="can't be reached") as error:
-        ApiCatalog(url, LIMITS).describe([])
+        StacApiCatalog(url, LIMITS).describe([])
     assert url in str(error.value)
 
 
@@ -116,7 +120,7 @@ def test_a_page_that_is_no_stac_is_told(sas_endpoint: object) -> None:
     """A server of something else is an error, not a traceback."""
     url = sas_endpoint.url  # type: ignore[attr-defined]
     with pytest.raises(CatalogError):
-        ApiCatalog(url, LIMITS).describe([])
+        StacApiCatalog(url, LIMITS).describe([])
 
 
 @pytest.mark.parametrize("path", ["", "/collections/sentinel-1-rtc", "/elsewhere"])
@@ -124,7 +128,9 @@ def test_no_secret_of_a_url_is_in_a_traceback(path: str, lean_api: StacApi) -> N
     """Whatever answers there: JSON of something else, a collection, or nothing."""
     with faulty(lean_api, lambda _: None if path else "no page") as (catalog, proxy):
         proxy.everywhere = True
-        secret = ApiCatalog(f"{catalog.url}{path}?token=hidden".replace("//", "//user:hidden@"), LIMITS)
+        secret = StacApiCatalog(
+            f"{catalog.url}{path}?token=hidden".replace("//", "//user:hidden@"), LIMITS
+        )
         with pytest.raises(CatalogError) as error:
             secret.describe([])
     assert catalog.url + path in str(error.value)
@@ -133,7 +139,9 @@ def test_no_secret_of_a_url_is_in_a_traceback(path: str, lean_api: StacApi) -> N
 
 def test_a_run_begins_although_most_requests_fail(lean_api: StacApi) -> None:
     """Landing page and collection are asked for again as searches are, also after what is slow or no STAC."""
-    faults = dict(enumerate(("503", "silence", "504", "slow head", "no page", "reset", "truncated")))
+    faults = dict(
+        enumerate(("503", "silence", "504", "slow head", "no page", "reset", "truncated"))
+    )
     with faulty(lean_api, lambda n: faults.get(n % 8)) as (catalog, proxy):
         proxy.everywhere = True
         assert catalog.describe(["sentinel-1-rtc"]) == "floodscan-demo"
@@ -159,13 +167,18 @@ def test_what_the_landing_page_took_is_counted(lean_api: StacApi) -> None:
 
 def test_secrets_of_a_url_are_not_shown() -> None:
     """User, password and query stay out of the location."""
-    assert public_url("https://user:secret@host:8080/stac/v1?key=secret#x") == "https://host:8080/stac/v1"
-    catalog = ApiCatalog("https://user:secret@host/stac?key=secret")
+    assert (
+        public_url("https://user:secret@host:8080/stac/v1?key=secret#x")
+        == "https://host:8080/stac/v1"
+    )
+    catalog = StacApiCatalog("https://user:secret@host/stac?key=secret")
     assert catalog.location == "https://host/stac"
     assert "secret" not in repr(catalog)
 
 
-@pytest.mark.parametrize("url", ["http://[hidden", "http://user:hid/den@127.0.0.1:9", "http://127.0.0.1:hidden"])
+@pytest.mark.parametrize(
+    "url", ["http://[hidden", "http://user:hid/den@127.0.0.1:9", "http://127.0.0.1:hidden"]
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     """Such as one with a slash in its password, which nobody is told."""
     with pytest.raises(CatalogError, match="its URL is not valid") as error:
@@ -176,7 +189,9 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 def test_secrets_of_a_url_are_not_told_in_errors() -> None:
     """An address that can't be reached is told without user, password and query."""
     with pytest.raises(CatalogError) as error:
-        ApiCatalog(f"http://user:hidden@127.0.0.1:{free_port()}/stac?key=hidden", LIMITS).describe([])
+        StacApiCatalog(
+            f"http://user:hidden@127.0.0.1:{free_port()}/stac?key=hidden", LIMITS
+        ).describe([])
     assert "127.0.0.1" in str(error.value)
     assert "hidden" not in str(error.value)
 
@@ -188,7 +203,7 @@ def test_unreadable_snapshot_is_told(tmp_path: Path, content: bytes | None) -> N
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CatalogError, match="can't be read"):
-        SnapshotCatalog(path).describe([])
+        ArchiveCatalog(path).describe([])
 
 
 def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
@@ -196,14 +211,16 @@ def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
     path = tmp_path / "items.parquet"
     pq.write_table(pa.table({"id": ["a"]}), path)
     with pytest.raises(CatalogError, match="no column collection, geometry"):
-        SnapshotCatalog(path).describe([])
+        ArchiveCatalog(path).describe([])
 
 
 def test_snapshot_of_real_items_is_read() -> None:
-    """A file that another tool wrote, without metadata of ours, is a catalogue."""
+    """A file that another tool wrote, without metadata of ours, is a catalog."""
     path = next((shared_data() / "planetary-computer").glob("*.parquet"))
     catalog = open_catalog(str(path))
     assert catalog.describe(["sentinel-2-l2a"]) == path.stem
-    found = catalog.search(Search("sentinel-2-l2a", (-180.0, -90.0, 180.0, 90.0), None, ASSETS["sentinel-2-l2a"]))
+    found = catalog.search(
+        Search("sentinel-2-l2a", (-180.0, -90.0, 180.0, 90.0), None, ASSETS["sentinel-2-l2a"])
+    )
     assert len(found.items) == 1000
     assert all(len(assets) == 12 for assets in found.items["assets"].to_pylist())

@@ -23,7 +23,11 @@ class Listener(socketserver.StreamRequestHandler):
         """Serve one connection."""
         while head := [*iter(lambda: self.rfile.readline().strip(), b"")]:
             self.server.heads.append(b"\n".join(head).decode())  # type: ignore[attr-defined]
-            sizes = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")]
+            sizes = [
+                int(line.split(b":")[1])
+                for line in head
+                if line.lower().startswith(b"content-length:")
+            ]
             self.rfile.read(sum(sizes))
             self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
 
@@ -58,8 +62,10 @@ def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) ->
     assert "Proxy-Authorization: Basic " in heads[0].title()
 
 
-def test_a_password_goes_to_its_own_host_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What ``.netrc`` has for the catalogue is not sent to where the catalogue leads."""
+def test_a_password_goes_to_its_own_host_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What ``.netrc`` has for the catalog is not sent to where the catalog leads."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password word\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with listening() as (address, heads):
@@ -69,15 +75,23 @@ def test_a_password_goes_to_its_own_host_alone(monkeypatch: pytest.MonkeyPatch, 
     assert ["Authorization" in head for head in heads] == [True, False]
 
 
-def test_what_the_url_holds_goes_to_its_own_host_alone() -> None:
+def test_what_the_url_pauses_goes_to_its_own_host_alone() -> None:
     """Its password and its query are sent with searches too, but not by another scheme, and not twice."""
     with listening() as (address, heads):
         connections = open_connections(f"http://me:w%2Fd@{address}/?key=k%201&token=mine")
         hosts = (address, address.replace("127.0.0.1", "localhost"))
-        for url in (f"http://{hosts[0]}/search?token=page", f"http://{hosts[1]}/search", f"http://{hosts[0]}/a"):
+        for url in (
+            f"http://{hosts[0]}/search?token=page",
+            f"http://{hosts[1]}/search",
+            f"http://{hosts[0]}/a",
+        ):
             assert connections.send("POST", url, b"{}").data == b"{}"
         assert "Authorization" not in connections._find_way("GET", f"https://{address}/").headers
-    assert [head.split(" ")[1] for head in heads] == ["/search?token=page&key=k+1", "/search", "/a?key=k+1&token=mine"]
+    assert [head.split(" ")[1] for head in heads] == [
+        "/search?token=page&key=k+1",
+        "/search",
+        "/a?key=k+1&token=mine",
+    ]
     assert ["Authorization: Basic bWU6dy9k" in head for head in heads] == [True, False, True]
 
 

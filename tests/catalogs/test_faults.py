@@ -1,4 +1,4 @@
-"""Every way in which a catalogue can fail: what can be mended is mended, what can't is told, and nothing is lost."""
+"""Every way in which a catalog can fail: what can be mended is mended, what can't is told, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import scan
-from floodscan.catalogs import Access, ApiCatalog
-from floodscan.catalogs.api import Endpoint
-from floodscan.catalogs.gate import LocalGate
+from floodscan.assessment.outcomes import FAILED
+from floodscan.catalogs import Access, StacApiCatalog
+from floodscan.catalogs.rate_limiter import LocalRateLimiter
+from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
-from floodscan.outcomes import FAILED
-from floodscan.recipe import TimeWindow
-from floodscan.searches import Search
+from floodscan.model import Search, TimeWindow
 from tests.servers.faults import MENDABLE_FAULTS
 from tests.servers.proxy import fault_proxy
 from tests.servers.tls import make_context
@@ -36,7 +35,9 @@ if TYPE_CHECKING:
 SEARCH = Search(
     collection="sentinel-2-l2a",
     bbox=(5.7333, 49.4426, 6.5282, 50.1830),
-    window=TimeWindow(datetime(2021, 6, 5, tzinfo=UTC), datetime(2021, 7, 28, 23, 59, 59, tzinfo=UTC)),
+    window=TimeWindow(
+        datetime(2021, 6, 5, tzinfo=UTC), datetime(2021, 7, 28, 23, 59, 59, tzinfo=UTC)
+    ),
     assets=("B02", "B03"),
 )
 LIMITS = Limits(
@@ -59,10 +60,12 @@ def api(request: pytest.FixtureRequest) -> StacApi:
 
 
 @contextmanager
-def faulty(api: StacApi, script: Script, limits: Limits = LIMITS) -> Iterator[tuple[ApiCatalog, FaultProxy]]:
+def faulty(
+    api: StacApi, script: Script, limits: Limits = LIMITS
+) -> Iterator[tuple[StacApiCatalog, FaultProxy]]:
     """Give an API behind a proxy that follows a script."""
     with fault_proxy(api.url, script=script) as proxy:
-        yield ApiCatalog(proxy.url, limits), proxy
+        yield StacApiCatalog(proxy.url, limits), proxy
 
 
 def ids(answer: Answer) -> list[str]:
@@ -72,7 +75,7 @@ def ids(answer: Answer) -> list[str]:
 
 def expected(api: StacApi) -> list[str]:
     """List what there is to be found, by one request that holds all of it."""
-    answer = ApiCatalog(api.url).search(SEARCH)
+    answer = StacApiCatalog(api.url).search(SEARCH)
     assert answer.n_requests == 1
     return ids(answer)
 
@@ -96,28 +99,41 @@ def test_a_connection_that_breaks_under_tls_is_made_again(
     """As one without TLS is."""
     context = make_context(tmp_path / "certificate")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate"))
-    refusals = cycle([ALERT_DESCRIPTION_INTERNAL_ERROR, None]) if fault == "handshake" else repeat(None)
+    refusals = (
+        cycle([ALERT_DESCRIPTION_INTERNAL_ERROR, None]) if fault == "handshake" else repeat(None)
+    )
     context.sni_callback = lambda *_: next(refusals)
     script = {} if fault == "handshake" else {1: fault}
     with fault_proxy(lean_api.url, script=script.get, tls=context) as proxy:
-        answer = ApiCatalog(proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)).search(SEARCH)
+        answer = StacApiCatalog(
+            proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)
+        ).search(SEARCH)
     assert proxy.url.startswith("https://")
     assert answer.complete
     assert ids(answer) == expected(lean_api)
     assert answer.n_retries == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(lean_api: StacApi, tmp_path: Path) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    lean_api: StacApi, tmp_path: Path
+) -> None:
     """At once, for another try would not be better."""
     with fault_proxy(lean_api.url, tls=make_context(tmp_path / "certificate")) as proxy:
-        answer = ApiCatalog(proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)).search(SEARCH)
+        answer = StacApiCatalog(
+            proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)
+        ).search(SEARCH)
     assert answer.n_requests == 1
     assert answer.problem == "can't be reached: its certificate is not valid"
 
 
 @pytest.mark.parametrize("fault", [*MENDABLE_FAULTS, "429", "400", "redirect"])
-def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_api: StacApi) -> None:
-    """Where every request fails, the answer says that it is not complete, and why; the rest is all that there is."""
+def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(
+    fault: str, lean_api: StacApi
+) -> None:
+    """Where every request fails, the answer says that it is not complete, and why.
+
+    The rest is all that there is.
+    """
     limits = Limits(
         page_items=60,
         silence_seconds=0.2,
@@ -129,7 +145,13 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_a
         search_seconds=4.0,
         max_bisections=12,
     )
-    harmless = {"repeated items", "missing next", "next on another host", "next in circles", "next that is no URL"}
+    harmless = {
+        "repeated items",
+        "missing next",
+        "next on another host",
+        "next in circles",
+        "next that is no URL",
+    }
     with faulty(lean_api, lambda _: fault, limits) as (catalog, _proxy):
         answer = catalog.search(SEARCH)
     if fault in harmless:
@@ -137,8 +159,8 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(fault: str, lean_a
         assert ids(answer) == expected(lean_api)
     else:
         assert not answer.complete
-        assert answer.problem == answer.gaps[0].reason
-        assert catalog.url not in str(answer.gaps)
+        assert answer.problem == answer.missing_parts[0].reason
+        assert catalog.url not in str(answer.missing_parts)
 
 
 @pytest.mark.parametrize("fault", ["400", "redirect", "redirect to no URL"])
@@ -152,7 +174,9 @@ def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacA
 
 
 @pytest.mark.parametrize("redirect", ["redirect", "redirect to no URL"])
-def test_a_next_page_that_is_redirected_elsewhere_is_refused(redirect: str, lean_api: StacApi) -> None:
+def test_a_next_page_that_is_redirected_elsewhere_is_refused(
+    redirect: str, lean_api: StacApi
+) -> None:
     """A page is fetched from the host that the user named, whatever that host says of it."""
     script = {0: "next by GET", 1: redirect}.get
     with faulty(lean_api, script) as (catalog, proxy):
@@ -162,7 +186,9 @@ def test_a_next_page_that_is_redirected_elsewhere_is_refused(redirect: str, lean
 
 
 @pytest.mark.parametrize("fault", ["slow head", "slow drip"])
-def test_a_request_is_bounded_from_its_first_byte_to_its_last(fault: str, lean_api: StacApi) -> None:
+def test_a_request_is_bounded_from_its_first_byte_to_its_last(
+    fault: str, lean_api: StacApi
+) -> None:
     """A byte now and then, of the head or of the body, is no answer: it is over when its time is."""
     limits = replace(LIMITS, tries=1, tries_too_much=1, max_bisections=0, silence_seconds=10.0)
     started = time.monotonic()
@@ -174,7 +200,10 @@ def test_a_request_is_bounded_from_its_first_byte_to_its_last(fault: str, lean_a
 
 def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
     """A server that gives up on the whole search, but not on its halves, loses nothing."""
-    with faulty(api, lambda n: "504 late" if n < LIMITS.tries_too_much else None) as (catalog, proxy):
+    with faulty(api, lambda n: "504 late" if n < LIMITS.tries_too_much else None) as (
+        catalog,
+        proxy,
+    ):
         answer = catalog.search(SEARCH)
     assert answer.complete
     assert ids(answer) == expected(api)
@@ -182,7 +211,9 @@ def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
     assert answer.n_requests == len(proxy.visits)
 
 
-def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer(lean_api: StacApi) -> None:
+def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer(
+    lean_api: StacApi,
+) -> None:
     """Whatever it is asked for, and without a word that there is more."""
     limits = replace(LIMITS, page_items=1000)
     with faulty(lean_api, lambda _: "fifty and no next", limits) as (catalog, _):
@@ -199,7 +230,10 @@ def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer
 def test_a_gateway_that_gives_up_on_everything_is_not_asked_for_ever_less(
     fault: str, too_much_seconds: float, requests: int, cuts: int, lean_api: StacApi
 ) -> None:
-    """At once, it is out of order, and left alone for a while; in time, a few cuts show that they don't help."""
+    """At once, it is out of order, and left alone for a while.
+
+    In time, a few cuts show that they don't help.
+    """
     limits = replace(LIMITS, too_much_seconds=too_much_seconds, max_pause_seconds=0.1)
     with faulty(lean_api, lambda _: fault, limits) as (catalog, _):
         answer = catalog.search(SEARCH)
@@ -217,14 +251,18 @@ def test_no_part_is_cut_after_the_last_try(lean_api: StacApi) -> None:
 
 def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: StacApi) -> None:
     """Of a search whose later half fails for good, only questions about that half are incomplete."""
-    with faulty(lean_api, lambda n: {0: "504 late", 1: "504 late", 2: None, 3: None}.get(n, "400")) as (catalog, _):
+    with faulty(
+        lean_api, lambda n: {0: "504 late", 1: "504 late", 2: None, 3: None}.get(n, "400")
+    ) as (catalog, _):
         answer = catalog.search(SEARCH)
-    (gap,) = answer.gaps
-    assert gap.search.window is not None
-    early = TimeWindow(datetime(2021, 6, 11, tzinfo=UTC), datetime(2021, 6, 19, 23, 59, 59, tzinfo=UTC))
+    (missing_part,) = answer.missing_parts
+    assert missing_part.search.window is not None
+    early = TimeWindow(
+        datetime(2021, 6, 11, tzinfo=UTC), datetime(2021, 6, 19, 23, 59, 59, tzinfo=UTC)
+    )
     question = Search(SEARCH.collection, SEARCH.bbox, early, SEARCH.assets)
-    assert answer.about(question).complete
-    assert not answer.about(SEARCH).complete
+    assert answer.answer_for(question).complete
+    assert not answer.answer_for(SEARCH).complete
     assert 0 < len(ids(answer)) < len(expected(lean_api))
 
 
@@ -260,11 +298,17 @@ def test_a_pause_that_is_too_long_for_one_search_is_kept_by_the_next(lean_api: S
     assert proxy.visits[2].began - proxy.visits[1].began >= 3.0
 
 
-def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(tmp_path: Path, lean_api: StacApi) -> None:
+def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(
+    tmp_path: Path, lean_api: StacApi
+) -> None:
     """But for what was on its way already."""
     with fault_proxy(lean_api.url, script=lambda _: "429 for an hour") as proxy:
         result = scan(
-            make_events(10), catalog=proxy.url, recipe=APART, access=Access(max_in_flight=4), out=tmp_path / "out"
+            make_events(10),
+            catalog=proxy.url,
+            recipe=APART,
+            access=Access(max_in_flight=4),
+            out=tmp_path / "out",
         )
     assert len(proxy.visits) <= 4
     assert {outcome.status for outcome in result.outcomes} == {FAILED}
@@ -272,10 +316,14 @@ def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(tmp_p
 
 def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> None:
     """One that waited longer than it may take is tried again all the same."""
-    gate = LocalGate(name="held")
+    rate_limiter = LocalRateLimiter(name="held")
     with faulty(lean_api, {0: "503"}.get, replace(LIMITS, search_seconds=3.0)) as (catalog, _):
-        gate.hold(3.5)
-        held = replace(catalog, gate=gate, endpoint=Endpoint(f"{catalog.url}/search", lean=True))
+        rate_limiter.pause(3.5)
+        held = replace(
+            catalog,
+            rate_limiter=rate_limiter,
+            endpoint=Endpoint(f"{catalog.url}/search", lean=True),
+        )
         answer = held.search(SEARCH)
     assert answer.seconds > 3.0
     assert answer.n_retries == 1
@@ -283,9 +331,11 @@ def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> Non
 
 
 def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:
-    """User, password and query of a catalogue's URL are in no message."""
+    """User, password and query of a catalog's URL are in no message."""
     with faulty(lean_api, lambda _: "400") as (_, proxy):
-        secret = ApiCatalog(proxy.url.replace("//", "//someone:hunter2@") + "/?token=hunter3", LIMITS)
+        secret = StacApiCatalog(
+            proxy.url.replace("//", "//someone:hunter2@") + "/?token=hunter3", LIMITS
+        )
         answer = secret.search(SEARCH)
-    assert "hunter" not in f"{answer.gaps} {secret.location}"
+    assert "hunter" not in f"{answer.missing_parts} {secret.location}"
     assert answer.problem == "answered with HTTP status 400"

@@ -9,17 +9,20 @@ import orjson
 import pytest
 import shapely
 
-from floodscan.catalogs.items import parse_items, unsigned
-from floodscan.catalogs.pages import decode_items, decode_page
+from floodscan.catalogs.item_table import parse_items, unsigned
+from floodscan.catalogs.page_json import decode_items, decode_page
 from tests.servers.fixtures import shared_data
 
 
 def parse(*items: dict[str, Any], assets: tuple[str, ...] = ("vv", "vh")) -> list[dict[str, Any]]:
     """Parse items, each of which only needs what it is about."""
     whole = [
-        {"id": "x", "bbox": [0, 0, 1, 1], "geometry": None, "properties": {}, "assets": {}, **item} for item in items
+        {"id": "x", "bbox": [0, 0, 1, 1], "geometry": None, "properties": {}, "assets": {}, **item}
+        for item in items
     ]
-    rows: list[dict[str, Any]] = parse_items(decode_items(whole), collection="c", assets=assets).to_pylist()
+    rows: list[dict[str, Any]] = parse_items(
+        decode_items(whole), collection="c", assets=assets
+    ).to_pylist()
     return rows
 
 
@@ -33,7 +36,9 @@ def test_real_items_of_each_collection_are_read() -> None:
     folder = shared_data() / "planetary-computer"
     rows = {
         name: parse_items(
-            decode_items(orjson.loads((folder / f"{name}-pc.json").read_bytes())), collection=name, assets=assets
+            decode_items(orjson.loads((folder / f"{name}-pc.json").read_bytes())),
+            collection=name,
+            assets=assets,
         ).to_pylist()[0]
         for name, assets in {
             "sentinel-1-rtc": ["vv", "vh"],
@@ -43,7 +48,11 @@ def test_real_items_of_each_collection_are_read() -> None:
     }
     radar, optical, dem = rows.values()
     assert radar["datetime"] == datetime(2024, 4, 19, 4, 59, 10, 436706, UTC)
-    assert (radar["relative_orbit"], radar["orbit_state"], radar["datatake_id"]) == (51, "descending", "425458")
+    assert (radar["relative_orbit"], radar["orbit_state"], radar["datatake_id"]) == (
+        51,
+        "descending",
+        "425458",
+    )
     assert radar["polarizations"] == ["VV", "VH"]
     assert [key for key, _ in radar["assets"]] == ["vv", "vh"]
     assert (optical["mgrs_tile"], optical["processing_baseline"], optical["cloud_cover"]) == (
@@ -65,7 +74,10 @@ def test_real_items_of_each_collection_are_read() -> None:
             {"datetime": None, "start_datetime": "2021-07-15 05:51:04+00:00"},
             datetime(2021, 7, 15, 5, 51, 4, tzinfo=UTC),
         ),
-        ({"datetime": "soon", "start_datetime": "2021-07-15T00:00:00Z"}, datetime(2021, 7, 15, tzinfo=UTC)),
+        (
+            {"datetime": "soon", "start_datetime": "2021-07-15T00:00:00Z"},
+            datetime(2021, 7, 15, tzinfo=UTC),
+        ),
         ({"datetime": "soon"}, None),
         ({"datetime": 20210715}, None),
         ({}, None),
@@ -79,9 +91,21 @@ def test_time_is_datetime_or_else_the_start(given: dict[str, Any], read: datetim
 def test_a_value_of_a_wrong_type_is_missing() -> None:
     """Numbers as text, text as numbers, booleans and lists spoil only their own cell."""
     rows = parse(
-        properties(eo__cloud_cover="few", sat__relative_orbit="37", platform=3, sar__polarizations="VV"),
-        properties(eo__cloud_cover=True, sat__relative_orbit=1.5, orbit_state=["x"], sar__polarizations=["VV", None]),
-        properties(eo__cloud_cover=7, sat__relative_orbit=37.0, s1__datatake_id=425458, sar__polarizations=["VV"]),
+        properties(
+            eo__cloud_cover="few", sat__relative_orbit="37", platform=3, sar__polarizations="VV"
+        ),
+        properties(
+            eo__cloud_cover=True,
+            sat__relative_orbit=1.5,
+            orbit_state=["x"],
+            sar__polarizations=["VV", None],
+        ),
+        properties(
+            eo__cloud_cover=7,
+            sat__relative_orbit=37.0,
+            s1__datatake_id=425458,
+            sar__polarizations=["VV"],
+        ),
     )
     assert [row["cloud_cover"] for row in rows] == [None, None, 7.0]
     assert [row["relative_orbit"] for row in rows] == [None, None, 37]
@@ -99,23 +123,36 @@ def test_a_number_that_is_too_large_is_missing() -> None:
         **properties(eo__cloud_cover="huge", sat__relative_orbit="huge", proj__epsg="huge"),
     }
     text = orjson.dumps({"features": [item]}).replace(b'"huge"', b"1" + b"0" * 400)
-    (row,) = parse_items(decode_page(text).features or [], collection="c", assets=["vv"]).to_pylist()
+    (row,) = parse_items(
+        decode_page(text).features or [], collection="c", assets=["vv"]
+    ).to_pylist()
     assert row["assets"] == [("vv", "x")]
     for name in ("cloud_cover", "relative_orbit", "proj_epsg", "proj_bbox"):
         assert row[name] is None
     assert shapely.from_wkb(row["geometry"]).is_empty
 
 
-@pytest.mark.parametrize("bbox", [["-inf", 0, "inf", 1], ["nan", 0, 1, 1], ["x", 0, 1, 1], [0, 0, 1]])
+@pytest.mark.parametrize(
+    "bbox", [["-inf", 0, "inf", 1], ["nan", 0, 1, 1], ["x", 0, 1, 1], [0, 0, 1]]
+)
 def test_a_bbox_that_is_none_is_empty(bbox: list[Any]) -> None:
     """An item without geometry lies nowhere then."""
     assert shapely.from_wkb(parse({"bbox": bbox})[0]["geometry"]).is_empty
 
 
 def test_an_asset_is_there_if_it_has_an_href() -> None:
-    """Assets without one, or of a wrong form, count as missing; others than those wanted are left out."""
-    assets = {"vv": {"href": "https://a/vv"}, "vh": {"href": ""}, "preview": {"href": "https://a/p"}}
-    rows = parse({"assets": assets}, {"assets": {"vv": None, "vh": {"title": "x"}}}, {"assets": None})
+    """Assets without one, or of a wrong form, count as missing.
+
+    Others than those wanted are left out.
+    """
+    assets = {
+        "vv": {"href": "https://a/vv"},
+        "vh": {"href": ""},
+        "preview": {"href": "https://a/p"},
+    }
+    rows = parse(
+        {"assets": assets}, {"assets": {"vv": None, "vh": {"title": "x"}}}, {"assets": None}
+    )
     assert [row["assets"] for row in rows] == [[("vv", "https://a/vv")], [], []]
 
 
@@ -129,8 +166,23 @@ def test_an_asset_is_there_if_it_has_an_href() -> None:
         *(
             (f"https://a/b.tif?expires=1&{name}=secret", "https://a/b.tif")
             for name in (
-                *("subscription-key", "api_key", "ApiKey", "key", "sas_token", "jwt", "auth", "password"),
-                *("X-Amz-Security-Token", "X-Amz-Credential", "AWSAccessKeyId", "GoogleAccessId", "client%5Fsecret"),
+                *(
+                    "subscription-key",
+                    "api_key",
+                    "ApiKey",
+                    "key",
+                    "sas_token",
+                    "jwt",
+                    "auth",
+                    "password",
+                ),
+                *(
+                    "X-Amz-Security-Token",
+                    "X-Amz-Credential",
+                    "AWSAccessKeyId",
+                    "GoogleAccessId",
+                    "client%5Fsecret",
+                ),
             )
         ),
         ("https://user:secret@a:80/b.tif", "https://a:80/b.tif"),
@@ -141,7 +193,10 @@ def test_an_asset_is_there_if_it_has_an_href() -> None:
     ],
 )
 def test_credentials_are_taken_off(href: str, kept: str) -> None:
-    """A user goes, and a query with a credential; another query stays, also where the href is no URL."""
+    """A user goes, and a query with a credential.
+
+    Another query stays, also where the href is no URL.
+    """
     assert unsigned(href) == kept
     assert parse({"assets": {"vv": {"href": href}}})[0]["assets"] == [("vv", kept)]
 
@@ -155,7 +210,9 @@ def test_odd_real_items_are_read() -> None:
 
 def test_page_is_decoded_with_its_links() -> None:
     """Items, and what leads to the next page."""
-    page = decode_page(b'{"features": [{"id": "a", "geometry": null, "more": {"x": [1]}}], "links": [{"rel": "next"}]}')
+    page = decode_page(
+        b'{"features": [{"id": "a", "geometry": null, "more": {"x": [1]}}], "links": [{"rel": "next"}]}'
+    )
     assert [item.id for item in page.features or []] == ["a"]
     assert page.links == [{"rel": "next"}]
 
@@ -169,13 +226,22 @@ def test_odd_members_count_as_missing() -> None:
     """An asset that is a text, a bbox that is none, links that are no list: the item is read all the same."""
     assets = b'{"vv": "x", "vh": {"href": "h"}}'
     page = decode_page(
-        b'{"features": [{"id": "a", "bbox": "x", "geometry": 3, "assets": ' + assets + b'}], "links": 3}'
+        b'{"features": [{"id": "a", "bbox": "x", "geometry": 3, "assets": '
+        + assets
+        + b'}], "links": 3}'
     )
     (item,) = page.features or []
-    assert (item.bbox, bytes(item.geometry), list(item.assets or {}), page.links) == (None, b"null", ["vh"], [])
+    assert (item.bbox, bytes(item.geometry), list(item.assets or {}), page.links) == (
+        None,
+        b"null",
+        ["vh"],
+        [],
+    )
 
 
-@pytest.mark.parametrize("text", [b'{"features": [', b'{"features": [{"geometry": null}]}', b'{"features": [3]}', b""])
+@pytest.mark.parametrize(
+    "text", [b'{"features": [', b'{"features": [{"geometry": null}]}', b'{"features": [3]}', b""]
+)
 def test_what_is_no_page_is_an_error(text: bytes) -> None:
     """Broken JSON and items without an id are told."""
     with pytest.raises(ValueError, match="the answer"):

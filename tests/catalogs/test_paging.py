@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
-from floodscan.catalogs.paging import NotTheEndError, Pager, Tally
+from floodscan.catalogs.paging import NotTheEndError, Pager, SearchCounters
 from floodscan.catalogs.transport import Budget, Limits
 
 if TYPE_CHECKING:
@@ -51,12 +51,15 @@ def read(*pages: dict[str, Any], limits: Limits = THREE) -> tuple[list[int], Pag
     """Read pages and count the items of each."""
     transport = Pages(list(pages), limits)
     pager = Pager(cast("Transport", transport), URL)
-    found = [len(items) for items in pager.read({"a": 1}, Tally(Budget(transport.limits)))]
+    found = [len(items) for items in pager.read({"a": 1}, SearchCounters(Budget(transport.limits)))]
     return found, transport
 
 
 def test_an_empty_page_that_leads_on_is_not_the_end() -> None:
-    """Servers that filter after they cut pages have such; pystac-client ends there without a word."""
+    """Servers that filter after they cut pages have such.
+
+    Pystac-client ends there without a word.
+    """
     assert read(page(3, "b"), page(0, "c"), page(2))[0] == [3, 0, 2]
 
 
@@ -72,7 +75,10 @@ def test_a_short_page_may_be_followed_by_others() -> None:
         ([page(2, "b"), page(2)], "a full page names no next one"),
         ([twice(page(2, "b"), 1), page(2)], "a full page names no next one"),
         ([page(1, numberMatched=4)], "1 of 4 items were given"),
-        ([page(2, "b", numberMatched=4), page(2, "b", numberMatched=4) | {"links": []}], "2 of 4 items were given"),
+        (
+            [page(2, "b", numberMatched=4), page(2, "b", numberMatched=4) | {"links": []}],
+            "2 of 4 items were given",
+        ),
         ([page(1, "b"), page(1, "b")], "lead back"),
         ([page(0, str(n)) for n in range(20)], "lead back"),
     ],
@@ -130,7 +136,9 @@ def test_a_link_that_can_not_be_read_is_not_the_end(link: dict[str, Any]) -> Non
         read(odd)
 
 
-@pytest.mark.parametrize("href", ["http://127.0.0.1:80/search", "/search", "search", "HTTP://127.0.0.1/search"])
+@pytest.mark.parametrize(
+    "href", ["http://127.0.0.1:80/search", "/search", "search", "HTTP://127.0.0.1/search"]
+)
 def test_the_same_place_may_be_written_in_other_ways(href: str) -> None:
     """With the port that goes without saying, or only in part."""
     near = page(1, "b")

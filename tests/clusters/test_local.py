@@ -27,7 +27,10 @@ def test_workers_are_not_profiled() -> None:
 
 def test_a_worker_that_is_killed_comes_back() -> None:
     """Even where a site is quick to call a worker lost, and its nanny slow to start another."""
-    with config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), open_local_client(1) as client:
+    with (
+        config.set({"distributed.deploy.lost-worker-timeout": "1ms"}),
+        open_local_client(1) as client,
+    ):
         (killed,) = client.run(os.getpid).values()
         os.kill(killed, signal.SIGKILL)
         assert client.submit(os.getpid, pure=False).result(timeout=60) != killed

@@ -42,9 +42,22 @@ def test_certificates_satisfy_a_strict_check(tmp_path: Path) -> None:
 
 
 def test_workers_end_before_their_job() -> None:
-    """Even the last of a staggered lot ends before the walltime; a profile that says when is obeyed."""
-    assert lifetime_args(timedelta(hours=6), ()) == ["--lifetime", "20700s", "--lifetime-stagger", "450s"]
-    assert lifetime_args(timedelta(minutes=6), ()) == ["--lifetime", "300s", "--lifetime-stagger", "30s"]
+    """Even the last of a staggered lot ends before the walltime.
+
+    A profile that says when is obeyed.
+    """
+    assert lifetime_args(timedelta(hours=6), ()) == [
+        "--lifetime",
+        "20700s",
+        "--lifetime-stagger",
+        "450s",
+    ]
+    assert lifetime_args(timedelta(minutes=6), ()) == [
+        "--lifetime",
+        "300s",
+        "--lifetime-stagger",
+        "30s",
+    ]
     assert lifetime_args(timedelta(hours=6), ("--lifetime", "1h")) == []
 
 
@@ -83,5 +96,7 @@ def test_passing_errors_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_missing_command_is_told() -> None:
     """A machine without SLURM is named as such."""
-    with pytest.raises(SlurmCommandError, match=r"not found; is this machine part of a SLURM site\?"):
+    with pytest.raises(
+        SlurmCommandError, match=r"not found; is this machine part of a SLURM site\?"
+    ):
         call(["no-such-command-of-slurm"])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan import driver
 from floodscan.clusters.private import OWNER_FILE, SILENT_SECONDS, private_folder, remove_abandoned
-from floodscan.driver import Driver
+from floodscan.store import heartbeat
+from floodscan.store.heartbeat import Driver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def test_driver_on_another_machine_has_time_to_give_a_sign(tmp_path: Path) -> No
 
 def test_living_driver_gives_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long ago it began, it is never silent."""
-    monkeypatch.setattr(driver, "_SIGN_SECONDS", 0.01)
+    monkeypatch.setattr(heartbeat, "_SIGN_SECONDS", 0.01)
     with private_folder(tmp_path) as folder:
         os.utime(folder / OWNER_FILE, (0, 0))
         deadline = time.monotonic() + 10

@@ -33,35 +33,59 @@ def write(folder: Path, section: object) -> Path:
 
 def test_reads_what_dask_jobqueue_reads(tmp_path: Path) -> None:
     """Keys may be spelt with dashes or underscores; null is as good as absent."""
-    profile = load_profile(write(tmp_path, GOOD | {"job_extra_directives": ["--qos=short"], "job-cpu": None}))
+    profile = load_profile(
+        write(tmp_path, GOOD | {"job_extra_directives": ["--qos=short"], "job-cpu": None})
+    )
     assert profile.walltime == timedelta(hours=30)
     assert profile.values["job-extra-directives"] == ["--qos=short"]
     assert "job-cpu" not in profile.values
 
 
 def test_takes_the_file_that_dask_jobqueue_ships(tmp_path: Path) -> None:
-    """Whoever starts from there, and fills in what is missing, has no key to remove; the worker's command is used."""
+    """Whoever starts from there, and fills in what is missing, has no key to remove.
+
+    The worker's command is used.
+    """
     spec = find_spec("dask_jobqueue")  # to import it would change what Ctrl-C does
     assert spec is not None
     assert spec.origin is not None
-    shipped = yaml.safe_load(Path(spec.origin).with_name("jobqueue.yaml").read_text())["jobqueue"]["slurm"]
-    profile = load_profile(write(tmp_path, shipped | GOOD | {"shared-temp-directory": str(tmp_path)}))
+    shipped = yaml.safe_load(Path(spec.origin).with_name("jobqueue.yaml").read_text())["jobqueue"][
+        "slurm"
+    ]
+    profile = load_profile(
+        write(tmp_path, shipped | GOOD | {"shared-temp-directory": str(tmp_path)})
+    )
     assert f"-m {profile.values['worker-command']}" in str(preview_script(profile))
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"account": None}, "field 'jobqueue.slurm.account': is missing: your project's account, such as p200123"),
-        ({"account": "p200xxx"}, "field 'jobqueue.slurm.account': is still the placeholder p200xxx"),
+        (
+            {"account": None},
+            "field 'jobqueue.slurm.account': is missing: your project's account, such as p200123",
+        ),
+        (
+            {"account": "p200xxx"},
+            "field 'jobqueue.slurm.account': is still the placeholder p200xxx",
+        ),
         ({"walltime": 21600}, "field 'jobqueue.slurm.walltime': 21600 must be \"HH:MM:SS\""),
         ({"cores": "many"}, "field 'jobqueue.slurm.cores': must be a whole number above 0"),
         ({"processes": 129}, "field 'jobqueue.slurm.processes': must not be above cores (128)"),
-        ({"memory": "lots"}, "field 'jobqueue.slurm.memory': 'lots' must be an amount such as 480GB"),
-        ({"interface": None}, "field 'jobqueue.slurm.interface': is missing: the network interface"),
+        (
+            {"memory": "lots"},
+            "field 'jobqueue.slurm.memory': 'lots' must be an amount such as 480GB",
+        ),
+        (
+            {"interface": None},
+            "field 'jobqueue.slurm.interface': is missing: the network interface",
+        ),
         ({"qos": "short"}, "field 'jobqueue.slurm.qos': unknown"),
         ({"walltme": "1"}, "did you mean 'walltime'?"),
-        ({"job-script-prologue": "set -e"}, "field 'jobqueue.slurm.job-script-prologue': must be a list of texts"),
+        (
+            {"job-script-prologue": "set -e"},
+            "field 'jobqueue.slurm.job-script-prologue': must be a list of texts",
+        ),
     ],
 )
 def test_what_must_be_set_is_named(change: dict[str, object], text: str, tmp_path: Path) -> None:
@@ -76,11 +100,15 @@ def test_what_must_be_set_is_named(change: dict[str, object], text: str, tmp_pat
 def test_an_address_may_stand_for_an_interface(tmp_path: Path) -> None:
     """Where no interface is known the driver's address is enough."""
     section = {key: value for key, value in GOOD.items() if key != "interface"}
-    assert load_profile(write(tmp_path, section | {"scheduler-options": {"host": "10.0.0.1"}})).host == "10.0.0.1"
+    assert (
+        load_profile(write(tmp_path, section | {"scheduler-options": {"host": "10.0.0.1"}})).host
+        == "10.0.0.1"
+    )
 
 
 @pytest.mark.parametrize(
-    ("content", "text"), [(None, "can't be read"), ("a: [", "is not YAML"), ("a: 1", "field 'jobqueue.slurm'")]
+    ("content", "text"),
+    [(None, "can't be read"), ("a: [", "is not YAML"), ("a: 1", "field 'jobqueue.slurm'")],
 )
 def test_file_that_is_no_profile(content: str | None, text: str, tmp_path: Path) -> None:
     """Missing, broken and other files are told apart."""

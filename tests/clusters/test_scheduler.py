@@ -28,7 +28,11 @@ def test_task_outlives_workers_that_say_that_they_end(kind: type[Scheduler], sta
 
 async def outlive(kind: type[Scheduler]) -> str:
     """Let workers end one after the other amid a task, and give what became of it."""
-    closed: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    closed: dict[str, Any] = {
+        "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+        "host": "127.0.0.1",
+    }
     async with (
         kind(port=0, **closed) as scheduler,
         Client(scheduler.address, asynchronous=True) as client,

@@ -9,14 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from floodscan.data.borders import BORDERS_PATH, build_borders
+from floodscan.report.borders import BORDERS_PATH, build_borders
 
 KM_PER_DEGREE = 111.2
 TOPOLOGY = {
     "type": "Topology",
     "transform": {"scale": [1, 1], "translate": [0, 0]},
     # two squares side by side: the line between them, and the rest of each
-    "arcs": [[[1, 0], [0, 1]], [[1, 1], [-1, 0], [0, -1], [1, 0]], [[1, 0], [1, 0], [0, 1], [-1, 0]]],
+    "arcs": [
+        [[1, 0], [0, 1]],
+        [[1, 1], [-1, 0], [0, -1], [1, 0]],
+        [[1, 0], [1, 0], [0, 1], [-1, 0]],
+    ],
     "objects": {
         "countries": {
             "type": "GeometryCollection",
@@ -93,7 +97,9 @@ def test_no_line_jumps_over_the_antimeridian_or_runs_along_it(lines: gpd.GeoData
         ("coast", 178.555, -37.690),  # East Cape
     ],
 )
-def test_lines_are_near_to_known_points(lines: gpd.GeoDataFrame, kind: str, lon: float, lat: float) -> None:
+def test_lines_are_near_to_known_points(
+    lines: gpd.GeoDataFrame, kind: str, lon: float, lat: float
+) -> None:
     """Within 5 km of where three countries meet, and of capes."""
     assert distance_km(lines[lines["kind"] == kind], lon, lat) < 5
 

@@ -15,7 +15,7 @@ import pytest
 import shapely
 from stac_geoparquet.arrow import stac_table_to_items
 
-from floodscan.data.build_demo import DEMO_FOLDER, build_collections, build_items, write_demo
+from floodscan.testing.build_demo import DEMO_FOLDER, build_collections, build_items, write_demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,17 +53,29 @@ def near(collection: str, phase: date, days: int) -> list[Item]:
 
 def sentinel_1_order(phase: date) -> Callable[[Item], tuple[Any, ...]]:
     """Return the reference policy's order of Sentinel-1 scenes."""
-    return lambda item: (-overlap(item), abs(day(item) - phase), item["properties"]["datetime"], item["id"])
+    return lambda item: (
+        -overlap(item),
+        abs(day(item) - phase),
+        item["properties"]["datetime"],
+        item["id"],
+    )
 
 
 def sentinel_2_order(phase: date) -> Callable[[Item], tuple[Any, ...]]:
     """Return the reference policy's order of Sentinel-2 scenes."""
-    return lambda item: (-overlap(item), item["properties"]["eo:cloud_cover"], abs(day(item) - phase), item["id"])
+    return lambda item: (
+        -overlap(item),
+        item["properties"]["eo:cloud_cover"],
+        abs(day(item) - phase),
+        item["id"],
+    )
 
 
 def is_dual(item: Item) -> bool:
     """Tell whether a Sentinel-1 item has both polarisations, in whichever order."""
-    return set(item["properties"]["sar:polarizations"]) == {"VV", "VH"} and {"vv", "vh"} <= set(item["assets"])
+    return set(item["properties"]["sar:polarizations"]) == {"VV", "VH"} and {"vv", "vh"} <= set(
+        item["assets"]
+    )
 
 
 def is_clear_and_whole(item: Item) -> bool:
@@ -102,13 +114,35 @@ def test_the_published_sentinel_1_scene_comes_first(phase: str, datetime: str, t
 @pytest.mark.parametrize(
     ("phase", "prefix", "datetime", "cloud"),
     [
-        ("pre_month", "S2A_MSIL2A_20210611T104021_R008_T31UGR_2021062", "2021-06-11T10:40:21.024000Z", 16.999946),
-        ("pre_event", "S2A_MSIL2A_20210721T104031_R008_T31UGR_2021072", "2021-07-21T10:40:31.024000Z", 3.280537),
-        ("event", "S2A_MSIL2A_20210721T104031_R008_T31UGR_2021072", "2021-07-21T10:40:31.024000Z", 3.280537),
-        ("post_event", "S2A_MSIL2A_20210721T104031_R008_T31UGR_2021072", "2021-07-21T10:40:31.024000Z", 3.280537),
+        (
+            "pre_month",
+            "S2A_MSIL2A_20210611T104021_R008_T31UGR_2021062",
+            "2021-06-11T10:40:21.024000Z",
+            16.999946,
+        ),
+        (
+            "pre_event",
+            "S2A_MSIL2A_20210721T104031_R008_T31UGR_2021072",
+            "2021-07-21T10:40:31.024000Z",
+            3.280537,
+        ),
+        (
+            "event",
+            "S2A_MSIL2A_20210721T104031_R008_T31UGR_2021072",
+            "2021-07-21T10:40:31.024000Z",
+            3.280537,
+        ),
+        (
+            "post_event",
+            "S2A_MSIL2A_20210721T104031_R008_T31UGR_2021072",
+            "2021-07-21T10:40:31.024000Z",
+            3.280537,
+        ),
     ],
 )
-def test_the_published_sentinel_2_scene_comes_first(phase: str, prefix: str, datetime: str, cloud: float) -> None:
+def test_the_published_sentinel_2_scene_comes_first(
+    phase: str, prefix: str, datetime: str, cloud: float
+) -> None:
     """The reference policy finds the published scene, its cloud and its overlap."""
     fit = filter(is_clear_and_whole, near(S2, PHASES[phase], 10))
     best = min(fit, key=sentinel_2_order(PHASES[phase]))
@@ -150,7 +184,9 @@ def test_two_frames_of_track_37_cover_the_area_jointly_where_neither_does_alone(
     frames = [item for item in ITEMS[S1] if day(item) == when and is_dual(item) and overlap(item)]
     assert [item["properties"]["sat:relative_orbit"] for item in frames] == [37, 37]
     assert all(overlap(item) < 1 for item in frames)
-    assert shapely.union_all([shapely.geometry.shape(item["geometry"]) for item in frames]).covers(AOI)
+    assert shapely.union_all([shapely.geometry.shape(item["geometry"]) for item in frames]).covers(
+        AOI
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +213,9 @@ def test_a_mosaic_of_one_clear_pass_covers_the_area() -> None:
         tiles = [item for item in ITEMS[S2] if day(item) == when]
         assert len(tiles) == 6
         assert all(is_clear_and_whole(item) for item in tiles)
-        assert shapely.union_all([shapely.geometry.shape(item["geometry"]) for item in tiles]).covers(AOI)
+        assert shapely.union_all(
+            [shapely.geometry.shape(item["geometry"]) for item in tiles]
+        ).covers(AOI)
 
 
 def test_a_higher_cloud_limit_adds_a_scene_before_the_flood() -> None:
@@ -229,7 +267,10 @@ def test_some_bounding_boxes_overlap_the_area_where_the_footprint_does_not() -> 
 
 def test_every_track_and_satellite_is_there() -> None:
     """Five Sentinel-1 tracks, three Sentinel-2 orbits and both satellites of each kind."""
-    passes = {(i["properties"]["sat:orbit_state"], i["properties"]["sat:relative_orbit"]) for i in ITEMS[S1]}
+    passes = {
+        (i["properties"]["sat:orbit_state"], i["properties"]["sat:relative_orbit"])
+        for i in ITEMS[S1]
+    }
     assert passes == {
         ("descending", 37),
         ("descending", 139),
@@ -250,13 +291,17 @@ def test_orbit_numbers_agree_with_each_other() -> None:
         assert orbits_flown % 175 + 1 == properties["sat:relative_orbit"]
     before = {"Sentinel-2A": -2, "Sentinel-2B": 27}
     for properties in (item["properties"] for item in ITEMS[S2]):
-        orbits_flown = int(properties["s2:datatake_id"].split("_")[2]) - before[properties["platform"]]
+        orbits_flown = (
+            int(properties["s2:datatake_id"].split("_")[2]) - before[properties["platform"]]
+        )
         assert orbits_flown % 143 + 1 == properties["sat:relative_orbit"]
 
 
 def test_published_ids_are_met_in_full() -> None:
     """Ids that were published whole are met to the last digit."""
-    published = {item["id"]: item for item in ALL if "id" in item["properties"]["floodscan:published"]}
+    published = {
+        item["id"]: item for item in ALL if "id" in item["properties"]["floodscan:published"]
+    }
     assert {name for name in published if name.startswith("S")} == {
         "S1A_IW_GRDH_1SDV_20210703T055051_20210703T055116_038609_048E45_rtc",
         "S1A_IW_GRDH_1SDV_20210715T055052_20210715T055117_038784_049389_rtc",
@@ -347,17 +392,21 @@ def test_bundled_tables_hold_the_items(name: str) -> None:
     times = {"datetime", "start_datetime", "end_datetime"}
     for item, expected in zip(read, ITEMS[name], strict=True):
         for one in (item, expected := json.loads(json.dumps(expected))):
-            one["properties"] = {key: value for key, value in one["properties"].items() if key not in times}
+            one["properties"] = {
+                key: value for key, value in one["properties"].items() if key not in times
+            }
         assert json.loads(json.dumps(item)) == expected
 
 
 @pytest.mark.parametrize("name", [S1, S2, DEM])
 def test_bundled_tables_say_what_they_are(name: str) -> None:
-    """The metadata name the format, the collection and the catalogue."""
+    """The metadata name the format, the collection and the catalog."""
     metadata = pq.read_schema(DEMO_FOLDER / f"{name}.parquet").metadata
     stac = json.loads(metadata[b"stac-geoparquet"])
     assert stac["version"] == "1.1.0"
-    assert stac["collections"] == {each["id"]: each for each in build_collections() if each["id"] == name}
+    assert stac["collections"] == {
+        each["id"]: each for each in build_collections() if each["id"] == name
+    }
     assert json.loads(metadata[b"geo"])["columns"]["geometry"]["encoding"] == "WKB"
     assert json.loads(metadata[b"floodscan:catalog"])["id"] == "floodscan-demo"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from floodscan.data.tile_grids import dem_column_width, tile_square
+from floodscan.testing.tile_grids import dem_column_width, tile_square
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,9 @@ def test_tiles_lie_on_the_grid(tile: str, square: tuple[int, int, int]) -> None:
     assert tile_square(tile) == square
 
 
-@pytest.mark.parametrize(("lat", "width"), [(0, 1), (49, 1), (50, 1.5), (-50, 1), (-51, 1.5), (84, 5), (-90, 10)])
+@pytest.mark.parametrize(
+    ("lat", "width"), [(0, 1), (49, 1), (50, 1.5), (-50, 1), (-51, 1.5), (84, 5), (-90, 10)]
+)
 def test_dem_columns_widen_towards_the_poles(lat: int, width: float) -> None:
     """The factor depends on the edge that is nearer to the equator."""
     assert dem_column_width(lat) == width

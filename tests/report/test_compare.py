@@ -32,7 +32,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def scan(events: list[floodscan.Event], out: Path, recipe: Recipe) -> RunFolder:
-    """Scan on the demo's catalogue."""
+    """Scan on the demo's catalog."""
     return floodscan.scan(events, catalog="demo", out=out / "run", recipe=recipe).folder
 
 
@@ -49,7 +49,10 @@ def printed(found: Json) -> str:
 
 
 def test_scene_that_both_have_is_told_with_its_mosaic(reference: RunFolder, tmp_path: Path) -> None:
-    """Else a choice that only grew would read as if nothing had changed; a step of the ladder is told too."""
+    """Else a choice that only grew would read as if nothing had changed.
+
+    A step of the ladder is told too.
+    """
     found = compare(reference, scan(demo_copies(1), tmp_path, CHANGE))
     grown = slots_of(found)["pre_month/S2L2A"]
     assert grown["one"] == grown["other"][:1]
@@ -66,7 +69,9 @@ def test_empty_side_tells_why(reference: RunFolder, tmp_path: Path) -> None:
     other = scan(demo_copies(1), tmp_path, replace(CHANGE, sensors=sensors, relax=()))
     found = compare(reference, other)
     slots = slots_of(found)
-    reasons = {f["phase"]: f["reason"] for f in floodscan.read_manifest(other.path, "copy-000").failures}
+    reasons = {
+        f["phase"]: f["reason"] for f in floodscan.read_manifest(other.path, "copy-000").failures
+    }
     assert len(reasons) == 4
     for phase, reason in reasons.items():
         assert reason.startswith("all_rejected (")

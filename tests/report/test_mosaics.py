@@ -15,12 +15,13 @@ from PIL import Image
 from rich.console import Console
 
 import floodscan
-from floodscan import Manifest, Policy, Recipe, Sensor, scoring
-from floodscan.recipe import Relaxation
+from floodscan import Manifest, Policy, Recipe, Sensor
+from floodscan.model import Relaxation
 from floodscan.report.drawing import fold
 from floodscan.report.plots import plot
 from floodscan.report.tables import show_choices
 from floodscan.report.timeline import draw_timeline
+from floodscan.selection import candidates as scoring
 from floodscan.selection import passes, reference, verdicts
 from tests.report.test_plots import DEMO_EVENT, words_of
 
@@ -57,7 +58,9 @@ def lacking(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         ),
         tile_size_m=40_000,
     )
-    return floodscan.scan("demo", out=tmp_path_factory.mktemp("lacking") / "run", recipe=recipe).folder
+    return floodscan.scan(
+        "demo", out=tmp_path_factory.mktemp("lacking") / "run", recipe=recipe
+    ).folder
 
 
 def manifest_of(run: RunFolder) -> Manifest:
@@ -77,7 +80,9 @@ def members_of(manifest: Manifest) -> set[tuple[str, str, str]]:
 
 def scenes_of(svg: Path) -> list[tuple[str, str, str]]:
     """List what a picture names as phase, sensor and id."""
-    found: list[tuple[str, str, str]] = re.findall(r'id="(\w+)\.(S\w+)\.(\w+)"', svg.read_text("utf-8"))
+    found: list[tuple[str, str, str]] = re.findall(
+        r'id="(\w+)\.(S\w+)\.(\w+)"', svg.read_text("utf-8")
+    )
     return found
 
 
@@ -99,7 +104,9 @@ def test_both_pictures_show_every_scene_of_a_mosaic(mosaics: RunFolder, tmp_path
     assert "selected (23), with days" in words_of(tmp_path / f"{DEMO_EVENT}_timeline.svg")
 
 
-def test_both_pictures_tell_of_the_mosaic_and_not_of_its_first_scene(mosaics: RunFolder, tmp_path: Path) -> None:
+def test_both_pictures_tell_of_the_mosaic_and_not_of_its_first_scene(
+    mosaics: RunFolder, tmp_path: Path
+) -> None:
     """What all scenes cover, their mean cloud, how many there are, the SAR grade and the step that was taken."""
     for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg"):
         lines = words_of(path).splitlines()
@@ -111,10 +118,15 @@ def test_both_pictures_tell_of_the_mosaic_and_not_of_its_first_scene(mosaics: Ru
     assert lines.count("by S2L2A.max_cloud_percent=50") == 1
 
 
-def test_timeline_outlines_the_widest_window_where_a_step_widens_it(mosaics: RunFolder, tmp_path: Path) -> None:
+def test_timeline_outlines_the_widest_window_where_a_step_widens_it(
+    mosaics: RunFolder, tmp_path: Path
+) -> None:
     """The reference policy takes no step."""
     reference_run = floodscan.scan("demo", out=tmp_path / "run").folder
-    told = [words_of(plot(run, DEMO_EVENT, to=tmp_path, kind="svg")[1]) for run in (mosaics, reference_run)]
+    told = [
+        words_of(plot(run, DEMO_EVENT, to=tmp_path, kind="svg")[1])
+        for run in (mosaics, reference_run)
+    ]
     assert ["the ladder's widest window" in words for words in told] == [True, False]
 
 
@@ -122,7 +134,9 @@ def test_every_verdict_has_a_mark_and_is_counted(mosaics: RunFolder, tmp_path: P
     """Also that a candidate could not be drawn, for want of a time."""
     assert {"too_cloudy", "selected", "superseded", "out_of_order"} < set(VERDICTS)
     candidates = mosaics.read_candidates(DEMO_EVENT)
-    rows = candidates.filter((pc.field("target_id") == "aoi") & pc.field("phase").is_valid()).slice(0, len(VERDICTS))
+    rows = candidates.filter((pc.field("target_id") == "aoi") & pc.field("phase").is_valid()).slice(
+        0, len(VERDICTS)
+    )
     verdicts = pa.array(VERDICTS)
     times = pc.if_else(pc.equal(verdicts, passes.NO_TIME), None, rows["datetime"])
     for name, values in {"verdict": verdicts, "datetime": times}.items():
@@ -130,25 +144,36 @@ def test_every_verdict_has_a_mark_and_is_counted(mosaics: RunFolder, tmp_path: P
     for kind in ("svg", "png"):
         draw_timeline(manifest_of(mosaics), rows, tmp_path / f"timeline.{kind}")
     words = words_of(tmp_path / "timeline.svg")
-    labels = {verdict.replace("_", " ") for verdict in VERDICTS} - {"no time"} | {"time unknown, not drawn"}
+    labels = {verdict.replace("_", " ") for verdict in VERDICTS} - {"no time"} | {
+        "time unknown, not drawn"
+    }
     assert {label for label in labels if f"{label} (1)" not in words} == set()
     pixels = np.asarray(Image.open(tmp_path / "timeline.png").convert("L"))
     assert (pixels[:, -12:] == 255).all()
 
 
-def test_reasons_keep_the_keys_of_the_recipe_and_their_place(lacking: RunFolder, tmp_path: Path) -> None:
+def test_reasons_keep_the_keys_of_the_recipe_and_their_place(
+    lacking: RunFolder, tmp_path: Path
+) -> None:
     """Whole words in few lines, with the keys as they are written in a recipe."""
     failures = manifest_of(lacking).failures
     reason = next(f["reason"] for f in failures if (f["target_id"], f["phase"]) == ("aoi", "event"))
     assert len(reason) > 100
     for path in plot(lacking, DEMO_EVENT, to=tmp_path, kind="svg"):
         lines = words_of(path).splitlines()
-        (start,) = [n for n in range(len(lines)) if " ".join(lines[n : n + 9]).startswith(f"no scene: {reason}")]
+        (start,) = [
+            n
+            for n in range(len(lines))
+            if " ".join(lines[n : n + 9]).startswith(f"no scene: {reason}")
+        ]
         assert all(len(line) <= 34 for line in lines[start : start + 6])
 
 
 def test_folded_text_breaks_inside_of_long_words_alone() -> None:
-    """At the marks that keys are made of; a count stays with its word, and what is too much is cut."""
+    """At the marks that keys are made of.
+
+    A count stays with its word, and what is too much is cut.
+    """
     text = "all_rejected (too_cloudy 11) after S2L2A.max_cloud_percent=50"
     assert fold(text, width=30, lines=9).splitlines() == [
         "all_rejected (too_cloudy 11)", "after", "S2L2A.max_cloud_percent=50",
@@ -166,9 +191,15 @@ def test_table_tells_what_a_mosaic_covers_and_the_sar_grade(mosaics: RunFolder) 
     lines = printed(manifest_of(mosaics)).splitlines()
     rows = {tuple(line.split()[:2]): line.split() for line in lines[2:10]}
     at = lines[1].replace("cloud %", "cloud").split().index("coverage")
-    assert [rows["pre_month", sensor][at] for sensor in ("S1RTC", "S2L2A")] == ["1.000000", "1.000000"]
+    assert [rows["pre_month", sensor][at] for sensor in ("S1RTC", "S2L2A")] == [
+        "1.000000",
+        "1.000000",
+    ]
     assert rows["pre_event", "S2L2A"][at + 1] == "32.514164"
-    assert "SAR grade B, one track, other frames: event shares 50% of its ground with pre_month" in lines
+    assert (
+        "SAR grade B, one track, other frames: event shares 50% of its ground with pre_month"
+        in lines
+    )
 
 
 def test_empty_slots_are_those_of_the_area_that_the_coverage_is_of(lacking: RunFolder) -> None:

@@ -37,7 +37,10 @@ def radar(orbit: int, *, days: int, relaxed: tuple[str, ...] = (), grade: str = 
 
 def test_each_slot_tells_the_parts_in_the_order_in_which_they_decide(run: RunFolder) -> None:
     """A track only of SAR; clouds only of the optical scenes."""
-    slots = {slot["sensor"]: slot["objective"] for slot in explain(run, EVENT, ["pre_event", "S1RTC", "S2L2A"])}
+    slots = {
+        slot["sensor"]: slot["objective"]
+        for slot in explain(run, EVENT, ["pre_event", "S1RTC", "S2L2A"])
+    }
     order = ["slot", "filled", "track", "joint_coverage", "least_coverage", "closeness"]
     assert [part["part"] for part in slots["S1RTC"]] == order
     assert [part["part"] for part in slots["S2L2A"]] == [name for name in order if name != "track"]
@@ -65,10 +68,15 @@ def test_phases_off_the_main_track_are_named() -> None:
         "event": {"S1RTC": None},
         "post_event": {"S1RTC": radar(88, days=0)},
     }
-    parts = {p["part"]: p for p in describe_objective(choices, "event", "S1RTC", joint_frac=0.5, clouds={})}
+    parts = {
+        p["part"]: p
+        for p in describe_objective(choices, "event", "S1RTC", joint_frac=0.5, clouds={})
+    }
     assert "slot" not in parts
     assert parts["filled"]["text"] == "3 of 4 phases of S1RTC, by S1RTC.mixed_track=true"
-    assert parts["track"]["text"] == "88 ascending in 2 phases, but pre_month; grade C, several tracks"
+    assert (
+        parts["track"]["text"] == "88 ascending in 2 phases, but pre_month; grade C, several tracks"
+    )
     assert parts["closeness"]["value"] == 3
 
 

@@ -18,18 +18,18 @@ from click.testing import CliRunner
 from PIL import Image
 
 import floodscan
-from floodscan.cli import cli
+from floodscan.assessment.manifest import Manifest
+from floodscan.cli.main import cli
 from floodscan.errors import InputError, OutputError
-from floodscan.events import Event, Phase
-from floodscan.footprints import repair
-from floodscan.manifest import Manifest
-from floodscan.recipe import Recipe, Sensor, SensorRecipe
+from floodscan.geometry.footprints import repair
+from floodscan.model import Event, Phase, Recipe, Sensor, SensorRecipe
 from floodscan.report.drawing import percent, signed_days
 from floodscan.report.map import draw_map
 from floodscan.report.plots import plot
 from floodscan.report.timeline import draw_timeline
 from floodscan.report.views import View
-from floodscan.store import RunFolder, read_manifest
+from floodscan.result import read_manifest
+from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -50,7 +50,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture(scope="module")
 def clouded(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Give a run with tiles, and without one Sentinel-2 scene that is clear enough."""
-    sentinel_2 = SensorRecipe(collection="sentinel-2-l2a", assets=("B02",), window_days=3, max_cloud_percent=0.5)
+    sentinel_2 = SensorRecipe(
+        collection="sentinel-2-l2a", assets=("B02",), window_days=3, max_cloud_percent=0.5
+    )
     recipe = Recipe(sensors={**Recipe().sensors, Sensor.S2L2A: sentinel_2}, tile_size_m=40_000)
     out = tmp_path_factory.mktemp("clouded") / "run"
     floodscan.scan([event_on(date(2021, 7, 7))], catalog="demo", recipe=recipe, out=out)
@@ -82,7 +84,9 @@ def across_antimeridian(manifest: Manifest) -> Manifest:
 
 def turned(geometry: dict[str, Any]) -> dict[str, Any]:
     """Turn a shape of GeoJSON by half of the Earth, and cut it at the antimeridian."""
-    moved = shapely.transform(shapely.geometry.shape(geometry), lambda points: points + np.array([HALF_A_TURN, 0]))
+    moved = shapely.transform(
+        shapely.geometry.shape(geometry), lambda points: points + np.array([HALF_A_TURN, 0])
+    )
     cut: BaseGeometry = repair(np.array([moved], dtype=object))[0]
     mapping: dict[str, Any] = shapely.geometry.mapping(cut)
     return mapping
@@ -119,11 +123,15 @@ def test_png_is_wide_enough_to_read_and_not_blank(demo: RunFolder, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
-def test_same_bytes_whatever_the_style_of_the_house_and_the_thread(demo: RunFolder, tmp_path: Path, kind: str) -> None:
+def test_same_bytes_whatever_the_style_of_the_house_and_the_thread(
+    demo: RunFolder, tmp_path: Path, kind: str
+) -> None:
     """Neither a person's matplotlibrc nor other threads change a byte."""
     first = [path.read_bytes() for path in plot(demo, DEMO_EVENT, to=tmp_path / "a", kind=kind)]
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "timezone": "Asia/Tokyo"}):
-        second = [path.read_bytes() for path in plot(demo, DEMO_EVENT, to=tmp_path / "b", kind=kind)]
+        second = [
+            path.read_bytes() for path in plot(demo, DEMO_EVENT, to=tmp_path / "b", kind=kind)
+        ]
     with ThreadPoolExecutor(2) as threads:
         folders = [tmp_path / "c", tmp_path / "d"]
         drawn = list(threads.map(lambda to: plot(demo, DEMO_EVENT, to=to, kind=kind), folders))
@@ -159,8 +167,10 @@ def test_map_tells_time_days_overlap_and_cloud(demo: RunFolder, tmp_path: Path) 
     assert "2021-07-21 10:40 UTC, +10 d" in words
     assert "2021-07-15 05:51 UTC, \N{MINUS SIGN}3 d" in words
     assert "83.8 % of area, 3.3 % cloud" in words
-    assert {"pre_month", "post_event", "S1RTC", "S2L2A", "DEM: 4 tiles", DEMO_EVENT} <= set(words.splitlines())
-    assert "catalogue floodscan-demo" in words
+    assert {"pre_month", "post_event", "S1RTC", "S2L2A", "DEM: 4 tiles", DEMO_EVENT} <= set(
+        words.splitlines()
+    )
+    assert "catalog floodscan-demo" in words
 
 
 def test_timeline_counts_candidates_and_marks_the_chosen(demo: RunFolder, tmp_path: Path) -> None:
@@ -189,7 +199,9 @@ def test_empty_slots_tell_why(clouded: RunFolder, tmp_path: Path) -> None:
         assert "2021-07-10 05:42 UTC, +3 d" in words
 
 
-def test_map_shows_tiles_where_there_are_some(demo: RunFolder, clouded: RunFolder, tmp_path: Path) -> None:
+def test_map_shows_tiles_where_there_are_some(
+    demo: RunFolder, clouded: RunFolder, tmp_path: Path
+) -> None:
     """The legend names tiles only where they are drawn."""
     draw_map(manifest_of(clouded, "clouded"), tmp_path / "tiles.svg")
     draw_map(manifest_of(demo), tmp_path / "whole.svg")
@@ -206,7 +218,9 @@ def test_event_without_candidates_draws(clouded: RunFolder, tmp_path: Path) -> N
     assert "onset 2021-07-07 06:30 UTC" in words
 
 
-@pytest.mark.parametrize(("sensor", "words"), [(Sensor.S1RTC, "DEM: not asked for"), (Sensor.DEM, "DEM: 4 tiles")])
+@pytest.mark.parametrize(
+    ("sensor", "words"), [(Sensor.S1RTC, "DEM: not asked for"), (Sensor.DEM, "DEM: 4 tiles")]
+)
 def test_recipe_of_one_sensor_draws(tmp_path: Path, sensor: Sensor, words: str) -> None:
     """Without imagery there are no bands; without the DEM its panel says so."""
     recipe = Recipe(sensors={sensor: Recipe().sensors[sensor]})
@@ -222,7 +236,10 @@ def test_map_across_the_antimeridian_looks_like_any_other(demo: RunFolder, tmp_p
     draw_map(manifest, tmp_path / "here.png")
     draw_map(across_antimeridian(manifest), tmp_path / "there.png")
     draw_map(across_antimeridian(manifest), tmp_path / "there.svg")
-    here, there = (np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")) for name in ("here", "there"))
+    here, there = (
+        np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB"))
+        for name in ("here", "there")
+    )
     assert here.shape == there.shape
     # only coasts, borders and labels differ
     assert (np.abs(here.astype(int) - there).max(axis=2) < 8).mean() > 0.95
@@ -281,4 +298,9 @@ def test_percent_of_less_than_all_is_never_100() -> None:
 
 def test_days_are_signed() -> None:
     """With a true minus; none for the day itself."""
-    assert [signed_days(days) for days in (3, 0, -2, None)] == ["+3 d", "0 d", "\N{MINUS SIGN}2 d", ""]
+    assert [signed_days(days) for days in (3, 0, -2, None)] == [
+        "+3 d",
+        "0 d",
+        "\N{MINUS SIGN}2 d",
+        "",
+    ]

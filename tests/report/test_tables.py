@@ -7,21 +7,35 @@ from io import StringIO
 import pyarrow as pa
 from rich.console import Console
 
-from floodscan.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
 from floodscan.report.tables import show_outcomes
-from floodscan.tables import EVENTS
+from floodscan.schemas import EVENTS
 
 
 def ends_of(status: str, first: int, n: int) -> pa.Table:
     """Make EVENTS rows of one status."""
-    told: dict[str, object] = {field.name: 0 for field in EVENTS if field.type in {pa.int32(), pa.float64()}}
-    told |= {"status": status, "reason": "aoi/event/S1RTC: no_candidates", "warnings": [], "batch": "b"}
-    return pa.Table.from_pylist([told | {"event_id": f"e{first + n:02}"} for n in range(n)], schema=EVENTS)
+    told: dict[str, object] = {
+        field.name: 0 for field in EVENTS if field.type in {pa.int32(), pa.float64()}
+    }
+    told |= {
+        "status": status,
+        "reason": "aoi/event/S1RTC: no_candidates",
+        "warnings": [],
+        "batch": "b",
+    }
+    return pa.Table.from_pylist(
+        [told | {"event_id": f"e{first + n:02}"} for n in range(n)], schema=EVENTS
+    )
 
 
 def test_of_many_lacking_events_the_first_are_shown_the_failed_before_the_others() -> None:
     """Whatever parts they come in."""
-    parts = [ends_of(PARTIAL, 0, 15), ends_of(COMPLETE, 15, 3), ends_of(PARTIAL, 18, 9), ends_of(FAILED, 27, 4)]
+    parts = [
+        ends_of(PARTIAL, 0, 15),
+        ends_of(COMPLETE, 15, 3),
+        ends_of(PARTIAL, 18, 9),
+        ends_of(FAILED, 27, 4),
+    ]
     screen = StringIO()
     show_outcomes(Console(file=screen, width=200), parts, count_outcomes(pa.concat_tables(parts)))
     lines = screen.getvalue().splitlines()

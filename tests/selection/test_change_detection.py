@@ -15,12 +15,11 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from floodscan.events import Phase
-from floodscan.recipe import Recipe, Sensor
+from floodscan.model import Phase, Recipe, Sensor
 from floodscan.selection import change_detection, slot_numbers
 from floodscan.selection.change_detection import lay_out
-from floodscan.selection.lattice import N_POINTS
-from floodscan.selection.passes import cover, learn, make_units
+from floodscan.selection.passes import cover, derive_attributes, make_pass_options
+from floodscan.selection.sample_points import N_POINTS
 from tests.selection.worlds import World, random_world
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.selection.change_detection import Choice
-    from floodscan.selection.passes import Scene, Unit
+    from floodscan.selection.passes import PassOption, Scene
 
     Row = dict[str, Any]
 
@@ -60,7 +59,10 @@ def test_no_choice_breaks_a_rule(seed: int) -> None:
         for earlier, later in pairwise(by_phase.values()):
             assert max(row["datetime"] for row in earlier) < min(row["datetime"] for row in later)
         ids = [row["item_id"] for rows in by_phase.values() for row in rows]
-        takes = [{row["datatake_id"][:9] for row in rows if row["datatake_id"]} for rows in by_phase.values()]
+        takes = [
+            {row["datatake_id"][:9] for row in rows if row["datatake_id"]}
+            for rows in by_phase.values()
+        ]
         assert len(ids) == len(set(ids))
         assert len(set().union(*takes)) == sum(map(len, takes))
         check_overflights(list(by_phase.values()))
@@ -73,7 +75,9 @@ def check_overflights(phases: Sequence[Sequence[Row]]) -> None:
     for one, other in combinations(phases, 2):
         for row, later in product(one, other):
             names = [(r["platform"], r["relative_orbit"], r["orbit_state"]) for r in (row, later)]
-            assert names[0] != names[1] or later["datetime"] - row["datetime"] > timedelta(minutes=10)
+            assert names[0] != names[1] or later["datetime"] - row["datetime"] > timedelta(
+                minutes=10
+            )
 
 
 def check_track(table: pa.Table, recipe: Recipe) -> None:
@@ -81,7 +85,11 @@ def check_track(table: pa.Table, recipe: Recipe) -> None:
     rows = [row for members in mosaics(table, Sensor.S1RTC).values() for row in members]
     tracks = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows}
     mixed = [row for row in rows if "S1RTC.mixed_track=true" in row["relaxed"]]
-    main = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows if r not in mixed}
+    main = {
+        (r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"]))
+        for r in rows
+        if r not in mixed
+    }
     assert len(main) <= 1
     assert len(tracks) <= 1 or mixed
     assert not mixed or any(step.mixed_track for step in recipe.relax)
@@ -95,7 +103,9 @@ def check_limits(table: pa.Table, recipe: Recipe) -> None:
         days = float(steps.get(f"{row['sensor']}.window_days", asked.window_days or 0))
         assert row["phase"] is None or row["days_from_phase"] <= days
         if asked.max_cloud_percent is not None:
-            assert row["cloud_cover"] < float(steps.get("S2L2A.max_cloud_percent", asked.max_cloud_percent))
+            assert row["cloud_cover"] < float(
+                steps.get("S2L2A.max_cloud_percent", asked.max_cloud_percent)
+            )
         assert row["missing_assets"] == []
 
 
@@ -116,12 +126,12 @@ def laid_out(world: World) -> Choice:
     scored = world.scored()
     onsets = {world.event.event_id: world.event.onset}
     slots = slot_numbers(scored)
-    facts = learn(scored, slots, onsets, world.recipe)
+    facts = derive_attributes(scored, slots, onsets, world.recipe)
     measures = change_detection._Measures(scored, slots, facts)
     return lay_out(world.plan.targets[0], list(range(len(scored))), measures, world.recipe)
 
 
-Combination = tuple["Unit | None", ...]
+Combination = tuple["PassOption | None", ...]
 
 
 def may_follow(combination: Combination) -> bool:
@@ -143,15 +153,20 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
     """Look at every combination of every sensor."""
     kept: list[list[Combination]] = []
     least_points = ceil(recipe.min_coverage * N_POINTS)
-    for sensor in choice.units:
-        slots = [make_units(scenes, sensor, least=least_points) for scenes in choice.scenes[sensor]]
+    for sensor in choice.options:
+        slots = [
+            make_pass_options(scenes, sensor, least=least_points)
+            for scenes in choice.scenes[sensor]
+        ]
         ladder = recipe.ladder(sensor)
         mixed_rung = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
         everything = [c for c in product(*[[None, *units] for units in slots]) if may_follow(c)]
         tracks = sorted({unit.track for units in slots for unit in units}) or [0]
         valued = []
         for track in tracks:
-            usable = [c for c in everything if mixed_rung or all(u is None or u.track == track for u in c)]
+            usable = [
+                c for c in everything if mixed_rung or all(u is None or u.track == track for u in c)
+            ]
             best = min(fill(c, track, mixed_rung) for c in usable)
             tied = [c for c in usable if fill(c, track, mixed_rung) == best]
             reach = min((-least(c), sum(u.cost for u in c if u)) for c in tied)
@@ -164,12 +179,17 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
         for unit in units:
             joint &= unit.points if unit else joint
         cost = sum(unit.cost for unit in units if unit)
-        return -joint.bit_count(), -least(units), cost, tuple(unit.key if unit else () for unit in units)
+        return (
+            -joint.bit_count(),
+            -least(units),
+            cost,
+            tuple(unit.key if unit else () for unit in units),
+        )
 
     return min(product(*kept), key=worth)
 
 
-def least(units: Iterable[Unit | None]) -> int:
+def least(units: Iterable[PassOption | None]) -> int:
     """Count the points of the unit that covers the fewest."""
     return min((unit.points.bit_count() for unit in units if unit), default=2**30)
 
@@ -178,11 +198,13 @@ def least(units: Iterable[Unit | None]) -> int:
 def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
     """No combination is better by the written objective."""
     world = random_world(seed + 1000, n_passes=12)
-    with pytest.MonkeyPatch.context() as patch:  # what takes steps is there too, though no slot needs it
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # what takes steps is there too, though no slot needs it
         patch.setattr(change_detection, "fills_perfectly", lambda *_, **__: False)
         expected = brute_force(laid_out(world), world.recipe)
     choice = laid_out(world)
-    found = change_detection._optimize(choice.units, choice.ground, world.recipe)
+    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
     keys = [[unit.key if unit else () for unit in units] for units, _ in found.values()]
     assert keys == [[unit.key if unit else () for unit in units] for units in expected]
 
@@ -192,7 +214,7 @@ def test_a_mosaic_covers_what_its_pass_covers_and_each_part_adds_to_it(seed: int
     """But for the other parts of a granule that was split: those are members whatever they add."""
     world = random_world(seed + 3000)
     choice, area = laid_out(world), world.event.aoi
-    for unit in (unit for slots in choice.units.values() for units in slots for unit in units):
+    for unit in (unit for slots in choice.options.values() for units in slots for unit in units):
         members = cover(unit.scenes, area)
         assert ground(members, area).area == pytest.approx(ground(unit.scenes, area).area)
         assert members[0].size == max(scene.size for scene in members)
@@ -204,23 +226,38 @@ def test_a_mosaic_covers_what_its_pass_covers_and_each_part_adds_to_it(seed: int
 
 def ground(scenes: Iterable[Scene], area: BaseGeometry) -> BaseGeometry:
     """Join what scenes cover of an area."""
-    covered: BaseGeometry = shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes])) & area
+    covered: BaseGeometry = (
+        shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes])) & area
+    )
     return covered
 
 
-def reference_rule(choice: Choice, sensor: Sensor, track: int, overlaps: Sequence[float]) -> list[Any]:
+def reference_rule(
+    choice: Choice, sensor: Sensor, track: int, overlaps: Sequence[float]
+) -> list[Any]:
     """Take for one phase after the other the scene that the published order puts first among those the rules admit."""
     taken: list[Any] = []
-    for scenes, units in zip(choice.scenes[sensor], choice.units[sensor], strict=True):
+    for scenes, units in zip(choice.scenes[sensor], choice.options[sensor], strict=True):
         passes = {unit.pass_id for unit in units}
-        end, used = max((s.start for s in taken if s), default=-(2**63)), {s.pass_id for s in taken if s}
+        end, used = (
+            max((s.start for s in taken if s), default=-(2**63)),
+            {s.pass_id for s in taken if s},
+        )
         admitted = [
             scene
             for scene in scenes
             if scene.level == 0 and scene.track == track and scene.start > end and scene.pass_id not in used
             and scene.points and scene.pass_id in passes
         ]  # fmt: skip
-        admitted.sort(key=lambda s: (-overlaps[s.row], s.cloud * (sensor == Sensor.S2L2A), s.days, s.start, s.item_id))
+        admitted.sort(
+            key=lambda s: (
+                -overlaps[s.row],
+                s.cloud * (sensor == Sensor.S2L2A),
+                s.days,
+                s.start,
+                s.item_id,
+            )
+        )
         taken.append(admitted[0] if admitted else None)
     return taken
 
@@ -231,7 +268,7 @@ def test_joint_coverage_is_never_worse_than_that_of_the_reference_rule(seed: int
     world = random_world(seed + 5000, n_passes=14)
     world = replace(world, recipe=replace(world.recipe, relax=()))
     choice = laid_out(world)
-    found = change_detection._optimize(choice.units, choice.ground, world.recipe)
+    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
     overlaps = world.scored()["overlap_frac"].to_pylist()
     ours = theirs = choice.ground
     comparable = True

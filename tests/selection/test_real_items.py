@@ -12,15 +12,15 @@ import shapely
 
 import floodscan
 from floodscan import Policy, Recipe, Sensor
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.checks import assess
-from floodscan.coverage import area_fracs
-from floodscan.events import Phase
-from floodscan.footprints import bbox_of, parse_footprints
-from floodscan.planning import plan_event
-from floodscan.scoring import score
+from floodscan.assessment.quality import assess
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.geometry.areas import area_fracs
+from floodscan.geometry.footprints import bbox_of, parse_footprints
+from floodscan.model import Phase
+from floodscan.planning.slots import plan_event
 from floodscan.selection import select
+from floodscan.selection.candidates import score
 from tests.selection.worlds import make_event
 from tests.servers.records import real_items
 
@@ -37,7 +37,9 @@ def split_pairs() -> list[tuple[Item, Item]]:
         properties = item["properties"]
         if "s2:mgrs_tile" in properties and str(properties["datetime"]).startswith("2024"):
             groups[properties["s2:mgrs_tile"], str(properties["datetime"])[:19]][item["id"]] = item
-    return [(one, other) for one, other in (tuple(g.values()) for g in groups.values() if len(g) == 2)]
+    return [
+        (one, other) for one, other in (tuple(g.values()) for g in groups.values() if len(g) == 2)
+    ]
 
 
 def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
@@ -58,7 +60,9 @@ def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
             onset=table["datetime"][0].as_py(),
         )  # fmt: skip
         plan = plan_event(event, recipe)
-        chosen = select(score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe)
+        chosen = select(
+            score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe
+        )
         rows = chosen.filter(chosen["selected"]).to_pylist()
         assert {row["item_id"] for row in rows} == {item["id"] for item in pair}
         assert len({row["phase"] for row in rows}) == 1
@@ -66,12 +70,18 @@ def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
 
 def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
     """Each fills the slot of its day over its own footprint, on both sides of 180°."""
-    items = [item for item in real_items() if item["collection"] == "sentinel-2-l2a" and _crosses(item)]
+    items = [
+        item for item in real_items() if item["collection"] == "sentinel-2-l2a" and _crosses(item)
+    ]
     if not items:
         pytest.skip("the real items are not at hand")
     assert len(items) == 5
     for item in items:
-        asked = replace(Recipe().sensors[Sensor.S2L2A], max_cloud_percent=100.1, assets=tuple(item["assets"])[:1])
+        asked = replace(
+            Recipe().sensors[Sensor.S2L2A],
+            max_cloud_percent=100.1,
+            assets=tuple(item["assets"])[:1],
+        )
         recipe = Recipe(policy=Policy.CHANGE_DETECTION, sensors={Sensor.S2L2A: asked}, relax=())
         table = parse_items(decode_items([item]), collection=asked.collection, assets=asked.assets)
         (area,) = shapely.from_wkb(table["geometry"].to_numpy())
@@ -82,12 +92,14 @@ def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
         )  # fmt: skip
         plan = plan_event(event, recipe)
         assert plan.targets[0].bbox[0] > plan.targets[0].bbox[2]
-        chosen = select(score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe)
+        chosen = select(
+            score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe
+        )
         assert chosen.filter(chosen["selected"])["item_id"].to_pylist() == [item["id"]]
         found = assess([plan], chosen, recipe)[event.event_id]
         assert found.joint_frac["aoi"] == pytest.approx(1.0, abs=1e-3)
-        assert found.promise is not None
-        assert found.promise.chips > 0
+        assert found.forecast is not None
+        assert found.forecast.chips > 0
 
 
 def _crosses(item: Item) -> bool:

@@ -10,14 +10,13 @@ from typing import Any
 import pyarrow as pa
 import shapely
 
-from floodscan.catalogs.items import parse_items
-from floodscan.catalogs.pages import decode_items
-from floodscan.events import Event, Phase
-from floodscan.footprints import bbox_of, bbox_polygon
-from floodscan.planning import EventPlan, plan_event
-from floodscan.recipe import Policy, Recipe, Relaxation, Sensor
-from floodscan.scoring import score
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
+from floodscan.geometry.footprints import bbox_of, bbox_polygon
+from floodscan.model import Event, Phase, Policy, Recipe, Relaxation, Sensor
+from floodscan.planning.slots import EventPlan, plan_event
 from floodscan.selection import select
+from floodscan.selection.candidates import score
 
 Item = dict[str, Any]
 
@@ -70,7 +69,9 @@ class World:
         return select(scored, self.recipe.policy, plans=[self.plan], recipe=self.recipe)
 
 
-def make_event(west: float = 10.0, *, onset: datetime | None = None, event_id: str = "flood") -> Event:
+def make_event(
+    west: float = 10.0, *, onset: datetime | None = None, event_id: str = "flood"
+) -> Event:
     """Make an event over one degree; from 179.5 on it crosses the antimeridian."""
     east = west + 1 if west + 1 <= 180 else west - 359
     aoi = bbox_polygon(west, 50.0, east, 51.0)
@@ -88,10 +89,18 @@ def make_event(west: float = 10.0, *, onset: datetime | None = None, event_id: s
 def ring(west: float, south: float, east: float, north: float) -> Item:
     """Draw a box as GeoJSON; beyond 180° it jumps to the other edge of the map."""
     corners = [(west, south), (east, south), (east, north), (west, north), (west, south)]
-    return {"type": "Polygon", "coordinates": [[[x - 360 if x > 180 else x, y] for x, y in corners]]}
+    return {
+        "type": "Polygon",
+        "coordinates": [[[x - 360 if x > 180 else x, y] for x, y in corners]],
+    }
 
 
-def s1_item(item_id: str, moment: datetime, box: tuple[float, float, float, float], **facts: Any) -> Item:  # noqa: ANN401
+def s1_item(
+    item_id: str,
+    moment: datetime,
+    box: tuple[float, float, float, float],
+    **facts: Any,  # noqa: ANN401
+) -> Item:
     """Make a Sentinel-1 item: ``orbit``, ``take`` and ``state`` may be given."""
     return {
         "id": item_id,
@@ -109,7 +118,12 @@ def s1_item(item_id: str, moment: datetime, box: tuple[float, float, float, floa
     }
 
 
-def s2_item(item_id: str, moment: datetime, box: tuple[float, float, float, float], **facts: Any) -> Item:  # noqa: ANN401
+def s2_item(
+    item_id: str,
+    moment: datetime,
+    box: tuple[float, float, float, float],
+    **facts: Any,  # noqa: ANN401
+) -> Item:
     """Make a Sentinel-2 item: ``cloud``, ``tile``, ``baseline`` and ``take`` may be given."""
     baseline = facts.get("baseline", "03.01")
     take = facts.get("take", f"GS2A_{moment:%Y%m%dT%H%M%S}_031747")
@@ -127,7 +141,9 @@ def s2_item(item_id: str, moment: datetime, box: tuple[float, float, float, floa
             "s2:processing_baseline": baseline,
             "eo:cloud_cover": facts.get("cloud", 5.0),
         },
-        "assets": {key: {"href": f"https://x.invalid/{item_id}/{key}"} for key in facts.get("bands", BANDS)},
+        "assets": {
+            key: {"href": f"https://x.invalid/{item_id}/{key}"} for key in facts.get("bands", BANDS)
+        },
     }
 
 
@@ -151,7 +167,9 @@ def random_world(seed: int, *, n_passes: int = 9) -> World:
     items = [dem_item(west)] if rng.random() < 0.7 else []
     for number in range(n_passes):
         days = rng.choice((-30, -30, -4, -4, 0, 3, 3)) + rng.randint(-9, 9)
-        moment = datetime.combine(FLOOD, time(rng.choice((5, 17))), UTC) + timedelta(days=days, minutes=number)
+        moment = datetime.combine(FLOOD, time(rng.choice((5, 17))), UTC) + timedelta(
+            days=days, minutes=number
+        )
         make = random_radar if rng.random() < 0.5 else random_optical
         items += make(rng, number, moment, west)
     recipe = Recipe(
@@ -168,14 +186,24 @@ def random_box(rng: Random, west: float) -> tuple[float, float, float, float]:
     if rng.random() < 0.3:
         return west - 1, 49.0, west + 2, 52.0
     left, low = rng.choice((-0.5, 0.0, 0.25, 0.5)), rng.choice((-0.5, 0.0, 0.25, 0.5))
-    return west + left, 50 + low, west + left + rng.choice((0.5, 0.75, 1.5)), 50 + low + rng.choice((0.5, 0.75, 1.5))
+    return (
+        west + left,
+        50 + low,
+        west + left + rng.choice((0.5, 0.75, 1.5)),
+        50 + low + rng.choice((0.5, 0.75, 1.5)),
+    )
 
 
 def random_radar(rng: Random, number: int, moment: datetime, west: float) -> list[Item]:
     """Make the frames of a Sentinel-1 pass."""
-    orbit, state = rng.choice(((37, "descending"), (37, "descending"), (139, "descending"), (15, "ascending")))
+    orbit, state = rng.choice(
+        ((37, "descending"), (37, "descending"), (139, "descending"), (15, "ascending"))
+    )
     take = f"{1000 + number}"
-    takes: tuple[str | None, str | None] = (take, rng.choice((take, take, f"{2000 + number}", None)))
+    takes: tuple[str | None, str | None] = (
+        take,
+        rng.choice((take, take, f"{2000 + number}", None)),
+    )
     takes = rng.choice((takes, takes, (None, None)))
     pols = rng.choice((["VV", "VH"], ["VH", "VV"], ["VV"], ["VV", "VH"]))
     return [
@@ -201,7 +229,14 @@ def random_optical(rng: Random, number: int, moment: datetime, west: float) -> l
             item_id = f"S2_{number}_{tile}_{len(items)}"
             items.append(
                 s2_item(
-                    item_id, moment, box, cloud=cloud, tile=f"31UG{tile}", baseline=baseline, take=take, bands=bands
+                    item_id,
+                    moment,
+                    box,
+                    cloud=cloud,
+                    tile=f"31UG{tile}",
+                    baseline=baseline,
+                    take=take,
+                    bands=bands,
                 )
             )
     return items

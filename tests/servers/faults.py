@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import orjson
 
 if TYPE_CHECKING:
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 _BOMB_BYTES = 50_000_000
 _CAP = 50
@@ -42,7 +42,12 @@ class Response:
     def head(self, *more: bytes, length: int | None = None) -> bytes:
         """Write the head."""
         size = len(self.body) if length is None else length
-        lines = (b"HTTP/1.1 " + self.status, b"content-type: " + self.media_type, b"content-length: %d" % size, *more)
+        lines = (
+            b"HTTP/1.1 " + self.status,
+            b"content-type: " + self.media_type,
+            b"content-length: %d" % size,
+            *more,
+        )
         return b"\r\n".join((*lines, b"", b""))
 
 
@@ -64,7 +69,9 @@ async def _truncate(answer: Response, writer: asyncio.StreamWriter) -> bool:
 
 
 async def _break_json(answer: Response, writer: asyncio.StreamWriter) -> bool:
-    return await _pass(Response(answer.status, answer.body[: len(answer.body) // 2], answer.media_type), writer)
+    return await _pass(
+        Response(answer.status, answer.body[: len(answer.body) // 2], answer.media_type), writer
+    )
 
 
 async def _no_page(answer: Response, writer: asyncio.StreamWriter) -> bool:
@@ -73,7 +80,9 @@ async def _no_page(answer: Response, writer: asyncio.StreamWriter) -> bool:
 
 async def _nest(answer: Response, writer: asyncio.StreamWriter) -> bool:
     nest = b"[" * _DEPTH + b"]" * _DEPTH
-    return await _pass(Response(answer.status, answer.body[:-1] + b',"more":%b}' % nest, answer.media_type), writer)
+    return await _pass(
+        Response(answer.status, answer.body[:-1] + b',"more":%b}' % nest, answer.media_type), writer
+    )
 
 
 async def _drip(answer: Response, writer: asyncio.StreamWriter) -> bool:
@@ -130,7 +139,9 @@ async def _fail_late(answer: Response, writer: asyncio.StreamWriter) -> bool:
 
 def _edit(change: Callable[[Json], None]) -> Fault:
     async def fault(answer: Response, writer: asyncio.StreamWriter) -> bool:
-        return await _pass(answer.edit(change) if answer.status.startswith(b"200") else answer, writer)
+        return await _pass(
+            answer.edit(change) if answer.status.startswith(b"200") else answer, writer
+        )
 
     return fault
 
@@ -186,7 +197,9 @@ FAULTS: dict[str | None, Fault] = {
     "silence": _be_silent,
     "gzip bomb": _packed(lambda _: _pack_bomb()),
     "gzip cut off": _packed(lambda body: gzip.compress(body)[:-20]),
-    "gzip with an error": _packed(lambda body: gzip.compress(body)[:-8] + bytes(8)),  # of the check sum
+    "gzip with an error": _packed(
+        lambda body: gzip.compress(body)[:-8] + bytes(8)
+    ),  # of the check sum
     "gzip that is none": _packed(lambda body: gzip.compress(body)[10:]),
     "429 seconds": _fail(b"429 Too Many Requests", lambda: b"retry-after: %d" % _RETRY_SECONDS),
     "429 date": _fail(

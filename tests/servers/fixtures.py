@@ -1,4 +1,4 @@
-"""Fixtures of the servers, one of each for the whole session, and the catalogue behind them."""
+"""Fixtures of the servers, one of each for the whole session, and the catalog behind them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.servers import catalogue as catalogue_files
+from tests.servers import catalog as catalog_files
 from tests.servers import records
 from tests.servers.launch import lean_server, pgstac_server, sas_server
 from tests.servers.process import Server, ServerUnavailableError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 LANDING_ID = "floodscan-demo"
 
@@ -79,29 +79,29 @@ def served_items() -> list[Json]:
 
 
 @pytest.fixture(scope="session")
-def catalogue(served_items: list[Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalog(served_items: list[Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder from which the STAC APIs read."""
-    folder = tmp_path_factory.mktemp("catalogue")
+    folder = tmp_path_factory.mktemp("catalog")
     collections = records.collections_for(served_items, records.demo_collections())
-    catalogue_files.write(folder, collections=collections, items=served_items)
+    catalog_files.write(folder, collections=collections, items=served_items)
     return folder
 
 
 @pytest.fixture(scope="session")
-def lean_api(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
+def lean_api(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
     """A STAC API in memory, up in a second or two."""
     log = tmp_path_factory.mktemp("lean") / "server.log"
-    with lean_server(catalogue, landing_id=LANDING_ID, log=log) as server:
+    with lean_server(catalog, landing_id=LANDING_ID, log=log) as server:
         yield StacApi(server.url, LANDING_ID, server)
 
 
 @pytest.fixture(scope="session")
-def pgstac_api(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
+def pgstac_api(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
     """The STAC API of Planetary Computer; skipped without PostGIS, except on CI, where it fails."""
     log = tmp_path_factory.mktemp("pgstac") / "server.log"
     with contextlib.ExitStack() as stack:
         try:
-            running = pgstac_server(catalogue, landing_id=LANDING_ID, log=log)
+            running = pgstac_server(catalog, landing_id=LANDING_ID, log=log)
             server = stack.enter_context(running)
         except ServerUnavailableError as error:
             _unavailable(str(error))
@@ -117,7 +117,9 @@ def sas_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SasEndpoi
 
 
 @pytest.fixture
-def local_signing(sas_endpoint: SasEndpoint, monkeypatch: pytest.MonkeyPatch) -> Iterator[SasEndpoint]:
+def local_signing(
+    sas_endpoint: SasEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SasEndpoint]:
     """Let `planetary_computer` sign with the tests' endpoint, from an empty cache of tokens."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from tests.servers.pgstac import database_of
-from tests.servers.process import CATALOGUE_VARIABLE, LANDING_VARIABLE, serve
+from tests.servers.process import CATALOG_VARIABLE, LANDING_VARIABLE, serve
 from tests.servers.sas import LIFETIME_VARIABLE
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def lean_server(catalogue: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
-    """Serve a catalogue from memory.
+def lean_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
+    """Serve a catalog from memory.
 
     Args:
-        catalogue: Folder of the catalogue, as `catalogue.write` leaves it.
+        catalog: Folder of the catalog, as `catalog.write` leaves it.
         landing_id: Id of the landing page.
         log: File that takes what the server prints.
 
@@ -31,17 +31,17 @@ def lean_server(catalogue: Path, *, landing_id: str, log: Path) -> Iterator[Serv
     Raises:
         ServerUnavailableError: It didn't come up.
     """
-    env = {CATALOGUE_VARIABLE: str(catalogue), LANDING_VARIABLE: landing_id}
+    env = {CATALOG_VARIABLE: str(catalog), LANDING_VARIABLE: landing_id}
     with serve("tests.servers.lean:create_app", log=log, env=env) as server:
         yield server
 
 
 @contextlib.contextmanager
-def pgstac_server(catalogue: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
-    """Serve a catalogue from a database of its own.
+def pgstac_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
+    """Serve a catalog from a database of its own.
 
     Args:
-        catalogue: Folder of the catalogue, as `catalogue.write` leaves it.
+        catalog: Folder of the catalog, as `catalog.write` leaves it.
         landing_id: Id of the landing page.
         log: File that takes what the server prints.
 
@@ -51,7 +51,7 @@ def pgstac_server(catalogue: Path, *, landing_id: str, log: Path) -> Iterator[Se
     Raises:
         ServerUnavailableError: PostgreSQL or PostGIS isn't installed, or something didn't come up.
     """
-    with database_of(catalogue) as database:
+    with database_of(catalog) as database:
         env = {**database, LANDING_VARIABLE: landing_id}
         with serve("tests.servers.pgstac:create_app", log=log, env=env) as server:
             yield server

@@ -37,18 +37,18 @@ from stac_fastapi.types.errors import NotFoundError
 from stac_fastapi.types.search import BaseSearchPostRequest
 from starlette.responses import JSONResponse, Response
 
-from tests.servers.catalogue import COLLECTIONS_FILE, ITEMS_FILE, read
+from tests.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE, read
 from tests.servers.counting import RequestCounter
 from tests.servers.fields import links_wanted, select_fields
 from tests.servers.paging import TokenError, cut_page
-from tests.servers.process import CATALOGUE_VARIABLE, URL_VARIABLE
+from tests.servers.process import CATALOG_VARIABLE, URL_VARIABLE
 from tests.servers.store import Filters, SortKey, Store, bbox_area
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from stac_fastapi.types.stac import Collection, Collections, Item, ItemCollection
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
     from tests.servers.paging import Page
 
 _INFERRED_LINKS = {"self", "item", "parent", "collection", "root", "items", "child"}
@@ -104,10 +104,13 @@ class LeanClient(AsyncBaseCoreClient):
     def __attrs_post_init__(self) -> None:
         """Write every whole item once, for most answers are made of these."""
         self._written = [
-            orjson.dumps({**item, "links": self._item_links(item, item.get("links", []))}) for item in self.store.items
+            orjson.dumps({**item, "links": self._item_links(item, item.get("links", []))})
+            for item in self.store.items
         ]
 
-    async def post_search(self, search_request: BaseSearchPostRequest, **kwargs: object) -> ItemCollection:
+    async def post_search(
+        self, search_request: BaseSearchPostRequest, **kwargs: object
+    ) -> ItemCollection:
         """Answer `POST /search`."""
         request = cast("Request", kwargs["request"])
         return self._answer(cast("LeanSearch", search_request), request, await request.json())
@@ -117,7 +120,9 @@ class LeanClient(AsyncBaseCoreClient):
         request = cast("Request", kwargs.pop("request"))
         return self._answer(_search_from_get(kwargs), request, None)
 
-    async def item_collection(self, collection_id: str, *_: object, **kwargs: object) -> ItemCollection:
+    async def item_collection(
+        self, collection_id: str, *_: object, **kwargs: object
+    ) -> ItemCollection:
         """Answer `GET /collections/{collection_id}/items`."""
         request = cast("Request", kwargs.pop("request"))
         await self.get_collection(collection_id)
@@ -190,8 +195,8 @@ class LeanClient(AsyncBaseCoreClient):
 
 
 def create_app() -> RequestCounter:
-    """Make the app from the catalogue that the environment names."""
-    folder = Path(os.environ[CATALOGUE_VARIABLE])
+    """Make the app from the catalog that the environment names."""
+    folder = Path(os.environ[CATALOG_VARIABLE])
     collections = {c["id"]: c for c in read(folder / COLLECTIONS_FILE)}
     query, sort, token = QueryExtension(), SearchSortExtension(), TokenPaginationExtension()
     extensions = [query, sort, FieldsExtension(), token]

@@ -80,11 +80,11 @@ def create_app() -> RequestCounter:
 
 
 @contextlib.contextmanager
-def database_of(catalogue: Path) -> Iterator[dict[str, str]]:
-    """Run a PostgreSQL cluster made for a catalogue and removed after it.
+def database_of(catalog: Path) -> Iterator[dict[str, str]]:
+    """Run a PostgreSQL cluster made for a catalog and removed after it.
 
     Args:
-        catalogue: Folder of the catalogue, as `catalogue.write` leaves it.
+        catalog: Folder of the catalog, as `catalog.write` leaves it.
 
     Yields:
         The variables by which libpq's clients find the database.
@@ -94,7 +94,7 @@ def database_of(catalogue: Path) -> Iterator[dict[str, str]]:
     """
     binaries = Binaries.find()
     with _work_folder() as folder, _postgres(binaries, folder) as database:
-        _load(catalogue, database)
+        _load(catalog, database)
         yield database
 
 
@@ -159,8 +159,8 @@ def _connects(database: Mapping[str, str]) -> bool:
     return True
 
 
-def _load(catalogue: Path, database: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "tests.servers.pgstac_load", str(catalogue)]
+def _load(catalog: Path, database: Mapping[str, str]) -> None:
+    command = [sys.executable, "-m", "tests.servers.pgstac_load", str(catalog)]
     _run(command, seconds=_LOAD_SECONDS, cwd=REPO_ROOT, env={**os.environ, **database})
 
 

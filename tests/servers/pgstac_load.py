@@ -1,4 +1,4 @@
-"""Fill the database that the environment names: `python -m tests.servers.pgstac_load CATALOGUE`."""
+"""FillScore the database that the environment names: `python -m tests.servers.pgstac_load CATALOG`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pypgstac.db import PgstacDB
 from pypgstac.load import Loader
 from pypgstac.migrate import Migrate
 
-from tests.servers.catalogue import COLLECTIONS_FILE, ITEMS_FILE
+from tests.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE
 
 # Without these pgstac would compare and sort the numbers as text.
 QUERYABLES = {
@@ -29,17 +29,17 @@ QUERYABLES = {
 }
 
 
-def load(catalogue: Path) -> None:
-    """Make pgstac's schema and load a catalogue into it.
+def load(catalog: Path) -> None:
+    """Make pgstac's schema and load a catalog into it.
 
     Args:
-        catalogue: Folder of the catalogue, as `catalogue.write` leaves it.
+        catalog: Folder of the catalog, as `catalog.write` leaves it.
     """
     with PgstacDB(dsn="") as database:
         Migrate(database).run_migration()
         loader = Loader(database)
-        loader.load_collections(str(catalogue / COLLECTIONS_FILE))
-        loader.load_items(str(catalogue / ITEMS_FILE))
+        loader.load_collections(str(catalog / COLLECTIONS_FILE))
+        loader.load_items(str(catalog / ITEMS_FILE))
         text = orjson.dumps(QUERYABLES).decode()
         database.connect().execute("SELECT upsert_queryables(%s::jsonb)", [text])
 

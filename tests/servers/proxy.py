@@ -1,9 +1,11 @@
 """A proxy on loopback that misbehaves on demand: each search may be answered late, wrong, in part or not at all.
 
-It stands before a STAC API and keeps the `Host` it was asked for, so that links lead back to it. It also sees what
-no client can tell of itself: how many requests were on their way at once, and when each began.
+It stands before a STAC API and keeps the `Host` it was asked for, so that links lead back to it. It
+also sees what no client can tell of itself: how many requests were on their way at once, and when
+each began.
 
-    python -m tests.servers.proxy UPSTREAM [--latency SECONDS] prints its URL and runs until it is stopped
+    python -m tests.servers.proxy UPSTREAM [--latency SECONDS] prints its URL and runs until it is
+    stopped
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class FaultProxy:
 
     Attributes:
         upstream: URL of the server behind it.
-        script: Names the fault of the n-th search, counted from 0; None is no fault.
+        script: IdSet the fault of the n-th search, counted from 0; None is no fault.
         latency: Seconds that each request waits.
         tls: Its side of TLS; None is plain HTTP.
         url: Its own URL.
@@ -144,13 +146,17 @@ class FaultProxy:
 
 @contextmanager
 def fault_proxy(
-    upstream: str, *, script: Script = no_fault, latency: float = 0.0, tls: ssl.SSLContext | None = None
+    upstream: str,
+    *,
+    script: Script = no_fault,
+    latency: float = 0.0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[FaultProxy]:
     """Run a proxy in a thread of this process.
 
     Args:
         upstream: URL of the server behind it.
-        script: Names the fault of the n-th search.
+        script: IdSet the fault of the n-th search.
         latency: Seconds that each request waits.
         tls: Its side of TLS; None is plain HTTP.
 
@@ -160,7 +166,9 @@ def fault_proxy(
     proxy = FaultProxy(upstream, script, latency, tls)
     ready, stopping = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(_run(proxy, ready.set, stopping)))
+    thread = threading.Thread(
+        target=lambda: loop.run_until_complete(_run(proxy, ready.set, stopping))
+    )
     thread.start()
     try:
         ready.wait()
@@ -173,7 +181,9 @@ def fault_proxy(
 
 async def _run(proxy: FaultProxy, on_ready: Callable[[], Any], stopping: asyncio.Event) -> None:
     server = await asyncio.start_server(proxy.serve, LOOPBACK, 0, backlog=1024, ssl=proxy.tls)
-    proxy.url = f"{'https' if proxy.tls else 'http'}://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    proxy.url = (
+        f"{'https' if proxy.tls else 'http'}://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    )
     on_ready()
     await stopping.wait()
     server.close()
@@ -209,10 +219,14 @@ def _headers(head: bytes) -> dict[bytes, bytes]:
     return {name.strip().lower(): value.strip() for name, _, value in lines}
 
 
-async def _forward(head: bytes, body: bytes, upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> Response:
+async def _forward(
+    head: bytes, body: bytes, upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+) -> Response:
     """Ask the server for an answer that is not packed, and read it whole."""
     reader, writer = upstream
-    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"accept-encoding:")]
+    lines = [
+        line for line in head.split(b"\r\n") if not line.lower().startswith(b"accept-encoding:")
+    ]
     writer.write(b"\r\n".join(lines) + body)
     await writer.drain()
     answer = await reader.readuntil(b"\r\n\r\n")

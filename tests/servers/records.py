@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 SHARED_DATA = REPO_ROOT.parent / "shared" / "data"
 _SENTINEL_2 = "sentinel-2-l2a"
@@ -25,14 +25,14 @@ _SENTINEL_2 = "sentinel-2-l2a"
 def demo_items() -> list[Json]:
     """The items of the demo, of all its collections."""
     # Imported late, so that the servers' own modules load without the package's.
-    from floodscan.data.build_demo import build_items  # noqa: PLC0415
+    from floodscan.testing.build_demo import build_items  # noqa: PLC0415
 
     return list(itertools.chain.from_iterable(build_items().values()))
 
 
 def demo_collections() -> list[Json]:
     """The collections of the demo."""
-    from floodscan.data.build_demo import build_collections  # noqa: PLC0415
+    from floodscan.testing.build_demo import build_collections  # noqa: PLC0415
 
     return build_collections()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 # What a page links to: the body of a search by POST, the path of one by GET.
 Asked: TypeAlias = "Json | str"
@@ -204,7 +204,11 @@ def _some_query(rng: random.Random, centre: Json) -> Json:
     choices: list[Json] = [{"eo:cloud_cover": {_comparison(rng): round(rng.uniform(0, 100), 2)}}]
     if "eo:cloud_cover" in properties:
         choices.append({"eo:cloud_cover": {_comparison(rng): properties["eo:cloud_cover"]}})
-    choices += [{name: {rng.choice(["eq", "eq", "neq"]): properties[name]}} for name in _QUERIED if name in properties]
+    choices += [
+        {name: {rng.choice(["eq", "eq", "neq"]): properties[name]}}
+        for name in _QUERIED
+        if name in properties
+    ]
     if "sar:polarizations" in properties:
         polarizations = rng.choice([["VV", "VH"], ["VH", "VV"], ["VV"]])
         choices += [{"sar:polarizations": {"eq": polarizations}}] * 4

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
 
 Rows: TypeAlias = "NDArray[np.intp]"
 Bbox: TypeAlias = "Sequence[float]"
@@ -41,7 +41,7 @@ class Filters:
     """What a search keeps; a part that is None keeps everything.
 
     Attributes:
-        collections: Names of collections.
+        collections: IdSet of collections.
         ids: Ids of items.
         area: Geometries, of which an item meets at least one.
         start: Earliest time at which an item may end.
@@ -176,13 +176,13 @@ def begin_microseconds(item: Json) -> int:
 
 def _matches(item: Json, query: Mapping[str, Mapping[str, Any]]) -> bool:
     return all(
-        _holds(value_of(item, name), operation, _comparable(name, wanted))
+        _pauses(value_of(item, name), operation, _comparable(name, wanted))
         for name, operations in query.items()
         for operation, wanted in operations.items()
     )
 
 
-def _holds(value: object, operation: str, wanted: object) -> bool:
+def _pauses(value: object, operation: str, wanted: object) -> bool:
     """Nothing holds for a missing value, nor for one of another type."""
     if value is None:
         return False

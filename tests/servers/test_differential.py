@@ -13,7 +13,7 @@ from tests.servers.searches import ask, neighbourhoods, random_search
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
     from tests.servers.fixtures import StacApi
 
 _SEARCHES_PER_SEED = 40

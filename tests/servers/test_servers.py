@@ -13,7 +13,7 @@ from tests.servers.fixtures import LANDING_ID, shared_data
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.servers.catalogue import Json
+    from tests.servers.catalog import Json
     from tests.servers.fixtures import SasEndpoint, StacApi
 
 _CONFORMANCE = {
@@ -49,14 +49,18 @@ def _ids(page: Json) -> list[str]:
     return [feature["id"] for feature in page["features"]]
 
 
-def test_landing_page_has_the_id_and_the_conformance_classes(api: StacApi, session: requests.Session) -> None:
+def test_landing_page_has_the_id_and_the_conformance_classes(
+    api: StacApi, session: requests.Session
+) -> None:
     """A client that looks at the landing page finds search, fields and query."""
     landing = session.get(api.url, timeout=60).json()
     assert landing["id"] == api.landing_id == LANDING_ID
     assert set(landing["conformsTo"]) >= _CONFORMANCE
 
 
-def test_collections_are_those_of_the_items(api: StacApi, session: requests.Session, served_items: list[Json]) -> None:
+def test_collections_are_those_of_the_items(
+    api: StacApi, session: requests.Session, served_items: list[Json]
+) -> None:
     """Every collection that has items is listed, once."""
     listed = session.get(f"{api.url}/collections", timeout=60).json()["collections"]
     names = [collection["id"] for collection in listed]
@@ -86,7 +90,9 @@ def test_searches_are_counted_at_the_server(api: StacApi, session: requests.Sess
     assert api.searches() == before + 2
 
 
-def test_excluding_links_is_the_only_way_to_have_none(api: StacApi, session: requests.Session) -> None:
+def test_excluding_links_is_the_only_way_to_have_none(
+    api: StacApi, session: requests.Session
+) -> None:
     """Items come with links unless these are excluded, whatever is included."""
     included = _search(session, api, limit=1, fields={"include": ["id"]})
     excluded = _search(session, api, limit=1, fields={"include": ["id"], "exclude": ["links"]})
@@ -105,7 +111,9 @@ def test_one_item_and_one_collection_are_found_by_name(
     assert session.get(f"{api.url}/collections/nothing/items", timeout=60).status_code == 404
 
 
-def test_items_of_a_collection_are_a_search(api: StacApi, session: requests.Session, served_items: list[Json]) -> None:
+def test_items_of_a_collection_are_a_search(
+    api: StacApi, session: requests.Session, served_items: list[Json]
+) -> None:
     """The items endpoint answers as a search in one collection does."""
     name = served_items[0]["collection"]
     path = f"{api.url}/collections/{name}/items"
@@ -128,7 +136,9 @@ def test_wrong_searches_are_refused(body: Json, api: StacApi, session: requests.
     assert session.post(f"{api.url}/search", json=body, timeout=60).status_code == 400
 
 
-def test_lean_api_refuses_tokens_it_never_gave(lean_api: StacApi, session: requests.Session) -> None:
+def test_lean_api_refuses_tokens_it_never_gave(
+    lean_api: StacApi, session: requests.Session
+) -> None:
     """A made-up token is the client's error."""
     body = {"token": "next:6e6f:6e6f"}
     assert session.post(f"{lean_api.url}/search", json=body, timeout=60).status_code == 400

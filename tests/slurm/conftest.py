@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from floodscan import scan
-from floodscan.events import load_events
+from floodscan.inputs.event_files import load_events
 from tests.servers.process import REPO_ROOT, ServerUnavailableError
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
@@ -48,7 +48,10 @@ def running_site() -> Iterator[SlurmSite]:
 
 @pytest.fixture
 def site(running_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmSite]:
-    """The site with an empty queue, found by SLURM's commands; what a test leaves in the queue is cancelled."""
+    """The site with an empty queue, found by SLURM's commands.
+
+    What a test leaves in the queue is cancelled.
+    """
     monkeypatch.setenv("SLURM_CONF", str(running_site.conf))
     yield running_site
     running_site.clear()
@@ -57,12 +60,17 @@ def site(running_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
 @pytest.fixture(scope="session")
 def running_network_site() -> Iterator[SlurmSite]:
     """A SLURM whose nodes have a network and no way out; skipped where only root could make one."""
-    with _or_skip(in_namespaces(), root_only=True) as network, _or_skip(slurm_site(network, silent_seconds=10)) as site:
+    with (
+        _or_skip(in_namespaces(), root_only=True) as network,
+        _or_skip(slurm_site(network, silent_seconds=10)) as site,
+    ):
         yield site
 
 
 @pytest.fixture
-def network_site(running_network_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmSite]:
+def network_site(
+    running_network_site: SlurmSite, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SlurmSite]:
     """The site of namespaces with an empty queue; drivers in it are children on its login node."""
     monkeypatch.setenv("SLURM_CONF", str(running_network_site.conf))
     monkeypatch.setenv("PYTHONPATH", str(REPO_ROOT))
@@ -89,7 +97,10 @@ def write_profile(folder: Path, **values: object) -> Path:
         folder: Where to; what the jobs write goes there too.
         values: What differs from that.
     """
-    folders = {"shared-temp-directory": str(folder / "private"), "local-directory": str(folder / "tmp")}
+    folders = {
+        "shared-temp-directory": str(folder / "private"),
+        "local-directory": str(folder / "tmp"),
+    }
     section = PROFILE | folders | {key.replace("_", "-"): value for key, value in values.items()}
     path = folder / "profile.yaml"
     path.write_text(yaml.safe_dump({"jobqueue": {"slurm": section}}))

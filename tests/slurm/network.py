@@ -1,7 +1,7 @@
 """Machines of a SLURM site: all of them this one on loopback, or each in a network namespace with no way out.
 
-Namespaces carry the id of the process that made them, so that several test runs do not meet, and what a killed one left
-is known and removed by the next.
+Namespaces carry the id of the process that made them, so that several test runs do not meet, and
+what a killed one left is known and removed by the next.
 """
 
 from __future__ import annotations
@@ -72,13 +72,19 @@ def on_loopback() -> Network:
         # all are held until the last is chosen, so that no two are the same
         sockets = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in _NAMES]
         ports = [each.getsockname()[1] for each in sockets]
-    login, *nodes = [Machine(name, host, LOOPBACK, port) for name, port in zip(_NAMES, ports, strict=True)]
+    login, *nodes = [
+        Machine(name, host, LOOPBACK, port) for name, port in zip(_NAMES, ports, strict=True)
+    ]
     return Network(login, tuple(nodes))
 
 
 def may_make_namespaces() -> bool:
     """Whether this process has root's power over networks and mounts, which root lacks in many containers."""
-    (held,) = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "CapEff" in line]
+    (held,) = [
+        line.split()[1]
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if "CapEff" in line
+    ]
     return all(int(held, 16) >> number & 1 for number in _CAPABILITIES)
 
 
@@ -93,7 +99,9 @@ def in_namespaces() -> Iterator[Network]:
         ServerUnavailableError: Namespaces can't be had here.
     """
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        raise ServerUnavailableError("network namespaces are root's, and made by ip (apt-get install iproute2)")
+        raise ServerUnavailableError(
+            "network namespaces are root's, and made by ip (apt-get install iproute2)"
+        )
     _remove_abandoned()
     own = f"{_PREFIX}-{os.getpid()}"
     try:
@@ -110,7 +118,14 @@ def in_namespaces() -> Iterator[Network]:
 
 def unplug(machine: Machine, *, back: bool = False) -> None:
     """Cut a machine off the network, or plug it in again."""
-    _ip("-n", f"{_PREFIX}-{os.getpid()}-{_SWITCH}", "link", "set", machine.name, "up" if back else "down")
+    _ip(
+        "-n",
+        f"{_PREFIX}-{os.getpid()}-{_SWITCH}",
+        "link",
+        "set",
+        machine.name,
+        "up" if back else "down",
+    )
 
 
 def _lay(own: str, hosts: Path) -> Network:
@@ -128,18 +143,47 @@ def _lay(own: str, hosts: Path) -> Network:
 def _connect(own: str, name: str, hosts: Path) -> Machine:
     switch, namespace, address = f"{own}-{_SWITCH}", f"{own}-{name}", _ADDRESSES[name]
     _ip("netns", "add", namespace)
-    _ip("-n", switch, "link", "add", name, "type", "veth", "peer", "name", INTERFACE, "netns", namespace)
+    _ip(
+        "-n",
+        switch,
+        "link",
+        "add",
+        name,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        INTERFACE,
+        "netns",
+        namespace,
+    )
     _ip("-n", switch, "link", "set", name, "master", "bridge", "up")
     _ip("-n", namespace, "address", "add", f"{address}/24", "dev", INTERFACE)
     for interface in ("lo", INTERFACE):
         _ip("-n", namespace, "link", "set", interface, "up")
-    # every program of these takes the place of the one before: signals to the child reach the command
-    inside = ("nsenter", f"--net=/run/netns/{namespace}", "unshare", "--uts", "--mount", "sh", "-c", _ENTER)
-    return Machine(name, name, address, 6817 if name == _LOGIN else 6818, (*inside, name, str(hosts)))
+    # every program of these takes the place of the one before: signals to the child reach the
+    # command
+    inside = (
+        "nsenter",
+        f"--net=/run/netns/{namespace}",
+        "unshare",
+        "--uts",
+        "--mount",
+        "sh",
+        "-c",
+        _ENTER,
+    )
+    return Machine(
+        name, name, address, 6817 if name == _LOGIN else 6818, (*inside, name, str(hosts))
+    )
 
 
 def _namespaces() -> list[str]:
-    return [line.split()[0] for line in _ip("netns", "list").splitlines() if line.startswith(f"{_PREFIX}-")]
+    return [
+        line.split()[0]
+        for line in _ip("netns", "list").splitlines()
+        if line.startswith(f"{_PREFIX}-")
+    ]
 
 
 def _remove_abandoned() -> None:

@@ -32,8 +32,9 @@ _DAEMONS = ("munged", "slurmctld", "slurmd")
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 _CLIENT_SECONDS = 20.0
 
-# Nodes claim the CPUs and the memory of MeluXina's, whatever this machine has, and are given away whole. Listening on
-# loopback alone has to be asked for, and where no cgroups are mounted slurmd wants to be told to do without.
+# Nodes claim the CPUs and the memory of MeluXina's, whatever this machine has, and are given away
+# whole. Listening on loopback alone has to be asked for, and where no cgroups are mounted slurmd
+# wants to be told to do without.
 _CONF = """\
 ClusterName=floodscan
 SlurmctldHost={login.host}({login.address})
@@ -66,7 +67,8 @@ SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
 MailProg=/bin/true
 {nodes}
-PartitionName=cpu Nodes=ALL Default=YES MaxTime=48:00:00 DefaultTime=01:00:00 OverSubscribe=EXCLUSIVE State=UP
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=48:00:00 DefaultTime=01:00:00
+OverSubscribe=EXCLUSIVE State=UP
 """
 _NODE = (
     "NodeName={node.name} NodeHostname={node.host} NodeAddr={node.address} Port={node.port} CPUs=256 Boards=1 "
@@ -100,15 +102,26 @@ class SlurmSite:
 
     def jobs(self, state: str | None = None) -> list[str]:
         """Ids of the jobs in the queue, or of those in one state, oldest first."""
-        lines = [line.split() for line in self.run("squeue", "-h", "-S", "i", "-o", "%A %T").splitlines()]
+        lines = [
+            line.split() for line in self.run("squeue", "-h", "-S", "i", "-o", "%A %T").splitlines()
+        ]
         return [job_id for job_id, found in lines if state in {None, found}]
 
     def submissions(self) -> int:
         """Number of jobs that were ever submitted, by the controller's log."""
-        return (self.conf.parent / "slurmctld.log").read_text().count("_slurm_rpc_submit_batch_job: JobId=")
+        return (
+            (self.conf.parent / "slurmctld.log")
+            .read_text()
+            .count("_slurm_rpc_submit_batch_job: JobId=")
+        )
 
     def wait_for_jobs(
-        self, count: int, *, state: str | None = None, instead_of: Collection[str] = (), seconds: float = 30.0
+        self,
+        count: int,
+        *,
+        state: str | None = None,
+        instead_of: Collection[str] = (),
+        seconds: float = 30.0,
     ) -> list[str]:
         """Wait until that many jobs are in the queue.
 
@@ -124,7 +137,9 @@ class SlurmSite:
         deadline = time.monotonic() + seconds
         while len(jobs := self.jobs(state)) != count or not set(jobs).isdisjoint(instead_of):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{count} jobs without {instead_of} expected, the queue holds: {self.run('squeue')}")
+                raise TimeoutError(
+                    f"{count} jobs without {instead_of} expected, the queue holds: {self.run('squeue')}"
+                )
             time.sleep(0.1)
         return jobs
 
@@ -167,7 +182,9 @@ def _find(name: str) -> str:
     path = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_FOLDERS])
     if found := shutil.which(name, path=path):
         return found
-    raise ServerUnavailableError(f"SLURM isn't installed: no {name} (apt-get install slurm-wlm munge)")
+    raise ServerUnavailableError(
+        f"SLURM isn't installed: no {name} (apt-get install slurm-wlm munge)"
+    )
 
 
 def _configure(folder: Path, network: Network, silent_seconds: int) -> Path:
@@ -194,8 +211,17 @@ def _configure(folder: Path, network: Network, silent_seconds: int) -> Path:
 def _start(programs: dict[str, str], site: SlurmSite, stack: contextlib.ExitStack) -> None:
     folder = site.conf.parent
     munge_socket = folder / "munge.sock"
-    munged = [programs["munged"], "--foreground", f"--socket={munge_socket}", f"--key-file={folder}/munge.key"]
-    munged += [f"--pid-file={folder}/munged.pid", f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge.seed"]
+    munged = [
+        programs["munged"],
+        "--foreground",
+        f"--socket={munge_socket}",
+        f"--key-file={folder}/munge.key",
+    ]
+    munged += [
+        f"--pid-file={folder}/munged.pid",
+        f"--log-file={folder}/munged.log",
+        f"--seed-file={folder}/munge.seed",
+    ]
     log = folder / "munged.out"
     wait_until(munge_socket.exists, stack.enter_context(child(munged, log=log)), log=log)
     conf = str(site.conf)

@@ -1,7 +1,7 @@
-"""A catalogue that stops in the midst of a sweep until it is let go on, so that something can happen meanwhile.
+"""A catalog that stops in the midst of a sweep until it is let go on, so that something can happen meanwhile.
 
-python -m tests.slurm.slow EVENTS OUT PROFILE JOBS COUNTED N_ANSWERED [SEARCHES] sweeps over it, from wherever it is
-run; where a number of searches is given, they stay on the driver's side
+python -m tests.slurm.slow EVENTS OUT PROFILE JOBS COUNTED N_ANSWERED [SEARCHES] sweeps over it,
+from wherever it is run; where a number of searches is given, they stay on the driver's side
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from floodscan.catalogs import Answer, Catalog
-    from floodscan.searches import Search
+    from floodscan.model import Search
 
 _LINE = threading.Lock()
 _GO_ON = "go on"
@@ -31,7 +31,9 @@ _GO_ON = "go on"
 
 @dataclass(frozen=True, slots=True)
 class SlowDemo:
-    """The demo's catalogue, which leaves searches waiting after the first few; each worker is served one at a time.
+    """The demo's catalog, which leaves searches waiting after the first few.
+
+    Each worker is served one at a time.
 
     Attributes:
         counted: Folder on a disk that all workers share, with a file for each search that came.
@@ -47,15 +49,15 @@ class SlowDemo:
 
     @property
     def location(self) -> str:
-        """That of the demo's catalogue."""
+        """That of the demo's catalog."""
         return self._demo.location
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Ask the demo's catalogue."""
+        """Ask the demo's catalog."""
         return self._demo.describe(collections)
 
     def search(self, search: Search) -> Answer:
-        """Ask the demo's catalogue, now or when it goes on."""
+        """Ask the demo's catalog, now or when it goes on."""
         with _LINE:
             (self.counted / uuid.uuid4().hex).touch()
             while self.is_waiting():
@@ -64,7 +66,10 @@ class SlowDemo:
 
     def is_waiting(self) -> bool:
         """Whether a search waits."""
-        return not (self.counted / _GO_ON).exists() and len(list(self.counted.iterdir())) > self.n_answered
+        return (
+            not (self.counted / _GO_ON).exists()
+            and len(list(self.counted.iterdir())) > self.n_answered
+        )
 
     def wait_for_search(self) -> None:
         """Wait until a search waits: the sweep is in its midst."""
@@ -83,17 +88,27 @@ def make_slow_demo(folder: Path, n_answered: int) -> SlowDemo:
 
 
 def main(  # noqa: PLR0913, PLR0917 - the words of the command
-    events: str, out: str, profile: str, n_jobs: str, counted: str, n_answered: str, searches: str | None = None
+    events: str,
+    out: str,
+    profile: str,
+    n_jobs: str,
+    counted: str,
+    n_answered: str,
+    searches: str | None = None,
 ) -> None:
     """Sweep on SLURM."""
     n_searches = int(searches) if searches else None
-    with prepare_client("slurm", n_workers=int(n_jobs), profile=profile, n_searches=n_searches) as start:
+    with prepare_client(
+        "slurm", n_workers=int(n_jobs), profile=profile, n_searches=n_searches
+    ) as start:
         catalog = SlowDemo(Path(counted), int(n_answered))
-        scan(events, catalog=catalog, out=out, client=start, search_on_driver=n_searches is not None)
+        scan(
+            events, catalog=catalog, out=out, client=start, search_on_driver=n_searches is not None
+        )
 
 
 if __name__ == "__main__":
-    # of this module by its name, so that workers find the catalogue there
+    # of this module by its name, so that workers find the catalog there
     from tests.slurm import slow  # noqa: PLW0406 - see above
 
     slow.main(*sys.argv[1:])

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from floodscan.cli import cli
+from floodscan.cli.main import cli
 from tests.slurm.conftest import write_profile
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", ["demo", "{tmp}/d=1&touch ;e"], ids=["demo", "words of a shell"])
 def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
-    """SLURM, folder, driver and catalogue, here and from a compute node, whatever it is called; nothing is left."""
+    """SLURM, folder, driver and catalog, here and from a compute node, whatever it is called.
+
+    Nothing is left.
+    """
     catalog = name.format(tmp=tmp_path)
     if catalog != name:
         with as_file(files("floodscan.data") / "demo") as demo:
@@ -32,14 +35,14 @@ def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
     checks = orjson.loads(done.output)
     assert {check["name"]: check["ok"] for check in checks} == dict.fromkeys(
         [
-            "catalogue from here",
+            "catalog from here",
             "sbatch",
             "interface",
             "job script",
             "shared folder",
             "shared folder from a node",
             "driver from a node",
-            "catalogue from a node",
+            "catalog from a node",
         ],
         True,
     )
@@ -51,7 +54,9 @@ def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
 def test_what_is_missing_is_told(site: SlurmSite, tmp_path: Path) -> None:
     """One line each; what depends on it is not tried."""
     path = write_profile(tmp_path, account="p999999", interface="ib7")
-    done = CliRunner().invoke(cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False)
+    done = CliRunner().invoke(
+        cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False
+    )
     assert done.return_value == 1
     wrong = [line for line in done.output.splitlines() if line.startswith("NO")]
     assert len(wrong) == 2
@@ -63,7 +68,9 @@ def test_what_is_missing_is_told(site: SlurmSite, tmp_path: Path) -> None:
 def test_prologue_that_fails_on_a_node_is_quoted(site: SlurmSite, tmp_path: Path) -> None:
     """The job's own words are told."""
     path = write_profile(tmp_path, job_script_prologue=["echo no such module", "exit 1"])
-    done = CliRunner().invoke(cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False)
+    done = CliRunner().invoke(
+        cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False
+    )
     assert done.return_value == 1
     assert "no such module" in done.output.splitlines()[-1]
     site.wait_for_jobs(0)

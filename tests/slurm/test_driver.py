@@ -1,4 +1,7 @@
-"""How a driver ends: refused before any work, told to stop, or without hope; it leaves no job and no key."""
+"""How a driver ends: refused before any work, told to stop, or without hope.
+
+It leaves no job and no key.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from floodscan.cli import main
+from floodscan.cli.main import main
 from floodscan.clusters import open_client, pool, prepare_client
 from floodscan.errors import ClusterError, InputError
 from tests.servers.process import child
@@ -39,10 +42,16 @@ NOHUP = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
             {"job_extra_directives": ["--qos=none"]},
             ["field 'jobqueue.slurm.job-extra-directives'", "unknown qos none"],
         ),
-        ({"walltime": "07:00:00"}, ["field 'jobqueue.slurm.walltime'", "above the limit of the qos"]),
+        (
+            {"walltime": "07:00:00"},
+            ["field 'jobqueue.slurm.walltime'", "above the limit of the qos"],
+        ),
         ({"queue": "gpu"}, ["field 'jobqueue.slurm.queue'", "invalid partition"]),
         ({"cores": 500}, ["field 'jobqueue.slurm.cores'", "node configuration is not available"]),
-        ({"interface": "ib7"}, ["field 'jobqueue.slurm.interface'", "'ib7' is not a valid network interface"]),
+        (
+            {"interface": "ib7"},
+            ["field 'jobqueue.slurm.interface'", "'ib7' is not a valid network interface"],
+        ),
     ],
 )
 def test_what_the_site_refuses_is_one_message(
@@ -53,9 +62,22 @@ def test_what_the_site_refuses_is_one_message(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit status 2, the file, the field and the site's own words; nothing was submitted or written."""
+    """Exit status 2, the file, the field and the site's own words.
+
+    Nothing was submitted or written.
+    """
     path = write_profile(tmp_path, **values)
-    command = ["floodscan", "scan", "demo", "--cluster", "slurm", "--profile", str(path), "--out", str(tmp_path / "o")]
+    command = [
+        "floodscan",
+        "scan",
+        "demo",
+        "--cluster",
+        "slurm",
+        "--profile",
+        str(path),
+        "--out",
+        str(tmp_path / "o"),
+    ]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as end:
         main()
@@ -72,10 +94,10 @@ def test_what_the_site_refuses_is_one_message(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--catalog", "http://127.0.0.1:9/"], "catalogue http://127.0.0.1:9"),
+        (["--catalog", "http://127.0.0.1:9/"], "catalog http://127.0.0.1:9"),
         (["--catalog", "demo", "--out", "{tmp}"], "holds other files"),
     ],
-    ids=["catalogue", "out"],
+    ids=["catalog", "out"],
 )
 def test_nothing_is_submitted_before_all_was_found_good(
     words: list[str],
@@ -85,10 +107,14 @@ def test_nothing_is_submitted_before_all_was_found_good(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A catalogue that doesn't answer and an OUT that can't be used are told before there is any job."""
+    """A catalog that doesn't answer and an OUT that can't be used are told before there is any job."""
     before = site.submissions()
     command = ["floodscan", "scan", "demo", "--out", str(tmp_path / "o"), "--cluster", "slurm"]
-    command += ["--profile", str(write_profile(tmp_path)), *(word.format(tmp=tmp_path) for word in words)]
+    command += [
+        "--profile",
+        str(write_profile(tmp_path)),
+        *(word.format(tmp=tmp_path) for word in words),
+    ]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as end:
         main()
@@ -112,7 +138,7 @@ class SlowApi:
     reached: Event = field(default_factory=Event)
     released: Event = field(default_factory=Event)
 
-    def hold(self, number: int) -> None:
+    def pause(self, number: int) -> None:
         """Let all searches wait but the first."""
         if number:
             self.reached.set()
@@ -123,7 +149,7 @@ class SlowApi:
 def slow_api(lean_api: StacApi) -> Iterator[SlowApi]:
     """One that is asked from the command line."""
     api = SlowApi()
-    with fault_proxy(lean_api.url, script=api.hold) as proxy:
+    with fault_proxy(lean_api.url, script=api.pause) as proxy:
         api.url = proxy.url
         yield api
         api.released.set()
@@ -133,7 +159,17 @@ def scan_command(events: Path, catalog: str, profile: Path, out: Path, *, n_jobs
     """Write the command of a driver."""
     words = [str(events), "--catalog", catalog, "--out", str(out), "--profile", str(profile)]
     words += ["--cache", str(out.with_name("cache"))]
-    return [sys.executable, "-m", "floodscan", "scan", *words, "--cluster", "slurm", "--workers", str(n_jobs)]
+    return [
+        sys.executable,
+        "-m",
+        "floodscan",
+        "scan",
+        *words,
+        "--cluster",
+        "slurm",
+        "--workers",
+        str(n_jobs),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +207,10 @@ def test_told_to_stop_leaves_nothing(
 def test_killed_driver_leaves_nothing_for_long(
     events: Path, reference: dict[str, bytes], slow_api: SlowApi, site: SlurmSite, tmp_path: Path
 ) -> None:
-    """After kill -9 running jobs leave, queued ones in their turn, keys with the next start; and the sweep goes on."""
+    """After kill -9 running jobs leave, queued ones in their turn, keys with the next start.
+
+    And the sweep goes on.
+    """
     path = write_profile(tmp_path, death_timeout=15)
     log, out, private = tmp_path / "driver.log", tmp_path / "o", tmp_path / "private"
     command = scan_command(events, slow_api.url, path, out, n_jobs=N_NODES + 1)
@@ -191,12 +230,16 @@ def test_killed_driver_leaves_nothing_for_long(
         with prepare_client("slurm", profile=path):
             assert living.exists()
     assert list(private.iterdir()) == []
-    with child(scan_command(events, slow_api.url, write_profile(tmp_path), out, n_jobs=2), log=log) as driver:
+    with child(
+        scan_command(events, slow_api.url, write_profile(tmp_path), out, n_jobs=2), log=log
+    ) as driver:
         assert driver.wait(180) == 0, log.read_text()
     assert written(out) == reference
 
 
-def test_jobs_that_end_at_once_end_the_sweep(site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_that_end_at_once_end_the_sweep(
+    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A prologue that fails on the nodes: a few jobs are tried, then one error quotes what they said."""
     before = site.submissions()
     monkeypatch.setattr(pool, "_BRISK_SECONDS", 0.2)

@@ -37,9 +37,12 @@ NEVER = ["--lifetime", "1h"]
 def slow_sweep(
     site: SlurmSite, events: Path, folder: Path, *, n_jobs: int, worker_args: list[str]
 ) -> Iterator[tuple[Future[ScanResult], SlowDemo, list[str]]]:
-    """Sweep beside the test, and give the sweep, its catalogue and its jobs once it is in its midst."""
+    """Sweep beside the test, and give the sweep, its catalog and its jobs once it is in its midst."""
     profile = write_profile(folder, worker_extra_args=worker_args)
-    with ThreadPoolExecutor(1) as beside, open_client("slurm", n_workers=n_jobs, profile=profile) as client:
+    with (
+        ThreadPoolExecutor(1) as beside,
+        open_client("slurm", n_workers=n_jobs, profile=profile) as client,
+    ):
         jobs = site.wait_for_jobs(n_jobs, state="RUNNING")
         catalog = make_slow_demo(folder, n_answered=3 * n_jobs)
         sweep = beside.submit(scan, events, catalog=catalog, out=folder / "out", client=client)
@@ -55,7 +58,11 @@ def test_jobs_that_reach_their_lifetime_are_replaced(
 ) -> None:
     """Workers end themselves amid the work, which goes on in the jobs that replace theirs."""
     short = ["--lifetime", "40s", "--lifetime-stagger", "5s"]
-    with slow_sweep(site, events, tmp_path, n_jobs=1, worker_args=short) as (sweep, catalog, before):
+    with slow_sweep(site, events, tmp_path, n_jobs=1, worker_args=short) as (
+        sweep,
+        catalog,
+        before,
+    ):
         site.wait_for_jobs(1, state="RUNNING", instead_of=before, seconds=120)
         catalog.go_on()
         assert sweep.result(120).ok
@@ -67,7 +74,11 @@ def test_jobs_that_reach_their_walltime_are_replaced(
     site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
     """SLURM itself ends all worker jobs in mid-sweep."""
-    with slow_sweep(site, events, tmp_path, n_jobs=2, worker_args=NEVER) as (sweep, catalog, before):
+    with slow_sweep(site, events, tmp_path, n_jobs=2, worker_args=NEVER) as (
+        sweep,
+        catalog,
+        before,
+    ):
         # a walltime has minutes; SLURM looks at the clock twice in one
         soon = (datetime.now() + timedelta(seconds=5)).isoformat(timespec="seconds")  # noqa: DTZ005 - SLURM's own clock
         for job in before:
@@ -117,7 +128,10 @@ def test_refusal_ends_the_sweep_when_no_job_is_left(site: SlurmSite, tmp_path: P
         time.sleep(60)
 
     with (
-        pytest.raises(ClusterError, match=r"no worker job is left, and SLURM takes no more: sbatch: .*not available"),
+        pytest.raises(
+            ClusterError,
+            match=r"no worker job is left, and SLURM takes no more: sbatch: .*not available",
+        ),
         open_client("slurm", n_workers=1, profile=write_profile(tmp_path)),
         draining(site),
     ):
@@ -125,8 +139,12 @@ def test_refusal_ends_the_sweep_when_no_job_is_left(site: SlurmSite, tmp_path: P
     assert site.jobs() == []
 
 
-@pytest.mark.parametrize("said", ["Socket timed out on send/recv operation", "Job violates accounting/QOS policy"])
-def test_first_jobs_that_are_not_taken_come_later(said: str, site: SlurmSite, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "said", ["Socket timed out on send/recv operation", "Job violates accounting/QOS policy"]
+)
+def test_first_jobs_that_are_not_taken_come_later(
+    said: str, site: SlurmSite, tmp_path: Path
+) -> None:
     """The second of the first two is not taken, by a busy SLURM or by a limit: the sweep begins with the other."""
     words = f"echo 'sbatch: error: Batch job submission failed: {said}' >&2; exit 1"
     # the first call asks only whether a job would be taken
@@ -149,7 +167,10 @@ def test_jobs_that_were_not_cancelled_are_cancelled_again(site: SlurmSite, tmp_p
 
 
 def test_jobs_that_stay_are_told(
-    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    site: SlurmSite,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A driver does not wait for ever, nor go without a word."""
     monkeypatch.setattr(pool, "_GONE_SECONDS", 1.0)

@@ -30,7 +30,9 @@ N_JOBS = 3
 
 def floodscan(site: SlurmSite, *words: str, log: Path) -> int:
     """Run the command line on the login node and give its exit status."""
-    with child([*site.network.login.inside, sys.executable, "-m", "floodscan", *words], log=log) as driver:
+    with child(
+        [*site.network.login.inside, sys.executable, "-m", "floodscan", *words], log=log
+    ) as driver:
         return driver.wait(300)
 
 
@@ -38,11 +40,23 @@ def floodscan(site: SlurmSite, *words: str, log: Path) -> int:
 def slow_sweep(
     site: SlurmSite, events: Path, folder: Path, *, n_searches: int | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], SlowDemo, list[str]]]:
-    """Let a driver on the login node sweep; give it, its catalogue and its jobs once it is in its midst."""
-    profile, catalog = write_profile(folder, interface=INTERFACE), make_slow_demo(folder, n_answered=3 * N_JOBS)
+    """Let a driver on the login node sweep.
+
+    Give it, its catalog and its jobs once it is in its midst.
+    """
+    profile, catalog = (
+        write_profile(folder, interface=INTERFACE),
+        make_slow_demo(folder, n_answered=3 * N_JOBS),
+    )
     words = [events, folder / "out", profile, N_JOBS, catalog.counted, catalog.n_answered]
     words += [] if n_searches is None else [n_searches]
-    command = [*site.network.login.inside, sys.executable, "-m", "tests.slurm.slow", *map(str, words)]
+    command = [
+        *site.network.login.inside,
+        sys.executable,
+        "-m",
+        "tests.slurm.slow",
+        *map(str, words),
+    ]
     with child(command, log=folder / "driver.log") as driver:
         jobs = site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
         catalog.wait_for_search()
@@ -62,12 +76,22 @@ def test_gives_the_bytes_of_one_process(
     assert list((tmp_path / "private").iterdir()) == []
 
 
-def test_loopback_is_refused_where_nodes_are_other_machines(network_site: SlurmSite, tmp_path: Path) -> None:
-    """Nothing is submitted; the message names the field and a node that would look for the driver in vain."""
+def test_loopback_is_refused_where_nodes_are_other_machines(
+    network_site: SlurmSite, tmp_path: Path
+) -> None:
+    """Nothing is submitted.
+
+    The message names the field and a node that would look for the driver in vain.
+    """
     before, log = network_site.submissions(), tmp_path / "driver.log"
     words = ["--cluster", "slurm", "--profile", str(write_profile(tmp_path, interface="lo"))]
-    assert floodscan(network_site, "scan", "demo", "--out", str(tmp_path / "o"), *words, log=log) == 2
-    assert "field 'jobqueue.slurm.interface': 127.0.0.1 is this machine alone, and 10.99.0.2" in log.read_text()
+    assert (
+        floodscan(network_site, "scan", "demo", "--out", str(tmp_path / "o"), *words, log=log) == 2
+    )
+    assert (
+        "field 'jobqueue.slurm.interface': 127.0.0.1 is this machine alone, and 10.99.0.2"
+        in log.read_text()
+    )
     assert network_site.submissions() == before
 
 
@@ -82,7 +106,9 @@ def test_network_that_nodes_do_not_share_is_told(network_site: SlurmSite, tmp_pa
     assert floodscan(network_site, *scan, log=log) == 2
     assert "and no worker came" in log.read_text()
     assert floodscan(network_site, "doctor", "--catalog", "demo", *words, log=log) == 1
-    assert [line.split()[0] for line in log.read_text().splitlines() if "driver from a node" in line] == ["NO"]
+    assert [
+        line.split()[0] for line in log.read_text().splitlines() if "driver from a node" in line
+    ] == ["NO"]
 
 
 def test_node_that_is_cut_off_is_replaced(
@@ -93,7 +119,8 @@ def test_node_that_is_cut_off_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The cable of a node is pulled in mid-sweep: full strength again without a hand, and the same bytes."""
-    # so long a silence on a connection means that it is cut; the default of 30 s works alike, and takes longer
+    # so long a silence on a connection means that it is cut; the default of 30 s works alike, and
+    # takes longer
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP", "12s")
     with slow_sweep(network_site, events, tmp_path) as (driver, catalog, before):
         lost = node_of(network_site, before[0])
@@ -108,7 +135,9 @@ def test_node_that_is_cut_off_is_replaced(
     assert network_site.jobs() == []
 
 
-def test_strangers_on_the_network_find_closed_doors(network_site: SlurmSite, events: Path, tmp_path: Path) -> None:
+def test_strangers_on_the_network_find_closed_doors(
+    network_site: SlurmSite, events: Path, tmp_path: Path
+) -> None:
     """Whatever listens on a node's address answers neither plainly nor to the certificate of another authority."""
     foreign: Any = make_security(tmp_path)
     files = [foreign.tls_ca_file, foreign.tls_worker_cert, foreign.tls_worker_key]
@@ -124,7 +153,14 @@ def test_strangers_on_the_network_find_closed_doors(network_site: SlurmSite, eve
 
         wait_for(all_are_open, "not everybody listens", seconds=120)
         (stranger,) = set(network_site.network.nodes) - set(machines)
-        knock = [*stranger.inside, sys.executable, "-m", "tests.slurm.stranger", *map(str, files), *doors]
+        knock = [
+            *stranger.inside,
+            sys.executable,
+            "-m",
+            "tests.slurm.stranger",
+            *map(str, files),
+            *doors,
+        ]
         said = subprocess.run(knock, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
         assert driver.poll() is None
     answers = [line.split(maxsplit=2) for line in said.stdout.splitlines()]
@@ -134,7 +170,15 @@ def test_strangers_on_the_network_find_closed_doors(network_site: SlurmSite, eve
 
 def listening(machine: Machine) -> list[str]:
     """List where Python listens on a machine to others than itself."""
-    command = [*machine.inside, "ss", "--listening", "--tcp", "--numeric", "--processes", "--no-header"]
+    command = [
+        *machine.inside,
+        "ss",
+        "--listening",
+        "--tcp",
+        "--numeric",
+        "--processes",
+        "--no-header",
+    ]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603
     local = [line.split()[3] for line in lines if "python" in line]
     return [address for address in local if not address.startswith((LOOPBACK, "[::1]"))]

@@ -29,7 +29,9 @@ JOBS = REPO_ROOT / "jobs"
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a user sets once: profile and Python environment; the prologue is the site's."""
-    prologue = yaml.safe_load((JOBS / "meluxina.yaml").read_text())["jobqueue"]["slurm"]["job-script-prologue"]
+    prologue = yaml.safe_load((JOBS / "meluxina.yaml").read_text())["jobqueue"]["slurm"][
+        "job-script-prologue"
+    ]
     path = write_profile(tmp_path, job_script_prologue=prologue, python="python")
     monkeypatch.setenv("FLOODSCAN_PROFILE", str(path))
     monkeypatch.setenv("FLOODSCAN_JOBS", str(JOBS))
@@ -65,7 +67,9 @@ def test_job_script_gives_the_bytes_of_one_process(
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(
-    ("sbatch_words", "cluster"), [([], "slurm"), (["-N", "2"], "allocation")], ids=["driver job", "one allocation"]
+    ("sbatch_words", "cluster"),
+    [([], "slurm"), (["-N", "2"], "allocation")],
+    ids=["driver job", "one allocation"],
 )
 def test_scaling_job_measures_either_placement(
     sbatch_words: list[str], cluster: str, site: SlurmSite, tmp_path: Path
@@ -73,7 +77,19 @@ def test_scaling_job_measures_either_placement(
     """The same sweep is run on one node, and then on two."""
     log, out = tmp_path / "driver.log", tmp_path / "out"
     (tmp_path / "private").mkdir()
-    given = ["--cluster", cluster, "--workers", "1", "2", "--show", "strong", "--events", "8", "--repeats", "1"]
+    given = [
+        "--cluster",
+        cluster,
+        "--workers",
+        "1",
+        "2",
+        "--show",
+        "strong",
+        "--events",
+        "8",
+        "--repeats",
+        "1",
+    ]
     script = [str(JOBS / "scaling.sbatch"), *given, "--out", str(out)]
     site.run("sbatch", "-A", ACCOUNT, "--output", str(log), *sbatch_words, *script)
     wait_for_the_end(site, log)
@@ -95,7 +111,9 @@ def test_profile_for_the_site_wants_an_account() -> None:
     """The profile that ships can't be used by mistake: all but the account is there."""
     with pytest.raises(ProfileError) as wanting:
         load_profile(JOBS / "meluxina.yaml")
-    assert str(wanting.value).endswith("account': is still the placeholder p200xxx: set your project's account")
+    assert str(wanting.value).endswith(
+        "account': is still the placeholder p200xxx: set your project's account"
+    )
     assert len(wanting.value.problems) == 1
 
 

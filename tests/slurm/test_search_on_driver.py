@@ -13,7 +13,14 @@ from distributed import get_task_stream
 from floodscan import InputError, scan
 from floodscan.clusters import prepare_client, preview_jobs
 from tests.servers.fixtures import LANDING_ID
-from tests.servers.process import CATALOGUE_VARIABLE, LANDING_VARIABLE, LOOPBACK, URL_VARIABLE, child, wait_until
+from tests.servers.process import (
+    CATALOG_VARIABLE,
+    LANDING_VARIABLE,
+    LOOPBACK,
+    URL_VARIABLE,
+    child,
+    wait_until,
+)
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE
 from tests.slurm.site import ACCOUNT
@@ -33,60 +40,108 @@ URL = f"http://{LOOPBACK}:{PORT}"
 
 
 @contextmanager
-def stac_api(machine: Machine, catalogue: Path, log: Path) -> Iterator[None]:
-    """Serve a catalogue to nobody but one machine."""
-    command = [*machine.inside, sys.executable, "-m", "uvicorn", "--factory", "tests.servers.lean:create_app"]
+def stac_api(machine: Machine, catalog: Path, log: Path) -> Iterator[None]:
+    """Serve a catalog to nobody but one machine."""
+    command = [
+        *machine.inside,
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--factory",
+        "tests.servers.lean:create_app",
+    ]
     command += ["--host", LOOPBACK, "--port", str(PORT), "--log-level", "warning"]
-    env = {CATALOGUE_VARIABLE: str(catalogue), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
+    env = {CATALOG_VARIABLE: str(catalog), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
     with child(command, log=log, env=env) as server:
         wait_until(lambda: answers(machine), server, log=log)
         yield
 
 
 def answers(machine: Machine) -> bool:
-    """Whether something listens at the catalogue's port."""
+    """Whether something listens at the catalog's port."""
     knock = [*machine.inside, "bash", "-c", f": </dev/tcp/{LOOPBACK}/{PORT}"]
     return subprocess.run(knock, capture_output=True, check=False).returncode == 0  # noqa: S603
 
 
-def test_worker_jobs_need_no_catalogue(
-    network_site: SlurmSite, events: Path, catalogue: Path, reference: dict[str, bytes], tmp_path: Path
+def test_worker_jobs_need_no_catalog(
+    network_site: SlurmSite,
+    events: Path,
+    catalog: Path,
+    reference: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
-    """A catalogue that the driver's machine alone reaches: the bytes of one process, and nothing is left."""
+    """A catalog that the driver's machine alone reaches: the bytes of one process, and nothing is left."""
     login, log = network_site.network.login, tmp_path / "driver.log"
-    words = ["--catalog", URL, "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out"), "--cluster", "slurm"]
+    words = [
+        "--catalog",
+        URL,
+        "--cache",
+        str(tmp_path / "cache"),
+        "--out",
+        str(tmp_path / "out"),
+        "--cluster",
+        "slurm",
+    ]
     words += ["--profile", str(write_profile(tmp_path, interface=INTERFACE)), "--workers", "2"]
-    with stac_api(login, catalogue, tmp_path / "api.log"):
-        assert floodscan(network_site, "scan", str(events), *words, "--search-on", "driver", log=log) == 0
+    with stac_api(login, catalog, tmp_path / "api.log"):
+        assert (
+            floodscan(network_site, "scan", str(events), *words, "--search-on", "driver", log=log)
+            == 0
+        )
     assert written(tmp_path / "out") == reference
     assert network_site.jobs() == []
     assert listening(login) == []
     assert list((tmp_path / "private").iterdir()) == []
 
 
-def test_nodes_of_an_allocation_need_no_catalogue(
-    network_site: SlurmSite, events: Path, catalogue: Path, reference: dict[str, bytes], tmp_path: Path
+def test_nodes_of_an_allocation_need_no_catalog(
+    network_site: SlurmSite,
+    events: Path,
+    catalog: Path,
+    reference: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
     """The same where the driver is on the first node of an allocation."""
     first, log = network_site.network.nodes[0], tmp_path / "driver.log"
     words = ["--catalog", URL, "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
-    words += ["--profile", str(write_profile(tmp_path, interface=INTERFACE)), "--cluster", "allocation"]
+    words += [
+        "--profile",
+        str(write_profile(tmp_path, interface=INTERFACE)),
+        "--cluster",
+        "allocation",
+    ]
     scan = [sys.executable, "-m", "floodscan", "scan", str(events), *words, "--search-on", "driver"]
-    sbatch = ["sbatch", "-A", ACCOUNT, "-t", "5", "-N", "2", "-w", first.name, "-c", "2", "--output", str(log)]
-    with stac_api(first, catalogue, tmp_path / "api.log"):
+    sbatch = [
+        "sbatch",
+        "-A",
+        ACCOUNT,
+        "-t",
+        "5",
+        "-N",
+        "2",
+        "-w",
+        first.name,
+        "-c",
+        "2",
+        "--output",
+        str(log),
+    ]
+    with stac_api(first, catalog, tmp_path / "api.log"):
         network_site.run(*sbatch, "--wrap", f"exec {' '.join(scan)}")
         wait_for_the_end(network_site, log)
     assert written(tmp_path / "out") == reference, log.read_text()
 
 
-def test_doctor_tells_that_nodes_have_no_way_out(network_site: SlurmSite, catalogue: Path, tmp_path: Path) -> None:
-    """All is well but the catalogue from a node, and the option that does without is named."""
+def test_doctor_tells_that_nodes_have_no_way_out(
+    network_site: SlurmSite, catalog: Path, tmp_path: Path
+) -> None:
+    """All is well but the catalog from a node, and the option that does without is named."""
     log = tmp_path / "doctor.log"
     words = ["--catalog", URL, "--profile", str(write_profile(tmp_path, interface=INTERFACE))]
-    with stac_api(network_site.network.login, catalogue, tmp_path / "api.log"):
+    with stac_api(network_site.network.login, catalog, tmp_path / "api.log"):
         assert floodscan(network_site, "doctor", *words, log=log) == 1
     (wrong,) = [line for line in log.read_text().splitlines() if line.startswith("NO")]
-    assert "catalogue from a node" in wrong
+    assert "catalog from a node" in wrong
     assert "--search-on driver" in wrong
 
 
@@ -95,14 +150,22 @@ def test_only_searches_stay_with_the_driver(
 ) -> None:
     """The worker beside the driver searches and nothing else, and the node does all else and never searches."""
     with (
-        prepare_client("slurm", n_workers=1, profile=write_profile(tmp_path), n_searches=2) as start,
+        prepare_client(
+            "slurm", n_workers=1, profile=write_profile(tmp_path), n_searches=2
+        ) as start,
         start() as client,
     ):
         assert client is not None
         with get_task_stream(client) as stream:
             scan(events, catalog="demo", out=tmp_path / "out", client=client, search_on_driver=True)
-        names = {address: str(facts["name"]) for address, facts in client.scheduler_info(-1)["workers"].items()}
-    done = {(str(task["key"]).startswith("ask_lot"), names[task["worker"]] == "gateway") for task in stream.data}
+        names = {
+            address: str(facts["name"])
+            for address, facts in client.scheduler_info(-1)["workers"].items()
+        }
+    done = {
+        (str(task["key"]).startswith("ask_lot"), names[task["worker"]] == "gateway")
+        for task in stream.data
+    }
     assert done == {(True, True), (False, False)}
     assert written(tmp_path / "out") == reference
     assert site.jobs() == []
@@ -110,12 +173,16 @@ def test_only_searches_stay_with_the_driver(
 
 def test_dry_run_names_what_nodes_are_for(tmp_path: Path) -> None:
     """A worker offers its threads for everything but searches."""
-    script = preview_jobs("slurm", profile=write_profile(tmp_path, cores=8, processes=4), n_searches=32)
+    script = preview_jobs(
+        "slurm", profile=write_profile(tmp_path, cores=8, processes=4), n_searches=32
+    )
     assert "--resources floodscan-score=2" in script
 
 
 @pytest.mark.parametrize("cluster", ["none", "local", "tcp://127.0.0.1:1"])
 def test_there_must_be_nodes(cluster: str) -> None:
     """Where driver and workers are not apart the option is refused before anything is started."""
-    with pytest.raises(InputError, match=r"--search-on driver: --cluster .* has no nodes apart from the driver"):
+    with pytest.raises(
+        InputError, match=r"--search-on driver: --cluster .* has no nodes apart from the driver"
+    ):
         prepare_client(cluster, n_searches=1)

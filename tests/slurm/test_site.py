@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
 def test_jobs_run_on_nodes_of_their_own(site: SlurmSite, tmp_path: Path) -> None:
     """Four jobs run at once, each on its node, and the fifth waits."""
-    options = ["-A", ACCOUNT, "-t", "5", "--qos=short", "-o", f"{tmp_path}/%j", "--wrap", "sleep 60"]
+    options = [
+        "-A",
+        ACCOUNT,
+        "-t",
+        "5",
+        "--qos=short",
+        "-o",
+        f"{tmp_path}/%j",
+        "--wrap",
+        "sleep 60",
+    ]
     for _ in range(N_NODES + 1):
         site.run("sbatch", *options)
     site.wait_for_jobs(N_NODES, state="RUNNING")

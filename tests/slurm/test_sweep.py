@@ -70,7 +70,9 @@ def sweep(running_site: SlurmSite, tmp_path_factory: pytest.TempPathFactory) -> 
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("SLURM_CONF", str(running_site.conf))
         patch.setenv("PYTHONPATH", str(REPO_ROOT))
-        client = stack.enter_context(open_client("slurm", n_workers=N_JOBS, profile=write_profile(folder)))
+        client = stack.enter_context(
+            open_client("slurm", n_workers=N_JOBS, profile=write_profile(folder))
+        )
         assert client is not None
         client.wait_for_workers(N_JOBS, timeout=120)
         yield Sweep(client, running_site, folder / "private")
@@ -93,7 +95,9 @@ def test_keys_are_the_users_alone(sweep: Sweep) -> None:
     """Nobody else may open the folder, nor a key in it, and the authority's own key is nowhere."""
     (run,) = sweep.private.iterdir()
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
-    kept = {path.name: stat.S_IMODE(path.stat().st_mode) for path in run.iterdir() if path.is_file()}
+    kept = {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in run.iterdir() if path.is_file()
+    }
     assert kept == dict.fromkeys([OWNER_FILE, "ca.pem", "run.pem", "run.key"], 0o600)
 
 
@@ -145,11 +149,15 @@ def test_lost_jobs_and_workers_are_replaced(
 ) -> None:
     """A worker is killed and a job cancelled in mid-sweep: the same bytes, and full strength again without a hand."""
     before = sweep.site.jobs("RUNNING")
-    by_job = {str(facts["name"]).split(".")[0]: address for address, facts in sweep.workers().items()}
+    by_job = {
+        str(facts["name"]).split(".")[0]: address for address, facts in sweep.workers().items()
+    }
     pids = sweep.client.run(os.getpid)
     catalog = make_slow_demo(tmp_path, n_answered=2 * N_JOBS)
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(scan, events, catalog=catalog, out=tmp_path / "out", client=sweep.client)
+        running = pool.submit(
+            scan, events, catalog=catalog, out=tmp_path / "out", client=sweep.client
+        )
         catalog.wait_for_search()
         os.kill(pids[by_job[before[0]]], signal.SIGKILL)
         sweep.site.run("scancel", before[1])

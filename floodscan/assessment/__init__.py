@@ -1,0 +1,61 @@
+"""How events end once their scenes are chosen: what is missing, what is said of the choice, the row of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from floodscan.assessment.manifest import build_manifest, dump_manifest
+from floodscan.assessment.outcomes import find_empty_slots, summarize_event
+from floodscan.assessment.quality import assess
+from floodscan.schemas import CANDIDATES, split_by_event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from floodscan.assessment.outcomes import Outcome
+    from floodscan.catalogs.base import Answer
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.slots import EventPlan
+
+
+def assess_events(
+    plans: Sequence[EventPlan],
+    candidates: pa.Table,
+    answers: Sequence[Mapping[Search, Answer]],
+    *,
+    recipe: Recipe,
+    catalog_id: str,
+) -> tuple[dict[str, bytes], list[Outcome]]:
+    """Write the manifest of each event, and sum it up.
+
+    Args:
+        plans: The events and their slots.
+        candidates: Ranked CANDIDATES of these events.
+        answers: What came back for each event's own questions.
+        recipe: The rules.
+        catalog_id: STAC id of the catalog.
+
+    Returns:
+        The bytes of the manifests by event id, and the outcomes in the order of the plans.
+    """
+    of_event, assessments = split_by_event(candidates), assess(plans, candidates, recipe)
+    manifests: dict[str, bytes] = {}
+    outcomes: list[Outcome] = []
+    for plan, answered in zip(plans, answers, strict=True):
+        event_id = plan.event.event_id
+        own, assessment = of_event.get(event_id, CANDIDATES.empty_table()), assessments[event_id]
+        empty_slots = find_empty_slots(plan, own, answered, recipe)
+        manifest = build_manifest(
+            plan,
+            own,
+            recipe=recipe,
+            catalog_id=catalog_id,
+            answers=answered,
+            empty_slots=empty_slots,
+            assessment=assessment,
+        )
+        manifests[event_id] = dump_manifest(manifest)
+        outcomes.append(summarize_event(plan, own, answered, empty_slots, assessment))
+    return manifests, outcomes

@@ -1,0 +1,250 @@
+"""A stac-geoparquet snapshot as a catalog: a file, or a folder of files, on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import shapely
+
+from floodscan.catalogs.base import Answer
+from floodscan.catalogs.item_table import parse_edges, unsigned
+from floodscan.catalogs.page_json import EDGES, SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES
+from floodscan.errors import CatalogError, MissingCollectionError
+from floodscan.geometry.footprints import extents_of_empty, fill_from_bbox, repair
+from floodscan.schemas import ITEMS, check_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from floodscan.geometry.footprints import Geometries
+    from floodscan.model import Search
+
+CATALOG_KEY = b"floodscan:catalog"
+"""Metadata key of a snapshot under which JSON tells the ``id`` of the catalog that it is of."""
+
+_TAIL_BYTES = 8
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveCatalog:
+    """Items in stac-geoparquet.
+
+    Attributes:
+        path: A ``.parquet`` file, or a folder of them.
+        label: Name to show in place of the path.
+    """
+
+    path: Path
+    label: str | None = None
+
+    @property
+    def location(self) -> str:
+        """The label, or the path."""
+        return self.label or str(self.path)
+
+    def describe(self, collections: Iterable[str]) -> str:
+        """Check that the snapshot can be read and has these collections, and tell its STAC id."""
+        files = self._files()
+        found = {name for file in files for name in file.collections}
+        for collection in collections:
+            if collection not in found:
+                problem = f"has no collection '{collection}'; it has {', '.join(sorted(found))}"
+                raise MissingCollectionError(self.location, problem)
+        raw = (files[0].dataset.schema.metadata or {}).get(CATALOG_KEY)
+        return str(orjson.loads(raw)["id"]) if raw else self.path.stem
+
+    def digest(self) -> str:
+        """Tell by the footers of its files, which sum up what is in them, whether it is the same.
+
+        A copy is.
+        """
+        try:
+            footers = b"".join(map(_read_footer, _list_files(self.path)))
+        except OSError as err:
+            raise CatalogError(self.location, f"can't be read: {err}") from err
+        return hashlib.sha256(footers).hexdigest()[:16]
+
+    def search(self, search: Search) -> Answer:
+        """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""
+        try:
+            tables = [
+                _read_items(file.dataset, search)
+                for file in self._files()
+                if search.collection in file.collections
+            ]
+        except (pa.ArrowException, OSError, KeyError) as err:
+            raise CatalogError(self.location, f"can't be read: {err}") from err
+        return Answer(items=pa.concat_tables([ITEMS.empty_table(), *tables]))
+
+    def _files(self) -> tuple[_File, ...]:
+        try:
+            return _open_files(self.path)
+        except (pa.ArrowException, OSError) as err:
+            raise CatalogError(self.location, f"can't be read as stac-geoparquet: {err}") from err
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file by itself: collections differ in their assets, so the files of a folder share no schema."""
+
+    dataset: ds.Dataset
+    collections: frozenset[str]
+
+
+@lru_cache(maxsize=8)
+def _open_files(path: Path) -> tuple[_File, ...]:
+    return tuple(map(_open_file, _list_files(path)))
+
+
+def _list_files(path: Path) -> list[Path]:
+    paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not paths:
+        message = f"no .parquet file in {path}"
+        raise FileNotFoundError(message)
+    return paths
+
+
+def _read_footer(path: Path) -> bytes:
+    """Read schema, statistics and places of all columns, with their length at the end.
+
+    Source: https://parquet.apache.org/docs/file-format/
+    """
+    with path.open("rb") as file:
+        file.seek(-_TAIL_BYTES, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-_TAIL_BYTES - length, os.SEEK_END)
+        return file.read()
+
+
+def _open_file(path: Path) -> _File:
+    dataset = ds.dataset(path, format="parquet")
+    if missing := {"id", "collection", "geometry"}.difference(dataset.schema.names):
+        message = f"{path} has no column {', '.join(sorted(missing))}"
+        raise OSError(message)
+    names = dataset.to_table(columns=["collection"])["collection"].unique().to_pylist()
+    return _File(dataset, frozenset(names))
+
+
+def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
+    columns = {
+        name: ds.field(name)
+        for name in ("id", "collection", "geometry", "bbox", *STAC_NAMES)
+        if name in file.schema.names
+    }
+    columns |= {
+        f"asset {key}": ds.field("assets", key, "href") for key in _asset_keys(file, search.assets)
+    }
+    for key in _edge_keys(file, search.assets):
+        columns[EDGES] = ds.field("assets", key, EDGES)
+    found = file.to_table(columns=columns, filter=_filter(file.schema, search))
+    footprints, extent = _parse_geometries(found)
+    return check_table(
+        pa.table(
+            {
+                "collection": found["collection"],
+                "item_id": found["id"],
+                "datetime": _coalesce(found, TIME_PROPERTIES, ITEMS.field("datetime").type),
+                **{
+                    name: _coalesce(found, sources, ITEMS.field(name).type)
+                    for name, sources in SCENE_PROPERTIES.items()
+                },
+                "proj_bbox": parse_edges(_values(found, EDGES)),
+                "assets": _read_assets(found, search.assets),
+                "geometry": shapely.to_wkb(footprints),
+                "extent": shapely.to_wkb(extent),
+            },
+            schema=ITEMS,
+        ),
+        ITEMS,
+    )
+
+
+def _asset_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
+    kind = file.schema.field("assets").type if "assets" in file.schema.names else pa.struct([])
+    known = {field.name for field in kind}
+    return [key for key in wanted if key in known]
+
+
+def _edge_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
+    known = _asset_keys(file, wanted[:1])
+    return [
+        key
+        for key in known
+        if EDGES in {field.name for field in file.schema.field("assets").type.field(key).type}
+    ]
+
+
+def _values(found: pa.Table, name: str) -> list[Any]:
+    return found[name].to_pylist() if name in found.column_names else [None] * len(found)
+
+
+def _filter(schema: pa.Schema, search: Search) -> pc.Expression:
+    """Keep what may match: the exact box and window are applied later, to every catalog alike."""
+    keep = ds.field("collection") == search.collection
+    if search.window is not None and "datetime" in schema.names:
+        time = ds.field("datetime")
+        keep &= time.is_null() | ((time >= search.window.start) & (time <= search.window.end))
+    if "bbox" not in schema.names or not pa.types.is_struct(schema.field("bbox").type):
+        return keep
+    west, south, east, north = search.bbox
+    xmin, ymin, xmax, ymax = (ds.field("bbox", corner) for corner in _CORNERS)
+    keep &= (ymin <= north) & (ymax >= south)
+    # a search or an item across the antimeridian has west > east: only latitude tells then
+    return keep if west > east else keep & ((xmin > xmax) | ((xmin <= east) & (xmax >= west)))
+
+
+def _coalesce(found: pa.Table, sources: Iterable[str], kind: pa.DataType) -> pa.Array:
+    present = [_cast(found[source], kind) for source in sources if source in found.column_names]
+    return pc.coalesce(*present) if present else pa.nulls(len(found), kind)
+
+
+def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Cast as it is.
+
+    Of a text that should be a number, such as ``EPSG:32632``, take the number at its end.
+    """
+    if (
+        pa.types.is_integer(kind)
+        and not pa.types.is_integer(values.type)
+        and not pa.types.is_floating(values.type)
+    ):
+        values = pc.extract_regex(values.cast(pa.string()), r"^EPSG:(?P<code>[0-9]{4,6})$")
+        values = pc.struct_field(values, "code")
+    return values.cast(kind, safe=False)
+
+
+def _parse_geometries(found: pa.Table) -> tuple[Geometries, Geometries]:
+    raw = found["geometry"].cast(pa.binary())
+    corners = [_corners(bbox) for bbox in _values(found, "bbox")]
+    footprints = shapely.from_wkb(np.asarray(raw, dtype=object), on_invalid="ignore")
+    unreadable = shapely.is_missing(footprints)
+    footprints[unreadable] = shapely.Polygon()
+    fill_from_bbox(footprints, corners, where=raw.is_null().to_numpy())
+    footprints = repair(footprints)
+    return footprints, extents_of_empty(footprints, corners)
+
+
+def _corners(bbox: Any) -> list[float] | None:  # noqa: ANN401 - a struct, a list or nothing
+    return [bbox[name] for name in _CORNERS] if isinstance(bbox, dict) else bbox
+
+
+def _read_assets(found: pa.Table, wanted: Sequence[str]) -> pa.MapArray:
+    """Zip the href columns into one map a row, leaving out assets that a row has not."""
+    keys = [key for key in wanted if f"asset {key}" in found.column_names]
+    hrefs = [found[f"asset {key}"].to_pylist() for key in keys]
+    rows = [
+        [(key, unsigned(href)) for key, href in zip(keys, row, strict=True) if href]
+        for row in zip(*hrefs, strict=True)
+    ]
+    return pa.array(rows or [[]] * len(found), ITEMS.field("assets").type)

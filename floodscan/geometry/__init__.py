@@ -1,0 +1,1 @@
+"""Areas on the Earth: footprints, rasters, pixel grids and what they cover."""

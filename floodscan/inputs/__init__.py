@@ -1,0 +1,1 @@
+"""Files that a person wrote: events and recipes, read and checked."""

@@ -1,0 +1,227 @@
+"""What is looked for, and by which rules: sensors, collections, assets, windows, filters, policy."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from floodscan.errors import InputProblem, RecipeError
+from floodscan.inputs.validation import FieldReader
+from floodscan.model import (
+    DEFAULT_LADDER,
+    DEFAULT_PHASE_OFFSET_DAYS,
+    DEFAULT_SENSORS,
+    Phase,
+    Policy,
+    Recipe,
+    Relaxation,
+    SearchPrices,
+    Sensor,
+    SensorRecipe,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def load_recipe(path: str | Path | None) -> Recipe:
+    """Read a recipe from a TOML file; None gives the default one.
+
+    Raises:
+        RecipeError: The file is missing or broken, or a key or value in it can't be used.
+    """
+    if path is None:
+        return Recipe()
+    try:
+        raw = tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as err:
+        raise RecipeError(str(path), [InputProblem("", "", err.strerror or str(err))]) from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise RecipeError(str(path), [InputProblem("", "", f"not a TOML file: {err}")]) from err
+    return parse_recipe(raw, source=str(path))
+
+
+def recipe_from_dict(spelled: Mapping[str, Any], *, source: str) -> Recipe:
+    """Read back what ``Recipe.to_dict`` spelled out, such as a run's ``run.json`` holds.
+
+    Raises:
+        RecipeError: It is none.
+    """
+    sensors = spelled.get("sensors", {})
+    tables = {
+        name: {k: v for k, v in asked.items() if v is not None} for name, asked in sensors.items()
+    }
+    for name, asked in tables.items():
+        if name in DEFAULT_SENSORS and not DEFAULT_SENSORS[Sensor(name)].polarizations:
+            asked.pop("polarizations", None)
+    plain = {name: value for name, value in spelled.items() if value is not None}
+    return parse_recipe({**plain, "sensors": list(sensors), **tables}, source=source)
+
+
+def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
+    """Make a recipe of parsed TOML; what it doesn't say keeps its default.
+
+    Args:
+        raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
+            ``relax``, ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below``,
+            ``searches`` and one table per sensor.
+        source: Name of the file, for error messages.
+
+    Raises:
+        RecipeError: IdSet the field and what it may be.
+    """
+    reader = FieldReader(source)
+    reader.check_keys("", raw, [f.name for f in fields(Recipe)] + list(Sensor))
+    sensors = _parse_sensors(reader, raw)
+    recipe = Recipe(
+        policy=Policy(reader.choice("policy", raw.get("policy", "reference"), list(Policy))),
+        sensors=sensors,
+        phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
+        tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
+        relax=_parse_ladder(reader, raw, sensors),
+        min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
+        onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
+        warn_coverage_below=reader.fraction(
+            "warn_coverage_below", raw.get("warn_coverage_below", 0.9)
+        ),
+        searches=_parse_prices(reader, raw.get("searches", {})),
+    )
+    reader.finish()
+    return recipe
+
+
+def _parse_sensors(reader: FieldReader, raw: Mapping[str, Any]) -> dict[Sensor, SensorRecipe]:
+    names = reader.texts("sensors", raw.get("sensors", list(Sensor)))
+    known = [name for name in names if reader.choice("sensors", name, list(Sensor)) == name]
+    if not names:
+        reader.fail("sensors", "must name at least one sensor")
+    return {
+        sensor: _parse_sensor(reader, sensor, raw.get(sensor, {}))
+        for sensor in Sensor
+        if sensor in known
+    }
+
+
+def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRecipe:
+    default = DEFAULT_SENSORS[sensor]
+    checks: dict[str, Callable[[str, Any], Any]] = {
+        "collection": reader.text,
+        "assets": reader.texts,
+        "window_days": reader.days,
+        "polarizations": reader.texts,
+        "max_cloud_percent": reader.percent,
+    }
+    applies = [
+        name for name in checks if name in {"collection", "assets"} or getattr(default, name)
+    ]
+    if not isinstance(raw, dict):
+        reader.fail(str(sensor), "must be a table")
+        return default
+    reader.check_keys(f"{sensor}.", raw, applies)
+    given = {k: checks[k](f"{sensor}.{k}", v) for k, v in raw.items() if k in applies}
+    return replace(default, **given)
+
+
+def _parse_offsets(reader: FieldReader, raw: object) -> dict[Phase, int]:
+    offsets = dict(DEFAULT_PHASE_OFFSET_DAYS)
+    if not isinstance(raw, dict):
+        reader.fail("phase_offset_days", "must be a table of days by phase")
+        return offsets
+    reader.check_keys("phase_offset_days.", raw, list(Phase))
+    for name, days in raw.items():
+        if name in offsets:
+            offsets[Phase(name)] = reader.integer(f"phase_offset_days.{name}", days)
+    if list(offsets.values()) != sorted(offsets.values()):
+        reader.fail("phase_offset_days", "must grow from pre_month to post_event")
+    return offsets
+
+
+def _parse_prices(reader: FieldReader, raw: object) -> SearchPrices:
+    default = SearchPrices()
+    if not isinstance(raw, dict):
+        reader.fail("searches", "must be a table")
+        return default
+    reader.check_keys("searches.", raw, [f.name for f in fields(default)])
+    given: dict[str, Any] = {}
+    for name in ("items_per_day", "footprint_degrees"):
+        given[name] = _parse_by_sensor(
+            reader, f"searches.{name}", raw.get(name, {}), getattr(default, name)
+        )
+    if "request_items" in raw:
+        given["request_items"] = reader.not_negative("searches.request_items", raw["request_items"])
+    if "page_items" in raw:
+        given["page_items"] = reader.count("searches.page_items", raw["page_items"])
+    return replace(default, **given)
+
+
+def _parse_by_sensor(
+    reader: FieldReader, name: str, raw: object, default: Mapping[Sensor, float]
+) -> Mapping[Sensor, float]:
+    if not isinstance(raw, dict):
+        reader.fail(name, "must be a table of numbers by sensor")
+        return default
+    reader.check_keys(f"{name}.", raw, list(Sensor))
+    return {s: reader.positive(f"{name}.{s}", raw[s]) if s in raw else default[s] for s in Sensor}
+
+
+def _parse_ladder(
+    reader: FieldReader, raw: Mapping[str, Any], sensors: Mapping[Sensor, SensorRecipe]
+) -> tuple[Relaxation, ...]:
+    """Read the steps; without any, take those of the default ladder that loosen something here."""
+    now = {
+        sensor: (asked.window_days, asked.max_cloud_percent) for sensor, asked in sensors.items()
+    }
+    if "relax" not in raw:
+        return tuple(
+            step
+            for step in DEFAULT_LADDER
+            if step.sensor in now and _loosens(step, *now[step.sensor])
+        )
+    if not isinstance(raw["relax"], list) or not all(
+        isinstance(step, dict) for step in raw["relax"]
+    ):
+        reader.fail("relax", "must be tables; write [[relax]], in double brackets")
+        return ()
+    steps = [
+        _parse_step(reader, f"relax {number}", step) for number, step in enumerate(raw["relax"], 1)
+    ]
+    for number, step in enumerate(steps, 1):
+        if step is not None and step.sensor in now:
+            days, percent = now[step.sensor]
+            if not _loosens(step, days, percent):
+                reader.fail(
+                    f"relax {number}", f"{step} loosens nothing: the rule is no stricter before it"
+                )
+            now[step.sensor] = (step.window_days or days, step.max_cloud_percent or percent)
+    return tuple(step for step in steps if step is not None)
+
+
+def _loosens(step: Relaxation, window_days: int | None, max_cloud_percent: float | None) -> bool:
+    wider = (
+        step.window_days is not None and window_days is not None and step.window_days > window_days
+    )
+    limits = (step.max_cloud_percent, max_cloud_percent)
+    cloudier = limits[0] is not None and limits[1] is not None and limits[0] > limits[1]
+    return step.mixed_track or wider or cloudier
+
+
+def _parse_step(reader: FieldReader, name: str, raw: Mapping[str, Any]) -> Relaxation | None:
+    rules: dict[str, Callable[[str, Any], Any]] = {
+        "window_days": reader.days,
+        "max_cloud_percent": reader.percent,
+        "mixed_track": reader.true,
+    }
+    reader.check_keys(f"{name}.", raw, ["sensor", *rules])
+    sensor = reader.choice(f"{name}.sensor", raw.get("sensor"), [Sensor.S1RTC, Sensor.S2L2A])
+    given: dict[str, Any] = {
+        rule: check(f"{name}.{rule}", raw[rule]) for rule, check in rules.items() if rule in raw
+    }
+    fits = {"S1RTC": {"window_days", "mixed_track"}, "S2L2A": {"window_days", "max_cloud_percent"}}[
+        sensor
+    ]
+    if len(given) != 1 or not given.keys() <= fits:
+        reader.fail(name, f"must loosen one rule of {sensor}: {' or '.join(sorted(fits))}")
+        return None
+    return Relaxation(sensor=Sensor(sensor), **given)

@@ -1,0 +1,1 @@
+"""From events to work: targets, slots, merged searches and batches."""

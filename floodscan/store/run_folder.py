@@ -1,0 +1,276 @@
+"""A run's folder: its files, by what they are of."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from floodscan.errors import ManifestError, OutputError
+from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_table
+from floodscan.store.atomic import written
+from floodscan.store.geoparquet import to_geoparquet
+from floodscan.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+    from pathlib import Path
+
+    Json = dict[str, Any]
+
+FILES, PACKED = "files", "packed"
+"""How the manifests of a run are kept."""
+
+_PACK = pa.schema([pa.field("event_id", pa.string()), pa.field("manifest", pa.binary())])
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The output folder of a run.
+
+    Attributes:
+        path: Where it is.
+        packed: Whether manifests are written in one file per batch, in place of one per event.
+    """
+
+    path: Path
+    packed: bool = False
+
+    @property
+    def candidates_path(self) -> Path:
+        """Folder of GeoParquet parts, one row per slot × item."""
+        return self.path / "candidates"
+
+    @property
+    def manifests_path(self) -> Path:
+        """Folder of manifests."""
+        return self.path / "manifests"
+
+    def manifest_path(self, event_id: str) -> Path:
+        """JSON file of one event, where manifests are not packed."""
+        return self.manifests_path / f"{event_id}.json"
+
+    @property
+    def events(self) -> Ledger:
+        """One row per event; a batch that has rows here is done."""
+        return Ledger(self.path / "events", EVENTS)
+
+    @property
+    def searches(self) -> Ledger:
+        """One row per search."""
+        return Ledger(self.path / "searches", SEARCHES)
+
+    @property
+    def run_path(self) -> Path:
+        """JSON file with recipe, catalog, versions and counts."""
+        return self.path / "run.json"
+
+    def prepare(self) -> None:
+        """Make the folders that workers write to.
+
+        Raises:
+            OutputError: They can't be made, or the folder holds other files than a run's.
+        """
+        try:
+            # a start that failed, or was killed, leaves empty folders
+            if not self.run_path.exists() and any(
+                path not in self._folders or any(path.iterdir()) for path in self.path.glob("[!.]*")
+            ):
+                raise OutputError(f"{self.path}: holds other files; choose another --out")
+            for folder in self._folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.path / f".{uuid.uuid4().hex}.tmp"
+            probe.touch()
+            probe.unlink()
+        except OSError as err:
+            raise OutputError(
+                f"{self.path}: can't be written: {err.strerror}; choose another --out"
+            ) from err
+
+    def remove_scraps(self) -> None:
+        """Remove what killed writers left half written; nobody else may be writing."""
+        for folder in (self.path, *self._folders):
+            for path in folder.glob(".*.*.tmp"):
+                path.unlink(missing_ok=True)
+        for trial in self.path.glob(".*.trial"):
+            rmtree(trial, ignore_errors=True)
+
+    def write_candidates(self, batch: str, candidates: pa.Table) -> None:
+        """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox covering."""
+        table = to_geoparquet(check_table(candidates, CANDIDATES))
+        with written(self._part(batch)) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def write_manifests(self, batch: str, manifests: Mapping[str, bytes]) -> None:
+        """Write the manifests of a batch, by event id."""
+        if self.packed:
+            pack = pa.table([list(manifests), list(manifests.values())], schema=_PACK)
+            with written(self._pack(batch)) as temporary:
+                pq.write_table(pack, temporary, compression="zstd")
+            return
+        for event_id, content in manifests.items():
+            with written(self.manifest_path(event_id)) as temporary:
+                temporary.write_bytes(content)
+
+    def drop_manifests(self, event_ids: Iterable[str]) -> None:
+        """Remove what an earlier try may have left of events that have no manifest now."""
+        for event_id in event_ids:
+            self.manifest_path(event_id).unlink(missing_ok=True)
+
+    def write_run(self, run: Json) -> None:
+        """Write what the run was."""
+        with written(self.run_path) as temporary:
+            temporary.write_bytes(
+                orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            )
+
+    def keep(self, batches: Container[str]) -> None:
+        """Forget all other batches, done or not.
+
+        Manifests that are files of their own are written over.
+        """
+        self.events.keep(batches)
+        self.searches.keep(batches)
+        for path in [
+            *self.candidates_path.glob("*.parquet"),
+            *self.manifests_path.glob("*.parquet"),
+        ]:
+            if path.stem not in batches:
+                path.unlink(missing_ok=True)
+
+    def merge(self) -> None:
+        """Put the rows of events and searches into one file each: the run has ended."""
+        self.searches.merge()
+        self.events.merge()
+
+    def read_candidates(self, event_id: str | None = None) -> pa.Table:
+        """Read the CANDIDATES of one event, or of all, batch by batch.
+
+        Raises:
+            OutputError: There is no candidate table.
+        """
+        if not any(self.candidates_path.glob("*.parquet")):
+            raise OutputError(f"{self.path}: holds no candidates; is it the output of a scan?")
+        batches = sorted(path.stem for path in self.candidates_path.glob("*.parquet"))
+        if event_id is None:
+            return pa.concat_tables(map(self.read_part, batches))
+        batch = self._batch_of(event_id)
+        rows = CANDIDATES.empty_table() if batch is None else self.read_part(batch)
+        return rows.filter(pc.field("event_id") == event_id)
+
+    def read_part(self, batch: str) -> pa.Table:
+        """Read the CANDIDATES of a batch, as they were written."""
+        path = self._part(batch)
+        if not path.exists():
+            return CANDIDATES.empty_table()
+        found = pq.read_table(path, columns=CANDIDATES.names)
+        return check_table(found.replace_schema_metadata(None).cast(CANDIDATES), CANDIDATES)
+
+    def read_manifest(self, event_id: str) -> bytes:
+        """Read the bytes of an event's manifest, wherever it is kept.
+
+        Raises:
+            ManifestError: There is none.
+        """
+        alone = self.manifest_path(event_id)
+        try:
+            if alone.exists():
+                return alone.read_bytes()
+        except OSError as err:
+            raise ManifestError(str(alone), err.strerror or str(err)) from err
+        batch = self._batch_of(event_id)
+        pack = {} if batch is None else self._read_pack(batch)
+        if event_id not in pack:
+            raise ManifestError(str(alone), self._why_none(event_id))
+        return pack[event_id]
+
+    def read_manifests(self, batch: str, event_ids: Iterable[str]) -> list[bytes]:
+        """Read the manifests of events of a batch, in their order.
+
+        A pack is read once for all of them.
+
+        Raises:
+            ManifestError: There is none of an event.
+        """
+        pack = self._read_pack(batch)
+        return [
+            pack[event_id] if event_id in pack else self.read_manifest(event_id)
+            for event_id in event_ids
+        ]
+
+    def read_run(self) -> Json:
+        """Read what the run was.
+
+        Raises:
+            OutputError: There is no description of one.
+        """
+        try:
+            run: Json = orjson.loads(self.run_path.read_bytes())
+        except (OSError, ValueError) as err:
+            raise OutputError(
+                f"{self.path}: holds no run.json; is it the output of a scan?"
+            ) from err
+        return run
+
+    def read_events(self) -> pa.Table:
+        """Read EVENTS, of the batches that are done.
+
+        Raises:
+            OutputError: There is no such table, or it can't be read.
+        """
+        self.check_events()
+        return self.events.read()
+
+    def check_events(self) -> None:
+        """Refuse a folder whose EVENTS are missing or can't be read.
+
+        Raises:
+            OutputError: Says which.
+        """
+        whole = self.events.whole
+        if not self.events.folder.exists() and not whole.exists():
+            raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
+        try:
+            if whole.exists():
+                pq.read_metadata(whole)
+        except (OSError, pa.ArrowInvalid) as err:
+            raise OutputError(f"{whole}: can't be read: {err}") from err
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.candidates_path, self.manifests_path, self.events.folder, self.searches.folder
+
+    def _part(self, batch: str) -> Path:
+        return self.candidates_path / f"{batch}.parquet"
+
+    def _pack(self, batch: str) -> Path:
+        return self.manifests_path / f"{batch}.parquet"
+
+    def _read_pack(self, batch: str) -> dict[str, bytes]:
+        """Read the packed manifests of a batch, by event id."""
+        path = self._pack(batch)
+        if not path.exists():
+            return {}
+        try:
+            pack = pq.read_table(path, schema=_PACK)
+        except OSError as err:
+            raise ManifestError(str(path), err.strerror or str(err)) from err
+        return dict(zip(*(pack[name].to_pylist() for name in _PACK.names), strict=True))
+
+    def _batch_of(self, event_id: str) -> str | None:
+        rows = self.events.read(["event_id", "batch"]).filter(pc.field("event_id") == event_id)
+        return str(rows["batch"][0]) if len(rows) else None
+
+    def _why_none(self, event_id: str) -> str:
+        rows = self.events.read(["event_id", "reason"]).filter(pc.field("event_id") == event_id)
+        return (
+            f"there is none: {rows['reason'][0]}"
+            if len(rows)
+            else f"there is none: no event '{event_id}' is done"
+        )

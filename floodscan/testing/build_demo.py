@@ -1,0 +1,175 @@
+"""Write the demo: the Luxembourg flood of July 2021 and a snapshot of a catalog over it.
+
+Run as ``python -m floodscan.testing.build_demo [FOLDER]``; needs the development dependencies. The
+snapshot is made from facts, not downloaded, and the same code gives the same bytes each time.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from stac_geoparquet.arrow import parse_stac_items_to_arrow
+
+from floodscan.testing.luxembourg_2021 import FIRST, LAST, sentinel_1_frames, sentinel_2_scenes
+from floodscan.testing.stac_items import (
+    DEMO_DOMAIN,
+    STAC_VERSION,
+    Item,
+    cop_dem_item,
+    sentinel_1_item,
+    sentinel_2_item,
+)
+
+DEMO_FOLDER = Path(__file__).parent / "demo"
+CATALOG = {
+    "id": "floodscan-demo",
+    "title": "Luxembourg, June and July 2021: a catalog made from public facts",
+}
+EVENT_TOML = """\
+# The Luxembourg flood of July 2021.
+
+[[event]]
+event_id = "luxembourg_flood_2021_multimodal"
+bbox = [5.7333, 49.4426, 6.5282, 50.1830]      # west, south, east, north, WGS 84
+target_crs = "EPSG:32632"
+
+[event.phase_dates]
+pre_month = 2021-06-15
+pre_event = 2021-07-11
+event = 2021-07-15
+post_event = 2021-07-18
+"""
+_TITLES = {
+    "sentinel-1-rtc": "Sentinel 1 Radiometrically Terrain Corrected (RTC)",
+    "sentinel-2-l2a": "Sentinel-2 Level-2A",
+    "cop-dem-glo-30": "Copernicus DEM GLO-30",
+}
+_DESCRIPTION = (
+    "Made for the floodscan demo, with published ids, times and figures where there are any and "
+    "modelled ones elsewhere: see floodscan:published and floodscan:modelled of each item. "
+    "No address of an asset leads anywhere."
+)
+# The four tiles over the area, and the ring of tiles around them.
+_DEM_LATS = range(48, 52)
+_DEM_LONS = range(4, 8)
+_GEOPARQUET_VERSION = "1.1.0"
+_STAC_GEOPARQUET_VERSION = "1.1.0"
+_COMPRESSION_LEVEL = 19
+
+
+def build_items() -> dict[str, list[Item]]:
+    """Make every item of the snapshot: collection id to items, by time, then id."""
+    items = {
+        "sentinel-1-rtc": [sentinel_1_item(frame) for frame in sentinel_1_frames()],
+        "sentinel-2-l2a": [
+            item for scene in sentinel_2_scenes() if (item := sentinel_2_item(scene)) is not None
+        ],
+        "cop-dem-glo-30": [cop_dem_item(lat, lon) for lat in _DEM_LATS for lon in _DEM_LONS],
+    }
+    return {name: sorted(members, key=_by_time) for name, members in items.items()}
+
+
+def build_collections() -> list[dict[str, Any]]:
+    """Make the STAC collection of each of the three kinds of item."""
+    return [_collection(name, members) for name, members in build_items().items()]
+
+
+def write_demo(folder: Path) -> list[Path]:
+    """Write ``event.toml`` and one stac-geoparquet file per collection into ``folder``.
+
+    Args:
+        folder: where to write; made where it is missing.
+
+    Returns:
+        The files written, the event first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    event = folder / "event.toml"
+    event.write_text(EVENT_TOML, encoding="utf-8", newline="\n")
+    paths = [event]
+    for name, items in build_items().items():
+        paths.append(folder / f"{name}.parquet")
+        table = _table(items, _collection(name, items))
+        pq.write_table(table, paths[-1], compression="zstd", compression_level=_COMPRESSION_LEVEL)
+    return paths
+
+
+def main() -> None:
+    """Write the demo into the package, or into the folder named on the command line."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DEMO_FOLDER
+    for path in write_demo(folder):
+        sys.stdout.write(f"{path}: {path.stat().st_size:,} bytes\n")
+
+
+def _by_time(item: Item) -> tuple[str, str]:
+    return item["properties"]["datetime"], item["id"]
+
+
+def _collection(name: str, items: list[Item]) -> dict[str, Any]:
+    wests, souths, easts, norths = zip(*(item["bbox"] for item in items), strict=True)
+    api = f"https://planetarycomputer.{DEMO_DOMAIN}/api/stac/v1"
+    own = f"{api}/collections/{name}"
+    return {
+        "type": "Collection",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": [],
+        "id": name,
+        "title": _TITLES[name],
+        "description": _DESCRIPTION,
+        "license": "proprietary",
+        "extent": {
+            "spatial": {"bbox": [[min(wests), min(souths), max(easts), max(norths)]]},
+            "temporal": {"interval": [_interval(name)]},
+        },
+        "links": [
+            {"rel": "self", "type": "application/json", "href": own},
+            {"rel": "root", "type": "application/json", "href": f"{api}/"},
+            {"rel": "parent", "type": "application/json", "href": f"{api}/"},
+            {"rel": "items", "type": "application/geo+json", "href": f"{own}/items"},
+        ],
+    }
+
+
+def _interval(name: str) -> list[str]:
+    if name == "cop-dem-glo-30":
+        return ["2021-04-22T00:00:00Z", "2021-04-22T00:00:00Z"]
+    return [f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (FIRST, LAST)]
+
+
+def _table(items: list[Item], collection: dict[str, Any]) -> pa.Table:
+    table = parse_stac_items_to_arrow(items).read_all()
+    return table.replace_schema_metadata(
+        {
+            "geo": json.dumps(_geo_metadata(items)),
+            "stac-geoparquet": json.dumps(
+                {
+                    "version": _STAC_GEOPARQUET_VERSION,
+                    "collections": {collection["id"]: collection},
+                }
+            ),
+            "floodscan:catalog": json.dumps(CATALOG),
+        }
+    )
+
+
+def _geo_metadata(items: list[Item]) -> dict[str, Any]:
+    wests, souths, easts, norths = zip(*(item["bbox"] for item in items), strict=True)
+    corners = ("xmin", "ymin", "xmax", "ymax")
+    geometry = {
+        "encoding": "WKB",
+        "geometry_types": ["Polygon"],
+        "bbox": [min(wests), min(souths), max(easts), max(norths)],
+        "covering": {"bbox": {corner: ["bbox", corner] for corner in corners}},
+    }
+    return {
+        "version": _GEOPARQUET_VERSION,
+        "primary_column": "geometry",
+        "columns": {"geometry": geometry},
+    }
+
+
+if __name__ == "__main__":
+    main()
