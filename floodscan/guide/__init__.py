@@ -36,5 +36,5 @@ def read(topic: str) -> str:
 def _first_sentence(page: str) -> str:
     """Take the first sentence after the title, on one line."""
     _, paragraph, *_ = page.split("\n\n")
-    sentence, _, _ = " ".join(paragraph.split()).partition(". ")
+    sentence, _, _ = " ".join(paragraph.replace("`", "").split()).partition(". ")
     return f"{sentence.rstrip('.')}."
