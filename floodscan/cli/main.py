@@ -22,7 +22,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from floodscan.assessment.outcomes import count_warnings
+from floodscan.assessment.outcomes import count_warnings, is_given_up
+from floodscan.cli.guide import guide
 from floodscan.cli.options import (
     access_options,
     cluster_options,
@@ -100,6 +101,9 @@ def _end(number: int, _: object) -> NoReturn:
 @click.version_option(package_name="floodscan")
 def cli() -> None:
     """Find, score and choose satellite scenes for flood events."""
+
+
+cli.add_command(guide)
 
 
 @cli.command(
@@ -416,7 +420,8 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
         events = [asdict(outcome) for outcome in result.outcomes]
         _print_json({"out": str(result.folder.path), "counts": counts, "events": events})
         return
-    if len(result.ids) <= _EVENTS_SHOWN_WHOLE:
+    n_events = len(result.ids)
+    if n_events <= _EVENTS_SHOWN_WHOLE and not any(map(is_given_up, result.outcomes)):
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:
