@@ -144,7 +144,7 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
     items = pa.concat_tables([answers[search].items for search in part.searches])
     slots = [slot for plan in part.plans for slot in plan.slots]
     complete = [
-        answered[plan.search_of(slot, run.recipe)].complete
+        answered[slot.search].complete
         for plan, answered in zip(part.plans, shared, strict=True)
         for slot in plan.slots
     ]

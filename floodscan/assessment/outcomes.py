@@ -106,7 +106,7 @@ def find_empty_slots(
     """
     verdicts = _count_verdicts(candidates)
     return [
-        _empty_slot(slot, found, answers[plan.search_of(slot, recipe)], recipe)
+        _empty_slot(slot, found, answers[slot.search], recipe)
         for slot in plan.slots
         if Verdict.SELECTED not in (found := verdicts.get(_key(slot), {}))
     ]
