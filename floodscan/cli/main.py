@@ -23,6 +23,7 @@ from rich.progress import (
 )
 
 from floodscan.assessment.outcomes import count_warnings
+from floodscan.cli.guide import guide
 from floodscan.cli.options import (
     access_options,
     cluster_options,
@@ -100,6 +101,9 @@ def _end(number: int, _: object) -> NoReturn:
 @click.version_option(package_name="floodscan")
 def cli() -> None:
     """Find, score and choose satellite scenes for flood events."""
+
+
+cli.add_command(guide)
 
 
 @cli.command(
