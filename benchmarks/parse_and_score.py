@@ -180,7 +180,7 @@ def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
     target = plan_targets(event, None)[0]
     slot = Slot("e", target, Phase.EVENT, Sensor.S2L2A, day, TimeWindow.around(day, 3660))
     recipe = Recipe()
-    ranked = select(score(pa.concat_tables(tables), [slot], recipe), recipe.policy)
+    ranked = select(score(pa.concat_tables(tables), [slot], recipe), [], recipe)
     ranked = ranked.filter(ranked["rank"].is_valid())
     return list(zip(ranked["item_id"].to_pylist(), ranked["overlap_frac"].to_pylist(), strict=True))
 

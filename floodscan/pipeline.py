@@ -14,7 +14,7 @@ from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import CatalogError
-from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, pack_table, unpack_table
+from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, make_table, pack_table, unpack_table
 from floodscan.selection import select
 from floodscan.selection.candidates import score
 
@@ -143,7 +143,7 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         for slot in plan.slots
     ]
     scored = score(items, slots, run.recipe, complete=complete)
-    candidates = select(scored, run.recipe.policy, plans=part.plans, recipe=run.recipe)
+    candidates = select(scored, part.plans, run.recipe)
     manifests, outcomes = assess_events(
         part.plans, candidates, shared, recipe=run.recipe, catalog_id=run.catalog_id
     )
@@ -199,7 +199,7 @@ def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.T
         for search in part.searches
         if search not in part.reported_in_earlier_part
     ]
-    return pa.Table.from_pylist(rows, schema=SEARCHES)
+    return make_table(rows, SEARCHES)
 
 
 def _share(part: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Search, Answer]]:

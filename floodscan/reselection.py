@@ -22,6 +22,7 @@ from floodscan.planning.slots import plan_event
 from floodscan.schemas import CANDIDATES, ITEMS
 from floodscan.selection import select
 from floodscan.selection.candidates import beyond, judge, withhold
+from floodscan.selection.passes import identify_passes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,10 +66,10 @@ def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
 
 def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Relaxation]:
     """List the steps that a recipe takes for a sensor and that need a wider window than was searched."""
-    days = searched.widest_window_days(sensor)
+    days = searched.rules[sensor].widest_window_days
     return [
         step
-        for step in recipe.ladder(sensor)
+        for step in recipe.rules[sensor].ladder
         if days is not None and (step.window_days or 0) > days
     ]
 
@@ -110,7 +111,7 @@ def _gaps(recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe)
         problems.append(f"{sensor}.collection is {asked.collection}, searched was {had.collection}")
     if missing := sorted(set(asked.assets) - set(had.assets)):
         problems.append(f"{sensor}.assets {', '.join(missing)} were not asked for")
-    had_days = searched.widest_window_days(sensor)
+    had_days = searched.rules[sensor].widest_window_days
     if had_days is not None and (asked.window_days or 0) > had_days:
         problems.append(f"{sensor}.window_days is {asked.window_days}, searched were {had_days}")
     return problems + [
@@ -156,7 +157,7 @@ def _choose(
         for plan, manifest in zip(plans, stored, strict=True)
     ]
     judged = _judge_again(source.read_part(batch), plans, answers, recipe)
-    candidates = select(judged, recipe.policy, plans=plans, recipe=recipe)
+    candidates = select(judged, plans, recipe)
     manifests, outcomes = assess_events(
         plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
     )
@@ -215,7 +216,7 @@ def _judge_again(
     sensors = np.array(stored["sensor"].to_pylist(), dtype=object)
     kept, outside = np.zeros((2, len(stored)), dtype=bool)
     for sensor, asked in recipe.sensors.items():
-        here, widest = sensors == sensor, recipe.widest_window_days(sensor)
+        here, widest = sensors == sensor, recipe.rules[sensor].widest_window_days
         kept |= here
         if asked.window_days is not None and widest is not None:
             kept &= ~(here & beyond(stored["datetime"], stored["day_offset"], widest))
@@ -232,6 +233,7 @@ def _judge_again(
     )
     n = len(candidates)
     fresh = {
+        "pass_id": identify_passes(candidates),
         "missing_assets": missing,
         "assets": _still_wanted(candidates, sensors, recipe),
         "rank": pa.nulls(n, pa.int32()),

@@ -15,10 +15,10 @@ from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.clusters import open_client
 from floodscan.model import TimeWindow
 from tests.catalogs.test_faults import LIMITS
+from tests.planning.test_merged_searches import APART, make_events
 from tests.runs import result_bytes
 from tests.servers.faults import MENDABLE_FAULTS
 from tests.servers.proxy import fault_proxy
-from tests.test_coalescing import APART, make_events
 
 if TYPE_CHECKING:
     from pathlib import Path

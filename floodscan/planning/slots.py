@@ -216,7 +216,7 @@ def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
 def _plan_slots(event: Event, target: Target, recipe: Recipe) -> Iterable[Slot]:
     for phase, day in event.phase_dates.items():
         for sensor in recipe.sensors:
-            days = recipe.widest_window_days(sensor)
+            days = recipe.rules[sensor].widest_window_days
             if sensor is not Sensor.DEM and days is not None:
                 window = TimeWindow.around(day, days)
                 yield Slot(event.event_id, target, phase, sensor, day, window)

@@ -19,10 +19,10 @@ from floodscan.catalogs.rate_limiter import LocalRateLimiter
 from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
 from floodscan.model import Search, TimeWindow
+from tests.planning.test_merged_searches import APART, make_events
 from tests.servers.faults import MENDABLE_FAULTS
 from tests.servers.proxy import fault_proxy
 from tests.servers.tls import make_context
-from tests.test_coalescing import APART, make_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -79,7 +79,7 @@ def served_items() -> list[Json]:
 
 
 @pytest.fixture(scope="session")
-def catalog(served_items: list[Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalog_folder(served_items: list[Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder from which the STAC APIs read."""
     folder = tmp_path_factory.mktemp("catalog")
     collections = records.collections_for(served_items, records.demo_collections())
@@ -88,20 +88,20 @@ def catalog(served_items: list[Json], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
-def lean_api(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
+def lean_api(catalog_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
     """A STAC API in memory, up in a second or two."""
     log = tmp_path_factory.mktemp("lean") / "server.log"
-    with lean_server(catalog, landing_id=LANDING_ID, log=log) as server:
+    with lean_server(catalog_folder, landing_id=LANDING_ID, log=log) as server:
         yield StacApi(server.url, LANDING_ID, server)
 
 
 @pytest.fixture(scope="session")
-def pgstac_api(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
+def pgstac_api(catalog_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
     """The STAC API of Planetary Computer; skipped without PostGIS, except on CI, where it fails."""
     log = tmp_path_factory.mktemp("pgstac") / "server.log"
     with contextlib.ExitStack() as stack:
         try:
-            running = pgstac_server(catalog, landing_id=LANDING_ID, log=log)
+            running = pgstac_server(catalog_folder, landing_id=LANDING_ID, log=log)
             server = stack.enter_context(running)
         except ServerUnavailableError as error:
             _unavailable(str(error))

@@ -40,7 +40,7 @@ URL = f"http://{LOOPBACK}:{PORT}"
 
 
 @contextmanager
-def stac_api(machine: Machine, catalog: Path, log: Path) -> Iterator[None]:
+def stac_api(machine: Machine, catalog_folder: Path, log: Path) -> Iterator[None]:
     """Serve a catalog to nobody but one machine."""
     command = [
         *machine.inside,
@@ -51,7 +51,7 @@ def stac_api(machine: Machine, catalog: Path, log: Path) -> Iterator[None]:
         "tests.servers.lean:create_app",
     ]
     command += ["--host", LOOPBACK, "--port", str(PORT), "--log-level", "warning"]
-    env = {CATALOG_VARIABLE: str(catalog), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
+    env = {CATALOG_VARIABLE: str(catalog_folder), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
     with child(command, log=log, env=env) as server:
         wait_until(lambda: answers(machine), server, log=log)
         yield
@@ -66,7 +66,7 @@ def answers(machine: Machine) -> bool:
 def test_worker_jobs_need_no_catalog(
     network_site: SlurmSite,
     events: Path,
-    catalog: Path,
+    catalog_folder: Path,
     reference: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
@@ -83,7 +83,7 @@ def test_worker_jobs_need_no_catalog(
         "slurm",
     ]
     words += ["--profile", str(write_profile(tmp_path, interface=INTERFACE)), "--workers", "2"]
-    with stac_api(login, catalog, tmp_path / "api.log"):
+    with stac_api(login, catalog_folder, tmp_path / "api.log"):
         assert (
             floodscan(network_site, "scan", str(events), *words, "--search-on", "driver", log=log)
             == 0
@@ -97,7 +97,7 @@ def test_worker_jobs_need_no_catalog(
 def test_nodes_of_an_allocation_need_no_catalog(
     network_site: SlurmSite,
     events: Path,
-    catalog: Path,
+    catalog_folder: Path,
     reference: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
@@ -126,19 +126,19 @@ def test_nodes_of_an_allocation_need_no_catalog(
         "--output",
         str(log),
     ]
-    with stac_api(first, catalog, tmp_path / "api.log"):
+    with stac_api(first, catalog_folder, tmp_path / "api.log"):
         network_site.run(*sbatch, "--wrap", f"exec {' '.join(scan)}")
         wait_for_the_end(network_site, log)
     assert written(tmp_path / "out") == reference, log.read_text()
 
 
 def test_doctor_tells_that_nodes_have_no_way_out(
-    network_site: SlurmSite, catalog: Path, tmp_path: Path
+    network_site: SlurmSite, catalog_folder: Path, tmp_path: Path
 ) -> None:
     """All is well but the catalog from a node, and the option that does without is named."""
     log = tmp_path / "doctor.log"
     words = ["--catalog", URL, "--profile", str(write_profile(tmp_path, interface=INTERFACE))]
-    with stac_api(network_site.network.login, catalog, tmp_path / "api.log"):
+    with stac_api(network_site.network.login, catalog_folder, tmp_path / "api.log"):
         assert floodscan(network_site, "doctor", *words, log=log) == 1
     (wrong,) = [line for line in log.read_text().splitlines() if line.startswith("NO")]
     assert "catalog from a node" in wrong

@@ -19,9 +19,9 @@ from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.clusters.local import SETTINGS
 from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
 from floodscan.model import SearchPrices
+from tests.planning.test_merged_searches import make_events
 from tests.runs import result_bytes
 from tests.servers.proxy import fault_proxy
-from tests.test_coalescing import make_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

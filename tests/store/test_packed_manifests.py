@@ -9,13 +9,13 @@ import pytest
 from floodscan import ManifestError, ScanResult, read_manifest, scan, scanning
 from floodscan.report.explain import explain
 from floodscan.store.ledger import Ledger
+from tests.cli.test_main import run
 from tests.sweeps import demo_copies
-from tests.test_cli import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.test_cli import Run
+    from tests.cli.test_main import Run
 
 __all__ = ["run"]
 

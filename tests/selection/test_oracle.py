@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.oracle import DEM, S2, Row, choose
-from tests.strategies import random_case
+from tests.selection.oracle import DEM, S2, Row, choose
+from tests.selection.strategies import random_case
 
 AOI = [0.0, 0.0, 1.0, 1.0]
 EVENT = {"event": date(2021, 7, 15)}
