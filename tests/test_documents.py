@@ -17,12 +17,17 @@ import pytest
 from click.testing import CliRunner
 
 from floodscan import Recipe, guide, scan
+from floodscan.assessment import quality
 from floodscan.cli.main import cli
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import parse_recipe
+from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES
+from floodscan.selection.labels import Verdict
 from tests.documents import FOLLOWED, GUIDE, NOT_RUN, ROOT, Follower, read_blocks
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tests.servers.fixtures import StacApi
 
 CHECKED = [
@@ -33,6 +38,10 @@ CHECKED = [
 ]
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 PACKAGE = ROOT / "floodscan"
+WARNINGS = (
+    *(quality.WRONG_SIDE, quality.NO_TIME, quality.REUSED_SCENE, quality.REUSED_PASS),
+    *(quality.OUT_OF_ORDER, quality.MIXED_TRACKS, quality.LOW_COVERAGE, quality.LOW_JOINT_COVERAGE),
+)
 FLOW: list[tuple[str, str]] = re.findall(
     r"^\| `([\w/]+\.py)` \| `(\w+)` \|",
     (GUIDE / "architecture.md").read_text("utf-8"),
@@ -113,6 +122,30 @@ def test_prose_is_plain_and_fits_a_screen(document: Path) -> None:
     assert document == CONTRIBUTING or RETIRED.findall(prose) == []  # which quotes some of them
     long = [line for line in prose.splitlines() if len(line) > 100]
     assert [line for line in long if not line.startswith("|") and "](" not in line] == []
+
+
+@pytest.mark.parametrize(
+    "schema", [CANDIDATES, EVENTS, SEARCHES], ids=["candidates", "events", "searches"]
+)
+def test_guide_describes_each_column(schema: pa.Schema) -> None:
+    """By its name, on the page of candidates."""
+    page = (GUIDE / "candidates.md").read_text("utf-8")
+    assert [name for name in schema.names if f"`{name}`" not in page] == []
+
+
+def test_guide_describes_each_verdict_and_warning() -> None:
+    """Verdicts on the page of candidates, warnings on that of policies."""
+    candidates, policies = (
+        (GUIDE / f"{name}.md").read_text("utf-8") for name in ("candidates", "policies")
+    )
+    assert [word for word in Verdict if f"| `{word}` |" not in candidates] == []
+    assert [word for word in WARNINGS if f"| `{word}` |" not in policies] == []
+
+
+def test_each_command_is_shown() -> None:
+    """In README or on a page of the guide."""
+    shown = "".join(document.read_text("utf-8") for document in FOLLOWED)
+    assert [name for name in cli.commands if f"floodscan {name}" not in shown] == []
 
 
 def test_tree_of_the_guide_is_the_tree() -> None:
