@@ -68,6 +68,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     access: Access | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
+    keep_going: bool = False,
     pack_manifests: bool | None = None,
     on_progress: OnProgress | None = None,
 ) -> ScanResult:
@@ -82,6 +83,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         access: Limits for requests to a STAC API; None is moderate, without a cache.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
+        keep_going: True lets a bug fail only the events of its batch; False raises it.
         pack_manifests: True is a file per batch, False one per event; None packs large runs.
         on_progress: Called with the number of finished events and the number of all events.
 
@@ -92,7 +94,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     rules, access = recipe or Recipe(), access or Access()
     source, listed = access.keep(open_source(catalog, events)), read_list(events, rules)
     run = _prepare_run(source, rules, listed, out=out, packed=pack_manifests)
-    run = replace(run, search_on_driver=search_on_driver)
+    run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
     counts = _finish(run, listed, client, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
 

@@ -11,6 +11,7 @@ import click
 from floodscan.cli.commands.compare import compare
 from floodscan.cli.commands.doctor import doctor
 from floodscan.cli.commands.explain import explain
+from floodscan.cli.commands.guide import guide
 from floodscan.cli.commands.manifest import manifest
 from floodscan.cli.commands.plan import plan
 from floodscan.cli.commands.plot import plot
@@ -20,7 +21,7 @@ from floodscan.cli.commands.status import status
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
-COMMANDS = (compare, doctor, explain, manifest, plan, plot, reselect, scan, status)
+COMMANDS = (compare, doctor, explain, guide, manifest, plan, plot, reselect, scan, status)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from floodscan.assessment.outcomes import count_warnings
+from floodscan.assessment.outcomes import count_warnings, is_given_up
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def print_result(result: ScanResult, *, as_json: bool) -> None:
         print_json({"out": str(result.folder.path), "counts": result.counts, "events": events})
         return
     console = open_console()
-    if len(result.ids) <= _EVENTS_SHOWN_WHOLE:
+    few = len(result.ids) <= _EVENTS_SHOWN_WHOLE
+    if few and not any(map(is_given_up, result.outcomes)):
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:

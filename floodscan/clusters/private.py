@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan.store.heartbeat import Driver, is_alive, read_driver, signs_of_life
+from floodscan.store.heartbeat import (
+    BEAT_SECONDS,
+    Driver,
+    is_alive,
+    read_driver,
+    send_heartbeats,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +34,12 @@ A driver that is only suspended comes back earlier.
 
 
 @contextmanager
-def private_folder(parent: Path) -> Iterator[Path]:
+def private_folder(parent: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[Path]:
     """Make a folder for keys and remove it at the end, and those that killed drivers left.
 
     Args:
         parent: A folder on a disk of all nodes; it is made if it doesn't exist.
+        beat_seconds: How often to send a heartbeat.
 
     Raises:
         OSError: It can't be written.
@@ -41,7 +48,7 @@ def private_folder(parent: Path) -> Iterator[Path]:
     remove_abandoned(parent)
     with (
         TemporaryDirectory(prefix="run-", dir=parent, ignore_cleanup_errors=True) as made,
-        _owned(Path(made)),
+        _owned(Path(made), beat_seconds),
     ):
         yield Path(made)
 
@@ -61,11 +68,11 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _owned(folder: Path) -> Iterator[None]:
+def _owned(folder: Path, beat_seconds: float) -> Iterator[None]:
     """Record this process as the folder's owner, with a heartbeat."""
     path = folder / OWNER_FILE
     write_private(path, msgspec.json.encode(Driver.here()))
-    with signs_of_life(path):
+    with send_heartbeats(path, beat_seconds=beat_seconds):
         yield
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Points = NDArray[np.float64]
 
-BORDERS_PATH = Path(__file__).with_name("borders.parquet")
+BORDERS_PATH = Path(__file__).parents[1] / "data" / "borders.parquet"
 ATTRIBUTION = (
     "Made with Natural Earth (naturalearthdata.com), public domain; 1:10m countries, version 4.1.0"
 )

@@ -37,18 +37,7 @@ from floodscan.report.drawing import (
     write_caption,
     write_legend,
 )
-from floodscan.selection import SELECTED
-from floodscan.selection.candidates import (
-    ELIGIBLE,
-    INCOMPLETE,
-    MISSING_ASSETS,
-    MISSING_POLARIZATIONS,
-    NO_OVERLAP,
-    OUTSIDE_WINDOW,
-    TOO_CLOUDY,
-)
-from floodscan.selection.passes import SUPERSEDED, WRONG_SIDE
-from floodscan.selection.verdicts import OTHER_TRACK, OUT_OF_ORDER, REDUNDANT, TOO_LITTLE, USED
+from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,18 +64,18 @@ _LETTERS, _REASON_LINES, _STEPS_LINES = 34, 5, 2
 _LEGEND_LETTERS, _MARK_LETTERS = 180, 7  # of a line, and what a mark takes of it
 
 _MARKS: Mapping[tuple[str, ...], Looks] = {
-    (SELECTED, ELIGIBLE): {"marker": "o", "s": 26, "color": BLUE, "linewidths": 0},
-    (TOO_CLOUDY, OUTSIDE_WINDOW): {
+    (Verdict.SELECTED, Verdict.ELIGIBLE): {"marker": "o", "s": 26, "color": BLUE, "linewidths": 0},
+    (Verdict.TOO_CLOUDY, Verdict.OUTSIDE_WINDOW): {
         "marker": "o", "s": 16, "facecolors": "white", "edgecolors": GREY, "linewidths": 0.9
     },
-    (OTHER_TRACK, OUT_OF_ORDER, USED, REDUNDANT, SUPERSEDED): {
+    (Verdict.OTHER_TRACK, Verdict.OUT_OF_ORDER, Verdict.USED_IN_OTHER_PHASE, Verdict.REDUNDANT, Verdict.SUPERSEDED): {
         "marker": "D", "s": 16, "facecolors": "white", "edgecolors": BLUE, "linewidths": 0.9
     },
-    (WRONG_SIDE,): {"marker": "_", "s": 30, "color": GREY, "linewidths": 1.2},
-    (MISSING_ASSETS,): {"marker": "v", "s": 34, "color": ORANGE, "linewidths": 0},
-    (MISSING_POLARIZATIONS,): {"marker": "s", "s": 24, "color": PURPLE, "linewidths": 0},
-    (NO_OVERLAP, TOO_LITTLE): {"marker": "x", "s": 20, "color": BLACK, "linewidths": 1},
-    (INCOMPLETE,): {"marker": "D", "s": 22, "color": SKY, "linewidths": 0},
+    (Verdict.WRONG_SIDE_OF_ONSET,): {"marker": "_", "s": 30, "color": GREY, "linewidths": 1.2},
+    (Verdict.MISSING_ASSETS,): {"marker": "v", "s": 34, "color": ORANGE, "linewidths": 0},
+    (Verdict.MISSING_POLARIZATIONS,): {"marker": "s", "s": 24, "color": PURPLE, "linewidths": 0},
+    (Verdict.NO_OVERLAP, Verdict.COVERS_TOO_LITTLE): {"marker": "x", "s": 20, "color": BLACK, "linewidths": 1},
+    (Verdict.INCOMPLETE_ANSWER,): {"marker": "D", "s": 22, "color": SKY, "linewidths": 0},
 }  # fmt: skip
 """How candidates are drawn, by verdict; the first ones lie on top."""
 
@@ -269,7 +258,7 @@ def _is_drawn(band: _Band) -> Any:  # noqa: ANN401 - an expression of pyarrow, w
 def _draw_rings(axes: Axes, band: _Band, shown: pa.Table) -> None:
     """Put a ring around each chosen scene, and the days from the phase's date above all that may stand there."""
     rows = (
-        shown.filter(_is_drawn(band) & (pc.field("verdict") == SELECTED))
+        shown.filter(_is_drawn(band) & (pc.field("verdict") == Verdict.SELECTED))
         .sort_by("rank")
         .to_pylist()
     )
@@ -339,7 +328,7 @@ def _mark_legend(shown: pa.Table) -> list[list[Any]]:
         axes.scatter(
             [],
             [],
-            label=f"selected ({counts.pop(SELECTED, 0)}), with days from the phase's date",
+            label=f"selected ({counts.pop(Verdict.SELECTED, 0)}), with days from the phase's date",
             **_RING,
         )
     ]

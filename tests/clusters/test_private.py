@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from floodscan.clusters.private import OWNER_FILE, SILENT_SECONDS, private_folder, remove_abandoned
-from floodscan.store import heartbeat
 from floodscan.store.heartbeat import Driver
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 KILLED = """
 import os, pathlib, signal, sys
@@ -74,10 +71,9 @@ def test_driver_on_another_machine_is_gone_after_a_long_silence(tmp_path: Path) 
     assert remove_abandoned(tmp_path) == 1
 
 
-def test_living_driver_has_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_living_driver_has_a_heartbeat(tmp_path: Path) -> None:
     """However long ago it started."""
-    monkeypatch.setattr(heartbeat, "_SIGN_SECONDS", 0.01)
-    with private_folder(tmp_path) as folder:
+    with private_folder(tmp_path, beat_seconds=0.01) as folder:
         os.utime(folder / OWNER_FILE, (0, 0))
         deadline = time.monotonic() + 10
         while (folder / OWNER_FILE).stat().st_mtime == 0:

@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     help="Scan events of the run in --out again if they failed or if one of their searches failed.",
 )
 @click.option(
+    "--keep-going",
+    is_flag=True,
+    help="If a bug stops a batch, mark the batch's events as failed and run the others.",
+)
+@click.option(
     "--manifests",
     type=click.Choice(["files", "packed"]),
     help="files: one per event; packed: one per batch; default: packed above 1,000 events.",
@@ -59,6 +64,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     access: Access,
     dry_run: bool,
     retry_failed: bool,
+    keep_going: bool,
     manifests: str | None,
     as_json: bool,
 ) -> int:
@@ -84,6 +90,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             access=access,
             search_on_driver=cluster_choice.search_on_driver,
             retry_failed=retry_failed,
+            keep_going=keep_going,
             pack_manifests=None if manifests is None else manifests == "packed",
             on_progress=on_progress,
         )
