@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shapely.geometry.base import BaseGeometry
 
@@ -19,6 +19,7 @@ DEMO = "demo"
 """Name of the bundled event, and of the bundled catalog snapshot over it."""
 
 _LAST_SECOND = time(23, 59, 59)
+_Number = TypeVar("_Number", bound=float)
 
 
 class Phase(StrEnum):
@@ -163,6 +164,57 @@ class Relaxation:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorRules:
+    """The rules of one sensor under the recipe's policy.
+
+    A level is a number of ladder steps: level 0 is the recipe without any step, level 2 is the
+    recipe with the first two steps of the sensor's ladder.
+
+    Attributes:
+        asked: What the recipe asks of the sensor.
+        ladder: The sensor's steps, in order. The reference policy takes none.
+        widest_window_days: Days around a phase's date that are searched: the widest window of all
+            levels. None searches all time.
+        highest_cloud_percent: The highest cloud limit of all levels. None accepts all.
+        window_levels: Each level that sets a window, and its days, the highest level first.
+        cloud_levels: Each level that sets a cloud limit, and its percent, the highest level first.
+        mixed_track_level: The level from which SAR phases may lie on different tracks; None never
+            allows it.
+    """
+
+    asked: SensorRecipe
+    ladder: tuple[Relaxation, ...]
+    widest_window_days: int | None
+    highest_cloud_percent: float | None
+    window_levels: tuple[tuple[int, int], ...]
+    cloud_levels: tuple[tuple[int, float], ...]
+    mixed_track_level: int | None
+
+
+def _resolve_rules(asked: SensorRecipe, ladder: tuple[Relaxation, ...]) -> SensorRules:
+    windows = _values_by_level(asked.window_days, [step.window_days for step in ladder])
+    clouds = _values_by_level(asked.max_cloud_percent, [step.max_cloud_percent for step in ladder])
+    return SensorRules(
+        asked=asked,
+        ladder=ladder,
+        widest_window_days=max((days for _, days in windows), default=None),
+        highest_cloud_percent=max((percent for _, percent in clouds), default=None),
+        window_levels=windows,
+        cloud_levels=clouds,
+        mixed_track_level=next((n for n, step in enumerate(ladder, 1) if step.mixed_track), None),
+    )
+
+
+def _values_by_level(
+    base: _Number | None, steps: Sequence[_Number | None]
+) -> tuple[tuple[int, _Number], ...]:
+    if base is None:
+        return ()  # no step can loosen a rule that the recipe does not set
+    levels = [(level, value) for level, value in enumerate([base, *steps]) if value is not None]
+    return tuple(levels[::-1])
+
+
 DEFAULT_SENSORS: Mapping[Sensor, SensorRecipe] = {
     Sensor.S1RTC: SensorRecipe(
         collection="sentinel-1-rtc",
@@ -235,6 +287,7 @@ class Recipe:
         onset_guard_minutes: How long before the onset a scene must be to count as before the flood.
         warn_coverage_below: Share of a target that a choice must cover lest it gets a warning.
         searches: What searches cost.
+        rules: Each sensor's rules under the policy, derived from the above.
     """
 
     policy: Policy = Policy.REFERENCE
@@ -249,26 +302,20 @@ class Recipe:
     warn_coverage_below: float = 0.9
     searches: SearchPrices = field(default_factory=SearchPrices)
 
-    def ladder(self, sensor: Sensor) -> tuple[Relaxation, ...]:
-        """List the steps that the policy takes for a sensor, in order.
+    rules: Mapping[Sensor, SensorRules] = field(init=False, repr=False, compare=False)
 
-        The reference policy takes none.
-        """
+    def __post_init__(self) -> None:
+        """Resolve each sensor's rules once."""
+        rules = {
+            sensor: _resolve_rules(asked, self._ladder(sensor))
+            for sensor, asked in self.sensors.items()
+        }
+        object.__setattr__(self, "rules", rules)
+
+    def _ladder(self, sensor: Sensor) -> tuple[Relaxation, ...]:
         if self.policy is Policy.REFERENCE:
             return ()
         return tuple(step for step in self.relax if step.sensor is sensor)
-
-    def widest_window_days(self, sensor: Sensor) -> int | None:
-        """Tell the days around a phase's date that are searched: those of the ladder's widest step."""
-        days = self.sensors[sensor].window_days
-        if days is None:
-            return None
-        return max(
-            [
-                days,
-                *(step.window_days for step in self.ladder(sensor) if step.window_days is not None),
-            ]
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """Spell out in plain JSON types all that results hang on, every default included."""

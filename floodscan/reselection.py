@@ -22,6 +22,7 @@ from floodscan.planning.slots import plan_event
 from floodscan.schemas import CANDIDATES, ITEMS
 from floodscan.selection import select
 from floodscan.selection.candidates import beyond, judge, withhold
+from floodscan.selection.passes import identify_passes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,10 +66,10 @@ def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
 
 def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Relaxation]:
     """List the steps that a recipe takes for a sensor and that need a wider window than was searched."""
-    days = searched.widest_window_days(sensor)
+    days = searched.rules[sensor].widest_window_days
     return [
         step
-        for step in recipe.ladder(sensor)
+        for step in recipe.rules[sensor].ladder
         if days is not None and (step.window_days or 0) > days
     ]
 
@@ -110,7 +111,7 @@ def _gaps(recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe)
         problems.append(f"{sensor}.collection is {asked.collection}, searched was {had.collection}")
     if missing := sorted(set(asked.assets) - set(had.assets)):
         problems.append(f"{sensor}.assets {', '.join(missing)} were not asked for")
-    had_days = searched.widest_window_days(sensor)
+    had_days = searched.rules[sensor].widest_window_days
     if had_days is not None and (asked.window_days or 0) > had_days:
         problems.append(f"{sensor}.window_days is {asked.window_days}, searched were {had_days}")
     return problems + [
@@ -152,11 +153,11 @@ def _choose(
     stored = [orjson.loads(content) for content in source.read_manifests(batch, worked_on)]
     plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]
     answers = [
-        _answers(plan, recipe, manifest["provenance"]["searches"])
+        _answers(plan, manifest["provenance"]["searches"])
         for plan, manifest in zip(plans, stored, strict=True)
     ]
     judged = _judge_again(source.read_part(batch), plans, answers, recipe)
-    candidates = select(judged, recipe.policy, plans=plans, recipe=recipe)
+    candidates = select(judged, plans, recipe)
     manifests, outcomes = assess_events(
         plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
     )
@@ -182,12 +183,9 @@ def read_event(facts: Json) -> Event:
     )
 
 
-def _answers(plan: EventPlan, recipe: Recipe, searches: Sequence[Json]) -> Mapping[Search, Answer]:
+def _answers(plan: EventPlan, searches: Sequence[Json]) -> Mapping[Search, Answer]:
     """Stand in for the answers to a plan's searches: nothing new, as complete as what the candidates came from."""
-    by_search, nothing = (
-        {plan.search_of(slot, recipe): slot for slot in plan.slots},
-        ITEMS.empty_table(),
-    )
+    by_search, nothing = {slot.search: slot for slot in plan.slots}, ITEMS.empty_table()
     return {
         search: Answer(items=nothing, complete=_is_complete(slot, search, searches))
         for search, slot in by_search.items()
@@ -215,7 +213,7 @@ def _judge_again(
     sensors = np.array(stored["sensor"].to_pylist(), dtype=object)
     kept, outside = np.zeros((2, len(stored)), dtype=bool)
     for sensor, asked in recipe.sensors.items():
-        here, widest = sensors == sensor, recipe.widest_window_days(sensor)
+        here, widest = sensors == sensor, recipe.rules[sensor].widest_window_days
         kept |= here
         if asked.window_days is not None and widest is not None:
             kept &= ~(here & beyond(stored["datetime"], stored["day_offset"], widest))
@@ -232,6 +230,7 @@ def _judge_again(
     )
     n = len(candidates)
     fresh = {
+        "pass_id": identify_passes(candidates),
         "missing_assets": missing,
         "assets": _still_wanted(candidates, sensors, recipe),
         "rank": pa.nulls(n, pa.int32()),
@@ -243,7 +242,7 @@ def _judge_again(
     judged = pa.table(
         [fresh.get(name, candidates[name]) for name in CANDIDATES.names], schema=CANDIDATES
     )
-    return withhold(judged, _complete(judged, plans, answers, recipe), recipe)
+    return withhold(judged, _complete(judged, plans, answers), recipe)
 
 
 def _still_missing(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe) -> pa.Array:
@@ -273,7 +272,6 @@ def _complete(
     candidates: pa.Table,
     plans: Sequence[EventPlan],
     answers: Sequence[Mapping[Search, Answer]],
-    recipe: Recipe,
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Tell of each candidate whether the answer that it came from was complete, shape (n,)."""
     partial = {
@@ -285,7 +283,7 @@ def _complete(
         )
         for plan, answered in zip(plans, answers, strict=True)
         for slot in plan.slots
-        if not answered[plan.search_of(slot, recipe)].complete
+        if not answered[slot.search].complete
     }
     if not partial:
         return np.ones(len(candidates), dtype=bool)

@@ -9,17 +9,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.planning.targets import AOI
-from floodscan.schemas import EVENTS
-from floodscan.selection import SELECTED
-from floodscan.selection.candidates import TOO_CLOUDY
-from floodscan.selection.verdicts import OTHER_TRACK, TOO_LITTLE
+from floodscan.schemas import EVENTS, make_table
+from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
 
     from floodscan.assessment.quality import Assessment
     from floodscan.catalogs.base import Answer
@@ -33,8 +32,9 @@ FAILED = "failed"
 SEARCH_FAILED = "search_failed"
 INCOMPLETE = "incomplete"
 WORKER_LOST = "worker_lost"
+INTERNAL_ERROR = "internal_error"
 
-PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST)
+PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST, INTERNAL_ERROR)
 """Reasons that another try may mend."""
 
 _SUMMED = {
@@ -106,9 +106,9 @@ def find_empty_slots(
     """
     verdicts = _count_verdicts(candidates)
     return [
-        _empty_slot(slot, found, answers[plan.search_of(slot, recipe)], recipe)
+        _empty_slot(slot, found, answers[slot.search], recipe)
         for slot in plan.slots
-        if SELECTED not in (found := verdicts.get(_key(slot), {}))
+        if Verdict.SELECTED not in (found := verdicts.get(_key(slot), {}))
     ]
 
 
@@ -164,14 +164,12 @@ def give_up(plan: EventPlan, reason: str) -> Outcome:
 
 def is_given_up(outcome: Outcome) -> bool:
     """Tell whether an event could not be worked on at all, so that there is no manifest of it."""
-    return (outcome.reason or "").startswith(WORKER_LOST)
+    return (outcome.reason or "").startswith((WORKER_LOST, INTERNAL_ERROR))
 
 
 def tabulate_outcomes(batch: str, outcomes: Sequence[Outcome]) -> pa.Table:
     """Make EVENTS rows of the outcomes of a batch."""
-    return pa.Table.from_pylist(
-        [asdict(outcome) | {"batch": batch} for outcome in outcomes], schema=EVENTS
-    )
+    return make_table([asdict(outcome) | {"batch": batch} for outcome in outcomes], EVENTS)
 
 
 def read_outcomes(events: pa.Table) -> list[Outcome]:
@@ -246,12 +244,12 @@ def _explain(
             INCOMPLETE,
             "the catalog held back part of its answer; run again with a smaller area",
         )
-    asked = recipe.sensors[slot.sensor]
-    wider = f"widen {slot.sensor}.window_days (now {recipe.widest_window_days(slot.sensor)})"
-    climbed = ", ".join(map(str, recipe.ladder(slot.sensor)))
+    rules = recipe.rules[slot.sensor]
+    wider = f"widen {slot.sensor}.window_days (now {rules.widest_window_days})"
+    climbed = ", ".join(map(str, rules.ladder))
     after = f" after {climbed}" if climbed and slot.window is not None else ""
     if slot.window is None:
-        wider = f"look whether {asked.collection} covers the area"
+        wider = f"look whether {rules.asked.collection} covers the area"
     if not found:
         return f"no_candidates{after}", wider
     counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
@@ -262,15 +260,11 @@ def _explain(
 
 def _looser(sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe) -> Iterator[str]:
     """Name the rules that reject what there is."""
-    ladder = recipe.ladder(sensor)
-    if (cloudy := found.get(TOO_CLOUDY)) and cloudy.least_cloud is not None:
-        limits = [
-            recipe.sensors[sensor].max_cloud_percent,
-            *(step.max_cloud_percent for step in ladder),
-        ]
-        now = max(limit for limit in limits if limit is not None)
+    rules = recipe.rules[sensor]
+    if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud is not None:
+        now = rules.highest_cloud_percent
         yield f"raise {sensor}.max_cloud_percent (now {now:g}) above {cloudy.least_cloud:g}"
-    if TOO_LITTLE in found:
+    if Verdict.COVERS_TOO_LITTLE in found:
         yield f"lower min_coverage (now {recipe.min_coverage:g})"
-    if OTHER_TRACK in found and not any(step.mixed_track for step in ladder):
+    if Verdict.OTHER_TRACK in found and rules.mixed_track_level is None:
         yield f"add a step {sensor}.mixed_track"

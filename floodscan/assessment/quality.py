@@ -13,8 +13,8 @@ from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
 from floodscan.geometry.rasters import covered_ground
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
-from floodscan.selection.candidates import microseconds
-from floodscan.selection.passes import NO_INSTANT, NO_TIME, number_passes, wrong_side
+from floodscan.selection.attributes import wrong_side
+from floodscan.selection.columns import NO_INSTANT, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     SlotKey = tuple[str | None, str]
 
 WRONG_SIDE = "wrong_side_of_onset"
+NO_TIME = "no_time"
 REUSED_SCENE = "reused_scene"
 REUSED_PASS = "reused_pass"  # noqa: S105 - of a satellite
 OUT_OF_ORDER = "out_of_order"
@@ -148,14 +149,12 @@ class _Chosen:
         self.ids = rows["item_id"].to_pylist()
         self._ground = covered_ground(rows)
         self._unions: dict[tuple[int, ...], BaseGeometry] = {}
-        self.passes = number_passes(rows).tolist()
+        self.passes = rows["pass_id"].to_pylist()
         self.times = microseconds(rows["datetime"]).tolist()
         self.wrong = wrong_side(
             rows, {plan.event.event_id: plan.event.onset for plan in plans}, recipe
         ).tolist()
-        orbits, states = rows["relative_orbit"].to_pylist(), rows["orbit_state"].to_pylist()
-        channels = ["+".join(sorted(p or ())) for p in rows["polarizations"].to_pylist()]
-        self.tracks = [f"{o} {s} {c}" for o, s, c in zip(orbits, states, channels, strict=True)]
+        self.tracks = rows["track_id"].to_pylist()
         self._slots = _rows_by_slot(rows)
 
     def slots(self, plan: EventPlan, target: Target) -> dict[SlotKey, list[int]]:

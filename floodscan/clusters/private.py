@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan.store.heartbeat import Driver, is_alive, read_driver, signs_of_life
+from floodscan.store.heartbeat import Driver, is_alive, read_driver, send_heartbeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def _owned(folder: Path) -> Iterator[None]:
     """Write down whose folder it is, and give a sign of life meanwhile."""
     path = folder / OWNER_FILE
     write_private(path, msgspec.json.encode(Driver.here()))
-    with signs_of_life(path):
+    with send_heartbeats(path):
         yield
 
 

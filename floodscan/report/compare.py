@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import WORKER_LOST
+from floodscan.assessment.outcomes import INTERNAL_ERROR, WORKER_LOST
 from floodscan.errors import InputError
 from floodscan.model import Phase
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps
-from floodscan.selection import SELECTED
+from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -162,11 +162,11 @@ class _Side:
         }
 
     def _judgement(self, row: Json) -> str:
-        if row["verdict"] == SELECTED:
+        if row["verdict"] == Verdict.SELECTED:
             n = len(self.chosen[_slot(row)])
             scenes = "alone" if n == 1 else f"in a mosaic of {n}"
             steps = f", {describe_steps(row['relaxed'])}" if row["relaxed"] else ""
-            return f"{SELECTED} {scenes}{steps}"
+            return f"{Verdict.SELECTED} {scenes}{steps}"
         ranked = "" if row["rank"] is None else f", ranked {row['rank']}"
         return f"{row['verdict']}{ranked}"
 
@@ -176,7 +176,7 @@ class _Side:
             return None
         event_id, *place = slot
         reason = self.ends[event_id]["reason"] or ""
-        if reason.startswith(WORKER_LOST):
+        if reason.startswith((WORKER_LOST, INTERNAL_ERROR)):
             return str(reason)
         name = re.escape("/".join(filter(None, place)))
         found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)

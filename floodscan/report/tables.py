@@ -16,7 +16,7 @@ from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import mean_cloud, scene_clouds
 from floodscan.schemas import EVENTS
-from floodscan.selection import SELECTED
+from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _STYLES = {
-    SELECTED: "bold green",
-    "eligible": "",
+    Verdict.SELECTED: "bold green",
+    Verdict.ELIGIBLE: "",
     "complete": "green",
     "partial": "yellow",
     "failed": "red",

@@ -12,18 +12,7 @@ from matplotlib.figure import Figure
 from floodscan.report.drawing import BLACK, BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION, halo
 from floodscan.report.timeline_bands import days
 from floodscan.report.wording import signed_days
-from floodscan.selection import SELECTED
-from floodscan.selection.candidates import (
-    ELIGIBLE,
-    INCOMPLETE,
-    MISSING_ASSETS,
-    MISSING_POLARIZATIONS,
-    NO_OVERLAP,
-    OUTSIDE_WINDOW,
-    TOO_CLOUDY,
-)
-from floodscan.selection.passes import SUPERSEDED, WRONG_SIDE
-from floodscan.selection.verdicts import OTHER_TRACK, OUT_OF_ORDER, REDUNDANT, TOO_LITTLE, USED
+from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,20 +27,28 @@ if TYPE_CHECKING:
 
 _LEGEND_LETTERS, _MARK_LETTERS = 180, 7  # of a line, and the space that a mark takes
 
-_MARKS: Mapping[tuple[str, ...], Looks] = {
-    (SELECTED, ELIGIBLE): {"marker": "o", "s": 26, "color": BLUE, "linewidths": 0},
-    (TOO_CLOUDY, OUTSIDE_WINDOW): {
-        "marker": "o", "s": 16, "facecolors": "white", "edgecolors": GREY, "linewidths": 0.9
+_HOLLOW: Looks = {"s": 16, "facecolors": "white", "linewidths": 0.9}
+_MARKS: Mapping[tuple[Verdict, ...], Looks] = {
+    (Verdict.SELECTED, Verdict.ELIGIBLE): {"marker": "o", "s": 26, "color": BLUE, "linewidths": 0},
+    (Verdict.TOO_CLOUDY, Verdict.OUTSIDE_WINDOW): {"marker": "o", "edgecolors": GREY, **_HOLLOW},
+    (
+        Verdict.OTHER_TRACK,
+        Verdict.OUT_OF_ORDER,
+        Verdict.USED_IN_OTHER_PHASE,
+        Verdict.REDUNDANT,
+        Verdict.SUPERSEDED,
+    ): {"marker": "D", "edgecolors": BLUE, **_HOLLOW},
+    (Verdict.WRONG_SIDE_OF_ONSET,): {"marker": "_", "s": 30, "color": GREY, "linewidths": 1.2},
+    (Verdict.MISSING_ASSETS,): {"marker": "v", "s": 34, "color": ORANGE, "linewidths": 0},
+    (Verdict.MISSING_POLARIZATIONS,): {"marker": "s", "s": 24, "color": PURPLE, "linewidths": 0},
+    (Verdict.NO_OVERLAP, Verdict.COVERS_TOO_LITTLE): {
+        "marker": "x",
+        "s": 20,
+        "color": BLACK,
+        "linewidths": 1,
     },
-    (OTHER_TRACK, OUT_OF_ORDER, USED, REDUNDANT, SUPERSEDED): {
-        "marker": "D", "s": 16, "facecolors": "white", "edgecolors": BLUE, "linewidths": 0.9
-    },
-    (WRONG_SIDE,): {"marker": "_", "s": 30, "color": GREY, "linewidths": 1.2},
-    (MISSING_ASSETS,): {"marker": "v", "s": 34, "color": ORANGE, "linewidths": 0},
-    (MISSING_POLARIZATIONS,): {"marker": "s", "s": 24, "color": PURPLE, "linewidths": 0},
-    (NO_OVERLAP, TOO_LITTLE): {"marker": "x", "s": 20, "color": BLACK, "linewidths": 1},
-    (INCOMPLETE,): {"marker": "D", "s": 22, "color": SKY, "linewidths": 0},
-}  # fmt: skip
+    (Verdict.INCOMPLETE_ANSWER,): {"marker": "D", "s": 22, "color": SKY, "linewidths": 0},
+}
 """How candidates are drawn, by verdict; the first marks lie on top.
 
 ``no_time`` has no mark: a candidate without a time has no place in the picture.
@@ -82,7 +79,7 @@ def draw_marks(axes: Axes, band: Band, shown: pa.Table) -> None:
         found = np.isin(verdicts, judged)
         if found.any():
             axes.scatter(times[found], heights[found], zorder=3 + order / 10, **mark)
-    chosen = rows.filter(pc.field("verdict") == SELECTED).sort_by("rank").to_pylist()
+    chosen = rows.filter(pc.field("verdict") == Verdict.SELECTED).sort_by("rank").to_pylist()
     for row in chosen:
         _draw_ring(axes, band, row)
     for row in chosen[:1]:
@@ -130,7 +127,7 @@ def mark_legend(shown: pa.Table) -> list[list[Any]]:
     drawn = shown.filter(pc.field("datetime").is_valid())
     counts = Counter(drawn["verdict"].to_pylist())
     axes = Figure().add_subplot()  # a handle is made by drawing; this figure is never shown
-    ring = f"selected ({counts.pop(SELECTED, 0)}), labelled with days from the phase's date"
+    ring = f"selected ({counts.pop(Verdict.SELECTED, 0)}), labelled with days from the phase's date"
     handles = [axes.scatter([], [], label=ring, **_RING)]
     for judged, mark in _MARKS.items():
         counted = [verdict for verdict in judged if counts[verdict]]

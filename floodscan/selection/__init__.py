@@ -1,13 +1,14 @@
-"""Which candidate fills each slot: ranks and chooses, by policy; tables in, tables out."""
+"""Rank the candidates of each slot and choose among them, by policy: tables in, tables out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from floodscan.model import Policy
-from floodscan.schemas import CANDIDATES, check_table
+from floodscan.schemas import CANDIDATES, check_candidates, check_table
 from floodscan.selection.change_detection import select_change_detection
-from floodscan.selection.reference import SELECTED, select_reference, slot_numbers
+from floodscan.selection.labels import Verdict
+from floodscan.selection.reference import select_reference, slot_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,29 +18,23 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.planning.slots import EventPlan
 
-__all__ = ["SELECTED", "select", "slot_numbers"]
+__all__ = ["Verdict", "select", "slot_numbers"]
 
 
-def select(
-    candidates: pa.Table,
-    policy: Policy,
-    *,
-    plans: Sequence[EventPlan] = (),
-    recipe: Recipe | None = None,
-) -> pa.Table:
-    """Rank the candidates of each slot and choose among them.
+def select(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe) -> pa.Table:
+    """Rank the candidates of each slot and choose among them, by the recipe's policy.
 
     Args:
-        candidates: CANDIDATES table, the rows of one slot one after the other.
-        policy: The rules.
-        plans: The events of the candidates; the reference policy needs none.
-        recipe: Windows, limits and the ladder; the reference policy needs none.
+        candidates: CANDIDATES table, the rows of each slot next to each other.
+        plans: The events of the candidates.
+        recipe: The rules.
 
     Returns:
-        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within
-        one the ranked first, then the rejected by item id.
+        The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order. Within
+        a slot the ranked rows come first, then the rejected rows by item id.
     """
-    if policy is Policy.CHANGE_DETECTION and recipe is not None:
+    candidates = check_candidates(candidates)
+    if recipe.policy is Policy.CHANGE_DETECTION:
         chosen = select_change_detection(candidates, plans, recipe)
     else:
         chosen = select_reference(candidates)

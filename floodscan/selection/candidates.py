@@ -16,9 +16,12 @@ import shapely
 
 from floodscan.geometry.footprints import bbox_polygon, overlap_fractions
 from floodscan.schemas import CANDIDATES, ITEMS, check_table
+from floodscan.selection.columns import NO_INSTANT, microseconds
+from floodscan.selection.labels import Verdict
+from floodscan.selection.passes import identify_passes, identify_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,17 +39,8 @@ DAYS_UNKNOWN = 999
 CLOUD_UNKNOWN = 1000.0
 """Percent that a missing cloud cover counts as."""
 
-ELIGIBLE = "eligible"
-NO_OVERLAP = "no_overlap"
-MISSING_ASSETS = "missing_assets"
-MISSING_POLARIZATIONS = "missing_polarizations"
-TOO_CLOUDY = "too_cloudy"
-INCOMPLETE = "incomplete_answer"
-OUTSIDE_WINDOW = "outside_window"
-
 _DAY = 86_400_000_000  # microseconds
 _LAST_SECOND = 86_399_000_000
-_NO_TIME = np.iinfo(np.int64).min
 
 
 def score(
@@ -145,7 +139,7 @@ def _inside_window(
     items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices
 ) -> Mask:
     times = microseconds(items["datetime"])[of_items]
-    opens, closes = np.full((2, len(slots)), _NO_TIME)
+    opens, closes = np.full((2, len(slots)), NO_INSTANT)
     for number, slot in enumerate(slots):
         if slot.window is not None:
             opens[number] = np.datetime64(slot.window.start.replace(tzinfo=None), "us").astype(
@@ -154,7 +148,7 @@ def _inside_window(
             closes[number] = np.datetime64(slot.window.end.replace(tzinfo=None), "us").astype(
                 np.int64
             )
-    timeless = (times == _NO_TIME) | (closes[of_slots] == _NO_TIME)
+    timeless = (times == NO_INSTANT) | (closes[of_slots] == NO_INSTANT)
     inside: Mask = timeless | ((times >= opens[of_slots]) & (times <= closes[of_slots]))
     return inside
 
@@ -165,7 +159,7 @@ def _of_collection(
     encoded = items["collection"].combine_chunks().dictionary_encode()
     codes = {name: code for code, name in enumerate(encoded.dictionary.to_pylist())}
     asked = np.array(
-        [codes.get(recipe.sensors[slot.sensor].collection, -1) for slot in slots], dtype=int
+        [codes.get(recipe.rules[slot.sensor].asked.collection, -1) for slot in slots], dtype=int
     )
     found: Indices = encoded.indices.to_numpy(zero_copy_only=False)[of_items]
     same: Mask = found == asked[of_slots]
@@ -187,11 +181,17 @@ def _tabulate(
     missing, lacking = _find_missing(taken["assets"], of_sensors, recipe)
     outside = _outside_windows(taken["datetime"], offsets, of_sensors, recipe)
     verdicts = judge(taken, of_sensors, recipe, overlaps=overlaps, lacking=lacking, outside=outside)
-    own = {
+    of_slot = {
         "event_id": _spread([slot.event_id for slot in slots], of_slots),
         "target_id": _spread([slot.target.target_id for slot in slots], of_slots),
         "phase": _spread([slot.phase for slot in slots], of_slots),
         "sensor": _spread(sensors, of_slots),
+    }
+    placed = _with_columns(taken, of_slot)
+    own = {
+        **of_slot,
+        "pass_id": identify_passes(placed),
+        "track_id": identify_tracks(placed),
         "days_from_phase": days,
         "day_offset": offsets,
         "overlap_frac": overlaps,
@@ -206,6 +206,12 @@ def _tabulate(
     return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)
 
 
+def _with_columns(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
+    for name, values in columns.items():
+        table = table.append_column(name, values)
+    return table
+
+
 def _spread(values: Sequence[str | None], of_slots: Indices) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(of_slots))
 
@@ -218,7 +224,7 @@ def _days(
     dated = np.array([slot.day is not None for slot in slots], dtype=bool)[of_slots]
     days = np.array([slot.day or 0 for slot in slots], dtype="datetime64[D]").astype(np.int64)
     offsets = micros // _DAY - days[of_slots]
-    unknown = micros == _NO_TIME
+    unknown = micros == NO_INSTANT
     distance = np.where(unknown, DAYS_UNKNOWN, np.abs(offsets)).astype(np.int32)
     signed = np.where(unknown, 0, offsets).astype(np.int32)
     return pa.array(distance, mask=~dated), pa.array(signed, mask=~dated | unknown)
@@ -248,20 +254,20 @@ def judge(
     Returns:
         Verdicts, shape (n,).
     """
-    verdicts = np.full(len(scenes), ELIGIBLE, dtype=object)
+    verdicts = np.full(len(scenes), Verdict.ELIGIBLE, dtype=object)
     for sensor, asked in recipe.sensors.items():
         here = sensors == sensor
         if asked.max_cloud_percent is not None:
             cloud = pc.fill_null(scenes["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
-            verdicts[here & ~(cloud < asked.max_cloud_percent)] = TOO_CLOUDY
-        verdicts[here & outside] = OUTSIDE_WINDOW
+            verdicts[here & ~(cloud < asked.max_cloud_percent)] = Verdict.TOO_CLOUDY
+        verdicts[here & outside] = Verdict.OUTSIDE_WINDOW
         if asked.polarizations:
             has = _has_each(scenes["polarizations"], asked.polarizations, of_map_keys=False).all(
                 axis=1
             )
-            verdicts[here & ~has] = MISSING_POLARIZATIONS
-    verdicts[lacking] = MISSING_ASSETS
-    verdicts[overlaps == 0] = NO_OVERLAP
+            verdicts[here & ~has] = Verdict.MISSING_POLARIZATIONS
+    verdicts[lacking] = Verdict.MISSING_ASSETS
+    verdicts[overlaps == 0] = Verdict.NO_OVERLAP
     return verdicts
 
 
@@ -282,9 +288,10 @@ def _outside_windows(
 ) -> Mask:
     """Tell which candidates only a wider window admits than the recipe starts with."""
     outside = np.zeros(len(times), dtype=bool)
-    for sensor, asked in recipe.sensors.items():
-        if asked.window_days is not None and recipe.ladder(sensor):
-            outside |= (sensors == sensor) & beyond(times, offsets, asked.window_days)
+    for sensor, rules in recipe.rules.items():
+        days = rules.asked.window_days
+        if days is not None and rules.ladder:
+            outside |= (sensors == sensor) & beyond(times, offsets, days)
     return outside
 
 
@@ -311,11 +318,15 @@ def withhold(candidates: pa.Table, complete: Mask, recipe: Recipe) -> pa.Table:
         recipe: The rules; what a step of its ladder would admit is withheld too.
     """
     verdicts = candidates["verdict"]
-    relaxable = [OUTSIDE_WINDOW, TOO_CLOUDY] if any(map(recipe.ladder, recipe.sensors)) else []
-    withheld = pc.and_(pa.array(~complete), pc.is_in(verdicts, pa.array([ELIGIBLE, *relaxable])))
+    choosable = [Verdict.ELIGIBLE]
+    if any(rules.ladder for rules in recipe.rules.values()):
+        choosable += [Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY]
+    withheld = pc.and_(pa.array(~complete), pc.is_in(verdicts, pa.array(choosable)))
     place = candidates.schema.get_field_index("verdict")
     return candidates.set_column(
-        place, candidates.schema.field(place), pc.if_else(withheld, INCOMPLETE, verdicts)
+        place,
+        candidates.schema.field(place),
+        pc.if_else(withheld, Verdict.INCOMPLETE_ANSWER, verdicts),
     )
 
 
@@ -338,8 +349,3 @@ def _lists(texts: Sequence[str], chosen: Mask) -> pa.ListArray:
     return pa.ListArray.from_arrays(
         pa.array(ends, pa.int32()), pa.array(texts, pa.string()).take(pa.array(columns))
     )
-
-
-def microseconds(times: pa.ChunkedArray) -> Indices:
-    """Count microseconds since 1970; an unknown time is the smallest integer."""
-    return np.asarray(times.combine_chunks().cast(pa.int64()).fill_null(_NO_TIME))

@@ -51,7 +51,9 @@ import pyarrow.compute as pc
 import shapely
 
 from floodscan.model import Phase, Sensor
-from floodscan.selection.candidates import CLOUD_UNKNOWN, microseconds
+from floodscan.selection.attributes import NEVER, CandidateAttributes, derive_attributes
+from floodscan.selection.candidates import CLOUD_UNKNOWN
+from floodscan.selection.columns import encode, microseconds
 from floodscan.selection.joint import (
     ALL_POINTS,
     FillScore,
@@ -61,16 +63,7 @@ from floodscan.selection.joint import (
     combine,
     fills_perfectly,
 )
-from floodscan.selection.passes import (
-    MILLI,
-    NEVER,
-    CandidateAttributes,
-    PassOption,
-    Scene,
-    derive_attributes,
-    encode,
-    make_pass_options,
-)
+from floodscan.selection.mosaics import MILLI, PassOption, Scene, make_pass_options
 from floodscan.selection.reference import slot_numbers
 from floodscan.selection.sample_points import N_POINTS, WHOLE, covered_points, place_sample_points
 from floodscan.selection.verdicts import Verdicts
@@ -138,9 +131,7 @@ def _of_targets(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]
     """List the rows of each target, in order."""
     if len(candidates) == 0:
         return []
-    events, targets = (
-        np.asarray(encode(candidates[name])).astype(np.int64) for name in ("event_id", "target_id")
-    )
+    events, targets = (encode(candidates[name]) for name in ("event_id", "target_id"))
     codes = events * (targets.max() + 1) + targets
     order = np.argsort(codes, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
@@ -299,8 +290,7 @@ def _value(state: State) -> tuple[object, ...]:
 
 
 def _mixed_rung(recipe: Recipe, sensor: Sensor) -> int:
-    steps = [number for number, step in enumerate(recipe.ladder(sensor), 1) if step.mixed_track]
-    return min(steps, default=0)
+    return recipe.rules[sensor].mixed_track_level or 0
 
 
 def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, FillScore]:

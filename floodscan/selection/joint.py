@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from floodscan.selection.passes import PassOption
+    from floodscan.selection.mosaics import PassOption
 
     Slots = Sequence[Sequence[PassOption]]
 

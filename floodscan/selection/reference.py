@@ -21,24 +21,19 @@ import pyarrow.compute as pc
 
 from floodscan.model import Sensor
 from floodscan.schemas import CANDIDATES
-from floodscan.selection.candidates import CLOUD_UNKNOWN, ELIGIBLE
-from floodscan.selection.passes import encode
+from floodscan.selection.candidates import CLOUD_UNKNOWN
+from floodscan.selection.columns import dense_ranks, encode, group_starts, is_value
+from floodscan.selection.labels import Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-SELECTED = "selected"
 
 _SLOT = ("event_id", "target_id", "phase", "sensor")
 
 
 def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
     """Number the slots of a table whose rows are grouped by slot, shape (n,)."""
-    if len(candidates) == 0:
-        return np.zeros(0, dtype=np.int64)
-    codes = np.stack([np.asarray(encode(candidates[name])) for name in _SLOT])
-    changes = (codes[:, 1:] != codes[:, :-1]).any(axis=0)
-    return np.append(0, np.cumsum(changes))
+    return np.cumsum(group_starts([encode(candidates[name]) for name in _SLOT])) - 1
 
 
 def select_reference(candidates: pa.Table) -> pa.Table:
@@ -52,13 +47,13 @@ def select_reference(candidates: pa.Table) -> pa.Table:
         one the ranked first, then the rejected by item id.
     """
     slots = slot_numbers(candidates)
-    eligible = pc.equal(candidates["verdict"], ELIGIBLE).to_numpy()
+    eligible = is_value(candidates["verdict"], Verdict.ELIGIBLE)
     order = np.lexsort([*reversed(_reference_keys(candidates, eligible)), ~eligible, slots])
     candidates, slots, eligible = candidates.take(pa.array(order)), slots[order], eligible[order]
     position = np.arange(len(slots)) - np.searchsorted(slots, slots) + 1
-    is_dem = pc.equal(candidates["sensor"], Sensor.DEM).to_numpy()
+    is_dem = is_value(candidates["sensor"], Sensor.DEM)
     selected = eligible & ((position == 1) | is_dem)
-    verdicts = pc.if_else(pa.array(selected), SELECTED, candidates["verdict"])
+    verdicts = pc.if_else(pa.array(selected), Verdict.SELECTED, candidates["verdict"])
     results = {
         "rank": pa.array(position, pa.int32(), mask=~eligible),
         "selected": pa.array(selected),
@@ -73,7 +68,7 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
 
     A key that a sensor doesn't use is the same for its rows.
     """
-    sensor = {name: pc.equal(candidates["sensor"], name).to_numpy() for name in Sensor}
+    sensor = {name: is_value(candidates["sensor"], name) for name in Sensor}
     imagery = eligible & ~sensor[Sensor.DEM]
     radar = eligible & sensor[Sensor.S1RTC]
     optical = eligible & sensor[Sensor.S2L2A]
@@ -95,6 +90,4 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
 
 def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64]:
     """Rank values by order, equal ones alike. A time's UTC text of fixed width sorts as the time does."""
-    return np.asarray(
-        pc.rank(pc.fill_null(values, missing), sort_keys="ascending", tiebreaker="dense")
-    )
+    return dense_ranks(pc.fill_null(values, missing))

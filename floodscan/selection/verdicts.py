@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from floodscan.schemas import CANDIDATES
-from floodscan.selection.candidates import ELIGIBLE
-from floodscan.selection.passes import NEVER, cover, rule_levels
-from floodscan.selection.reference import SELECTED
+from floodscan.selection.attributes import NEVER, levels_by_rule
+from floodscan.selection.columns import dense_ranks
+from floodscan.selection.labels import Verdict
+from floodscan.selection.mosaics import cover
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -21,15 +21,10 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.model import Recipe
-    from floodscan.selection.passes import CandidateAttributes, PassOption, Scene
+    from floodscan.selection.attributes import CandidateAttributes
+    from floodscan.selection.mosaics import PassOption, Scene
 
     Indices = NDArray[np.int64]
-
-REDUNDANT = "redundant"
-OTHER_TRACK = "other_track"
-OUT_OF_ORDER = "out_of_order"
-TOO_LITTLE = "covers_too_little"
-USED = "used_in_other_phase"
 
 _UNRANKED = 2**31 - 1
 _by_size = attrgetter("size")
@@ -51,7 +46,7 @@ class Verdicts:
         overlaps, ids = self._candidates["overlap_frac"].to_numpy(), self._candidates["item_id"]
         order = sorted(rows, key=lambda row: (-overlaps[row], ids[row].as_py()))
         for rank, row in enumerate(order, 1):
-            self._rank[row], self._verdicts[row] = rank, SELECTED
+            self._rank[row], self._verdicts[row] = rank, Verdict.SELECTED
 
     def choose(
         self,
@@ -75,28 +70,28 @@ class Verdicts:
         """
         rank = 0
         for rank, scene in enumerate(cover(option.scenes, area) if option else (), 1):
-            self._rank[scene.row], self._verdicts[scene.row] = rank, SELECTED
+            self._rank[scene.row], self._verdicts[scene.row] = rank, Verdict.SELECTED
             self._mixed[scene.row] = option is not None and option.track != track
         large = {(other.pass_id, other.track) for other in options}
         reached = NEVER if option is None else option.level
         for scene in scenes:
-            if scene.level <= reached and self._verdicts[scene.row] != SELECTED:
+            if scene.level <= reached and self._verdicts[scene.row] != Verdict.SELECTED:
                 wide = (scene.pass_id, scene.track) in large
                 self._verdicts[scene.row] = (
-                    _reason(scene, option, track, used) if wide else TOO_LITTLE
+                    _reason(scene, option, track, used) if wide else Verdict.COVERS_TOO_LITTLE
                 )
         for row in _others(options, option):
-            if self._rank[row] == _UNRANKED and self._verdicts[row] == ELIGIBLE:
+            if self._rank[row] == _UNRANKED and self._verdicts[row] == Verdict.ELIGIBLE:
                 rank += 1
                 self._rank[row] = rank
 
     def table(self, recipe: Recipe) -> pa.Table:
         """Put it beside the candidates, as ``select_change_detection`` gives them."""
         rank = np.array(self._rank)
-        selected = np.array(self._verdicts, dtype=object) == SELECTED
+        selected = np.array(self._verdicts, dtype=object) == Verdict.SELECTED
         ids = self._candidates["item_id"]
         newer = self._facts.superseded_by
-        id_ranks = np.asarray(pc.rank(ids, sort_keys="ascending", tiebreaker="dense"))
+        id_ranks = dense_ranks(ids)
         results = {
             "rank": pa.array(rank, pa.int32(), mask=rank == _UNRANKED),
             "selected": pa.array(selected),
@@ -111,12 +106,12 @@ class Verdicts:
 
 def _reason(scene: Scene, option: PassOption | None, track: int, used: Container[int]) -> str:
     if option is not None and scene.pass_id == option.pass_id and scene.track == option.track:
-        return REDUNDANT
+        return Verdict.REDUNDANT
     if scene.track != track:
-        return OTHER_TRACK
+        return Verdict.OTHER_TRACK
     if option is not None:
-        return ELIGIBLE
-    return USED if scene.pass_id in used else OUT_OF_ORDER
+        return Verdict.ELIGIBLE
+    return Verdict.USED_IN_OTHER_PHASE if scene.pass_id in used else Verdict.OUT_OF_ORDER
 
 
 def _others(options: list[PassOption], option: PassOption | None) -> list[int]:
@@ -136,20 +131,19 @@ def _relaxed(
     """List the steps of the ladder that each chosen scene needed; null for the others."""
     steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
     sensors = np.array(candidates["sensor"].to_pylist(), dtype=object)
-    for sensor in recipe.sensors:
+    for sensor, rules in recipe.rules.items():
         rows = np.flatnonzero(selected & (sensors == sensor))
-        ladder = recipe.ladder(sensor)
-        if not ladder or len(rows) == 0:
+        if not rules.ladder or len(rows) == 0:
             continue
         measures = candidates.select(["datetime", "day_offset", "cloud_cover"]).take(pa.array(rows))
-        needed = [levels.tolist() for levels in rule_levels(measures, recipe, sensor).values()]
+        needed = [levels.tolist() for levels in levels_by_rule(measures, rules).values()]
         for place, row in enumerate(rows.tolist()):
             levels = {level[place] for level in needed}
             if levels == {0} and not mixed[row]:
                 continue
             steps[row] = [
                 str(step)
-                for number, step in enumerate(ladder, 1)
+                for number, step in enumerate(rules.ladder, 1)
                 if number in levels or (step.mixed_track and mixed[row])
             ]
     return pa.array(steps, CANDIDATES.field("relaxed").type)

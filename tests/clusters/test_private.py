@@ -7,13 +7,14 @@ import stat
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from floodscan.clusters import private
 from floodscan.clusters.private import OWNER_FILE, SILENT_SECONDS, private_folder, remove_abandoned
-from floodscan.store import heartbeat
-from floodscan.store.heartbeat import Driver
+from floodscan.store.heartbeat import Driver, send_heartbeats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,7 @@ def test_driver_on_another_machine_has_time_to_give_a_sign(tmp_path: Path) -> No
 
 def test_living_driver_gives_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long ago it began, it is never silent."""
-    monkeypatch.setattr(heartbeat, "_SIGN_SECONDS", 0.01)
+    monkeypatch.setattr(private, "send_heartbeats", partial(send_heartbeats, beat_seconds=0.01))
     with private_folder(tmp_path) as folder:
         os.utime(folder / OWNER_FILE, (0, 0))
         deadline = time.monotonic() + 10

@@ -22,7 +22,7 @@ from floodscan import ManifestError, OutputError, Policy, Recipe, Sensor, scan, 
 from floodscan.catalogs import ArchiveCatalog
 from floodscan.clusters import open_client
 from floodscan.report.status import examine_run
-from floodscan.store import RunFolder, heartbeat, locked
+from floodscan.store import RunFolder, locked
 from floodscan.store.heartbeat import Driver
 from floodscan.testing.build_demo import DEMO_FOLDER
 from tests.engine.test_isolation import BAD, no_second_chance
@@ -305,12 +305,9 @@ def take_over(out: Path) -> bytes:
     return claim
 
 
-def test_a_driver_that_was_taken_over_leaves_the_claim_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_driver_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path) -> None:
     """It neither removes it, nor gives signs of life for another."""
-    monkeypatch.setattr(heartbeat, "_SIGN_SECONDS", 0.01)
-    with locked(tmp_path):
+    with locked(tmp_path, beat_seconds=0.01):
         claim = take_over(tmp_path)
         time.sleep(0.2)
     assert (tmp_path / ".driver.json").read_bytes() == claim
@@ -325,7 +322,9 @@ def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
         if done == last:
             take_over(tmp_path)
 
-    with pytest.raises(OutputError, match="was taken over while this process gave no sign of life"):
+    with pytest.raises(
+        OutputError, match="another process took it over, because this one gave no sign"
+    ):
         scan(EVENTS[:3], catalog="demo", out=tmp_path, on_progress=be_suspended)
     assert not (tmp_path / "events.parquet").exists()
     assert (tmp_path / ".driver.json").exists()

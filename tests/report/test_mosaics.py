@@ -21,8 +21,7 @@ from floodscan.report.plots import plot
 from floodscan.report.tables import show_choices
 from floodscan.report.timeline import draw_timeline
 from floodscan.report.wording import fold
-from floodscan.selection import candidates as scoring
-from floodscan.selection import passes, reference, verdicts
+from floodscan.selection import Verdict
 from tests.report.test_plots import DEMO_EVENT, words_of
 
 if TYPE_CHECKING:
@@ -30,12 +29,7 @@ if TYPE_CHECKING:
 
     from floodscan.store import RunFolder
 
-VERDICTS = sorted({
-    value
-    for module in (scoring, passes, reference, verdicts)
-    for name, value in vars(module).items()
-    if name.isupper() and name[0] != "_" and type(value) is str
-})  # fmt: skip
+VERDICTS = sorted(map(str, Verdict))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +132,7 @@ def test_every_verdict_has_a_mark_and_is_counted(mosaics: RunFolder, tmp_path: P
         0, len(VERDICTS)
     )
     verdicts = pa.array(VERDICTS)
-    times = pc.if_else(pc.equal(verdicts, passes.NO_TIME), None, rows["datetime"])
+    times = pc.if_else(pc.equal(verdicts, Verdict.NO_TIME), None, rows["datetime"])
     for name, values in {"verdict": verdicts, "datetime": times}.items():
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
     for kind in ("svg", "png"):

@@ -17,8 +17,9 @@ import shapely
 
 from floodscan.model import Phase, Recipe, Sensor
 from floodscan.selection import change_detection, slot_numbers
+from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.change_detection import lay_out
-from floodscan.selection.passes import cover, derive_attributes, make_pass_options
+from floodscan.selection.mosaics import cover, make_pass_options
 from floodscan.selection.sample_points import N_POINTS
 from tests.selection.worlds import World, random_world
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.selection.change_detection import Choice
-    from floodscan.selection.passes import PassOption, Scene
+    from floodscan.selection.mosaics import PassOption, Scene
 
     Row = dict[str, Any]
 
@@ -158,7 +159,7 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
             make_pass_options(scenes, sensor, least=least_points)
             for scenes in choice.scenes[sensor]
         ]
-        ladder = recipe.ladder(sensor)
+        ladder = recipe.rules[sensor].ladder
         mixed_rung = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
         everything = [c for c in product(*[[None, *units] for units in slots]) if may_follow(c)]
         tracks = sorted({unit.track for units in slots for unit in units}) or [0]

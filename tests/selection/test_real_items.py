@@ -60,9 +60,7 @@ def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
             onset=table["datetime"][0].as_py(),
         )  # fmt: skip
         plan = plan_event(event, recipe)
-        chosen = select(
-            score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe
-        )
+        chosen = select(score(table, plan.slots, recipe), [plan], recipe)
         rows = chosen.filter(chosen["selected"]).to_pylist()
         assert {row["item_id"] for row in rows} == {item["id"] for item in pair}
         assert len({row["phase"] for row in rows}) == 1
@@ -92,9 +90,7 @@ def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
         )  # fmt: skip
         plan = plan_event(event, recipe)
         assert plan.targets[0].bbox[0] > plan.targets[0].bbox[2]
-        chosen = select(
-            score(table, plan.slots, recipe), recipe.policy, plans=[plan], recipe=recipe
-        )
+        chosen = select(score(table, plan.slots, recipe), [plan], recipe)
         assert chosen.filter(chosen["selected"])["item_id"].to_pylist() == [item["id"]]
         found = assess([plan], chosen, recipe)[event.event_id]
         assert found.joint_frac["aoi"] == pytest.approx(1.0, abs=1e-3)

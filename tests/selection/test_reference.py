@@ -55,7 +55,8 @@ def floodscan_rows(items: list[dict[str, Any]], event: Event) -> list[Row]:
         )
         for asked in recipe.sensors.values()
     ]
-    scored = score(pa.concat_tables(tables), plan_event(event, recipe).slots, recipe)
+    plan = plan_event(event, recipe)
+    scored = score(pa.concat_tables(tables), plan.slots, recipe)
     names = (
         "phase",
         "sensor",
@@ -69,7 +70,7 @@ def floodscan_rows(items: list[dict[str, Any]], event: Event) -> list[Row]:
     )
     return [
         Row(missing_assets=tuple(row["missing_assets"]), **{name: row[name] for name in names})
-        for row in select(scored, recipe.policy).to_pylist()
+        for row in select(scored, [plan], recipe).to_pylist()
     ]
 
 

@@ -66,7 +66,7 @@ class World:
     def chosen(self, scored: pa.Table | None = None) -> pa.Table:
         """Choose among the scored."""
         scored = self.scored() if scored is None else scored
-        return select(scored, self.recipe.policy, plans=[self.plan], recipe=self.recipe)
+        return select(scored, [self.plan], self.recipe)
 
 
 def make_event(

@@ -115,7 +115,9 @@ def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_pat
     claim = tmp_path / ".driver.json"
     claim.write_bytes(content)
     with (
-        pytest.raises(OutputError, match=r"another process is writing to it, says \.driver\.json"),
+        pytest.raises(
+            OutputError, match=r"another process is writing to it, according to \.driver\.json"
+        ),
         locked(tmp_path),
     ):
         pass

@@ -1,0 +1,179 @@
+"""What policy ``change-detection`` derives from each candidate: level, pass, track, newer version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from floodscan.model import Phase, Sensor
+from floodscan.selection.candidates import CLOUD_UNKNOWN, beyond
+from floodscan.selection.columns import (
+    NO_INSTANT,
+    code_texts,
+    dense_ranks,
+    encode,
+    group_starts,
+    is_value,
+    microseconds,
+)
+from floodscan.selection.labels import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from floodscan.model import Recipe, SensorRules
+
+    Indices = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+
+NEVER = 99
+"""Level of a candidate that no step of the ladder admits."""
+
+_RELAXABLE = (Verdict.ELIGIBLE, Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateAttributes:
+    """Attributes of the candidates of a table, shape (n,) each.
+
+    Attributes:
+        levels: Number of ladder steps of its sensor that must be taken to admit it; 0 is none.
+        verdicts: Why it cannot be chosen at all, or the verdict that it came with.
+        passes: Number of its pass.
+        tracks: Number of its track; 0 for sensors without tracks.
+        superseded_by: Row of the newer processing of the scene; −1 if it is the newest.
+    """
+
+    levels: Indices
+    verdicts: NDArray[np.object_]
+    passes: Indices
+    tracks: Indices
+    superseded_by: Indices
+
+
+def derive_attributes(
+    candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], recipe: Recipe
+) -> CandidateAttributes:
+    """Derive the attributes of each candidate.
+
+    Args:
+        candidates: CANDIDATES table.
+        slots: Number of each row's slot, shape (n,).
+        onsets: Onset of each event, by event id.
+        recipe: The rules.
+    """
+    verdicts = candidates["verdict"].to_numpy(zero_copy_only=False).astype(object)
+    possible = np.isin(verdicts, _RELAXABLE)
+    imagery = ~is_value(candidates["sensor"], Sensor.DEM)
+    timeless = imagery & possible & (microseconds(candidates["datetime"]) == NO_INSTANT)
+    wrong = imagery & possible & wrong_side(candidates, onsets, recipe)
+    verdicts[timeless], verdicts[wrong] = Verdict.NO_TIME, Verdict.WRONG_SIDE_OF_ONSET
+    possible &= ~timeless & ~wrong
+    passes = code_texts(candidates["pass_id"])
+    superseded_by = _find_newer(candidates, slots, passes, possible & imagery)
+    verdicts[superseded_by >= 0] = Verdict.SUPERSEDED
+    possible &= superseded_by < 0
+    levels = np.where(possible, _levels(candidates, recipe), NEVER)
+    return CandidateAttributes(levels, verdicts, passes, _number_tracks(candidates), superseded_by)
+
+
+def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Recipe) -> Mask:
+    """Find scenes on the wrong side of the onset, shape (n,).
+
+    A scene of ``pre_month`` or ``pre_event`` is wrong from the onset less the guard on, a scene of
+    ``event`` or ``post_event`` before the onset. A scene without a time is never wrong.
+    """
+    times = microseconds(candidates["datetime"])
+    encoded = candidates["event_id"].combine_chunks().dictionary_encode()
+    micros = [
+        round(onsets[event_id].timestamp() * 1e6) for event_id in encoded.dictionary.to_pylist()
+    ]
+    onset = np.array(micros, dtype=np.int64)[np.asarray(encoded.indices)]
+    guard = round(recipe.onset_guard_minutes * 60e6)
+    before = pc.is_in(candidates["phase"], pa.array([Phase.PRE_MONTH, Phase.PRE_EVENT])).to_numpy(
+        zero_copy_only=False
+    )
+    wrong: Mask = np.where(before, times >= onset - guard, times < onset) & (times != NO_INSTANT)
+    return wrong
+
+
+def _levels(candidates: pa.Table, recipe: Recipe) -> Indices:
+    """Count the ladder steps that each candidate needs: the most that any rule needs, shape (n,)."""
+    levels = np.zeros(len(candidates), dtype=np.int64)
+    for sensor, rules in recipe.rules.items():
+        here = is_value(candidates["sensor"], sensor)
+        for needed in levels_by_rule(candidates, rules).values():
+            levels[here] = np.maximum(levels, needed)[here]
+    return levels
+
+
+def levels_by_rule(candidates: pa.Table, rules: SensorRules) -> dict[str, Indices]:
+    """Find the level that each candidate needs by each rule that a ladder can loosen, shape (n,) each.
+
+    Args:
+        candidates: Table with ``datetime``, ``day_offset`` and ``cloud_cover``, n rows.
+        rules: The sensor's.
+    """
+    found = {}
+    if rules.window_levels:
+        found["window_days"] = _window_levels(candidates, rules)
+    if rules.cloud_levels:
+        found["max_cloud_percent"] = _cloud_levels(candidates, rules)
+    return found
+
+
+def _window_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
+    levels = np.full(len(candidates), NEVER)
+    for level, days in rules.window_levels:
+        levels[~beyond(candidates["datetime"], candidates["day_offset"], days)] = level
+    return levels
+
+
+def _cloud_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
+    cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+    levels = np.full(len(candidates), NEVER)
+    for level, limit in rules.cloud_levels:
+        levels[cloud < limit] = level
+    return levels
+
+
+def _number_tracks(candidates: pa.Table) -> Indices:
+    """Number the tracks by relative orbit, orbit state and polarisations, from 1; 0 without a track."""
+    encoded = candidates["track_id"].combine_chunks().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    numbers = {name: number for number, name in enumerate(sorted(names, key=_track_order), 1)}
+    codes = pa.array([numbers[name] for name in names], pa.int64()).take(encoded.indices)
+    return np.asarray(codes.fill_null(0))
+
+
+def _track_order(track_id: str) -> tuple[int, str]:
+    orbit, rest = track_id.split(" ", 1)
+    return int(orbit) if orbit.isdecimal() else -1, rest
+
+
+def _find_newer(candidates: pa.Table, slots: Indices, passes: Indices, possible: Mask) -> Indices:
+    """Find for each scene of a tile the row of the same pass in a newer processing baseline.
+
+    Returns:
+        Rows, shape (n,); −1 if the scene is of the newest baseline, in which all granules stay.
+    """
+    tiles = encode(candidates["mgrs_tile"])
+    baselines = dense_ranks(pc.fill_null(candidates["processing_baseline"], ""))
+    found = np.full(len(slots), -1, dtype=np.int64)
+    rows = np.flatnonzero(possible & np.asarray(candidates["mgrs_tile"].is_valid()))
+    overlaps = candidates["overlap_frac"].to_numpy()
+    ids = dense_ranks(candidates["item_id"])
+    keys = [ids, -overlaps, -baselines, tiles, passes, slots]
+    order = rows[np.lexsort([key[rows] for key in keys])]
+    starts = group_starts([key[order] for key in (slots, passes, tiles)])
+    newest = order[starts][np.cumsum(starts) - 1]
+    older = baselines[order] < baselines[newest]
+    found[order[older]] = newest[older]
+    return found
