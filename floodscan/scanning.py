@@ -74,6 +74,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     access: Access | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
+    keep_going: bool = False,
     pack_manifests: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ScanResult:
@@ -93,6 +94,8 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         access: How a STAC API is asked; None is moderate, and keeps no answers for another run.
         search_on_driver: Whether the client's cluster has workers beside the driver that search.
         retry_failed: Whether to do again what failed before.
+        keep_going: Whether a bug fails only the events of its batch. Without it, a bug ends the
+            run and is raised as it is; its traceback is in the log either way.
         pack_manifests: Whether manifests are in one file per batch, not per event; None: where
             there are many.
         on_progress: Called with the number of events that are done, and of all.
@@ -112,6 +115,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         recipe=rules,
         folder=folder,
         search_on_driver=search_on_driver,
+        keep_going=keep_going,
     )
     counts = _go_on(
         run,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from benchmarks.scaling.catalog import MadeUpCatalog
+    from benchmarks.scaling.catalog import TimedCatalog
     from floodscan import Event, Recipe
 
     Json = dict[str, Any]
@@ -58,7 +58,7 @@ class Sweep:
     """
 
     events: Sequence[Event]
-    catalog: MadeUpCatalog
+    catalog: TimedCatalog
     recipe: Recipe
     in_flight: int | None
     folder: Path

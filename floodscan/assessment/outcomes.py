@@ -32,8 +32,9 @@ FAILED = "failed"
 SEARCH_FAILED = "search_failed"
 INCOMPLETE = "incomplete"
 WORKER_LOST = "worker_lost"
+INTERNAL_ERROR = "internal_error"
 
-PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST)
+PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST, INTERNAL_ERROR)
 """Reasons that another try may mend."""
 
 _SUMMED = {
@@ -105,7 +106,7 @@ def find_empty_slots(
     """
     verdicts = _count_verdicts(candidates)
     return [
-        _empty_slot(slot, found, answers[plan.search_of(slot, recipe)], recipe)
+        _empty_slot(slot, found, answers[slot.search], recipe)
         for slot in plan.slots
         if Verdict.SELECTED not in (found := verdicts.get(_key(slot), {}))
     ]
@@ -163,7 +164,7 @@ def give_up(plan: EventPlan, reason: str) -> Outcome:
 
 def is_given_up(outcome: Outcome) -> bool:
     """Tell whether an event could not be worked on at all, so that there is no manifest of it."""
-    return (outcome.reason or "").startswith(WORKER_LOST)
+    return (outcome.reason or "").startswith((WORKER_LOST, INTERNAL_ERROR))
 
 
 def tabulate_outcomes(batch: str, outcomes: Sequence[Outcome]) -> pa.Table:

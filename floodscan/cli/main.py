@@ -22,7 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from floodscan.assessment.outcomes import count_warnings
+from floodscan.assessment.outcomes import count_warnings, is_given_up
 from floodscan.cli.guide import guide
 from floodscan.cli.options import (
     access_options,
@@ -127,6 +127,11 @@ cli.add_command(guide)
     help="Do again what failed, or was held back, in the run that --out holds.",
 )
 @click.option(
+    "--keep-going",
+    is_flag=True,
+    help="If a bug stops a batch, mark the batch's events as failed and run the others.",
+)
+@click.option(
     "--manifests",
     "pack_manifests",
     type=click.Choice([FILES, PACKED]),
@@ -145,6 +150,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     access: Access,
     dry_run: bool,
     retry_failed: bool,
+    keep_going: bool,
     pack_manifests: bool | None,
     as_json: bool,
 ) -> int:
@@ -170,6 +176,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             access=access,
             search_on_driver=cluster_choice.search_on_driver,
             retry_failed=retry_failed,
+            keep_going=keep_going,
             pack_manifests=pack_manifests,
             on_progress=on_progress,
         )
@@ -413,7 +420,8 @@ def _print_result(result: ScanResult, *, as_json: bool) -> None:
         events = [asdict(outcome) for outcome in result.outcomes]
         _print_json({"out": str(result.folder.path), "counts": counts, "events": events})
         return
-    if len(result.ids) <= _EVENTS_SHOWN_WHOLE:
+    n_events = len(result.ids)
+    if n_events <= _EVENTS_SHOWN_WHOLE and not any(map(is_given_up, result.outcomes)):
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:

@@ -5,17 +5,20 @@ The engine does not know where its client came from.
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
+from functools import partial
 from itertools import count, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dask.base import compute
 from distributed import CancelledError, KilledWorker, as_completed
 
+from floodscan.assessment.outcomes import INTERNAL_ERROR, give_up
 from floodscan.engine.graph import draw_batch
 from floodscan.engine.isolation import isolate
-from floodscan.errors import ClusterError
-from floodscan.pipeline import BatchResult
+from floodscan.errors import ClusterError, FloodscanError, public_traceback
+from floodscan.pipeline import BatchResult, write
 from floodscan.planning.slots import plan_batch
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
     OpenClient = Client | Callable[[], AbstractContextManager[Client | None]] | None
 
+_log = logging.getLogger(__name__)
+
 _LEAST_IN_FLIGHT = 8
 _MOST_IN_FLIGHT = 512
 _LOT_BATCHES = 4
@@ -40,7 +45,7 @@ def run_batches(
     """Run batches and tell of each as it is done, in any order.
 
     A batch whose tasks end their workers is set aside, and looked into at the end, when it has the
-    cluster to itself.
+    cluster to itself. A bug ends the run; with ``run.keep_going`` it fails the events of its batch.
 
     Args:
         run: What all batches share.
@@ -52,16 +57,39 @@ def run_batches(
     """
     if client is None:
         for batch in batches:
-            (result,) = compute(
-                draw_batch(run, plan_batch(batch, run.recipe)), scheduler="synchronous"
-            )
-            yield result
+            yield _keep_going(run, batch, None, partial(_run_here, run, batch))
         return
     suspects: list[Batch] = []
     with _loss_explained(client):
         yield from _run_on_cluster(run, iter(batches), client, suspects)
         for batch in suspects:
-            yield isolate(run, batch, client)
+            yield _keep_going(run, batch, client, partial(isolate, run, batch, client))
+
+
+def _run_here(run: Run, batch: Batch) -> BatchResult:
+    result: BatchResult
+    (result,) = compute(draw_batch(run, plan_batch(batch, run.recipe)), scheduler="synchronous")
+    return result
+
+
+def _keep_going(
+    run: Run, batch: Batch, client: Client | None, work: Callable[[], BatchResult]
+) -> BatchResult:
+    """Do a batch's work; a bug in it fails the batch's events, if the run keeps going.
+
+    A full disk, a lost cluster and everything else that is no bug ends the run.
+    """
+    try:
+        return work()
+    except (FloodscanError, CancelledError, OSError):
+        raise
+    except Exception as err:
+        if not run.keep_going or (client and client.status != "running"):
+            raise
+        _log.error("batch %s failed by a bug: %s", batch.name, public_traceback(err))
+        reason = f"{INTERNAL_ERROR} ({type(err).__name__}; the log has its traceback)"
+        plans = plan_batch(batch, run.recipe).plans
+        return write(run, batch.name, [], given_up=[give_up(plan, reason) for plan in plans])
 
 
 @contextmanager
@@ -108,7 +136,12 @@ def _run_on_cluster(
         elif isinstance(result[1], KilledWorker):
             suspects.append(batch)
         else:
-            raise result[1].with_traceback(result[2])
+            bug = result[1].with_traceback(result[2])
+            yield _keep_going(run, batch, client, partial(_raise, bug))
+
+
+def _raise(err: BaseException) -> NoReturn:
+    raise err
 
 
 def most_in_flight(client: Client) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import WORKER_LOST
+from floodscan.assessment.outcomes import INTERNAL_ERROR, WORKER_LOST
 from floodscan.errors import InputError
 from floodscan.model import Phase
 from floodscan.planning.targets import AOI
@@ -155,8 +155,8 @@ class _Side:
         if row["verdict"] == Verdict.SELECTED:
             n = len(self.chosen[_slot(row)])
             scenes = "alone" if n == 1 else f"in a mosaic of {n}"
-            steps = [describe_steps(row["relaxed"])] if row["relaxed"] else []
-            return " ".join([Verdict.SELECTED, scenes, *steps])
+            steps = f", {describe_steps(row['relaxed'])}" if row["relaxed"] else ""
+            return f"{Verdict.SELECTED} {scenes}{steps}"
         ranked = "" if row["rank"] is None else f", ranked {row['rank']}"
         return f"{row['verdict']}{ranked}"
 
@@ -166,11 +166,11 @@ class _Side:
             return None
         event_id, *place = slot
         reason = self.ends[event_id]["reason"] or ""
-        if reason.startswith(WORKER_LOST):
+        if reason.startswith((WORKER_LOST, INTERNAL_ERROR)):
             return str(reason)
         name = re.escape("/".join(filter(None, place)))
         found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)
-        return found[1] if found else "not asked for"
+        return found[1] if found else "not a slot of this run"
 
 
 def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:

@@ -95,7 +95,7 @@ def test_scene_that_both_runs_chose_is_shown_with_the_size_of_its_mosaic(
 
 
 def test_empty_slot_has_its_reason(reference: RunFolder, tmp_path: Path) -> None:
-    """The reason is the slot's own, or that the recipe does not ask for the slot."""
+    """The reason is the slot's own, or that the run has no such slot."""
     clear = replace(CHANGE.sensors[Sensor.S2L2A], max_cloud_percent=1.0)
     sensors = {Sensor.S1RTC: CHANGE.sensors[Sensor.S1RTC], Sensor.S2L2A: clear}
     other = scan(demo_copies(1), tmp_path, replace(CHANGE, sensors=sensors, relax=()))
@@ -109,7 +109,7 @@ def test_empty_slot_has_its_reason(reference: RunFolder, tmp_path: Path) -> None
         assert reason.startswith("all_rejected (")
         assert slots[f"{phase}/S2L2A"]["other_reason"] == reason
         assert f"no scene: {reason}  " in printed(found)
-    assert slots["None/DEM"]["other_reason"] == "not asked for"
+    assert slots["None/DEM"]["other_reason"] == "not a slot of this run"
     assert slots["pre_month/S1RTC"]["one_reason"] is None
 
 
