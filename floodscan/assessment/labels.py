@@ -36,8 +36,16 @@ class Reason(StrEnum):
     WORKER_LOST = "worker_lost"
     """Every worker that ran the event crashed."""
 
+    INTERNAL_ERROR = "internal_error"
+    """A bug stopped the batch of the event."""
 
-TRANSIENT_REASONS = (Reason.INCOMPLETE, Reason.SEARCH_FAILED, Reason.WORKER_LOST)
+
+TRANSIENT_REASONS = (
+    Reason.INCOMPLETE,
+    Reason.SEARCH_FAILED,
+    Reason.WORKER_LOST,
+    Reason.INTERNAL_ERROR,
+)
 """Reasons that may be gone at the next try."""
 
 

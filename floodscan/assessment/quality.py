@@ -12,7 +12,7 @@ import shapely
 from floodscan.assessment.labels import WarningCode
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
-from floodscan.geometry.rasters import covered_ground
+from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.schemas import SLOT
@@ -200,7 +200,7 @@ def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
     numbers: dict[tuple[object, ...], int] = {}
     outlines = [numbers.setdefault(key, len(numbers)) for key in zip(*columns, edges, strict=True)]
     _, firsts = np.unique(np.array(outlines, dtype=int), return_index=True)
-    return outlines, covered_ground(rows.take(firsts))
+    return outlines, covered_areas(rows.take(firsts))
 
 
 def _measure(

@@ -19,7 +19,7 @@ from floodscan.store.geoparquet import to_geoparquet
 from floodscan.store.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
     Json = dict[str, Any]
@@ -155,8 +155,7 @@ class RunFolder:
         Raises:
             OutputError: There is no candidate table.
         """
-        if not any(self.candidates_path.glob("*.parquet")):
-            raise OutputError(f"{self.path}: holds no candidates; is it the output of a scan?")
+        self.check_candidates()
         batches = sorted(path.stem for path in self.candidates_path.glob("*.parquet"))
         if event_id is None:
             return pa.concat_tables(map(self.read_part, batches))
@@ -164,13 +163,24 @@ class RunFolder:
         rows = CANDIDATES.empty_table() if batch is None else self.read_part(batch)
         return rows.filter(pc.field("event_id") == event_id)
 
-    def read_part(self, batch: str) -> pa.Table:
-        """Read the CANDIDATES of a batch, as they were written."""
+    def check_candidates(self) -> None:
+        """Refuse a folder without CANDIDATES.
+
+        Raises:
+            OutputError: There is no candidate table.
+        """
+        if not any(self.candidates_path.glob("*.parquet")):
+            raise OutputError(f"{self.path}: holds no candidates; is it the output of a scan?")
+
+    def read_part(self, batch: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the CANDIDATES of a batch, as they were written, or some columns of them."""
+        names = CANDIDATES.names if columns is None else [*columns]
+        schema = pa.schema([CANDIDATES.field(name) for name in names])
         path = self._part(batch)
         if not path.exists():
-            return CANDIDATES.empty_table()
-        found = pq.read_table(path, columns=CANDIDATES.names)
-        return check_table(found.replace_schema_metadata(None).cast(CANDIDATES), CANDIDATES)
+            return schema.empty_table()
+        found = pq.read_table(path, columns=names)
+        return check_table(found.replace_schema_metadata(None).cast(schema), schema)
 
     def read_manifest(self, event_id: str) -> bytes:
         """Read the bytes of an event's manifest, wherever it is kept.

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
+import shapely
 
 from floodscan import Recipe, scan
 from floodscan.catalogs import Answer, open_catalog
 from floodscan.clusters import open_client
-from floodscan.engine.run_batches import most_in_flight, run_batches
+from floodscan.engine.run_batches import max_in_flight, run_batches
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import list_events
@@ -19,7 +20,7 @@ from floodscan.planning.slots import Batch
 from floodscan.schemas import ITEMS
 from floodscan.store import RunFolder, find_lock_holder
 from floodscan.store.heartbeat import Driver
-from tests.sweeps import demo_copies
+from tests.sweeps import POISON, demo_copies
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -50,6 +51,23 @@ class EmptyCatalog:
         return Answer(items=ITEMS.empty_table(), n_requests=1)
 
 
+@dataclass(frozen=True)
+class BuggyCatalog:
+    """The demo's snapshot, with a bug in searches of one place."""
+
+    location: str = "buggy"
+
+    def describe(self, collections: Iterable[str]) -> str:
+        """Return the demo's id."""
+        return open_catalog("demo").describe(collections)
+
+    def search(self, search: Search) -> Answer:
+        """Answer, or fail by a bug."""
+        if search.bbox[0] >= POISON[0]:
+            raise KeyError
+        return open_catalog("demo").search(search)
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client | None]:
     """Two workers."""
@@ -74,7 +92,7 @@ def make_batches(n: int) -> Iterator[Batch]:
 def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client: Client) -> None:
     """A sweep is planned as it goes: batches that are not submitted yet don't exist."""
     taken = 0
-    bound = most_in_flight(client)
+    bound = max_in_flight(client)
 
     def count() -> Iterator[Batch]:
         nonlocal taken
@@ -91,7 +109,7 @@ def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client:
 
 def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> None:
     """A large cluster, on which hundreds of batches may be in flight, does not wait until all of those are planned."""
-    run, bound = make_run(tmp_path), most_in_flight(client)
+    run, bound = make_run(tmp_path), max_in_flight(client)
 
     def batches_in_time() -> Iterator[Batch]:
         for number, batch in enumerate(make_batches(bound)):
@@ -123,6 +141,24 @@ def test_a_bug_is_raised_as_it_is(tmp_path: Path, in_process: bool, client: Clie
     run = make_run(tmp_path, bug=True)
     with pytest.raises(ZeroDivisionError, match="bug in the search"):
         list(run_batches(run, make_batches(2), client=None if in_process else client))
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_a_bug_fails_its_batch_alone_where_the_run_keeps_going(
+    tmp_path: Path,
+    in_process: bool,  # noqa: FBT001 - a parameter
+    client: Client,
+) -> None:
+    """The events of the other batches end as without it."""
+    healthy = demo_copies(2)
+    poisoned = replace(healthy[0], event_id="poisoned", bbox=POISON, aoi=shapely.box(*POISON))
+    listed = list_events([*healthy, poisoned]).in_order()
+    batches = [Batch(event.place[-1], (event,)) for event in listed]
+    run = replace(make_run(tmp_path), catalog=BuggyCatalog(), keep_going=True)
+    results = run_batches(run, batches, client=None if in_process else client)
+    counts = {result.name: result.counts for result in results}
+    assert [counts[event.event_id]["complete"] for event in healthy] == [1, 1]
+    assert counts["poisoned"]["failed"] == 1
 
 
 def test_demo_catalog_travels(tmp_path: Path, client: Client) -> None:

@@ -67,7 +67,7 @@ SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
 MailProg=/bin/true
 {nodes}
-PartitionName=cpu Nodes=ALL Default=YES MaxTime=48:00:00 DefaultTime=01:00:00
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=48:00:00 DefaultTime=01:00:00 \
 OverSubscribe=EXCLUSIVE State=UP
 """
 _NODE = (
