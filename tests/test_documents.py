@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,16 @@ def test_links_lead_to_files(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", CHECKED, ids=lambda path: path.name)
+def test_files_that_are_named_are_there(document: Path) -> None:
+    """Such as the test that shows what a sentence says."""
+    named = re.findall(
+        r"`((?:tests|benchmarks|floodscan|jobs)/[\w/.]+)`", document.read_text("utf-8")
+    )
+    made = {"jobs/mine.yaml"}  # by the reader
+    assert [each for each in named if each not in made and not (ROOT / each).exists()] == []
+
+
+@pytest.mark.parametrize("document", CHECKED, ids=lambda path: path.name)
 def test_prose_is_plain_and_fits_a_screen(document: Path) -> None:
     """No retired word, and lines of at most 100 columns but for tables and links."""
     prose = document.read_text("utf-8")
@@ -140,6 +151,12 @@ def test_guide_describes_each_verdict_and_warning() -> None:
     )
     assert [word for word in Verdict if f"| `{word}` |" not in candidates] == []
     assert [word for word in WARNINGS if f"| `{word}` |" not in policies] == []
+
+
+def test_guide_describes_each_argument_of_scan() -> None:
+    """On the page for Python."""
+    page = (GUIDE / "python.md").read_text("utf-8")
+    assert [name for name in signature(scan).parameters if f"| `{name}` |" not in page] == []
 
 
 def test_each_command_is_shown() -> None:
