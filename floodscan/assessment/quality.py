@@ -10,7 +10,7 @@ import shapely
 
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
-from floodscan.geometry.rasters import covered_ground
+from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.selection.attributes import wrong_side
@@ -147,7 +147,7 @@ class _Chosen:
 
     def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
         self.ids = rows["item_id"].to_pylist()
-        self._ground = covered_ground(rows)
+        self._ground = covered_areas(rows)
         self._unions: dict[tuple[int, ...], BaseGeometry] = {}
         self.passes = rows["pass_id"].to_pylist()
         self.times = microseconds(rows["datetime"]).tolist()

@@ -52,16 +52,7 @@ def compare(one: RunFolder, other: RunFolder) -> Json:
     shared = [event_id for event_id in runs[0].ends if event_id in runs[1].ends]
     if not shared:
         raise InputError(f"{one.path} and {other.path} have no event in common")
-    slots: list[Json] = []
-    n_same = 0
-    for batches, event_ids in _group_by_batches(runs, shared).items():
-        sides = [
-            _Side.of(run.read(batch, event_ids), run.ends)
-            for run, batch in zip(runs, batches, strict=True)
-        ]
-        differing, n = _compare_sides(*sides)
-        slots += differing
-        n_same += n
+    slots, n_same = _compare_slots(runs, shared)
     return {
         "events": [
             {"event_id": event_id, "one": runs[0].ends[event_id], "other": runs[1].ends[event_id]}
@@ -71,6 +62,25 @@ def compare(one: RunFolder, other: RunFolder) -> Json:
         "same": n_same,
         "slots": sorted(slots, key=_slot_order(shared)),
     }
+
+
+def _compare_slots(runs: tuple[_Run, _Run], shared: Iterable[str]) -> tuple[list[Json], int]:
+    """Compare the slots of events, batch by batch.
+
+    Returns:
+        The slots whose choice differs, and the number of slots with the same choice.
+    """
+    slots: list[Json] = []
+    n_same = 0
+    for batches, event_ids in _group_by_batches(runs, shared).items():
+        sides = (
+            _Side.of(run.read(batch, event_ids), run.ends)
+            for run, batch in zip(runs, batches, strict=True)
+        )
+        differing, n = _compare_sides(*sides)
+        slots += differing
+        n_same += n
+    return slots, n_same
 
 
 class _Run:
@@ -174,11 +184,7 @@ class _Side:
 
 
 def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:
-    """Compare two runs for some events.
-
-    Returns:
-        The slots whose choice differs, and the number of slots with the same choice.
-    """
+    """Compare two runs for some events; returns the same as ``_compare_slots``."""
     slots = one.chosen.keys() | other.chosen.keys()
     differing = [
         slot for slot in slots if {*one.chosen.get(slot, ())} != {*other.chosen.get(slot, ())}

@@ -74,7 +74,7 @@ def test_a_bad_event_costs_one_event(tmp_path: Path, client: Client) -> None:
     ends = {outcome.event_id: outcome for outcome in result.outcomes}
     for event in BAD:
         assert ends[event.event_id].status == "failed"
-        assert "worker_lost (each worker that took it ended" in str(ends[event.event_id].reason)
+        assert "worker_lost (every worker that ran it crashed" in str(ends[event.event_id].reason)
         with pytest.raises(ManifestError, match="there is none: worker_lost"):
             _ = result.manifests[event.event_id]
     assert result.counts["complete"] == len(HEALTHY)

@@ -82,7 +82,7 @@ def test_a_killed_driver_is_followed_by_one_that_goes_on(
     driver.send_signal(number)
     _, errors = driver.communicate(timeout=60)
     if number != signal.SIGKILL:
-        assert "events are done and kept; start the same again to go on from there" in errors
+        assert "events are done and kept; run the same command again to continue" in errors
         assert driver.returncode == 128 + number
     state = examine_run(RunFolder(out))
     assert state["state"] == "stopped"
@@ -205,7 +205,9 @@ def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:
     """Their results would be of no run; nothing is touched."""
     scan(EVENTS[:4], catalog="demo", out=tmp_path)
     before = result_bytes(tmp_path)
-    with pytest.raises(OutputError, match=r"holds 1 events that are not listed now \(copy-003\)"):
+    with pytest.raises(
+        OutputError, match=r"holds 1 events that are not in the list now \(copy-003\)"
+    ):
         scan(EVENTS[:3], catalog="demo", out=tmp_path)
     assert result_bytes(tmp_path) == before
 

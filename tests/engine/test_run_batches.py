@@ -12,7 +12,7 @@ import shapely
 from floodscan import Recipe, scan
 from floodscan.catalogs import Answer, open_catalog
 from floodscan.clusters import open_client
-from floodscan.engine.run_batches import most_in_flight, run_batches
+from floodscan.engine.run_batches import max_in_flight, run_batches
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import list_events
@@ -92,7 +92,7 @@ def make_batches(n: int) -> Iterator[Batch]:
 def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client: Client) -> None:
     """A sweep is planned as it goes: batches that are not submitted yet don't exist."""
     taken = 0
-    bound = most_in_flight(client)
+    bound = max_in_flight(client)
 
     def count() -> Iterator[Batch]:
         nonlocal taken
@@ -109,7 +109,7 @@ def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client:
 
 def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> None:
     """A large cluster, on which hundreds of batches may be in flight, does not wait until all of those are planned."""
-    run, bound = make_run(tmp_path), most_in_flight(client)
+    run, bound = make_run(tmp_path), max_in_flight(client)
 
     def batches_in_time() -> Iterator[Batch]:
         for number, batch in enumerate(make_batches(bound)):

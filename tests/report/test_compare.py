@@ -118,8 +118,8 @@ def test_events_of_only_one_run_are_listed(reference: RunFolder, tmp_path: Path)
     found = compare(scan(demo_copies(4)[1:], tmp_path, Recipe()), reference)
     assert found["only"] == {"one": ["copy-002", "copy-003"], "other": ["copy-000"]}
     assert printed(found).splitlines()[-2:] == [
-        "2 events only in one: copy-002, copy-003",
-        "1 events only in other: copy-000",
+        "2 events only in run 1: copy-002, copy-003",
+        "1 events only in run 2: copy-000",
     ]
 
 
@@ -152,7 +152,7 @@ def test_memory_holds_a_few_batches_and_each_batch_is_read_once(
     held = []
     start = pa.total_allocated_bytes()
 
-    def record(folder: RunFolder, batch: str, *columns: Any) -> pa.Table:  # noqa: ANN401 - passed on
+    def record(folder: RunFolder, batch: str, *columns: Any) -> pa.Table:  # noqa: ANN401
         reads[folder.path, batch] += 1
         held.append(pa.total_allocated_bytes() - start)
         return read_part(folder, batch, *columns)

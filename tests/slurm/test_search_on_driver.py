@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from dask.utils import key_split
 from distributed import get_task_stream
 
 from floodscan import InputError, scan
 from floodscan.clusters import prepare_client, preview_jobs
+from floodscan.clusters.search_worker import SEARCH_WORKER
+from floodscan.engine.graph import TaskKind
 from tests.servers.fixtures import LANDING_ID
 from tests.servers.process import (
     CATALOG_VARIABLE,
@@ -163,10 +166,13 @@ def test_only_searches_stay_with_the_driver(
             for address, facts in client.scheduler_info(-1)["workers"].items()
         }
     done = {
-        (str(task["key"]).startswith("ask_lot"), names[task["worker"]] == "gateway")
-        for task in stream.data
+        (key_split(task["key"]), names[task["worker"]] == SEARCH_WORKER) for task in stream.data
     }
-    assert done == {(True, True), (False, False)}
+    assert done == {
+        (TaskKind.SEARCH, True),
+        (TaskKind.CHOOSE, False),
+        (TaskKind.WRITE, False),
+    }
     assert written(tmp_path / "out") == reference
     assert site.jobs() == []
 
