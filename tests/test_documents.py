@@ -159,10 +159,13 @@ def test_guide_describes_each_argument_of_scan() -> None:
     assert [name for name in signature(scan).parameters if f"| `{name}` |" not in page] == []
 
 
-def test_each_command_is_shown() -> None:
+def test_each_command_and_option_is_shown() -> None:
     """In README or on a page of the guide."""
     shown = "".join(document.read_text("utf-8") for document in FOLLOWED)
     assert [name for name in cli.commands if f"floodscan {name}" not in shown] == []
+    params = [param for command in cli.commands.values() for param in command.params]
+    options = {name for param in params for name in param.opts if name.startswith("--")}
+    assert [name for name in sorted(options) if name not in shown] == []
 
 
 def test_tree_of_the_guide_is_the_tree() -> None:
