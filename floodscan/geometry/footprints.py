@@ -116,7 +116,19 @@ def extents_of_empty(
 
 
 def repair(footprints: Geometries) -> Geometries:
-    """Cut what crosses the antimeridian and mend what is invalid; the rest is left as it is."""
+    """Cut footprints at the antimeridian and make invalid ones valid; the rest stays as it is.
+
+    A footprint that GEOS can't repair, such as one with coordinates of 1e300, becomes empty.
+    """
+    try:
+        return _repair(footprints)
+    except shapely.GEOSException:
+        if len(footprints) == 1:
+            return np.array([_EMPTY], dtype=object)
+        return np.concatenate([repair(footprints[n : n + 1]) for n in range(len(footprints))])
+
+
+def _repair(footprints: Geometries) -> Geometries:
     mended = footprints.copy()
     for index in np.flatnonzero(_cross_antimeridian(footprints)):
         mended[index] = _cut(footprints[index])
@@ -221,7 +233,7 @@ def _parse_one(text: bytes) -> BaseGeometry:
         for member in {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](
             geometry["coordinates"]
         ):
-            if member:
+            if member and member[0]:  # GEOS crashes on a hole without a shell
                 parts.add([[position[:2] for position in ring] for ring in member])
         polygons = parts.build().tolist()
     except (LookupError, TypeError, ValueError, shapely.GEOSException):
