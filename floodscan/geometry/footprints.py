@@ -233,8 +233,8 @@ def _parse_one(text: bytes) -> BaseGeometry:
         for member in {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](
             geometry["coordinates"]
         ):
-            if member and member[0]:  # GEOS crashes on a hole without a shell
-                parts.add([[position[:2] for position in ring] for ring in member])
+            if member and member[0]:  # GEOS crashes on empty rings, of shells and of holes
+                parts.add([[position[:2] for position in ring] for ring in member if ring])
         polygons = parts.build().tolist()
     except (LookupError, TypeError, ValueError, shapely.GEOSException):
         return _EMPTY

@@ -63,6 +63,7 @@ def test_many_polygons_are_those_of_shapely() -> None:
         (polygon([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]), 2.0),
         ({"type": "Polygon", "coordinates": []}, 0.0),
         (polygon([], RING), 0.0),
+        (polygon(RING, []), 4.0),
         ({"type": "Point", "coordinates": [0, 0]}, 0.0),
         (polygon([[0, 0], [1, 1]]), 0.0),
         (polygon([[0, 0], [1, float("nan")], [1, 1], [0, 0]]), 0.0),
@@ -77,6 +78,12 @@ def test_area_of_what_is_read(geometry: dict[str, Any], area: float) -> None:
     read = footprint(geometry)
     assert read.area == pytest.approx(area)
     assert read.is_valid
+
+
+def test_an_empty_hole_does_not_crash_the_measure_of_an_overlap() -> None:
+    """GEOS does not survive one in a polygon that is compared with a prepared target."""
+    read = parse([polygon([[1.0, 1.0], [-1.0, 3.0], [1.0, 5.0], [1.0, 1.0]], [])])
+    assert overlap_fractions(read, shapely.box(0, 2, 2, 4)).tolist() == [0.5]
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in make_valid:RuntimeWarning")
