@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import shapely
 
 from floodscan.assessment import assess_events
-from floodscan.assessment.outcomes import is_given_up, read_outcomes, tabulate_outcomes
+from floodscan.assessment.outcomes import read_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import recipe_from_dict
@@ -148,7 +148,7 @@ def _choose(
     *,
     catalog_id: str,
 ) -> pa.Table:
-    given_up = [end for end in ends if is_given_up(end)]
+    given_up = [end for end in ends if end.is_given_up]
     worked_on = [end.event_id for end in ends if end not in given_up]
     stored = [orjson.loads(content) for content in source.read_manifests(batch, worked_on)]
     plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from floodscan import Recipe, guide, scan
-from floodscan.assessment import quality
+from floodscan.assessment.labels import Reason, WarningCode
 from floodscan.cli.main import cli
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import parse_recipe
@@ -39,10 +39,6 @@ CHECKED = [
 ]
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 PACKAGE = ROOT / "floodscan"
-WARNINGS = (
-    *(quality.WRONG_SIDE, quality.NO_TIME, quality.REUSED_SCENE, quality.REUSED_PASS),
-    *(quality.OUT_OF_ORDER, quality.MIXED_TRACKS, quality.LOW_COVERAGE, quality.LOW_JOINT_COVERAGE),
-)
 FLOW: list[tuple[str, str]] = re.findall(
     r"^\| `([\w/]+\.py)` \| `(\w+)` \|",
     (GUIDE / "architecture.md").read_text("utf-8"),
@@ -144,13 +140,14 @@ def test_guide_describes_each_column(schema: pa.Schema) -> None:
     assert [name for name in schema.names if f"`{name}`" not in page] == []
 
 
-def test_guide_describes_each_verdict_and_warning() -> None:
-    """Verdicts on the page of candidates, warnings on that of policies."""
+def test_guide_describes_each_verdict_reason_and_warning() -> None:
+    """Verdicts and reasons on the page of candidates, warnings on that of policies."""
     candidates, policies = (
         (GUIDE / f"{name}.md").read_text("utf-8") for name in ("candidates", "policies")
     )
-    assert [word for word in Verdict if f"| `{word}` |" not in candidates] == []
-    assert [word for word in WARNINGS if f"| `{word}` |" not in policies] == []
+    words = (*Verdict, *Reason)
+    assert [word for word in words if f"| `{word}` |" not in candidates] == []
+    assert [word for word in WarningCode if f"| `{word}` |" not in policies] == []
 
 
 def test_guide_describes_each_argument_of_scan() -> None:

@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import orjson
@@ -19,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from floodscan.assessment.outcomes import count_warnings, is_given_up
+from floodscan.assessment.outcomes import count_warnings
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
 
 if TYPE_CHECKING:
@@ -85,12 +84,12 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
 def print_result(result: ScanResult, *, as_json: bool) -> None:
     """Print the choices of a few events, or a table of many, and where the files are."""
     if as_json:
-        events = [asdict(outcome) for outcome in result.outcomes]
+        events = [outcome.to_dict() for outcome in result.outcomes]
         print_json({"out": str(result.folder.path), "counts": result.counts, "events": events})
         return
     console = open_console()
     few = len(result.ids) <= _EVENTS_SHOWN_WHOLE
-    if few and not any(map(is_given_up, result.outcomes)):
+    if few and not any(outcome.is_given_up for outcome in result.outcomes):
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:
@@ -123,9 +122,9 @@ def _print_warnings(console: Console, result: ScanResult) -> None:
     """Sum up the warnings at the end of the output, where a user sees them."""
     kinds: Counter[str] = Counter()
     n_events = 0
-    for _, rows in result.folder.events.batches(["warnings"]):
-        kinds.update(count_warnings(rows))
-        n_events += sum(map(bool, rows["warnings"].to_pylist()))
+    for _, rows in result.folder.events.batches(["choice_warnings"]):
+        kinds.update(count_warnings(rows["choice_warnings"]))
+        n_events += sum(map(bool, rows["choice_warnings"].to_pylist()))
     if kinds:
         counts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
         console.print(

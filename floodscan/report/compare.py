@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import INTERNAL_ERROR, WORKER_LOST
+from floodscan.assessment.outcomes import EmptySlot
 from floodscan.errors import InputError
 from floodscan.model import Phase
 from floodscan.planning.targets import AOI
@@ -26,7 +25,15 @@ if TYPE_CHECKING:
 
 _SLOT = ("event_id", "target_id", "phase", "sensor")
 _COLUMNS = [*_SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
-_END_COLUMNS = ["joint_frac", "valid_pixel_frac", "chips", "chips_total", "reason", "warnings"]
+_END_COLUMNS = [
+    "joint_frac",
+    "valid_pixel_frac",
+    "chips",
+    "chips_total",
+    "reason",
+    "reasons",
+    "warnings",
+]
 
 
 def compare(one: RunFolder, other: RunFolder) -> Json:
@@ -171,16 +178,13 @@ class _Side:
         return f"{row['verdict']}{ranked}"
 
     def why_empty(self, slot: Slot) -> str | None:
-        """Find a slot's reason in the reason of its event, which lists all empty slots."""
+        """Find a slot's reason among the reasons of its event."""
         if slot in self.chosen:
             return None
-        event_id, *place = slot
-        reason = self.ends[event_id]["reason"] or ""
-        if reason.startswith((WORKER_LOST, INTERNAL_ERROR)):
-            return str(reason)
-        name = re.escape("/".join(filter(None, place)))
-        found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)
-        return found[1] if found else "not a slot of this run"
+        event_id, target_id, phase, sensor = slot
+        reasons = map(EmptySlot.from_row, self.ends[event_id]["reasons"])
+        found = (each.reason for each in reasons if each.is_about(target_id, phase, sensor))
+        return next(found, "not a slot of this run")
 
 
 def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.labels import Status
+from floodscan.assessment.outcomes import count_outcomes, count_reasons
 from floodscan.report.tables import show
 from floodscan.store import find_lock_holder
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
-
-_REASON = re.compile(r"(?:[^\s:;]+: )?([a-z_]+)(?= \(| after |;|$)")
 
 
 class RunState(StrEnum):
@@ -62,18 +59,10 @@ def examine_run(folder: RunFolder) -> Json:
         "planned": run["planned"],
         "counts": counts,
         "missing": missing,
-        "reasons": count_reasons(events),
+        "reasons": count_reasons(events["reasons"]),
         "started": run["started"],
         **_rates(folder, run, events, missing),
     }
-
-
-def count_reasons(events: pa.Table) -> dict[str, int]:
-    """Count the EVENTS rows with each reason of an empty slot, the most frequent reason first."""
-    reasons = (reason for reason in events["reason"].to_pylist() if reason)
-    return dict(
-        Counter(code for reason in reasons for code in set(_REASON.findall(reason))).most_common()
-    )
 
 
 def _rates(folder: RunFolder, run: Json, events: pa.Table, missing: int) -> Json:
@@ -103,7 +92,7 @@ def show_status(console: Console, found: Json) -> None:
         markup=False,
     )
     rows = [
-        *((name, counts[name]) for name in (COMPLETE, PARTIAL, FAILED)),
+        *((name, counts[name]) for name in Status),
         ("missing", found["missing"]),
     ]
     show(

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from floodscan.assessment.outcomes import COMPLETE
+from floodscan.assessment.labels import Status
 from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import mean_cloud, scene_clouds
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-_STYLES = {
+_STYLES: Mapping[str, str] = {
     Verdict.SELECTED: "bold green",
     Verdict.ELIGIBLE: "",
-    "complete": "green",
-    "partial": "yellow",
-    "failed": "red",
+    Status.COMPLETE: "green",
+    Status.PARTIAL: "yellow",
+    Status.FAILED: "red",
 }
 _NUMBERS = {"days", "overlap", "coverage", "cloud %", "orbit", "rank", "filled", "slots", "scenes"}
 
@@ -165,9 +165,9 @@ def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[
     """
     first = EVENTS.empty_table().select(OUTCOME_COLUMNS)
     for rows in events:
-        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], COMPLETE))
+        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], Status.COMPLETE))
         first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, _EVENTS_SHOWN)
-    if n_lacking := counts["events"] - counts[COMPLETE]:
+    if n_lacking := counts["events"] - counts[Status.COMPLETE]:
         title = f"{n_lacking} of {counts['events']} events are not complete"
         rest = (
             f"; these are {len(first)} of them, all are in events.parquet"

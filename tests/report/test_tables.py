@@ -7,7 +7,8 @@ from io import StringIO
 import pyarrow as pa
 from rich.console import Console
 
-from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.labels import Status
+from floodscan.assessment.outcomes import count_outcomes
 from floodscan.report.tables import show_outcomes
 from floodscan.schemas import EVENTS
 
@@ -20,7 +21,9 @@ def rows_of(status: str, first: int, n: int) -> pa.Table:
     common |= {
         "status": status,
         "reason": "aoi/event/S1RTC: no_candidates",
+        "reasons": [],
         "warnings": [],
+        "choice_warnings": [],
         "batch": "b",
     }
     return pa.Table.from_pylist(
@@ -31,10 +34,10 @@ def rows_of(status: str, first: int, n: int) -> pa.Table:
 def test_failed_events_are_printed_first_and_at_most_20_of_all() -> None:
     """The order of the parts does not matter."""
     parts = [
-        rows_of(PARTIAL, 0, 15),
-        rows_of(COMPLETE, 15, 3),
-        rows_of(PARTIAL, 18, 9),
-        rows_of(FAILED, 27, 4),
+        rows_of(Status.PARTIAL, 0, 15),
+        rows_of(Status.COMPLETE, 15, 3),
+        rows_of(Status.PARTIAL, 18, 9),
+        rows_of(Status.FAILED, 27, 4),
     ]
     screen = StringIO()
     show_outcomes(Console(file=screen, width=200), parts, count_outcomes(pa.concat_tables(parts)))
