@@ -132,7 +132,7 @@ def _group_by_batches(
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """What one run says of some events.
+    """The candidates and choices of one run for some events.
 
     Attributes:
         candidates: Their CANDIDATES.

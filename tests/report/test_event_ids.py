@@ -1,4 +1,4 @@
-"""``explain``: events are found by id, and a misspelled id gets a suggestion."""
+"""Events are found by id, and a misspelled id gets a suggestion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from floodscan.errors import InputError
-from floodscan.report.explain import check_event
+from floodscan.report.event_ids import check_event
 from floodscan.schemas import EVENTS
 from floodscan.store import RunFolder
 
@@ -65,7 +65,7 @@ def test_suggestion_compares_few_ids_with_difflib(
         n_compared.append(len(ids))
         return get_close_matches(word, ids, n)
 
-    monkeypatch.setattr("floodscan.report.explain.get_close_matches", record)
+    monkeypatch.setattr("floodscan.report.event_ids.get_close_matches", record)
     with pytest.raises(InputError):
         check_event(long_run, "flood-2741x")
     assert 0 < sum(n_compared) < N_EVENTS / 10
