@@ -235,10 +235,10 @@ def test_a_scene_with_edges_of_no_square_covers_its_footprint() -> None:
     rows = scene_rows("31UGR", footprint)
     _, south, _, north = rows["proj_bbox"][0].as_py()
     edges = pa.array([[0.0, south, 1e-11, north]], pa.list_(pa.float64()))
-    (ground,) = covered_ground(
+    (area,) = covered_areas(
         rows.set_column(rows.schema.get_field_index("proj_bbox"), "proj_bbox", edges)
     )
-    assert ground == footprint
+    assert area == footprint
 
 
 def test_shares_are_of_equal_area() -> None:
