@@ -14,7 +14,7 @@ import pytest
 from floodscan import read_manifest
 from floodscan.cli.main import cli, main
 from floodscan.store import RunFolder
-from tests.servers.process import free_port
+from floodscan.testing.servers.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable

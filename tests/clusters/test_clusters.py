@@ -14,7 +14,7 @@ import pytest
 from floodscan import InputError, scan
 from floodscan.clusters import local, open_client, prepare_client
 from floodscan.errors import ClusterError
-from tests.servers.process import LOOPBACK, child
+from floodscan.testing.servers.process import LOOPBACK, child
 from tests.slurm.slow import make_slow_demo
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for

@@ -11,7 +11,8 @@ import yaml
 
 from floodscan import scan
 from floodscan.inputs.event_files import load_events
-from tests.servers.process import REPO_ROOT, ServerUnavailableError
+from floodscan.testing.servers.process import ServerUnavailableError
+from tests.paths import REPO_ROOT
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
 from tests.test_sameness import written

@@ -12,8 +12,7 @@ from distributed import get_task_stream
 
 from floodscan import InputError, scan
 from floodscan.clusters import prepare_client, preview_jobs
-from tests.servers.fixtures import LANDING_ID
-from tests.servers.process import (
+from floodscan.testing.servers.process import (
     CATALOG_VARIABLE,
     LANDING_VARIABLE,
     LOOPBACK,
@@ -21,6 +20,7 @@ from tests.servers.process import (
     child,
     wait_until,
 )
+from tests.servers.fixtures import LANDING_ID
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE
 from tests.slurm.site import ACCOUNT
@@ -48,7 +48,7 @@ def stac_api(machine: Machine, catalog_folder: Path, log: Path) -> Iterator[None
         "-m",
         "uvicorn",
         "--factory",
-        "tests.servers.lean:create_app",
+        "floodscan.testing.servers.lean:create_app",
     ]
     command += ["--host", LOOPBACK, "--port", str(PORT), "--log-level", "warning"]
     env = {CATALOG_VARIABLE: str(catalog_folder), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
