@@ -25,7 +25,7 @@ from dask import config
 from distributed import Client, LocalCluster
 
 import floodscan
-from floodscan.assessment.outcomes import FAILED
+from floodscan.assessment.labels import Status
 from floodscan.clusters.local import SETTINGS
 from floodscan.testing.fake_catalog import NoItems
 
@@ -71,7 +71,7 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         wall = time.perf_counter() - started
         work = client.run_on_scheduler(sum_work) / n_workers
     n_events = result.counts["events"]
-    if result.counts[FAILED] != n_events:
+    if result.counts[Status.FAILED] != n_events:
         raise RuntimeError("a catalog without items can't fill a slot")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     beside = (wall - work) / n_events

@@ -18,14 +18,18 @@ made in ``__str__``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from traceback import format_exception
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _SHOWN_PROBLEMS = 5
+_USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
+_QUERY = re.compile(r"\?[^\s?'\"]*=[^\s'\"]*")
 
 
 class FloodscanError(Exception):
@@ -113,6 +117,14 @@ class ManifestError(FloodscanError):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.problem}"
+
+
+def public_traceback(err: BaseException) -> str:
+    """Format the traceback of a bug for a log.
+
+    URLs in it lose user, password and query, because these may be credentials.
+    """
+    return _QUERY.sub("?…", _USER.sub("", "".join(format_exception(err))))
 
 
 def suggest(given: str, known: Iterable[str]) -> str:

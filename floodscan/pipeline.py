@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ import pyarrow as pa
 from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.errors import CatalogError
+from floodscan.errors import CatalogError, FloodscanError, public_traceback
 from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, make_table, pack_table, unpack_table
 from floodscan.selection import select
 from floodscan.selection.candidates import score
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from floodscan.store import RunFolder
 
 
-_ODD = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
-"""What an answer may raise that is other than foreseen; it costs one search, not the run."""
+_log = logging.getLogger(__name__)
 
 _ANSWER_COLUMNS = (
     "complete",
@@ -52,6 +52,7 @@ class Run:
         recipe: The rules.
         folder: Where results go; workers write there themselves.
         search_on_driver: Whether workers beside the driver search, and nodes do everything else.
+        keep_going: Whether a bug fails only the events of its batch, not the run.
     """
 
     catalog: Catalog
@@ -59,6 +60,7 @@ class Run:
     recipe: Recipe
     folder: RunFolder
     search_on_driver: bool = False
+    keep_going: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +105,10 @@ class BatchResult:
 
 
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
-    """Put searches to the catalog side by side.
+    """Send searches to the catalog side by side.
 
-    One that fails is an answer too, with the problem in it.
+    A search that the catalog can't answer gives an answer without items, with the problem in it.
+    Any other exception is a bug: it is logged with its traceback and its search, and raised.
     """
     with ThreadPoolExecutor(len(searches)) as threads:
         return list(threads.map(partial(_ask_one, run), searches))
@@ -115,10 +118,13 @@ def _ask_one(run: Run, search: Search) -> Answer:
     started = perf_counter()
     try:
         answer = run.catalog.search(search)
-    except _ODD as err:
-        answer = _fail(CatalogError(run.catalog.location, f"can't be read ({type(err).__name__})"))
     except CatalogError as err:
         answer = _fail(err)
+    except FloodscanError:
+        raise
+    except Exception as err:
+        _log.error("%s failed by a bug: %s", search, public_traceback(err))
+        raise
     return replace(answer, seconds=perf_counter() - started)
 
 
@@ -138,7 +144,7 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
     items = pa.concat_tables([answers[search].items for search in part.searches])
     slots = [slot for plan in part.plans for slot in plan.slots]
     complete = [
-        answered[plan.search_of(slot, run.recipe)].complete
+        answered[slot.search].complete
         for plan, answered in zip(part.plans, shared, strict=True)
         for slot in plan.slots
     ]

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import shapely
 
 from floodscan.assessment import assess_events
-from floodscan.assessment.outcomes import is_given_up, read_outcomes, tabulate_outcomes
+from floodscan.assessment.outcomes import read_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import recipe_from_dict
@@ -148,12 +148,12 @@ def _choose(
     *,
     catalog_id: str,
 ) -> pa.Table:
-    given_up = [end for end in ends if is_given_up(end)]
+    given_up = [end for end in ends if end.is_given_up]
     worked_on = [end.event_id for end in ends if end not in given_up]
     stored = [orjson.loads(content) for content in source.read_manifests(batch, worked_on)]
     plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]
     answers = [
-        _answers(plan, recipe, manifest["provenance"]["searches"])
+        _answers(plan, manifest["provenance"]["searches"])
         for plan, manifest in zip(plans, stored, strict=True)
     ]
     judged = _judge_again(source.read_part(batch), plans, answers, recipe)
@@ -183,12 +183,9 @@ def read_event(facts: Json) -> Event:
     )
 
 
-def _answers(plan: EventPlan, recipe: Recipe, searches: Sequence[Json]) -> Mapping[Search, Answer]:
+def _answers(plan: EventPlan, searches: Sequence[Json]) -> Mapping[Search, Answer]:
     """Stand in for the answers to a plan's searches: nothing new, as complete as what the candidates came from."""
-    by_search, nothing = (
-        {plan.search_of(slot, recipe): slot for slot in plan.slots},
-        ITEMS.empty_table(),
-    )
+    by_search, nothing = {slot.search: slot for slot in plan.slots}, ITEMS.empty_table()
     return {
         search: Answer(items=nothing, complete=_is_complete(slot, search, searches))
         for search, slot in by_search.items()
@@ -245,7 +242,7 @@ def _judge_again(
     judged = pa.table(
         [fresh.get(name, candidates[name]) for name in CANDIDATES.names], schema=CANDIDATES
     )
-    return withhold(judged, _complete(judged, plans, answers, recipe), recipe)
+    return withhold(judged, _complete(judged, plans, answers), recipe)
 
 
 def _still_missing(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe) -> pa.Array:
@@ -275,7 +272,6 @@ def _complete(
     candidates: pa.Table,
     plans: Sequence[EventPlan],
     answers: Sequence[Mapping[Search, Answer]],
-    recipe: Recipe,
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Tell of each candidate whether the answer that it came from was complete, shape (n,)."""
     partial = {
@@ -287,7 +283,7 @@ def _complete(
         )
         for plan, answered in zip(plans, answers, strict=True)
         for slot in plan.slots
-        if not answered[plan.search_of(slot, recipe)].complete
+        if not answered[slot.search].complete
     }
     if not partial:
         return np.ones(len(candidates), dtype=bool)

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from floodscan.assessment.labels import Status
 from floodscan.assessment.manifest import Manifest, parse_manifest
-from floodscan.assessment.outcomes import COMPLETE, read_outcomes
+from floodscan.assessment.outcomes import read_outcomes
 from floodscan.errors import ManifestError
 from floodscan.store import RunFolder
 
@@ -44,7 +45,7 @@ class ScanResult:
     @property
     def ok(self) -> bool:
         """Whether every slot of every event is filled."""
-        return self.counts[COMPLETE] == self.counts["events"]
+        return self.counts[Status.COMPLETE] == self.counts["events"]
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

@@ -12,7 +12,7 @@ from floodscan.planning.coalescing import coalesce
 from floodscan.planning.targets import Target, plan_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from floodscan.model import Event, Phase
@@ -35,7 +35,7 @@ _CUT_ONE_IN = 16  # beyond the least size a batch ends at one event of so many
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one scene fills (or, of the DEM, several): event × target × phase × sensor.
+    """The place of one scene, or of all DEM tiles: event × target × phase × sensor.
 
     Attributes:
         event_id: The event.
@@ -43,8 +43,8 @@ class Slot:
         phase: None for the DEM, which has no date.
         sensor: The kind of scene.
         day: UTC date of the phase; None for the DEM.
-        window: When scenes may be from at the utmost, the steps of the recipe's ladder included;
-            None is any time.
+        search: The search that finds all its candidates. It covers the whole AOI, so that the
+            slots of all tiles share it.
     """
 
     event_id: str
@@ -52,7 +52,12 @@ class Slot:
     phase: Phase | None
     sensor: Sensor
     day: date | None
-    window: TimeWindow | None
+    search: Search
+
+    @property
+    def window(self) -> TimeWindow | None:
+        """The widest time window, with all steps of the recipe's ladder; None is any time."""
+        return self.search.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,6 @@ class EventPlan:
     targets: tuple[Target, ...]
     slots: tuple[Slot, ...]
     searches: tuple[Search, ...]
-
-    def search_of(self, slot: Slot, recipe: Recipe) -> Search:
-        """Tell what a slot asks for."""
-        return _search(self.event, slot, recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,13 @@ class BatchPlan:
 def plan_event(event: Event, recipe: Recipe) -> EventPlan:
     """Plan one event: slots of the AOI first, then of each tile; phases in order, the DEM last."""
     targets = plan_targets(event, recipe.tile_size_m)
-    slots = tuple(slot for target in targets for slot in _plan_slots(event, target, recipe))
-    searches = tuple(dict.fromkeys(_search(event, slot, recipe) for slot in slots))
+    kinds = list(_plan_searches(event, recipe))
+    slots = tuple(
+        Slot(event.event_id, target, phase, sensor, day, search)
+        for target in targets
+        for phase, day, sensor, search in kinds
+    )
+    searches = tuple(dict.fromkeys(slot.search for slot in slots))
     return EventPlan(event, tuple(targets), slots, searches)
 
 
@@ -200,7 +206,7 @@ def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Se
         return merged_searches
     for sensor in recipe.sensors:
         slot_searches = [
-            p.search_of(slot, recipe) for p in plans for slot in p.slots if slot.sensor is sensor
+            slot.search for plan in plans for slot in plan.slots if slot.sensor is sensor
         ]
         merged_searches |= coalesce(slot_searches, sensor=sensor, prices=recipe.searches)
     return merged_searches
@@ -213,18 +219,15 @@ def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
     return Batch(f"{members[0].place[0]:06x}-{digest[:16]}", tuple(members))
 
 
-def _plan_slots(event: Event, target: Target, recipe: Recipe) -> Iterable[Slot]:
+def _plan_searches(
+    event: Event, recipe: Recipe
+) -> Iterator[tuple[Phase | None, date | None, Sensor, Search]]:
+    """List phase, its date, sensor and search of the slots that each target of an event has."""
     for phase, day in event.phase_dates.items():
-        for sensor in recipe.sensors:
-            days = recipe.rules[sensor].widest_window_days
+        for sensor, rules in recipe.rules.items():
+            asked, days = rules.asked, rules.widest_window_days
             if sensor is not Sensor.DEM and days is not None:
                 window = TimeWindow.around(day, days)
-                yield Slot(event.event_id, target, phase, sensor, day, window)
-    if Sensor.DEM in recipe.sensors:
-        yield Slot(event.event_id, target, None, Sensor.DEM, None, None)
-
-
-def _search(event: Event, slot: Slot, recipe: Recipe) -> Search:
-    """Ask for the whole AOI: the answer feeds the slots of all its tiles too."""
-    asked = recipe.sensors[slot.sensor]
-    return Search(asked.collection, event.bbox, slot.window, asked.assets)
+                yield phase, day, sensor, Search(asked.collection, event.bbox, window, asked.assets)
+    if dem := recipe.sensors.get(Sensor.DEM):
+        yield None, None, Sensor.DEM, Search(dem.collection, event.bbox, None, dem.assets)

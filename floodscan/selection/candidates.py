@@ -1,8 +1,9 @@
-"""ITEMS × slots → CANDIDATES: which items each slot may take, and how well each of them fits.
+"""ITEMS × slots → CANDIDATES: the items that each slot may take, and their measures.
 
-A candidate of a slot is an item that a search for just that slot would find: of the sensor's
-collection, its time inside the window (or unknown), its footprint touching the bbox of the target.
-So it makes no difference which searches brought the items, or what else they brought.
+A candidate of a slot is an item that a search for this slot alone would find: it is of the sensor's
+collection, its time lies in the window or is unknown, and its footprint touches the target's bbox.
+So the candidates do not depend on which searches found the items, or on further items in the
+answers.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import pyarrow.compute as pc
 import shapely
 
 from floodscan.geometry.footprints import bbox_polygon, overlap_fractions
+from floodscan.geometry.scan_lines import ragged_arange
 from floodscan.schemas import CANDIDATES, ITEMS, check_table
-from floodscan.selection.columns import NO_INSTANT, microseconds
+from floodscan.selection.columns import NO_INSTANT, encode, group_starts, microseconds
 from floodscan.selection.labels import Verdict
 from floodscan.selection.passes import identify_passes, identify_tracks
 
@@ -40,7 +42,7 @@ CLOUD_UNKNOWN = 1000.0
 """Percent that a missing cloud cover counts as."""
 
 _DAY = 86_400_000_000  # microseconds
-_LAST_SECOND = 86_399_000_000
+_LAST_SECOND = 86_399_000_000  # microseconds of a day
 
 
 def score(
@@ -50,27 +52,27 @@ def score(
     *,
     complete: Sequence[bool] | None = None,
 ) -> pa.Table:
-    """Measure every item against every slot that a search for the slot would find it for.
+    """Find the candidates of each slot and measure them.
 
     Args:
         items: ITEMS table; repeats of an item count once.
-        slots: The slots, those of one target one after the other.
-        recipe: What is asked of each sensor.
-        complete: Whether each slot was given all that the catalog holds, shape (slots,); from an
-            answer known to be incomplete nothing may be chosen. None: all were.
+        slots: The slots, the slots of each target next to each other.
+        recipe: The rules.
+        complete: Whether the slot's answer holds all items of the catalog, shape (slots,); nothing
+            is chosen from an incomplete answer. None if all answers are complete.
 
     Returns:
-        CANDIDATES table in the order of the slots, within one by item id; not ranked yet.
-        ``verdict`` tells why an item can't be chosen, or that it is eligible.
+        CANDIDATES table in the order of the slots, and by item id within a slot. Nothing is ranked
+        yet: ``verdict`` is ``eligible``, or says why the candidate cannot be chosen.
     """
     items = unique_items(items)
     footprints = shapely.from_wkb(items["geometry"].to_numpy())
     targets = list(dict.fromkeys(slot.target for slot in slots))
-    pair_targets, pair_items = _find(items, footprints, targets)
+    pair_targets, pair_items = _pair_with_targets(items, footprints, targets)
     overlaps = _measure_overlaps(footprints, targets, pair_targets, pair_items)
-    pairs, of_slots = _join(slots, targets, pair_targets)
+    pairs, of_slots = _pair_with_slots(slots, targets, pair_targets)
     inside = _inside_window(items, pair_items[pairs], slots, of_slots)
-    inside &= _of_collection(items, pair_items[pairs], slots, of_slots, recipe)
+    inside &= _is_of_collection(items, pair_items[pairs], slots, of_slots, recipe)
     pairs, of_slots = pairs[inside], of_slots[inside]
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
@@ -83,25 +85,22 @@ def score(
 
 
 def unique_items(items: pa.Table) -> pa.Table:
-    """Sort items by collection and id, and keep the first of those that are there more than once."""
+    """Sort items by collection and id, and keep one of each."""
     items = check_table(items, ITEMS).sort_by(
         [("collection", "ascending"), ("item_id", "ascending")]
     )
-    if len(items) == 0:
-        return items
-    keys = [
-        items[name].combine_chunks().dictionary_encode().indices
-        for name in ("collection", "item_id")
-    ]
-    codes = np.stack([key.to_numpy(zero_copy_only=False) for key in keys])
-    first = np.append(True, (codes[:, 1:] != codes[:, :-1]).any(axis=0))
+    first = group_starts([encode(items[name]) for name in ("collection", "item_id")])
     return items.filter(pa.array(first)).combine_chunks()
 
 
-def _find(
+def _pair_with_targets(
     items: pa.Table, footprints: Geometries, targets: Sequence[Target]
 ) -> tuple[Indices, Indices]:
-    """Pair each target with the items that touch its bbox, in the order of the targets."""
+    """Pair each target with the items that touch its bbox.
+
+    Returns:
+        Numbers of the targets, ascending, and of the items, shape (pairs,) each.
+    """
     extents = shapely.from_wkb(items["extent"].to_numpy())
     searched = np.where(shapely.is_empty(footprints), extents, footprints)
     boxes = [bbox_polygon(*target.bbox) for target in targets]
@@ -120,10 +119,14 @@ def _measure_overlaps(
     return overlaps
 
 
-def _join(
+def _pair_with_slots(
     slots: Sequence[Slot], targets: Sequence[Target], pair_targets: Indices
 ) -> tuple[Indices, Indices]:
-    """Pair each target × item with each slot of the target: indices of the former and of the slots."""
+    """Pair each pair of target and item with each slot of the target.
+
+    Returns:
+        Numbers of the pairs and of the slots, shape (n,) each.
+    """
     numbers = {target: number for number, target in enumerate(targets)}
     of_target = np.array([numbers[slot.target] for slot in slots], dtype=np.int64)
     by_target = np.argsort(of_target, kind="stable")
@@ -131,29 +134,30 @@ def _join(
     starts = np.cumsum(counts) - counts
     repeats = counts[pair_targets]
     pairs = np.repeat(np.arange(len(pair_targets)), repeats)
-    within = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return pairs, by_target[starts[pair_targets[pairs]] + within]
+    return pairs, by_target[starts[pair_targets[pairs]] + ragged_arange(repeats)]
 
 
 def _inside_window(
     items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices
 ) -> Mask:
+    """True where an item's time is inside a slot's window, or one of them is unknown, shape (n,)."""
+    windows = [slot.window for slot in slots]
+    all_time = np.array([window is None for window in windows], dtype=bool)[of_slots]
+    opens, closes = (
+        np.array(
+            [edge and edge.replace(tzinfo=None) for edge in edges], dtype="datetime64[us]"
+        ).astype(np.int64)[of_slots]
+        for edges in (
+            [window and window.start for window in windows],
+            [window and window.end for window in windows],
+        )
+    )
     times = microseconds(items["datetime"])[of_items]
-    opens, closes = np.full((2, len(slots)), NO_INSTANT)
-    for number, slot in enumerate(slots):
-        if slot.window is not None:
-            opens[number] = np.datetime64(slot.window.start.replace(tzinfo=None), "us").astype(
-                np.int64
-            )
-            closes[number] = np.datetime64(slot.window.end.replace(tzinfo=None), "us").astype(
-                np.int64
-            )
-    timeless = (times == NO_INSTANT) | (closes[of_slots] == NO_INSTANT)
-    inside: Mask = timeless | ((times >= opens[of_slots]) & (times <= closes[of_slots]))
+    inside: Mask = all_time | (times == NO_INSTANT) | ((times >= opens) & (times <= closes))
     return inside
 
 
-def _of_collection(
+def _is_of_collection(
     items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices, recipe: Recipe
 ) -> Mask:
     encoded = items["collection"].combine_chunks().dictionary_encode()
@@ -219,7 +223,7 @@ def _spread(values: Sequence[str | None], of_slots: Indices) -> pa.Array:
 def _days(
     times: pa.ChunkedArray, slots: Sequence[Slot], of_slots: Indices
 ) -> tuple[pa.Array, pa.Array]:
-    """Count UTC calendar days from each slot's date: without sign (999 unknown), and signed."""
+    """Count UTC calendar days from each slot's date: without sign (999 if unknown), and signed."""
     micros = microseconds(times)
     dated = np.array([slot.day is not None for slot in slots], dtype=bool)[of_slots]
     days = np.array([slot.day or 0 for slot in slots], dtype="datetime64[D]").astype(np.int64)
@@ -239,20 +243,18 @@ def judge(
     lacking: Mask,
     outside: Mask,
 ) -> NDArray[np.object_]:
-    """Say of each scene why it can't be chosen, or that it is eligible.
-
-    The last reason that holds counts.
+    """Judge whether each scene can be chosen; if several reasons speak against it, the last counts.
 
     Args:
         scenes: Table with ``cloud_cover`` and ``polarizations``, n rows.
-        sensors: Which sensor each is a candidate for, shape (n,).
+        sensors: Sensor of each scene, shape (n,).
         recipe: The rules.
-        overlaps: Part of the target that each covers, shape (n,).
-        lacking: Whether it lacks an asset, shape (n,).
-        outside: Whether it is outside of the window that the recipe starts with, shape (n,).
+        overlaps: Share of the target that each scene covers, shape (n,).
+        lacking: True for scenes that lack an asset, shape (n,).
+        outside: True for scenes that only a wider window of the ladder admits, shape (n,).
 
     Returns:
-        Verdicts, shape (n,).
+        Verdicts: ``eligible``, or why the scene cannot be chosen, shape (n,).
     """
     verdicts = np.full(len(scenes), Verdict.ELIGIBLE, dtype=object)
     for sensor, asked in recipe.sensors.items():
@@ -274,7 +276,7 @@ def judge(
 def _find_missing(
     assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe
 ) -> tuple[pa.ListArray, Mask]:
-    """List the assets that each scene lacks, and tell whether it lacks any."""
+    """List the assets that each scene lacks, and mark the scenes that lack any."""
     missing = np.zeros((len(assets), 0), dtype=bool)
     keys: list[str] = []
     for sensor, asked in recipe.sensors.items():
@@ -286,7 +288,7 @@ def _find_missing(
 def _outside_windows(
     times: pa.ChunkedArray, offsets: pa.Array, sensors: NDArray[np.object_], recipe: Recipe
 ) -> Mask:
-    """Tell which candidates only a wider window admits than the recipe starts with."""
+    """True for candidates that only a wider window of the ladder admits, shape (n,)."""
     outside = np.zeros(len(times), dtype=bool)
     for sensor, rules in recipe.rules.items():
         days = rules.asked.window_days
@@ -298,9 +300,9 @@ def _outside_windows(
 def beyond(
     times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray, window_days: int
 ) -> Mask:
-    """Tell which candidates are outside a window of whole UTC days, as ``TimeWindow.around`` spans it, shape (n,).
+    """True for candidates outside a window of whole UTC days around a phase's date, shape (n,).
 
-    An unknown time is outside of none.
+    The window ends at 23:59:59 as that of ``TimeWindow.around``. An unknown time is never outside.
     """
     offsets = np.asarray(day_offsets.fill_null(0))
     after_last_second = microseconds(times) % _DAY > _LAST_SECOND
@@ -310,12 +312,12 @@ def beyond(
 
 
 def withhold(candidates: pa.Table, complete: Mask, recipe: Recipe) -> pa.Table:
-    """Let nothing be chosen from incomplete answers, not after loosening a rule either.
+    """Give candidates from incomplete answers a verdict by which nothing of them is chosen.
 
     Args:
         candidates: Judged CANDIDATES.
-        complete: Whether the answer that each row is from was complete, shape (n,).
-        recipe: The rules; what a step of its ladder would admit is withheld too.
+        complete: Whether the answer of each row is complete, shape (n,).
+        recipe: The rules; candidates that a ladder step would admit are withheld as well.
     """
     verdicts = candidates["verdict"]
     choosable = [Verdict.ELIGIBLE]
@@ -331,7 +333,7 @@ def withhold(candidates: pa.Table, complete: Mask, recipe: Recipe) -> pa.Table:
 
 
 def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: bool) -> Mask:
-    """Tell for each row which of the wanted texts its list (or its map's keys) has, shape (n, wanted)."""
+    """True where a row's list, or its map's keys, has a wanted text, shape (n, wanted)."""
     array = lists.combine_chunks()
     offsets = array.offsets.to_numpy()
     values = (array.keys if of_map_keys else array.values)[offsets[0] : offsets[-1]]
@@ -342,10 +344,10 @@ def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: boo
     return has
 
 
-def _lists(texts: Sequence[str], chosen: Mask) -> pa.ListArray:
-    """Make a list per row of the texts that are chosen in it."""
-    ends = np.append(0, np.cumsum(chosen.sum(axis=1)))
-    columns = np.nonzero(chosen)[1]
+def _lists(texts: Sequence[str], marked: Mask) -> pa.ListArray:
+    """List the texts that are marked in each row."""
+    ends = np.append(0, np.cumsum(marked.sum(axis=1)))
+    columns = np.nonzero(marked)[1]
     return pa.ListArray.from_arrays(
         pa.array(ends, pa.int32()), pa.array(texts, pa.string()).take(pa.array(columns))
     )

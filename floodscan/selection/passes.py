@@ -135,7 +135,7 @@ def connected_components(n_nodes: int, links: NDArray[np.int64]) -> Indices:
 
 
 def _name_runs(first_scenes: pa.Table) -> pa.Array:
-    """Write platform, orbit and time of the first scene of each run; its id where it has no time."""
+    """Write platform, orbit and time of the first scene of each run; its id if it has no time."""
     seconds = microseconds(first_scenes["datetime"]) // _SECOND
     texts = pa.array(np.datetime_as_string(seconds.astype("datetime64[s]")), pa.string())
     times = pc.if_else(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import scan
-from floodscan.assessment.outcomes import FAILED
+from floodscan.assessment.labels import Status
 from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.rate_limiter import LocalRateLimiter
 from floodscan.catalogs.stac_api import Endpoint
@@ -311,7 +311,7 @@ def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(
             out=tmp_path / "out",
         )
     assert len(proxy.visits) <= 4
-    assert {outcome.status for outcome in result.outcomes} == {FAILED}
+    assert {outcome.status for outcome in result.outcomes} == {Status.FAILED}
 
 
 def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> None:

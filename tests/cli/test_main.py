@@ -15,6 +15,7 @@ from floodscan import read_manifest
 from floodscan.cli.main import cli, main
 from floodscan.store import RunFolder
 from floodscan.testing.servers.process import free_port
+from tests.test_pipeline import FaultyCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,3 +332,17 @@ def test_a_recipe_that_names_no_ladder_takes_what_was_searched_of_the_default(
     )
     recipe.write_text(f"{rules}relax = []\n")
     assert run(*words, tmp_path / "bare")[2] == ""
+
+
+def test_a_bug_ends_the_command_unless_it_keeps_going(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither ends with the exit status of success."""
+    monkeypatch.setattr("floodscan.scanning.open_source", lambda *_: FaultyCatalog("bug"))
+    command = ("scan", "demo", "--cluster", "none", "--out", tmp_path / "out")
+    with pytest.raises(KeyError, match="missing"):
+        run(*command)
+    status, output, _ = run(*command, "--keep-going")
+    assert status == 1
+    assert "failed by a bug: Traceback" in caplog.text
+    assert "0 of 9 slots filled" in output

@@ -15,7 +15,7 @@ import floodscan
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
 from floodscan.geometry.projections import open_transformer
-from floodscan.geometry.rasters import covered_ground
+from floodscan.geometry.rasters import covered_areas
 from floodscan.testing.tile_grids import TILE_METRES, tile_footprint, tile_square
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_reference_choices_promise_what_packaging_made_of_them(demo_groups: list
     assert grid.bounds == pytest.approx(
         (263209.339809777, 5479596.684262409, 323536.45733621623, 5564086.599782167)
     )
-    made = forecast_pixels(grid, joint_ground([covered_ground(group) for group in demo_groups]))
+    made = forecast_pixels(grid, joint_ground([covered_areas(group) for group in demo_groups]))
     assert made.valid_pixel_frac == pytest.approx(0.80545, abs=1e-6)
     assert (made.chips, made.chips_total) == (890, 1120)
 
@@ -99,7 +99,7 @@ def test_straight_lines_between_corners_would_promise_too_much(demo_groups: list
     grid = plan_grid(DEMO_BBOX, "EPSG:32632")
     assert grid is not None
     bare = [
-        covered_ground(g.set_column(18, "proj_epsg", pa.nulls(len(g), pa.int32())))
+        covered_areas(g.set_column(18, "proj_epsg", pa.nulls(len(g), pa.int32())))
         for g in demo_groups
     ]
     assert demo_groups[0].schema.names[18] == "proj_epsg"
@@ -183,7 +183,7 @@ def test_a_grid_across_the_antimeridian_is_one_box() -> None:
 def test_a_whole_tile_covers_its_square() -> None:
     """The true edge bulges beyond the straight line in one place and stays within it in another."""
     straight = tile_footprint("31UGR")
-    (ground,) = covered_ground(scene_rows("31UGR", straight))
+    (ground,) = covered_areas(scene_rows("31UGR", straight))
     back = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:32631", always_xy=True)
     square = shapely.transform(ground, lambda p: np.column_stack(back.transform(*p.T)))
     epsg, left, top = tile_square("31UGR")
@@ -198,7 +198,7 @@ def test_what_a_footprint_lacks_the_square_lacks_too() -> None:
     straight = tile_footprint("31UGR")
     west, south, east, north = straight.bounds
     seen = straight.intersection(shapely.box(west, south, (west + east) / 2, north))
-    whole, half = covered_ground(scene_rows("31UGR", straight, seen))
+    whole, half = covered_areas(scene_rows("31UGR", straight, seen))
     assert half.bounds[2] <= (west + east) / 2 + 1e-3
     assert half.difference(whole).area == pytest.approx(0, abs=1e-7)
     assert area_fracs([half], seen)[0] > 0.99
@@ -213,7 +213,7 @@ def test_two_halves_of_a_tile_make_the_tile() -> None:
         straight.intersection(shapely.box(west, *ys))
         for ys in ((south, east, middle), (middle, east, north))
     ]
-    lower, upper, whole = covered_ground(scene_rows("31UGR", *parts, straight))
+    lower, upper, whole = covered_areas(scene_rows("31UGR", *parts, straight))
     assert area_fracs([union(np.array([lower, upper]))], whole)[0] > 0.9999
 
 
@@ -223,10 +223,22 @@ def test_a_scene_without_a_grid_covers_its_footprint() -> None:
     rows = scene_rows("31UGR", footprint)
     for column, nothing in (("proj_epsg", pa.int32()), ("proj_bbox", pa.list_(pa.float64()))):
         place = rows.schema.get_field_index(column)
-        (ground,) = covered_ground(rows.set_column(place, column, pa.nulls(1, nothing)))
+        (ground,) = covered_areas(rows.set_column(place, column, pa.nulls(1, nothing)))
         assert ground == footprint
     far = scene_rows("31UGR", shapely.box(100, 0, 101, 1))
-    assert covered_ground(far)[0] == shapely.box(100, 0, 101, 1)
+    assert covered_areas(far)[0] == shapely.box(100, 0, 101, 1)
+
+
+def test_a_scene_with_edges_of_no_square_covers_its_footprint() -> None:
+    """A raster without a width in degrees is no raster."""
+    footprint = tile_footprint("31UGR")
+    rows = scene_rows("31UGR", footprint)
+    _, south, _, north = rows["proj_bbox"][0].as_py()
+    edges = pa.array([[0.0, south, 1e-11, north]], pa.list_(pa.float64()))
+    (area,) = covered_areas(
+        rows.set_column(rows.schema.get_field_index("proj_bbox"), "proj_bbox", edges)
+    )
+    assert area == footprint
 
 
 def test_shares_are_of_equal_area() -> None:

@@ -63,6 +63,8 @@ def test_many_polygons_are_those_of_shapely() -> None:
         ({"type": "MultiPolygon", "coordinates": [[], [RING]]}, 4.0),
         (polygon([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]), 2.0),
         ({"type": "Polygon", "coordinates": []}, 0.0),
+        (polygon([], RING), 0.0),
+        (polygon(RING, []), 4.0),
         ({"type": "Point", "coordinates": [0, 0]}, 0.0),
         (polygon([[0, 0], [1, 1]]), 0.0),
         (polygon([[0, 0], [1, float("nan")], [1, 1], [0, 0]]), 0.0),
@@ -77,6 +79,20 @@ def test_area_of_what_is_read(geometry: dict[str, Any], area: float) -> None:
     read = footprint(geometry)
     assert read.area == pytest.approx(area)
     assert read.is_valid
+
+
+def test_an_empty_hole_does_not_crash_the_measure_of_an_overlap() -> None:
+    """GEOS does not survive one in a polygon that is compared with a prepared target."""
+    read = parse([polygon([[1.0, 1.0], [-1.0, 3.0], [1.0, 5.0], [1.0, 1.0]], [])])
+    assert overlap_fractions(read, shapely.box(0, 2, 2, 4)).tolist() == [0.5]
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in make_valid:RuntimeWarning")
+def test_a_geometry_that_geos_can_not_repair_is_empty() -> None:
+    """The others beside it are read as ever."""
+    huge = [[0, -1e300], [1e300, 90], [-1e300, -1e300], [0, 1e300], [0, -1e300]]
+    read = parse([polygon(RING), polygon(huge), polygon(RING)])
+    assert shapely.area(read).tolist() == [4.0, 0.0, 4.0]
 
 
 def test_one_bad_geometry_does_not_spoil_its_page() -> None:

@@ -16,11 +16,12 @@ import pytest
 import shapely
 
 from floodscan.model import Phase, Recipe, Sensor
-from floodscan.selection import change_detection, slot_numbers
+from floodscan.selection import slot_numbers, target_options
 from floodscan.selection.attributes import derive_attributes
-from floodscan.selection.change_detection import lay_out
+from floodscan.selection.change_detection import find_optimum
 from floodscan.selection.mosaics import cover, make_pass_options
 from floodscan.selection.sample_points import N_POINTS
+from floodscan.selection.target_options import SceneColumns, gather_options
 from tests.selection.worlds import World, random_world
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.selection.change_detection import Choice
     from floodscan.selection.mosaics import PassOption, Scene
+    from floodscan.selection.target_options import TargetOptions
 
     Row = dict[str, Any]
 
@@ -122,14 +123,14 @@ def test_the_order_of_candidates_changes_nothing(seed: int) -> None:
     assert world.chosen(shuffled).equals(table)
 
 
-def laid_out(world: World) -> Choice:
-    """Give what there is to choose from."""
+def gathered(world: World) -> TargetOptions:
+    """Gather the options of a world's AOI."""
     scored = world.scored()
     onsets = {world.event.event_id: world.event.onset}
     slots = slot_numbers(scored)
-    facts = derive_attributes(scored, slots, onsets, world.recipe)
-    measures = change_detection._Measures(scored, slots, facts)
-    return lay_out(world.plan.targets[0], list(range(len(scored))), measures, world.recipe)
+    attributes = derive_attributes(scored, slots, onsets, world.recipe)
+    columns = SceneColumns(scored, slots, attributes)
+    return gather_options(world.plan.targets[0], range(len(scored)), columns, world.recipe)
 
 
 Combination = tuple["PassOption | None", ...]
@@ -150,13 +151,13 @@ def fill(combination: Combination, track: int, mixed_rung: int) -> tuple[int, in
     return -len(units), max(rungs, default=0), off, sum(unit.level for unit in units)
 
 
-def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
+def brute_force(choice: TargetOptions, recipe: Recipe) -> tuple[Combination, ...]:
     """Look at every combination of every sensor."""
     kept: list[list[Combination]] = []
     least_points = ceil(recipe.min_coverage * N_POINTS)
     for sensor in choice.options:
         slots = [
-            make_pass_options(scenes, sensor, least=least_points)
+            make_pass_options(scenes, sensor, min_points=least_points)
             for scenes in choice.scenes[sensor]
         ]
         ladder = recipe.rules[sensor].ladder
@@ -176,7 +177,7 @@ def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
 
     def worth(combinations: Sequence[Combination]) -> tuple[Any, ...]:
         units = [unit for combination in combinations for unit in combination]
-        joint = choice.ground
+        joint = choice.dem_points
         for unit in units:
             joint &= unit.points if unit else joint
         cost = sum(unit.cost for unit in units if unit)
@@ -202,10 +203,10 @@ def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
     with (
         pytest.MonkeyPatch.context() as patch
     ):  # what takes steps is there too, though no slot needs it
-        patch.setattr(change_detection, "fills_perfectly", lambda *_, **__: False)
-        expected = brute_force(laid_out(world), world.recipe)
-    choice = laid_out(world)
-    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
+        patch.setattr(target_options, "fills_perfectly", lambda *_, **__: False)
+        expected = brute_force(gathered(world), world.recipe)
+    choice = gathered(world)
+    found = find_optimum(choice.options, choice.dem_points, world.recipe)
     keys = [[unit.key if unit else () for unit in units] for units, _ in found.values()]
     assert keys == [[unit.key if unit else () for unit in units] for units in expected]
 
@@ -214,7 +215,7 @@ def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
 def test_a_mosaic_covers_what_its_pass_covers_and_each_part_adds_to_it(seed: int) -> None:
     """But for the other parts of a granule that was split: those are members whatever they add."""
     world = random_world(seed + 3000)
-    choice, area = laid_out(world), world.event.aoi
+    choice, area = gathered(world), world.event.aoi
     for unit in (unit for slots in choice.options.values() for units in slots for unit in units):
         members = cover(unit.scenes, area)
         assert ground(members, area).area == pytest.approx(ground(unit.scenes, area).area)
@@ -234,7 +235,7 @@ def ground(scenes: Iterable[Scene], area: BaseGeometry) -> BaseGeometry:
 
 
 def reference_rule(
-    choice: Choice, sensor: Sensor, track: int, overlaps: Sequence[float]
+    choice: TargetOptions, sensor: Sensor, track: int, overlaps: Sequence[float]
 ) -> list[Any]:
     """Take for one phase after the other the scene that the published order puts first among those the rules admit."""
     taken: list[Any] = []
@@ -268,10 +269,10 @@ def test_joint_coverage_is_never_worse_than_that_of_the_reference_rule(seed: int
     """The published order, applied to the same scenes of the same track, covers no more together."""
     world = random_world(seed + 5000, n_passes=14)
     world = replace(world, recipe=replace(world.recipe, relax=()))
-    choice = laid_out(world)
-    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
+    choice = gathered(world)
+    found = find_optimum(choice.options, choice.dem_points, world.recipe)
     overlaps = world.scored()["overlap_frac"].to_pylist()
-    ours = theirs = choice.ground
+    ours = theirs = choice.dem_points
     comparable = True
     for sensor, (units, track) in found.items():
         scenes = reference_rule(choice, sensor, track, overlaps)

@@ -51,7 +51,7 @@ def chosen_ids(table: pa.Table) -> dict[tuple[str, str], list[str]]:
     return dict(found)
 
 
-def shortfalls_of(world: World) -> dict[tuple[str | None, str], EmptySlot]:
+def shortfalls_of(world: World) -> dict[tuple[str | None, str | None], EmptySlot]:
     """Tell by phase and sensor why slots are empty."""
     answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
     found = find_empty_slots(world.plan, world.chosen(), answers, world.recipe)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 
 import click
-from rich.console import Console
-from rich.markdown import Markdown
-from rich.table import Table
 
 from floodscan.guide import read, topics
 
@@ -31,6 +28,9 @@ def _list_topics() -> None:
         for topic, sentence in pages.items():
             click.echo(f"{topic:<{width}}  {sentence}")
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table.grid(padding=(0, 2))
     for topic, sentence in pages.items():
         table.add_row(topic, sentence)
@@ -41,6 +41,9 @@ def _list_topics() -> None:
 
 def _show_page(page: str) -> None:
     """Format a page for the terminal; one that is longer than the screen goes through a pager."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
     console = Console()
     with console.capture() as captured:
         # a link to another page leads nowhere from a terminal, and its background suits few terminals

@@ -1,4 +1,4 @@
-"""A worker beside the driver that searches for nodes which have no way out."""
+"""A worker on the driver's machine that makes the searches, for nodes without internet access."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 
     from floodscan.clusters.profile import Profile
 
+SEARCH_WORKER = "driver-search"
+"""Dask's name of the worker."""
 
-def gateway(
+
+def search_worker(
     n_searches: int | None, *, address: str, security: Security
 ) -> dict[str, dict[str, Any]]:
-    """Describe the worker as ``SpecCluster`` wants it, or none where nodes search.
+    """Describe the worker in the form that ``SpecCluster`` takes; an empty dict if nodes search.
 
     Args:
-        n_searches: Searches at once; None where nodes search.
-        address: Where nodes fetch the answers.
+        n_searches: Searches at once; None if the nodes search.
+        address: Address at which the nodes fetch the answers.
         security: Certificates of the run.
     """
     if n_searches is None:
@@ -37,9 +40,15 @@ def gateway(
         "dashboard_address": "127.0.0.1:0",
         "silence_logs": logging.ERROR,
     }
-    return {"gateway": {"cls": Nanny, "options": options}}
+    return {SEARCH_WORKER: {"cls": Nanny, "options": options}}
 
 
 def node_args(n_searches: int | None, profile: Profile) -> list[str]:
-    """Name what workers on nodes are for, where another worker searches, as arguments of ``dask worker``."""
+    """Return the arguments of ``dask worker`` that keep searches off the nodes.
+
+    Args:
+        n_searches: Searches at once of the worker on the driver's machine; None if the nodes
+            search, which then need no arguments.
+        profile: The worker jobs.
+    """
     return [] if n_searches is None else ["--resources", f"{SCORE}={profile.n_threads}"]
