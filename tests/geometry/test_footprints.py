@@ -17,9 +17,10 @@ from floodscan.geometry.footprints import (
     parse_footprints,
     repair,
 )
-from tests.servers.fixtures import shared_data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
@@ -130,9 +131,9 @@ def test_footprint_across_the_antimeridian_is_cut(ring: list[list[float]]) -> No
     assert bbox_of(read) == (179, 0, -179, 1)
 
 
-def test_real_antimeridian_items_are_inside_the_map() -> None:
+def test_real_antimeridian_items_are_inside_the_map(foreign_data: Path) -> None:
     """Sentinel-2 items across 180° have parts on both sides, and a narrow bbox."""
-    folder = shared_data() / "planetary-computer" / "antimeridian"
+    folder = foreign_data / "planetary-computer" / "antimeridian"
     items = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
     for item, read in zip(items, parse([i["geometry"] for i in items]), strict=True):
         west, _, east, _ = bbox_of(read)

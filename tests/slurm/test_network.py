@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from floodscan.clusters.tls import make_security
-from tests.servers.process import LOOPBACK, child
+from floodscan.testing.servers.process import LOOPBACK, child
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE, unplug
 from tests.slurm.slow import make_slow_demo

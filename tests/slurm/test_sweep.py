@@ -20,7 +20,7 @@ from floodscan.clusters import open_client
 from floodscan.clusters.private import OWNER_FILE
 from floodscan.clusters.tls import make_security
 from tests.clusters.test_local import is_profiled
-from tests.servers.process import REPO_ROOT
+from tests.paths import REPO_ROOT
 from tests.slurm.conftest import write_profile
 from tests.slurm.slow import make_slow_demo
 from tests.test_sameness import written
