@@ -156,33 +156,35 @@ def test_guide_describes_each_argument_of_scan() -> None:
     assert [name for name in signature(scan).parameters if f"| `{name}` |" not in page] == []
 
 
-def test_each_command_is_shown() -> None:
+def test_each_command_and_option_is_shown() -> None:
     """In README or on a page of the guide."""
     shown = "".join(document.read_text("utf-8") for document in FOLLOWED)
     assert [name for name in cli.commands if f"floodscan {name}" not in shown] == []
+    params = [param for command in cli.commands.values() for param in command.params]
+    options = {name for param in params for name in param.opts if name.startswith("--")}
+    assert [name for name in sorted(options) if name not in shown] == []
 
 
 def test_tree_of_the_guide_is_the_tree() -> None:
     """Every folder and every module is in it, and nothing else."""
     (tree,) = [b for b in read_blocks(GUIDE / "architecture.md") if b.language == "text"]
-    first, *lines = tree.text.splitlines()
-    assert first == "floodscan/"
-    listed, folder = set(), ""
-    for line in lines:
+    listed: set[str] = set()
+    folders: list[str] = []
+    for line in tree.text.splitlines():
         name = line.split()[0]
-        if name.endswith("/"):
-            folder = name
-            listed.add(name)
-        else:
-            listed.add(folder + name if line.startswith("    ") else name)
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders[depth:] = [name] if name.endswith("/") else []
+        listed.add("".join(folders) if name.endswith("/") else "".join(folders) + name)
     assert listed == _list_package()
 
 
 def _list_package() -> set[str]:
-    modules = {module.relative_to(PACKAGE) for module in PACKAGE.rglob("*.py")}
-    return {
-        f"{path.parent}/" if path.name == "__init__.py" and path.parent != Path() else str(path)
-        for path in modules
+    modules = {module.relative_to(ROOT) for module in PACKAGE.rglob("*.py")}
+    folders = {f"{module.parent}/" for module in modules}
+    return folders | {
+        str(module)
+        for module in modules
+        if module.name != "__init__.py" or module.parent == Path("floodscan")
     }
 
 

@@ -14,11 +14,11 @@ from floodscan.assessment.labels import Status
 from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.clusters import open_client
 from floodscan.model import TimeWindow
+from floodscan.testing.servers.faults import MENDABLE_FAULTS
+from floodscan.testing.servers.proxy import fault_proxy
 from tests.catalogs.test_faults import LIMITS
 from tests.planning.test_merged_searches import APART, make_events
 from tests.runs import result_bytes
-from tests.servers.faults import MENDABLE_FAULTS
-from tests.servers.proxy import fault_proxy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, a style, caption and legend, and files with the same bytes."""
+"""Shared by all pictures: colours, a style, caption and legend, and reproducible files."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def draw_map(manifest: Manifest, path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _MappedEvent:
-    """What the panels show.
+    """The content of the panels.
 
     Attributes:
         manifest: Manifest of the event.

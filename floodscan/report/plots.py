@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from floodscan.errors import OutputError
-from floodscan.report.explain import check_event
+from floodscan.report.event_ids import check_event
 from floodscan.report.map import draw_map
 from floodscan.report.timeline import draw_timeline
 from floodscan.result import read_manifest

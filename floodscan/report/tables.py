@@ -36,11 +36,11 @@ _STYLES: Mapping[str, str] = {
     Status.PARTIAL: "yellow",
     Status.FAILED: "red",
 }
-_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", "run 1", "run 2"}
 _NUMBERS = {"days", "overlap", "coverage", "cloud %", "orbit", "rank", "filled", "slots", "scenes"}
 
 _RUNS = {"one": "run 1", "other": "run 2"}
 _JUDGEMENTS = ("run 1's scene in run 2", "run 2's scene in run 1")
+_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", *_RUNS.values(), *_JUDGEMENTS}
 _COVERAGE = ("joint_frac", "valid_pixel_frac", "chips", "chips_total")
 OUTCOME_COLUMNS = ["event_id", "status", "n_filled", "n_slots", "reason"]
 """Columns of EVENTS that are printed for an event that is not complete."""

@@ -104,7 +104,7 @@ def write_choice(axes: Axes, band: Band, manifest: Manifest) -> None:
 
 
 def band_legend(bands: Sequence[Band]) -> list[Line2D | Patch]:
-    """Make the legend of what ``draw_band`` draws."""
+    """Make the legend for ``draw_band``."""
     wider = any(band.widest != band.window for band in bands)
     return [
         Patch(facecolor=PALE, label="window"),

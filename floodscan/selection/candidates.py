@@ -296,13 +296,24 @@ def beyond(
 ) -> Mask:
     """True for candidates outside a window of whole UTC days around a phase's date, shape (n,).
 
-    The window ends at 23:59:59 as that of ``TimeWindow.around``. An unknown time is never outside.
+    An unknown time is never outside.
     """
-    offsets = np.asarray(day_offsets.fill_null(0))
+    outside: Mask = needed_window_days(times, day_offsets) > window_days
+    return outside
+
+
+def needed_window_days(times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray) -> Indices:
+    """Find the days of the smallest window that admits each candidate, shape (n,).
+
+    A window spans whole UTC days around a phase's date and ends at 23:59:59, as that of
+    ``TimeWindow.around``: a scene in the fraction after that second needs one day more. Every window
+    admits an unknown time.
+    """
+    offsets = np.asarray(day_offsets.fill_null(0)).astype(np.int64)
     after_last_second = microseconds(times) % _DAY > _LAST_SECOND
-    far: Mask = (np.abs(offsets) > window_days) | ((offsets == window_days) & after_last_second)
-    far &= ~np.asarray(day_offsets.is_null())
-    return far
+    needed: Indices = np.abs(offsets) + ((offsets >= 0) & after_last_second)
+    needed[np.asarray(day_offsets.is_null())] = 0
+    return needed
 
 
 def _withhold(verdicts: NDArray[np.object_], complete: Mask, recipe: Recipe) -> NDArray[np.object_]:

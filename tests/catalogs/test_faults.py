@@ -19,9 +19,9 @@ from floodscan.catalogs.rate_limiter import LocalRateLimiter
 from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
 from floodscan.model import Search, TimeWindow
+from floodscan.testing.servers.faults import MENDABLE_FAULTS
+from floodscan.testing.servers.proxy import fault_proxy
 from tests.planning.test_merged_searches import APART, make_events
-from tests.servers.faults import MENDABLE_FAULTS
-from tests.servers.proxy import fault_proxy
 from tests.servers.tls import make_context
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan.catalogs.base import Answer
+    from floodscan.testing.servers.proxy import FaultProxy, Script
     from tests.servers.fixtures import StacApi
-    from tests.servers.proxy import FaultProxy, Script
 
 SEARCH = Search(
     collection="sentinel-2-l2a",

@@ -14,7 +14,7 @@ import pytest
 from floodscan import read_manifest
 from floodscan.cli.main import cli, main
 from floodscan.store import RunFolder
-from tests.servers.process import free_port
+from floodscan.testing.servers.process import free_port
 from tests.test_pipeline import FaultyCatalog
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from floodscan import InputError, scan
 from floodscan.clusters import open_client, prepare_client
 from floodscan.clusters.local import prepare_connection
 from floodscan.errors import ClusterError
-from tests.servers.process import LOOPBACK, child
+from floodscan.testing.servers.process import LOOPBACK, child
 from tests.slurm.slow import make_slow_demo
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for

@@ -1,4 +1,4 @@
-"""Interrupts reach a process while its cluster is open; afterwards its handlers are the old ones."""
+"""Interrupts reach a process while its cluster is open; its handlers are restored."""
 
 from __future__ import annotations
 

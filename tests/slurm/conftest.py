@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import yaml
 
 from floodscan import scan
-from floodscan.clusters.pool import PoolWaits
 from floodscan.clusters.profile import load_profile
 from floodscan.clusters.slurm import prepare_slurm_client
 from floodscan.inputs.event_files import load_events
-from tests.servers.process import REPO_ROOT, ServerUnavailableError
+from floodscan.testing.servers.process import ServerUnavailableError
+from tests.paths import REPO_ROOT
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
+from tests.slurm.slow import SHORT_WAITS
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
@@ -116,9 +118,9 @@ def open_slurm(profile: Path, *, n_jobs: int = 1, **waits: float) -> Iterator[Cl
     Args:
         profile: The worker jobs.
         n_jobs: Their number.
-        waits: Waits that differ from the short ones, see PoolWaits.
+        waits: Waits that differ from ``SHORT_WAITS``.
     """
-    short = PoolWaits(**({"brisk_seconds": 0.2, "calm_seconds": 1.0} | waits))
+    short = replace(SHORT_WAITS, **waits)
     with (
         prepare_slurm_client(load_profile(profile), n_jobs=n_jobs, waits=short) as start,
         start() as client,

@@ -16,7 +16,7 @@ def manifest(out: str, event: str) -> None:
 
     EVENT is the id of an event of the run in folder OUT.
     """
-    from floodscan.report.explain import check_event
+    from floodscan.report.event_ids import check_event
     from floodscan.store import RunFolder
 
     folder = RunFolder(Path(out))

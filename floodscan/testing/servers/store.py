@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import shapely
 
-from tests.servers.fields import without_nulls
+from floodscan.testing.servers.fields import without_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from tests.servers.catalog import Json
+    from floodscan.testing.servers.catalog import Json
 
 Rows: TypeAlias = "NDArray[np.intp]"
 Bbox: TypeAlias = "Sequence[float]"

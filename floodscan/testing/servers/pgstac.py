@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from tests.servers.counting import RequestCounter
-from tests.servers.process import (
+from floodscan.testing.servers.counting import RequestCounter
+from floodscan.testing.servers.process import (
     LOOPBACK,
-    REPO_ROOT,
     ServerUnavailableError,
     child,
     free_port,
@@ -160,15 +159,15 @@ def _connects(database: Mapping[str, str]) -> bool:
 
 
 def _load(catalog: Path, database: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "tests.servers.pgstac_load", str(catalog)]
-    _run(command, seconds=_LOAD_SECONDS, cwd=REPO_ROOT, env={**os.environ, **database})
+    command = [sys.executable, "-m", "floodscan.testing.servers.pgstac_load", str(catalog)]
+    _run(command, seconds=_LOAD_SECONDS, env={**os.environ, **database})
 
 
 def _run(
     command: list[str],
     *,
     seconds: float,
-    cwd: Path,
+    cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     user: str | None = None,
     group: str | None = None,

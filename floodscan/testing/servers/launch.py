@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tests.servers.pgstac import database_of
-from tests.servers.process import CATALOG_VARIABLE, LANDING_VARIABLE, serve
-from tests.servers.sas import LIFETIME_VARIABLE
+from floodscan.testing.servers.pgstac import database_of
+from floodscan.testing.servers.process import CATALOG_VARIABLE, LANDING_VARIABLE, serve
+from floodscan.testing.servers.sas import LIFETIME_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.servers.process import Server
+    from floodscan.testing.servers.process import Server
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def lean_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server
         ServerUnavailableError: It didn't come up.
     """
     env = {CATALOG_VARIABLE: str(catalog), LANDING_VARIABLE: landing_id}
-    with serve("tests.servers.lean:create_app", log=log, env=env) as server:
+    with serve("floodscan.testing.servers.lean:create_app", log=log, env=env) as server:
         yield server
 
 
@@ -53,7 +53,7 @@ def pgstac_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Serv
     """
     with database_of(catalog) as database:
         env = {**database, LANDING_VARIABLE: landing_id}
-        with serve("tests.servers.pgstac:create_app", log=log, env=env) as server:
+        with serve("floodscan.testing.servers.pgstac:create_app", log=log, env=env) as server:
             yield server
 
 
@@ -72,5 +72,5 @@ def sas_server(*, log: Path, lifetime_seconds: float = 2700.0) -> Iterator[Serve
         ServerUnavailableError: It didn't come up.
     """
     env = {LIFETIME_VARIABLE: str(lifetime_seconds)}
-    with serve("tests.servers.sas:create_app", log=log, env=env) as server:
+    with serve("floodscan.testing.servers.sas:create_app", log=log, env=env) as server:
         yield server

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.servers.counting import RequestCounter
+from floodscan.testing.servers.counting import RequestCounter
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""FillScore the database that the environment names: `python -m tests.servers.pgstac_load CATALOG`."""
+"""FillScore the database that the environment names: `python -m floodscan.testing.servers.pgstac_load CATALOG`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pypgstac.db import PgstacDB
 from pypgstac.load import Loader
 from pypgstac.migrate import Migrate
 
-from tests.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE
+from floodscan.testing.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE
 
 # Without these pgstac would compare and sort the numbers as text.
 QUERYABLES = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from tests.servers.catalog import Json
+    from floodscan.testing.servers.catalog import Json
 
 
 def without_nulls(item: Json) -> Json:

@@ -11,17 +11,16 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
 
-from tests.servers.counting import COUNTERS_PATH
+from floodscan.testing.servers.counting import COUNTERS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-REPO_ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 URL_VARIABLE = "FLOODSCAN_TEST_URL"
 CATALOG_VARIABLE = "FLOODSCAN_TEST_CATALOG"
@@ -89,7 +88,7 @@ def child(
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
             command,
-            cwd=REPO_ROOT if user is None else "/",
+            cwd=None if user is None else "/",
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,

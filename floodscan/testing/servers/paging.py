@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from tests.servers.store import Rows, Store
+    from floodscan.testing.servers.store import Rows, Store
 
 
 class TokenError(ValueError):

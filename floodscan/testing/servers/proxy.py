@@ -4,7 +4,7 @@ It stands before a STAC API and keeps the `Host` it was asked for, so that links
 also sees what no client can tell of itself: how many requests were on their way at once, and when
 each began.
 
-    python -m tests.servers.proxy UPSTREAM [--latency SECONDS] prints its URL and runs until it is
+    python -m floodscan.testing.servers.proxy UPSTREAM [--latency SECONDS] prints its URL and runs until it is
     stopped
 """
 
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from tests.servers.faults import FAULTS, NEXT_FAULTS, Response
-from tests.servers.process import LOOPBACK
+from floodscan.testing.servers.faults import FAULTS, NEXT_FAULTS, Response
+from floodscan.testing.servers.process import LOOPBACK
 
 if TYPE_CHECKING:
     import ssl

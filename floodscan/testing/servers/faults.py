@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import orjson
 
 if TYPE_CHECKING:
-    from tests.servers.catalog import Json
+    from floodscan.testing.servers.catalog import Json
 
 _BOMB_BYTES = 50_000_000
 _CAP = 50

@@ -37,19 +37,19 @@ from stac_fastapi.types.errors import NotFoundError
 from stac_fastapi.types.search import BaseSearchPostRequest
 from starlette.responses import JSONResponse, Response
 
-from tests.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE, read
-from tests.servers.counting import RequestCounter
-from tests.servers.fields import links_wanted, select_fields
-from tests.servers.paging import TokenError, cut_page
-from tests.servers.process import CATALOG_VARIABLE, URL_VARIABLE
-from tests.servers.store import Filters, SortKey, Store, bbox_area
+from floodscan.testing.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE, read
+from floodscan.testing.servers.counting import RequestCounter
+from floodscan.testing.servers.fields import links_wanted, select_fields
+from floodscan.testing.servers.paging import TokenError, cut_page
+from floodscan.testing.servers.process import CATALOG_VARIABLE, URL_VARIABLE
+from floodscan.testing.servers.store import Filters, SortKey, Store, bbox_area
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from stac_fastapi.types.stac import Collection, Collections, Item, ItemCollection
 
-    from tests.servers.catalog import Json
-    from tests.servers.paging import Page
+    from floodscan.testing.servers.catalog import Json
+    from floodscan.testing.servers.paging import Page
 
 _INFERRED_LINKS = {"self", "item", "parent", "collection", "root", "items", "child"}
 _DEFAULT_LIMIT = 10
