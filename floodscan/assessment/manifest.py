@@ -93,9 +93,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     return {
         "schema_version": SCHEMA_VERSION,
         "event": _event_facts(plan.event),
-        "phase_order": [str(phase) for phase in Phase],
-        "collections": {str(s): asked.collection for s, asked in recipe.sensors.items()},
-        "assets": {str(s): list(asked.assets) for s, asked in recipe.sensors.items()},
+        **_describe_request(recipe),
         **_describe_choices(rows.get(AOI, ()), recipe, assessment),
         "tiles": [
             _describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment)
@@ -106,6 +104,14 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "warnings": [warning.to_dict() for warning in assessment.warnings],
         "items": _list_items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),
+    }
+
+
+def _describe_request(recipe: Recipe) -> Json:
+    return {
+        "phase_order": [str(phase) for phase in Phase],
+        "collections": {str(s): asked.collection for s, asked in recipe.sensors.items()},
+        "assets": {str(s): list(asked.assets) for s, asked in recipe.sensors.items()},
     }
 
 
