@@ -58,7 +58,7 @@ def test_each_slot_lists_the_parts_in_the_order_in_which_they_decide(run: RunFol
     track = next(part for part in slots["S1RTC"] if part["part"] == "track")
     assert track["value"] == "37 descending"
     assert track["text"].startswith(
-        "37 descending in 4 phases; grade B, one track, different frames"
+        "37 descending in 4 phases; grade B, one track, other frames"
     )
 
 
