@@ -49,13 +49,13 @@ from floodscan.clusters.local import SETTINGS
 from floodscan.model import Search, TimeWindow
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch, plan_event
-from tests.servers.launch import lean_server
+from floodscan.testing.servers.launch import lean_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from floodscan import Event
-    from tests.servers.process import Server
+    from floodscan.testing.servers.process import Server
 
 RECIPE = Recipe()
 REPEATS = 5
@@ -208,7 +208,14 @@ def cpu(work: Callable[[], object]) -> float:
 @contextmanager
 def slow_proxy(upstream: str, latency: float) -> Iterator[str]:
     """Run the tests' proxy in a process of its own."""
-    command = [sys.executable, "-m", "tests.servers.proxy", upstream, "--latency", str(latency)]
+    command = [
+        sys.executable,
+        "-m",
+        "floodscan.testing.servers.proxy",
+        upstream,
+        "--latency",
+        str(latency),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
         try:
             yield str(process.stdout.readline()).strip()  # type: ignore[union-attr]

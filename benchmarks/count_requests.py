@@ -34,7 +34,7 @@ from floodscan.clusters import open_client
 from floodscan.model import SearchPrices
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
-from tests.servers.launch import lean_server, pgstac_server
+from floodscan.testing.servers.launch import lean_server, pgstac_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from floodscan import Event
     from floodscan.model import Search
-    from tests.servers.process import Server
+    from floodscan.testing.servers.process import Server
 
 
 def plan_searches(events: Sequence[Event], recipe: Recipe) -> list[Search]:

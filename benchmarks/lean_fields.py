@@ -25,7 +25,7 @@ from floodscan import Recipe
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import EDGES, STAC_NAMES, decode_page
 from floodscan.catalogs.stac_api import lean_fields
-from tests.servers.launch import pgstac_server
+from floodscan.testing.servers.launch import pgstac_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,36 +25,14 @@ from dask import config
 from distributed import Client, LocalCluster
 
 import floodscan
-from floodscan.assessment.outcomes import FAILED
-from floodscan.catalogs import Answer
+from floodscan.assessment.labels import Status
 from floodscan.clusters.local import SETTINGS
-from floodscan.schemas import ITEMS
+from floodscan.testing.fake_catalog import NoItems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from distributed import Scheduler
 
-    from floodscan.model import Search
-
 SEED = 20260
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """A catalog without items."""
-
-    location: str = "nothing"
-
-    def describe(self, collections: Iterable[str]) -> str:
-        """Have every collection that is asked for."""
-        del collections
-        return self.location
-
-    def search(self, search: Search) -> Answer:
-        """Answer at once."""
-        del search
-        return Answer(items=ITEMS.empty_table(), n_requests=1)
 
 
 def write_events(path: Path, n: int) -> None:
@@ -85,7 +62,7 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         started = time.perf_counter()
         result = floodscan.scan(
             events,
-            catalog=Nothing(),
+            catalog=NoItems(),
             client=client,
             out=folder / "out",
             pack_manifests=True,
@@ -94,7 +71,7 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         wall = time.perf_counter() - started
         work = client.run_on_scheduler(sum_work) / n_workers
     n_events = result.counts["events"]
-    if result.counts[FAILED] != n_events:
+    if result.counts[Status.FAILED] != n_events:
         raise RuntimeError("a catalog without items can't fill a slot")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     beside = (wall - work) / n_events

@@ -34,7 +34,7 @@ from floodscan import Event, Phase, Recipe, Sensor
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.stac_api import lean_fields
-from floodscan.model import TimeWindow
+from floodscan.model import Search, TimeWindow
 from floodscan.planning.slots import Slot
 from floodscan.planning.targets import plan_targets
 from floodscan.selection import select
@@ -178,7 +178,8 @@ def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
         for page in pages
     ]
     target = plan_targets(event, None)[0]
-    slot = Slot("e", target, Phase.EVENT, Sensor.S2L2A, day, TimeWindow.around(day, 3660))
+    search = Search(COLLECTION, event.bbox, TimeWindow.around(day, 3660), OPTICAL.assets)
+    slot = Slot("e", target, Phase.EVENT, Sensor.S2L2A, day, search)
     recipe = Recipe()
     ranked = select(score(pa.concat_tables(tables), [slot], recipe), [], recipe)
     ranked = ranked.filter(ranked["rank"].is_valid())

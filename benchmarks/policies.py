@@ -102,11 +102,14 @@ def generate(floods: Sequence[Flood], path: Path, *, before_launch: bool) -> Mem
 
 def summarise(result: ScanResult) -> list[str]:
     """Put the figures of one policy in words, a cell each."""
-    counts, outcomes = count_warnings(result.folder.read_events()), result.outcomes
+    counts, outcomes = (
+        count_warnings(result.folder.read_events()["choice_warnings"]),
+        result.outcomes,
+    )
     covered = [outcome.joint_frac or 0.0 for outcome in outcomes]
     valid = [outcome.valid_pixel_frac or 0.0 for outcome in outcomes]
     chips, total = sum(o.chips or 0 for o in outcomes), sum(o.chips_total or 0 for o in outcomes)
-    violated = sum(any(w.split()[0] in VIOLATIONS for w in o.warnings) for o in outcomes)
+    violated = sum(any(w.code in VIOLATIONS for w in o.choice_warnings) for o in outcomes)
     return [
         f"{sum(o.n_filled for o in outcomes):,} of {sum(o.n_slots for o in outcomes):,}",
         f"{violated} of {len(outcomes)}",

@@ -187,7 +187,10 @@ def measure(n_events: int) -> dict[str, list[float]]:
     spent: dict[str, list[float]] = {}
     for first in range(0, n_events, EVENTS_AT_ONCE):
         number = min(EVENTS_AT_ONCE, n_events - first)
-        plans = [plan_event(event, recipes[Policy.CHANGE_DETECTION]) for event in make_events(first, number)]
+        plans = [
+            plan_event(event, recipes[Policy.CHANGE_DETECTION])
+            for event in make_events(first, number)
+        ]
         scored = pa.concat_tables([make_candidates(plan, rng) for plan in plans]).combine_chunks()
         for policy, recipe in recipes.items():
             started = process_time()

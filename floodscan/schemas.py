@@ -1,9 +1,23 @@
-"""The tables that pass between stages: what an item, a candidate and an event's outcome are made of."""
+"""The tables that stages pass on: items, candidates, events and searches.
+
+Each table is one Arrow schema. A stage checks the table that it makes, so that a wrong column is
+found where it was made.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+SLOT = ("event_id", "target_id", "phase", "sensor")
+"""The columns that name the slot of a candidate."""
 
 _TIME = pa.timestamp("us", tz="UTC")
 _ASSETS = pa.map_(pa.string(), pa.string())
@@ -18,23 +32,24 @@ _SCENE_FIELDS = [
     pa.field("processing_baseline", pa.string()),
     pa.field("polarizations", pa.list_(pa.string())),
     pa.field("proj_epsg", pa.int32()),  # of the scene's own pixel grid
-    pa.field(
-        "proj_bbox", pa.list_(pa.float64())
-    ),  # four edges of its raster in that system; null if not told
+    pa.field("proj_bbox", pa.list_(pa.float64())),  # edges of its raster in that system, or null
 ]
 
 ITEMS = pa.schema(
     [
         pa.field("collection", pa.string(), nullable=False),
         pa.field("item_id", pa.string(), nullable=False),
-        pa.field("datetime", _TIME),  # null where the item tells no time that can be read
+        pa.field("datetime", _TIME),  # null where the item has no readable time
         *_SCENE_FIELDS,
-        pa.field("assets", _ASSETS),  # key → unsigned href, of the assets asked for
+        pa.field("assets", _ASSETS),  # key → unsigned href, of the searched assets
         pa.field("geometry", pa.binary(), nullable=False),  # WKB footprint, may be empty
         pa.field("extent", pa.binary()),  # WKB of the bbox, where the footprint is empty
     ]
 )
-"""An answer of a catalog: one row per item, footprints valid and cut at the antimeridian."""
+"""The items that a catalog returns, one row each.
+
+Footprints are valid and cut at the antimeridian.
+"""
 
 CANDIDATES = pa.schema(
     [
@@ -61,41 +76,60 @@ CANDIDATES = pa.schema(
         pa.field("rank", pa.int32()),  # 1 is best; null for the rejected
         pa.field("selected", pa.bool_(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
-        pa.field(
-            "relaxed", pa.list_(pa.string())
-        ),  # steps of the recipe's ladder that admit it; null if none is needed
+        pa.field("relaxed", pa.list_(pa.string())),  # steps that admit it; null if none is needed
         pa.field("superseded_by", pa.string()),  # id of the same scene in a newer processing
         pa.field("assets", _ASSETS),
         pa.field("geometry", pa.binary(), nullable=False),
     ]
 )
-"""What became of every item in every slot: one row per slot × item."""
+"""Every item that a slot could take, with its measures and its verdict: one row per slot × item."""
+
+_EMPTY_SLOT = pa.struct(
+    [
+        pa.field("target_id", pa.string()),  # the place is null for all slots of the event
+        pa.field("phase", pa.string()),
+        pa.field("sensor", pa.string()),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("detail", pa.string()),
+        pa.field("steps", pa.list_(pa.string()), nullable=False),  # ladder steps that did not help
+        pa.field("hint", pa.string(), nullable=False),
+    ]
+)
+
+_WARNING = pa.struct(
+    [
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("target_id", pa.string(), nullable=False),
+        pa.field("phase", pa.string()),  # null for several phases
+        pa.field("sensor", pa.string()),  # null for several sensors
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
 
 EVENTS = pa.schema(
     [
         pa.field("event_id", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),  # complete, partial or failed
-        pa.field("reason", pa.string()),  # null where every slot is filled
+        pa.field("reason", pa.string()),  # reasons as one text; null if every slot is filled
+        pa.field("reasons", pa.list_(_EMPTY_SLOT), nullable=False),
         pa.field("n_slots", pa.int32(), nullable=False),
         pa.field("n_filled", pa.int32(), nullable=False),
         pa.field("n_candidates", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
-        pa.field(
-            "joint_frac", pa.float64()
-        ),  # of the AOI, by all its chosen scenes; null where none was
+        pa.field("joint_frac", pa.float64()),  # of the AOI, by all chosen scenes; null without any
         pa.field("valid_pixel_frac", pa.float64()),  # predicted, on the event's 10 m grid
         pa.field("chips", pa.int32()),
         pa.field("chips_total", pa.int32()),
-        pa.field("warnings", pa.list_(pa.string()), nullable=False),  # kind and place of each
+        pa.field("warnings", pa.list_(pa.string()), nullable=False),  # code and place of each
+        pa.field("choice_warnings", pa.list_(_WARNING), nullable=False),
         pa.field("batch", pa.string(), nullable=False),  # names the part of the candidates
     ]
 )
-"""How each event ended: one row per event.
+"""How each event ended, one row each.
 
-What a shared search took is put down to the first event it is for.
+The cost of a shared search is charged to the first event that uses it.
 """
-
 
 SEARCHES = pa.schema(
     [
@@ -118,25 +152,68 @@ SEARCHES = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
     ]
 )
-"""What became of every search: one row per search that was put to the catalog."""
+"""How every search of the catalog ended, one row each."""
 
 
 def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Pass a table on if it has exactly the columns and types of ``schema``.
+    """Return a table that has exactly the columns and types of ``schema``, and no forbidden nulls.
 
     Raises:
-        TypeError: It has not; a bug in the stage that made it.
+        TypeError: The table differs from the schema; a bug in the stage that made it.
     """
     if not table.schema.equals(schema):
         message = f"expected columns\n{schema}\ngot\n{table.schema}"
         raise TypeError(message)
+    if nulls := [name for field in schema for name in _find_nulls(table[field.name], field)]:
+        message = f"nulls in columns that allow none: {', '.join(nulls)}"
+        raise TypeError(message)
     return table
 
 
-def pack_table(table: pa.Table) -> pa.Buffer:
-    """Write a table as one piece.
+def _find_nulls(values: pa.ChunkedArray, field: pa.Field) -> Iterator[str]:
+    """Name the column if it has forbidden nulls, and likewise the fields of a list of structs."""
+    if values.null_count and not field.nullable:
+        yield field.name
+    if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type):
+        structs = pc.list_flatten(values)
+        for member in field.type.value_type:
+            for name in _find_nulls(pc.struct_field(structs, member.name), member):
+                yield f"{field.name}.{name}"
 
-    Pickled as it is, it would go from worker to worker in several pieces a column.
+
+def check_candidates(candidates: pa.Table) -> pa.Table:
+    """Return a CANDIDATES table in which the rows of each slot are adjacent.
+
+    Raises:
+        TypeError: The table is not CANDIDATES; a bug in the stage that made it.
+        ValueError: The rows of a slot are not adjacent; a bug in the stage that made it.
+    """
+    checked = check_table(candidates, CANDIDATES)
+    _find_runs(checked, SLOT)
+    return checked
+
+
+def make_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Make a table of rows that have exactly the fields of ``schema``.
+
+    ``pa.Table.from_pylist`` drops fields that the schema lacks, and fills missing ones with nulls.
+
+    Raises:
+        TypeError: A row has other fields, or nulls where the schema allows none; a bug in the
+            stage that made it.
+    """
+    names = set(schema.names)
+    for row in rows:
+        if row.keys() != names:
+            message = f"fields that only the row or only the schema has: {row.keys() ^ names}"
+            raise TypeError(message)
+    return check_table(pa.Table.from_pylist(rows, schema=schema), schema)
+
+
+def pack_table(table: pa.Table) -> pa.Buffer:
+    """Write a table to one buffer.
+
+    A pickled table would travel between workers as several buffers per column.
     """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -150,16 +227,42 @@ def unpack_table(packed: pa.Buffer) -> pa.Table:
 
 
 def split_by_event(candidates: pa.Table) -> dict[str, pa.Table]:
-    """Cut a table, in which the rows of an event are one after the other, by event."""
+    """Cut a table by event; the rows of an event are adjacent in it.
+
+    Raises:
+        ValueError: They are not adjacent; a bug in the stage that made the table.
+    """
     return split_by("event_id", candidates)
 
 
 def split_by(column: str, table: pa.Table) -> dict[str, pa.Table]:
-    """Cut a table, in which equal values of a text column are one after the other, by those values."""
-    runs = pc.run_end_encode(table[column].combine_chunks())
-    ends = runs.run_ends.to_pylist()
-    starts = [0, *ends][: len(ends)]
+    """Cut a table by the values of a text column, in which equal values are adjacent.
+
+    Raises:
+        ValueError: Equal values are not adjacent; a bug in the stage that made the table.
+    """
+    starts = _find_runs(table, (column,))
+    ends = [*starts[1:], len(table)]
     return {
-        value: table.slice(start, end - start)
-        for value, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
+        table[column][start].as_py(): table.slice(start, end - start)
+        for start, end in zip(starts, ends[: len(starts)], strict=True)
     }
+
+
+def _find_runs(table: pa.Table, columns: Sequence[str]) -> list[int]:
+    """Return the first row of each run of rows that are equal in some text columns.
+
+    Raises:
+        ValueError: Equal rows are in several runs; a bug in the stage that made the table.
+    """
+    if len(table) == 0:
+        return []
+    ends = [pc.run_end_encode(table[name].combine_chunks()).run_ends for name in columns]
+    starts: list[int] = [0, *np.unique(np.concatenate(ends))[:-1].tolist()]
+    firsts = table.select(list(columns)).take(pa.array(starts))
+    counts = Counter(zip(*(firsts[name].to_pylist() for name in columns), strict=True))
+    (key, n_runs), *_ = counts.most_common(1)
+    if n_runs > 1:
+        message = f"rows with {'/'.join(columns)} = {key} are not adjacent"
+        raise ValueError(message)
+    return starts

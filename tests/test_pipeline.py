@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan import CatalogError, Event, Recipe, scan
+from floodscan import CatalogError, Event, ManifestError, Recipe, scan
 from floodscan.catalogs import Answer, Catalog, open_catalog
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run, ask, choose
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.store import RunFolder
+from tests.runs import result_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
 EVENT = "luxembourg_flood_2021_multimodal"
+SIGNED = "https://me:hidden@store.test/scene.tif?st=1&sig=hidden"
 
 
 @dataclass(frozen=True)
 class FaultyCatalog:
     """The demo's snapshot, with a fault in the answers about one collection."""
 
-    fault: str  # error, odd, incomplete, empty or none
+    fault: str  # error, bug, incomplete, empty or none
     collection: str = "sentinel-2-l2a"
     location: str = "faulty"
 
@@ -44,8 +46,11 @@ class FaultyCatalog:
             return answer
         if self.fault == "error":
             raise CatalogError(self.location, "answered with HTTP status 504")
-        if self.fault == "odd":
-            raise RecursionError
+        if self.fault == "bug":
+            return {"url": SIGNED}["missing"]  # type: ignore[return-value]
+        if self.fault == "signed bug":
+            message = f"no route to {SIGNED}"
+            raise AttributeError(message)
         return replace(
             answer,
             items=answer.items if self.fault == "incomplete" else answer.items.slice(0, 0),
@@ -60,11 +65,6 @@ _: Catalog = FaultyCatalog("error")
     ("fault", "reason", "hint"),
     [
         ("error", "search_failed (catalog faulty: answered with HTTP status 504)", "run again"),
-        (
-            "odd",
-            "search_failed (catalog faulty: can't be read (RecursionError))",
-            "run again",
-        ),
         ("incomplete", "incomplete", "run again"),
         ("empty", "no_candidates", "widen S2L2A.window_days (now 10)"),
     ],
@@ -81,6 +81,44 @@ def test_a_fault_empties_its_slots_with_a_reason(
     assert all(hint in failure["hint"] for failure in manifest.failures)
     assert manifest.scene_id("event", "S2L2A") is None
     assert manifest.scene_id("event", "S1RTC") is not None
+
+
+def test_a_bug_in_a_catalog_ends_the_run_and_is_logged_with_its_search(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wrong key in a catalog's own code is not an answer of the catalog."""
+    with pytest.raises(KeyError, match="missing"):
+        scan("demo", catalog=FaultyCatalog("bug"), out=tmp_path / "out")
+    logged = caplog.records[0].getMessage()
+    assert "Search(collection='sentinel-2-l2a', bbox=" in logged
+    assert 'return {"url": SIGNED}["missing"]' in logged
+    assert "KeyError: 'missing'" in logged
+
+
+def test_no_credential_of_a_url_is_in_the_log_of_a_bug(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """User, password and query of any URL are left out."""
+    with pytest.raises(AttributeError):
+        scan("demo", catalog=FaultyCatalog("signed bug"), out=tmp_path / "out")
+    assert "no route to https://store.test/scene.tif" in caplog.text
+    assert "hidden" not in caplog.text
+
+
+def test_a_run_that_keeps_going_fails_the_batch_of_a_bug_and_retries_it(tmp_path: Path) -> None:
+    """The events have a reason and no manifest; ``retry_failed`` runs them again."""
+    out = tmp_path / "out"
+    result = scan("demo", catalog=FaultyCatalog("bug"), out=out, keep_going=True)
+    (outcome,) = result.outcomes
+    assert not result.ok
+    assert (outcome.status, outcome.n_slots, outcome.n_filled) == ("failed", 9, 0)
+    assert str(outcome.reason).startswith("internal_error (KeyError")
+    with pytest.raises(ManifestError, match="internal_error"):
+        _ = result.manifests[EVENT]
+    again = scan("demo", catalog=FaultyCatalog("none"), out=out, retry_failed=True)
+    assert again.ok
+    calm = scan("demo", catalog=FaultyCatalog("none"), out=tmp_path / "calm")
+    assert result_bytes(out) == result_bytes(calm.folder.path)
 
 
 def test_candidates_of_an_incomplete_answer_stay_in_the_table(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.scaling.catalog import MadeUpCatalog
+from benchmarks.scaling.catalog import TimedCatalog
 from benchmarks.scaling.events import make_events
 from benchmarks.scaling.measure import Sweep, measure
 from benchmarks.scaling.picture import draw
@@ -43,6 +43,7 @@ from floodscan import Recipe
 from floodscan.clusters import open_client
 from floodscan.clusters.profile import load_profile
 from floodscan.model import SearchPrices
+from floodscan.testing.made_up_items import MadeUpItems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ def plan_scaling(
         (WEAK, max(given.events * n_workers // most, 1)),
     ):
         if kind in given.show:
-            catalog = MadeUpCatalog(mean_seconds=given.latency)
+            catalog = TimedCatalog(mean_seconds=given.latency)
             events = make_events(n_events, folder)
             yield (
                 kind,
@@ -84,7 +85,9 @@ def plan_latency(given: argparse.Namespace, in_flight: int, folder: Path) -> Swe
     n_searches = max(given.rounds * in_flight, given.least_searches)
     return Sweep(
         events=make_events(math.ceil(n_searches / _SLOT_SEARCHES), folder),
-        catalog=MadeUpCatalog(mean_seconds=given.mean_wait, lean=True, every_days=_SELDOM_DAYS),
+        catalog=TimedCatalog(
+            items=MadeUpItems(lean=True, every_days=_SELDOM_DAYS), mean_seconds=given.mean_wait
+        ),
         recipe=Recipe(searches=SearchPrices(request_items=0)),
         in_flight=in_flight,
         folder=folder,
@@ -102,7 +105,7 @@ def open_workers(given: argparse.Namespace, n_workers: int, folder: Path) -> Ite
         measure(
             Sweep(
                 events=events,
-                catalog=MadeUpCatalog(),
+                catalog=TimedCatalog(),
                 recipe=Recipe(),
                 in_flight=None,
                 folder=folder,

@@ -8,12 +8,13 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dask.utils import key_split
 from distributed.diagnostics.task_stream import get_task_stream
-from distributed.utils import key_split
 
 import floodscan
 from benchmarks.scaling.steps import take_seconds
 from floodscan.catalogs.rate_limiter import RateLimits
+from floodscan.engine.graph import TaskKind
 from floodscan.engine.rate_limiter import open_rate_limiter
 
 if TYPE_CHECKING:
@@ -23,12 +24,10 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from benchmarks.scaling.catalog import MadeUpCatalog
+    from benchmarks.scaling.catalog import TimedCatalog
     from floodscan import Event, Recipe
 
     Json = dict[str, Any]
-
-ASK, CHOOSE, WRITE = "ask_lot", "choose_part", "write"
 
 STEPS = (
     "rate_limiter",
@@ -58,7 +57,7 @@ class Sweep:
     """
 
     events: Sequence[Event]
-    catalog: MadeUpCatalog
+    catalog: TimedCatalog
     recipe: Recipe
     in_flight: int | None
     folder: Path
@@ -112,17 +111,18 @@ def split_time(
         counted: Seconds of steps, summed over all threads.
         thread_seconds: Wall time by the number of threads.
     """
-    held = dict.fromkeys((ASK, CHOOSE, WRITE, "moving"), 0.0)
+    held: dict[str, float] = dict.fromkeys((*TaskKind, "moving"), 0.0)
     for task in tasks:
         for span in task["startstops"]:
             kind = key_split(task["key"]) if span["action"] == "compute" else "moving"
             held[kind] = held.get(kind, 0.0) + span["stop"] - span["start"]
     asking = sum(counted[step] for step in ("rate_limiter", "catalog", "parse")) or 1.0
     steps = {
-        step: held[ASK] * counted[step] / asking for step in ("rate_limiter", "catalog", "parse")
+        step: held[TaskKind.SEARCH] * counted[step] / asking
+        for step in ("rate_limiter", "catalog", "parse")
     }
     steps |= {step: counted[step] for step in ("score", "select", "summarize_event")}
-    steps |= {"write": held[WRITE], "moving": held["moving"]}
+    steps |= {"write": held[TaskKind.WRITE], "moving": held["moving"]}
     steps["other"] = sum(held.values()) - sum(steps.values())
     steps["idle"] = thread_seconds - sum(steps.values())
     return {f"{step}_seconds": steps[step] for step in STEPS}

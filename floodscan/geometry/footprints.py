@@ -124,9 +124,20 @@ def extents_of_empty(
 def repair(footprints: Geometries) -> Geometries:
     """Cut polygons that cross the antimeridian, and make invalid ones valid.
 
+    A footprint that GEOS can't repair, such as one with coordinates of 1e300, becomes empty.
+
     Returns:
         Valid polygons within ±180°, shape (n,); valid footprints are returned as they are.
     """
+    try:
+        return _repair(footprints)
+    except shapely.GEOSException:
+        if len(footprints) == 1:
+            return np.array([_EMPTY], dtype=object)
+        return np.concatenate([repair(footprints[n : n + 1]) for n in range(len(footprints))])
+
+
+def _repair(footprints: Geometries) -> Geometries:
     repaired = footprints.copy()
     for index in np.flatnonzero(_cross_antimeridian(footprints)):
         repaired[index] = _cut(footprints[index])
@@ -235,8 +246,8 @@ def _parse_one(text: bytes) -> BaseGeometry:
         for member in {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](
             geometry["coordinates"]
         ):
-            if member:
-                parts.add([[position[:2] for position in ring] for ring in member])
+            if member and member[0]:  # GEOS crashes on empty rings, of shells and of holes
+                parts.add([[position[:2] for position in ring] for ring in member if ring])
         polygons = parts.build().tolist()
     except (LookupError, TypeError, ValueError, shapely.GEOSException):
         return _EMPTY

@@ -68,7 +68,12 @@ def _draw(footprint: bytes, epsg: int | None, edges: tuple[float, ...]) -> BaseG
     in neighbouring events.
     """
     outline: BaseGeometry = shapely.from_wkb(footprint)
-    return outline if epsg is None else _fill_square(outline, epsg, edges)
+    if epsg is None:
+        return outline
+    try:
+        return _fill_square(outline, epsg, edges)
+    except (shapely.GEOSException, np.linalg.LinAlgError):
+        return outline  # edges of another projection, or of no raster at all, draw no square
 
 
 def _fill_square(footprint: BaseGeometry, epsg: int, edges: tuple[float, ...]) -> BaseGeometry:

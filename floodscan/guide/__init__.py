@@ -1,1 +1,40 @@
-"""The guide: one Markdown page a topic."""
+"""Pages for users, one a topic, in Markdown; ``floodscan guide`` shows them, also on a machine without internet."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from floodscan.errors import InputError, suggest
+
+_ORDER = (
+    *("events", "recipe", "policies", "catalogs", "candidates", "manifests"),
+    *("sweeps", "slurm", "python", "architecture"),
+)
+"""The order in which a new user needs them."""
+
+_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+
+
+def topics() -> dict[str, str]:
+    """List the topics in reading order, each with the first sentence of its page."""
+    return {topic: _first_sentence(read(topic)) for topic in _ORDER}
+
+
+def read(topic: str) -> str:
+    """Read the page of a topic: Markdown without its comments, which are notes for the tests.
+
+    Raises:
+        InputError: There is no such topic; names the nearest one.
+    """
+    if topic not in _ORDER:
+        raise InputError(f"guide: no topic '{topic}'; {suggest(topic, _ORDER)}")
+    page = (files("floodscan.guide") / f"{topic}.md").read_text("utf-8")
+    return _COMMENT.sub("", page)
+
+
+def _first_sentence(page: str) -> str:
+    """Take the first sentence after the title, on one line."""
+    _, paragraph, *_ = page.split("\n\n")
+    sentence, _, _ = " ".join(paragraph.replace("`", "").split()).partition(". ")
+    return f"{sentence.rstrip('.')}."

@@ -1,181 +1,235 @@
-"""Two runs side by side: the slots whose choice differs, and how each run judged what the other chose."""
+"""Compare two runs: the slots whose choice differs, and how each run judged the other's choice."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import WORKER_LOST
+from floodscan.assessment.outcomes import EmptySlot
 from floodscan.errors import InputError
+from floodscan.model import Phase
+from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps
+from floodscan.schemas import SLOT
 from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
     Slot = tuple[str, str, str | None, str]
 
-_SLOT = ("event_id", "target_id", "phase", "sensor")
-_COLUMNS = (*_SLOT, "item_id", "rank", "selected", "verdict", "relaxed")
-_SUMMED = ("joint_frac", "valid_pixel_frac", "chips", "chips_total", "reason")
+_COLUMNS = [*SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
+_END_COLUMNS = [
+    "joint_frac",
+    "valid_pixel_frac",
+    "chips",
+    "chips_total",
+    "reason",
+    "reasons",
+    "warnings",
+]
 
 
 def compare(one: RunFolder, other: RunFolder) -> Json:
-    """Compare the choices of two runs over the same events.
+    """Compare the choices of two runs for the events that both have.
+
+    Memory holds the EVENTS of both runs, and the candidates of one batch of each run at a time.
 
     Args:
         one: A finished run.
-        other: Another one.
+        other: Another finished run.
 
     Returns:
-        ``slots``: those whose choice differs, with the scenes of both (``one``, ``other``), why
-        there are none (``one_reason``, ``other_reason``) and, of each side, how the other run
-        judged its first scene (``one_in_other``, ``other_in_one``). ``events``: what the choices of
-        each cover together, and their warnings. ``only``: events that one run alone has. ``same``:
-        the number of slots that agree.
+        ``slots``: the slots whose choice differs. Each has the scenes of both runs (``one``,
+        ``other``), the reason if a run left it empty (``one_reason``, ``other_reason``), and how
+        each run judged the first scene of the other (``one_in_other``, ``other_in_one``).
+        ``events``: coverage and warnings of both runs, event by event. ``only``: the events that
+        only one run has. ``same``: the number of slots with the same choice.
 
     Raises:
-        InputError: The runs share no event.
+        InputError: The runs share no event, or a folder is not the output of a scan.
     """
-    ends = [_ends(folder) for folder in (one, other)]
-    shared = [event_id for event_id in ends[0] if event_id in ends[1]]
+    runs = (_Run(one), _Run(other))
+    shared = [event_id for event_id in runs[0].ends if event_id in runs[1].ends]
     if not shared:
         raise InputError(f"{one.path} and {other.path} have no event in common")
-    tables = [_of_events(folder, shared) for folder in (one, other)]
-    chosen = [_chosen(table) for table in tables]
-    slots = sorted(chosen[0].keys() | chosen[1].keys(), key=_order(shared))
-    differing = [
-        slot for slot in slots if set(chosen[0].get(slot, ())) != set(chosen[1].get(slot, ()))
-    ]
-    firsts = [_firsts(differing, found) for found in reversed(chosen)]
-    judged = [_verdicts(*each) for each in zip(tables, firsts, chosen, strict=True)]
+    slots, n_same = _compare_slots(runs, shared)
     return {
         "events": [
-            {"event_id": event_id, "one": ends[0][event_id], "other": ends[1][event_id]}
+            {"event_id": event_id, "one": runs[0].ends[event_id], "other": runs[1].ends[event_id]}
             for event_id in shared
         ],
-        "only": {"one": _missing(ends[0], ends[1]), "other": _missing(ends[1], ends[0])},
-        "same": len(slots) - len(differing),
-        "slots": [_compare_slot(slot, ends, chosen, judged) for slot in differing],
+        "only": {"one": _missing(*runs), "other": _missing(*reversed(runs))},
+        "same": n_same,
+        "slots": sorted(slots, key=_slot_order(shared)),
     }
 
 
-def _compare_slot(
-    slot: Slot,
-    ends: Sequence[Mapping[str, Json]],
-    chosen: Sequence[Mapping[Slot, list[str]]],
-    judged: Sequence[Mapping[tuple[Slot, str], str]],
-) -> Json:
-    return {
-        **dict(zip(_SLOT, slot, strict=True)),
-        "one": chosen[0].get(slot, []),
-        "other": chosen[1].get(slot, []),
-        "one_reason": _why_empty(ends[0], slot, chosen[0]),
-        "other_reason": _why_empty(ends[1], slot, chosen[1]),
-        "one_in_other": _judgement(judged[1], slot, chosen[0]),
-        "other_in_one": _judgement(judged[0], slot, chosen[1]),
-    }
+def _compare_slots(runs: tuple[_Run, _Run], shared: Iterable[str]) -> tuple[list[Json], int]:
+    """Compare the slots of events, batch by batch.
+
+    Returns:
+        The slots whose choice differs, and the number of slots with the same choice.
+    """
+    slots: list[Json] = []
+    n_same = 0
+    for batches, event_ids in _group_by_batches(runs, shared).items():
+        sides = (
+            _Side.of(run.read(batch, event_ids), run.ends)
+            for run, batch in zip(runs, batches, strict=True)
+        )
+        differing, n = _compare_sides(*sides)
+        slots += differing
+        n_same += n
+    return slots, n_same
 
 
-def _ends(folder: RunFolder) -> dict[str, Json]:
-    rows = folder.read_events().to_pylist()
-    return {
-        row["event_id"]: {
-            **{name: row.get(name) for name in _SUMMED},
-            "warnings": row.get("warnings") or [],
+class _Run:
+    """One of the two runs.
+
+    Attributes:
+        ends: Coverage, reason and warnings of each event.
+        batch_of: The batch of each event.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        folder.check_events()
+        folder.check_candidates()
+        events = folder.events.read(["event_id", "batch", *_END_COLUMNS])
+        ids = events["event_id"].to_pylist()
+        ends = events.select(_END_COLUMNS).to_pylist()
+        self.ends: dict[str, Json] = dict(zip(ids, ends, strict=True))
+        self.batch_of = dict(zip(ids, events["batch"].to_pylist(), strict=True))
+        self._batch: str | None = None
+        self._part: pa.Table | None = None
+
+    def read(self, batch: str, event_ids: Sequence[str]) -> pa.Table:
+        """Read the candidates of some events of a batch.
+
+        The batch that was read last is kept: neighbouring batches of the other run share it.
+        """
+        if batch != self._batch or self._part is None:
+            self._part = None  # free the memory before the next batch takes as much again
+            self._batch, self._part = batch, self._folder.read_part(batch, _COLUMNS)
+        return self._part.filter(pc.is_in(self._part["event_id"], pa.array(event_ids)))
+
+
+def _group_by_batches(
+    runs: tuple[_Run, _Run], shared: Iterable[str]
+) -> dict[tuple[str, str], list[str]]:
+    """Group events by the pair of batches that hold them.
+
+    Two runs may cut the same events into different batches. The groups are in the order of the
+    first run's batches, so each of these is read once. Batches follow the same curve in both runs,
+    so the groups of a batch of the second run are mostly next to each other, too.
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for event_id in shared:
+        batches = (runs[0].batch_of[event_id], runs[1].batch_of[event_id])
+        groups.setdefault(batches, []).append(event_id)
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The candidates and choices of one run for some events.
+
+    Attributes:
+        candidates: Their CANDIDATES.
+        chosen: The ids of the chosen scenes of each slot that is not empty.
+        ends: Coverage, reason and warnings of each event.
+    """
+
+    candidates: pa.Table
+    chosen: Mapping[Slot, list[str]]
+    ends: Mapping[str, Json]
+
+    @classmethod
+    def of(cls, candidates: pa.Table, ends: Mapping[str, Json]) -> _Side:
+        chosen: dict[Slot, list[str]] = {}
+        for row in candidates.filter(candidates["selected"]).to_pylist():
+            chosen.setdefault(_slot(row), []).append(row["item_id"])
+        return cls(candidates, chosen, ends)
+
+    def judge(self, scenes: Mapping[Slot, str]) -> dict[Slot, str]:
+        """Find how the run judged one scene in each of some slots."""
+        ids = pa.array(scenes.values(), pa.string())
+        rows = self.candidates.filter(pc.is_in(self.candidates["item_id"], ids)).to_pylist()
+        found = {slot: row for row in rows if scenes.get(slot := _slot(row)) == row["item_id"]}
+        return {
+            slot: self._judgement(found[slot]) if slot in found else "not a candidate"
+            for slot in scenes
         }
-        for row in rows
-    }
+
+    def _judgement(self, row: Json) -> str:
+        if row["verdict"] == Verdict.SELECTED:
+            n = len(self.chosen[_slot(row)])
+            scenes = "alone" if n == 1 else f"in a mosaic of {n}"
+            steps = f", {describe_steps(row['relaxed'])}" if row["relaxed"] else ""
+            return f"{Verdict.SELECTED} {scenes}{steps}"
+        ranked = "" if row["rank"] is None else f", ranked {row['rank']}"
+        return f"{row['verdict']}{ranked}"
+
+    def why_empty(self, slot: Slot) -> str | None:
+        """Find a slot's reason among the reasons of its event."""
+        if slot in self.chosen:
+            return None
+        event_id, target_id, phase, sensor = slot
+        reasons = map(EmptySlot.from_row, self.ends[event_id]["reasons"])
+        found = (each.reason for each in reasons if each.is_about(target_id, phase, sensor))
+        return next(found, "not a slot of this run")
 
 
-def _missing(here: Iterable[str], there: Container[str]) -> list[str]:
-    return [event_id for event_id in here if event_id not in there]
+def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:
+    """Compare two runs for some events; returns the same as ``_compare_slots``."""
+    slots = one.chosen.keys() | other.chosen.keys()
+    differing = [
+        slot for slot in slots if {*one.chosen.get(slot, ())} != {*other.chosen.get(slot, ())}
+    ]
+    one_in_other = other.judge(_first_scenes(differing, one))
+    other_in_one = one.judge(_first_scenes(differing, other))
+    rows = [
+        {
+            **dict(zip(SLOT, slot, strict=True)),
+            "one": one.chosen.get(slot, []),
+            "other": other.chosen.get(slot, []),
+            "one_reason": one.why_empty(slot),
+            "other_reason": other.why_empty(slot),
+            "one_in_other": one_in_other.get(slot),
+            "other_in_one": other_in_one.get(slot),
+        }
+        for slot in differing
+    ]
+    return rows, len(slots) - len(differing)
 
 
-def _of_events(folder: RunFolder, event_ids: list[str]) -> pa.Table:
-    table = folder.read_candidates().select(_COLUMNS)
-    return table.filter(pc.is_in(table["event_id"], pa.array(event_ids)))
+def _first_scenes(slots: Iterable[Slot], side: _Side) -> dict[Slot, str]:
+    return {slot: side.chosen[slot][0] for slot in slots if slot in side.chosen}
 
 
-def _chosen(table: pa.Table) -> dict[Slot, list[str]]:
-    found: dict[Slot, list[str]] = {}
-    for row in table.filter(table["selected"]).to_pylist():
-        found.setdefault(_key(row), []).append(row["item_id"])
-    return found
-
-
-def _key(row: Json) -> Slot:
+def _slot(row: Json) -> Slot:
     return (row["event_id"], row["target_id"], row["phase"], row["sensor"])
 
 
-def _order(events: list[str]) -> Any:  # noqa: ANN401 - a sort key
-    places = {event_id: place for place, event_id in enumerate(events)}
-    phases = {"pre_month": 0, "pre_event": 1, "event": 2, "post_event": 3}
-    return lambda slot: (
-        places[slot[0]],
-        slot[1] != "aoi",
-        slot[1],
-        slot[3],
-        phases.get(slot[2] or "", 4),
+def _missing(here: _Run, there: _Run) -> list[str]:
+    return [event_id for event_id in here.ends if event_id not in there.ends]
+
+
+def _slot_order(event_ids: Iterable[str]) -> Callable[[Json], tuple[object, ...]]:
+    """Sort slots by event, target (the AOI first), sensor and phase (the DEM has none)."""
+    places = {event_id: place for place, event_id in enumerate(event_ids)}
+    phases: dict[str | None, int] = {phase: place for place, phase in enumerate(Phase)}
+    return lambda row: (
+        places[row["event_id"]],
+        row["target_id"] != AOI,
+        row["target_id"],
+        row["sensor"],
+        phases.get(row["phase"], len(phases)),
     )
-
-
-def _firsts(slots: Iterable[Slot], chosen: Mapping[Slot, list[str]]) -> set[tuple[Slot, str]]:
-    return {(slot, chosen[slot][0]) for slot in slots if chosen.get(slot)}
-
-
-def _verdicts(
-    table: pa.Table, wanted: set[tuple[Slot, str]], chosen: Mapping[Slot, list[str]]
-) -> dict[tuple[Slot, str], str]:
-    """Find how a run judged some scenes in some slots."""
-    near = table.filter(
-        pc.is_in(table["item_id"], pa.array([item_id for _, item_id in wanted], pa.string()))
-    )
-    return {
-        key: _words(row, chosen)
-        for row in near.to_pylist()
-        if (key := (_key(row), row["item_id"])) in wanted
-    }
-
-
-def _words(row: Json, chosen: Mapping[Slot, list[str]]) -> str:
-    if row["verdict"] == Verdict.SELECTED:
-        n = len(chosen[_key(row)])
-        scenes = "alone" if n == 1 else f"in a mosaic of {n}"
-        return " ".join(
-            [
-                Verdict.SELECTED,
-                scenes,
-                *([describe_steps(row["relaxed"])] if row["relaxed"] else []),
-            ]
-        )
-    return str(row["verdict"]) if row["rank"] is None else f"{row['verdict']}, ranked {row['rank']}"
-
-
-def _judgement(
-    verdicts: Mapping[tuple[Slot, str], str], slot: Slot, chosen: Mapping[Slot, list[str]]
-) -> str | None:
-    if not chosen.get(slot):
-        return None
-    return verdicts.get((slot, chosen[slot][0]), "not a candidate")
-
-
-def _why_empty(
-    ends: Mapping[str, Json], slot: Slot, chosen: Mapping[Slot, list[str]]
-) -> str | None:
-    """Find a slot's reason in that of its event, which lists those of all empty slots."""
-    if chosen.get(slot):
-        return None
-    event_id, *place = slot
-    reason = ends[event_id]["reason"] or ""
-    if reason.startswith(WORKER_LOST):
-        return reason
-    name = re.escape("/".join(filter(None, place)))
-    found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)
-    return found[1] if found else "not asked for"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floodscan.model import Policy
-from floodscan.schemas import CANDIDATES, check_table
+from floodscan.schemas import CANDIDATES, check_candidates, check_table
 from floodscan.selection.change_detection import select_change_detection
 from floodscan.selection.labels import Verdict
 from floodscan.selection.reference import select_reference, slot_numbers
@@ -33,6 +33,7 @@ def select(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe) -> 
         The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order.
         Within a slot the ranked rows come first, then the rejected rows by item id.
     """
+    candidates = check_candidates(candidates)
     if recipe.policy is Policy.CHANGE_DETECTION:
         chosen = select_change_detection(candidates, plans, recipe)
     else:

@@ -1,7 +1,7 @@
-"""The process that drives a run: a file says which it is, and whether it lives.
+"""The process that drives a run: a file names it, and shows whether it is alive.
 
-On the same machine its process is looked for; on another all there is to see is that the file is
-touched now and then.
+On the same machine the process itself is looked up. From another machine only the age of the file
+can be seen: the driver touches its file every few seconds.
 """
 
 from __future__ import annotations
@@ -10,45 +10,55 @@ import os
 import socket
 import uuid
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import msgspec
+import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SIGN_SECONDS = 10.0
+BEAT_SECONDS = 10.0
+"""How often a driver touches its file."""
 
 
 class Driver(msgspec.Struct, frozen=True):
-    """A process.
+    """A process that drives a run.
 
     Attributes:
         host: Name of the machine.
-        processes: The set of processes that it belongs to: a kernel that is up, and a namespace in
-            it.
-        pid: Process id there.
-        began: When it began, as its kernel counts; tells it from a later process of the same id.
+        pid_space: Processes among which the pid is unique: one boot of one machine and, on Linux,
+            one pid namespace. Two containers that share a disk have the same host name and the
+            same pids at times, but never the same namespace.
+        pid: Process id.
+        began: When the process began, see ``_find_start``. A later process may have the same pid.
     """
 
     host: str
-    processes: str
+    pid_space: str
     pid: int
     began: str | None
 
     @classmethod
     def here(cls) -> Driver:
         """Describe this process."""
-        return cls(socket.gethostname(), _visible_processes(), os.getpid(), _began(os.getpid()))
+        return _describe(os.getpid())
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
 
+@cache
+def _describe(pid: int) -> Driver:
+    """Describe a process of this machine, once: a laptop's host name and boot time may change."""
+    return Driver(socket.gethostname(), _name_pid_space(), pid, _find_start(pid))
+
+
 def read_driver(path: Path) -> Driver | None:
-    """Read which process a file tells of; None where there is no such file."""
+    """Read which process a file names; None if there is no such file, or no name in it."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Driver)
     except (OSError, msgspec.DecodeError):
@@ -56,26 +66,26 @@ def read_driver(path: Path) -> Driver | None:
 
 
 def is_alive(driver: Driver | None, path: Path, *, silence_seconds: float) -> bool:
-    """Tell whether a driver lives, as far as that can be known.
+    """Return whether a driver is alive, as far as this process can know.
 
     Args:
-        driver: The process; None where the file doesn't say which, as one that a lost node left
-            empty.
-        path: The file that tells of it.
-        silence_seconds: After so long without a sign one that can't be looked for on this machine
-            counts as gone.
+        driver: The process; None if its file does not name it: a lost node may leave an empty file.
+        path: The file that names it.
+        silence_seconds: A driver that can't be looked up from here counts as dead if its file is
+            older than this.
     """
-    if driver and (driver.host, driver.processes) == (socket.gethostname(), _visible_processes()):
-        return _began(driver.pid) == driver.began
-    return _silence_seconds(path) < silence_seconds
+    here = Driver.here()
+    if driver and (driver.host, driver.pid_space) == (here.host, here.pid_space):
+        return _find_start(driver.pid) == driver.began
+    return _file_age_seconds(path) < silence_seconds
 
 
 @contextmanager
-def signs_of_life(path: Path) -> Iterator[None]:
-    """Touch this process's file now and then, for as long as it is its own."""
+def send_heartbeats(path: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[None]:
+    """Touch this process's file regularly, as long as the file names this process."""
     ended = Event()
     heart = Thread(
-        target=_give_signs, args=(path, ended), name="floodscan-sign-of-life", daemon=True
+        target=_beat, args=(path, beat_seconds, ended), name="floodscan-heartbeat", daemon=True
     )
     heart.start()
     try:
@@ -85,16 +95,15 @@ def signs_of_life(path: Path) -> Iterator[None]:
         heart.join()
 
 
-def _give_signs(path: Path, ended: Event) -> None:
-    me = Driver.here()
-    while not ended.wait(_SIGN_SECONDS):
+def _beat(path: Path, beat_seconds: float, ended: Event) -> None:
+    while not ended.wait(beat_seconds):
         with suppress(OSError):
-            if read_driver(path) == me:
+            if read_driver(path) == Driver.here():
                 os.utime(path)
 
 
-def _silence_seconds(path: Path) -> float:
-    """Tell how long ago there was a sign, by the clock of the disk: those of two machines may differ."""
+def _file_age_seconds(path: Path) -> float:
+    """Return the age of a file by the clock of its disk: the clocks of two machines may differ."""
     probe = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         probe.touch()
@@ -106,23 +115,37 @@ def _silence_seconds(path: Path) -> float:
             probe.unlink(missing_ok=True)
 
 
-def _visible_processes() -> str:
+def _name_pid_space() -> str:
+    """Name the boot and the pid namespace that this process sees.
+
+    Without ``/proc``, as on macOS, the boot time stands for both. It may shift when the clock is
+    set; two processes that disagree then judge each other by the age of the file.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return ""
+        return f"up since {psutil.boot_time():.0f}"
 
 
-def _began(pid: int) -> str | None:
+def _find_start(pid: int) -> str | None:
+    """Return when a process of this machine began, by its kernel's clock; None if it has ended.
+
+    Linux counts ticks since the boot: psutil adds the boot time to them, which shifts when the
+    clock is set. Other systems keep the time itself, which psutil returns unchanged.
+    """
     try:
-        facts = (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()
-        )
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return _read_start_ticks(pid) or str(process.create_time())
+    except psutil.Error:
+        return None
+
+
+def _read_start_ticks(pid: int) -> str | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    state, ticks = facts[0], facts[19]
-    return None if state == "Z" else ticks
+    return stat.rpartition(")")[2].split()[19]

@@ -1,6 +1,7 @@
-"""One driver at a time: a file in the run's folder says whose it is, for as long as that driver lives.
+"""One driver at a time: a lock file in the run's folder names the process that writes there.
 
-The file is linked into place with its content, so that of two who try at once one fails.
+The file is linked into place with its content, so that only one of two processes that try at the
+same time succeeds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from floodscan.errors import OutputError
-from floodscan.store.heartbeat import Driver, is_alive, read_driver, signs_of_life
+from floodscan.store.heartbeat import BEAT_SECONDS, Driver, is_alive, read_driver, send_heartbeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +25,22 @@ _SILENCE_SECONDS = 60.0
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other drivers out of a folder meanwhile.
+def locked(folder: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[None]:
+    """Keep other drivers out of a folder.
 
-    One that finds this one silent for long may take it over.
+    A process may take over a lock whose heartbeat is stale.
+
+    Args:
+        folder: Folder of a run.
+        beat_seconds: How often the lock file is touched.
 
     Raises:
-        OutputError: A driver that lives has it.
+        OutputError: Another driver holds the lock and is alive.
     """
     path = folder / _NAME
     _take(path)
     try:
-        with signs_of_life(path):
+        with send_heartbeats(path, beat_seconds=beat_seconds):
             yield
     finally:
         if read_driver(path) == Driver.here():
@@ -43,18 +48,21 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def check_locked(folder: Path) -> None:
-    """Check that nobody took a folder over.
+    """Check that this process still holds the lock of a folder.
 
     Raises:
-        OutputError: Somebody did.
+        OutputError: Another process took it over.
     """
     if read_driver(folder / _NAME) != Driver.here():
-        message = "was taken over while this process gave no sign of life; what is done is kept"
-        raise OutputError(f"{folder}: {message}: start the same again when nobody is writing to it")
+        message = "another process took it over, because this one gave no sign of life"
+        raise OutputError(
+            f"{folder}: {message}; finished batches are kept: "
+            "start the same scan again when no other process writes to it"
+        )
 
 
 def find_lock_holder(folder: Path) -> Driver | None:
-    """Tell who writes to a folder; None where nobody does, or the last who did is dead."""
+    """Return the process that writes to a folder; None if there is none, or it is dead."""
     path = folder / _NAME
     driver = read_driver(path)
     return driver if driver and is_alive(driver, path, silence_seconds=_SILENCE_SECONDS) else None
@@ -68,10 +76,10 @@ def _take(path: Path) -> None:
         os.link(beside, path)
     except FileExistsError as err:
         who = read_driver(path) or "another process"
-        message = (
-            f"{who} is writing to it, says {path.name}; wait for its end, or choose another --out"
-        )
-        raise OutputError(f"{path.parent}: {message}") from err
+        message = f"{who} is writing to it, according to {path.name}"
+        raise OutputError(
+            f"{path.parent}: {message}; wait until it has finished, or choose another --out"
+        ) from err
     except OSError as err:
         raise OutputError(
             f"{path.parent}: can't be written: {err.strerror}; choose another --out"
@@ -81,7 +89,10 @@ def _take(path: Path) -> None:
 
 
 def _remove_dead(path: Path) -> None:
-    """Take away what a dead driver left, unless somebody else was faster and lives."""
+    """Remove the lock of a dead driver.
+
+    Another process may have replaced that lock in between: then its lock is put back.
+    """
     dead = read_driver(path)
     if is_alive(dead, path, silence_seconds=_SILENCE_SECONDS):
         return

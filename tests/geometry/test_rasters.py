@@ -77,3 +77,15 @@ def test_a_scene_without_a_raster_covers_its_footprint() -> None:
         assert area == footprint
     far = scene_rows("31UGR", shapely.box(100, 0, 101, 1))
     assert covered_areas(far)[0] == shapely.box(100, 0, 101, 1)
+
+
+def test_a_scene_with_edges_of_no_square_covers_its_footprint() -> None:
+    """A raster without a width in degrees is no raster."""
+    footprint = tile_footprint("31UGR")
+    rows = scene_rows("31UGR", footprint)
+    _, south, _, north = rows["proj_bbox"][0].as_py()
+    edges = pa.array([[0.0, south, 1e-11, north]], pa.list_(pa.float64()))
+    (area,) = covered_areas(
+        rows.set_column(rows.schema.get_field_index("proj_bbox"), "proj_bbox", edges)
+    )
+    assert area == footprint

@@ -47,7 +47,7 @@ def test_tiles_are_fed_by_the_searches_of_the_aoi() -> None:
     tiled = plan_event(DEMO, replace(RECIPE, tile_size_m=20_000.0))
     assert tiled.searches == whole.searches
     assert len(tiled.slots) == 9 * len(tiled.targets)
-    assert {tiled.search_of(slot, RECIPE) for slot in tiled.slots} == set(tiled.searches)
+    assert {slot.search for slot in tiled.slots} == set(tiled.searches)
 
 
 def test_slots_with_the_same_question_share_a_search() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -25,7 +25,9 @@ from floodscan.selection import select
 from floodscan.selection.candidates import score
 from tests.selection.oracle import Row, choose
 from tests.selection.strategies import Case, random_case
-from tests.servers.fixtures import shared_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CASES_PER_TEST = 500
 
@@ -90,9 +92,9 @@ def test_agrees_with_the_oracle_on_generated_items(first: int) -> None:
         assert_agrees(random_case(seed))
 
 
-def test_agrees_with_the_oracle_on_real_items() -> None:
+def test_agrees_with_the_oracle_on_real_items(foreign_data: Path) -> None:
     """On 1,000 items of Planetary Computer, over a grid of areas and dates."""
-    table = pq.read_table(next((shared_data() / "planetary-computer").glob("*.parquet")))
+    table = pq.read_table(next((foreign_data / "planetary-computer").glob("*.parquet")))
     items = [orjson.loads(orjson.dumps(item, default=str)) for item in stac_table_to_items(table)]
     footprints = shapely.from_geojson([orjson.dumps(item["geometry"]).decode() for item in items])
     for column, row in itertools.product(range(4), range(3)):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import EmptySlot
 
 
-def empty_slots_of(world: World) -> dict[tuple[str | None, str], EmptySlot]:
+def empty_slots_of(world: World) -> dict[tuple[str | None, str | None], EmptySlot]:
     """Return the empty slots by phase and sensor."""
     answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
     found = find_empty_slots(world.plan, world.chosen(), answers, world.recipe)

@@ -81,7 +81,9 @@ def test_failed_write_leaves_what_was_there(
 
     monkeypatch.setattr(pq, "write_table", fail)
     (batch,) = (file.stem for file in folder.candidates_path.iterdir())
-    with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
+    with pytest.raises(
+        OutputError, match="No space left on device; solve that and start the same scan"
+    ):
         folder.write_candidates(batch, folder.read_candidates())
     assert {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()} == before
 
@@ -115,7 +117,9 @@ def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_pat
     claim = tmp_path / ".driver.json"
     claim.write_bytes(content)
     with (
-        pytest.raises(OutputError, match=r"another process is writing to it, says \.driver\.json"),
+        pytest.raises(
+            OutputError, match=r"another process is writing to it, according to \.driver\.json"
+        ),
         locked(tmp_path),
     ):
         pass
