@@ -129,8 +129,8 @@ def reselect(
             folder, head, n_events=planned["events"], n_batches=planned["batches"]
         )
         counts = count_outcomes(EVENTS.empty_table())
-        for outcomes in choose_again(held, folder, rules, catalog_id=searched["catalog"]["id"]):
-            counts.update(count_outcomes(outcomes))
+        for batch in choose_again(held, folder, rules, catalog_id=searched["catalog"]["id"]):
+            counts.update(batch.counts)
         finish_record(folder, record, counts)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
     return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)

@@ -27,10 +27,9 @@ CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
 
 def contents(folder: Path) -> dict[str, Any]:
     """Read what a run left behind, but for times and where its answers came from."""
-    files: dict[str, Any] = {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in (folder / "candidates").glob("part-*.parquet")
-    }
+    parts = sorted((folder / "candidates").glob("*.parquet"))
+    assert parts
+    files: dict[str, Any] = {f"part {n}": part.read_bytes() for n, part in enumerate(parts)}
     for path in (folder / "manifests").iterdir():
         files[path.name] = orjson.loads(path.read_bytes())
     return files
@@ -87,13 +86,16 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(
     [
         (
             {"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)},
-            "the ladder's step S1RTC.window_days=9",
+            "the ladder has S1RTC.window_days=9",
         ),
         ({"tile_size_m": 5000.0}, "tile_size_m is 5000.0"),
-        ({"S2L2A": {"window_days": 11}}, "S2L2A.window_days is 11, searched were 10"),
-        ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL were not asked for"),
+        (
+            {"S2L2A": {"window_days": 11}},
+            "S2L2A.window_days is 11, but the stored run searched only 10",
+        ),
+        ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL are not in the stored run"),
         ({"DEM": {"collection": "nasadem"}}, "DEM.collection is nasadem"),
-        ({"phase_offset_days": dict.fromkeys(Phase, 0)}, "phase_offset_days are others"),
+        ({"phase_offset_days": dict.fromkeys(Phase, 0)}, "phase_offset_days differ"),
     ],
 )
 def test_rules_that_ask_for_more_are_refused(
@@ -118,7 +120,7 @@ def test_a_sensor_that_was_not_searched_is_named() -> None:
     with pytest.raises(InputError) as caught:
         check_answerable(asked, searched, source="run")
     for named in (
-        "S1RTC.window_days is 30, searched were 4",
+        "S1RTC.window_days is 30, but the stored run searched only 4",
         "S2L2A was not searched",
         "DEM was not searched",
     ):
@@ -141,6 +143,17 @@ def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Pat
     assert ours.keys() == theirs.keys()
     (name,) = (name for name in ours if name.endswith(".json"))
     assert ours[name] == theirs[name]
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_fewer_sensors_are_chosen_from(
+    policy: Policy, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    """The other sensors' candidates are left out."""
+    recipe = replace(Recipe(policy=policy), sensors={Sensor.DEM: Recipe().sensors[Sensor.DEM]})
+    result = scanning.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
+    assert set(result.candidates["sensor"]) == {"DEM"}
+    assert result.outcomes[0].n_slots == 1
 
 
 def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
@@ -206,7 +219,7 @@ def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         floodscan.scan(events, catalog="demo", out=tmp_path / "run", on_progress=interrupt)
-    with pytest.raises(InputError, match="has not finished; go on with the scan first"):
+    with pytest.raises(InputError, match="has not finished; start the same scan again"):
         scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     assert not (tmp_path / "again").exists()
     floodscan.scan(events, catalog="demo", out=tmp_path / "run")

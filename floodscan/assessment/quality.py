@@ -255,7 +255,7 @@ def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, st
         shared = _shared_frac(chosen, frames[first], frames[phase])
         if shared < _SAME_FRAME:
             place = f"{phase} shares {shared:.0%} of its ground with {first}"
-            return "B", f"one track, different frames: {place}"
+            return "B", f"one track, other frames: {place}"
     return "A", None
 
 

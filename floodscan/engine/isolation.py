@@ -53,7 +53,7 @@ def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
         if result := _try(run, rest, bad, client):
             return result
         bad += _find_bad(run, rest, client)
-    return write(run, batch.name, [], given_up=_give_up(plan.plans))
+    return write(run.folder, batch.name, [], given_up=_give_up(plan.plans))
 
 
 def _try(run: Run, plan: BatchPlan, bad: Sequence[EventPlan], client: Client) -> BatchResult | None:

@@ -90,7 +90,7 @@ def _keep_going(
         if not run.keep_going or (client and client.status != "running"):
             raise
         _log.error("batch %s failed by a bug: %s", batch.name, public_traceback(err))
-        return write(run, batch.name, [], given_up=_fail_events(run, batch, err))
+        return write(run.folder, batch.name, [], given_up=_fail_events(run, batch, err))
 
 
 def _fail_events(run: Run, batch: Batch, err: Exception) -> list[Outcome]:

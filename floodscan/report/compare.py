@@ -13,6 +13,7 @@ from floodscan.errors import InputError
 from floodscan.model import Phase
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps
+from floodscan.schemas import SLOT
 from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Slot = tuple[str, str, str | None, str]
 
-_SLOT = ("event_id", "target_id", "phase", "sensor")
-_COLUMNS = [*_SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
+_COLUMNS = [*SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
 _END_COLUMNS = [
     "joint_frac",
     "valid_pixel_frac",
@@ -197,7 +197,7 @@ def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:
     other_in_one = one.judge(_first_scenes(differing, other))
     rows = [
         {
-            **dict(zip(_SLOT, slot, strict=True)),
+            **dict(zip(SLOT, slot, strict=True)),
             "one": one.chosen.get(slot, []),
             "other": other.chosen.get(slot, []),
             "one_reason": one.why_empty(slot),

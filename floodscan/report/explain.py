@@ -21,21 +21,18 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Slot = tuple[str, str | None, str]
 
-MEASURES = (
-    "overlap_frac",
-    "days_from_phase",
-    "day_offset",
-    "cloud_cover",
-    "relative_orbit",
-    "orbit_state",
-)
 _SHOWN = (
     "item_id",
     "rank",
     "verdict",
     "phase",
     "datetime",
-    *MEASURES,
+    "overlap_frac",
+    "days_from_phase",
+    "day_offset",
+    "cloud_cover",
+    "relative_orbit",
+    "orbit_state",
     "missing_assets",
     "relaxed",
     "superseded_by",

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.model import Phase, Sensor
-from floodscan.selection.candidates import CLOUD_UNKNOWN, beyond
+from floodscan.selection.candidates import CLOUD_UNKNOWN, needed_window_days
 from floodscan.selection.columns import (
     NO_INSTANT,
     code_texts,
@@ -133,9 +133,10 @@ def levels_by_rule(candidates: pa.Table, rules: SensorRules) -> dict[str, Indice
 
 
 def _window_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
+    needed = needed_window_days(candidates["datetime"], candidates["day_offset"])
     levels = np.full(len(candidates), NEVER)
     for level, days in rules.window_levels:
-        levels[~beyond(candidates["datetime"], candidates["day_offset"], days)] = level
+        levels[needed <= days] = level
     return levels
 
 

@@ -23,7 +23,7 @@ from floodscan.selection.labels import Verdict
 from floodscan.selection.passes import identify_passes, identify_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +40,11 @@ DAYS_UNKNOWN = 999
 
 CLOUD_UNKNOWN = 1000.0
 """Percent that a missing cloud cover counts as."""
+
+_JUDGED = {"pass_id", "track_id", "rank", "selected", "verdict", "relaxed", "superseded_by"}
+
+MEASURED = pa.schema([field for field in CANDIDATES if field.name not in _JUDGED])
+"""CANDIDATES without the columns that depend on the rules and on other candidates."""
 
 _DAY = 86_400_000_000  # microseconds
 _LAST_SECOND = 86_399_000_000  # microseconds of a day
@@ -76,12 +81,9 @@ def score(
     pairs, of_slots = pairs[inside], of_slots[inside]
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
-    candidates = _tabulate(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
-    return (
-        candidates
-        if complete is None
-        else withhold(candidates, np.array(complete)[of_slots], recipe)
-    )
+    measured = _measure(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
+    answered = np.ones(len(slots), dtype=bool) if complete is None else np.array(complete)
+    return judge(measured, recipe, complete=answered[of_slots])
 
 
 def unique_items(items: pa.Table) -> pa.Table:
@@ -170,7 +172,7 @@ def _is_of_collection(
     return same
 
 
-def _tabulate(
+def _measure(
     items: pa.Table,
     slots: Sequence[Slot],
     recipe: Recipe,
@@ -182,38 +184,18 @@ def _tabulate(
     days, offsets = _days(taken["datetime"], slots, of_slots)
     sensors = [slot.sensor for slot in slots]
     of_sensors = np.array(sensors, dtype=object)[of_slots]
-    missing, lacking = _find_missing(taken["assets"], of_sensors, recipe)
-    outside = _outside_windows(taken["datetime"], offsets, of_sensors, recipe)
-    verdicts = judge(taken, of_sensors, recipe, overlaps=overlaps, lacking=lacking, outside=outside)
-    of_slot = {
+    own = {
         "event_id": _spread([slot.event_id for slot in slots], of_slots),
         "target_id": _spread([slot.target.target_id for slot in slots], of_slots),
         "phase": _spread([slot.phase for slot in slots], of_slots),
         "sensor": _spread(sensors, of_slots),
-    }
-    placed = _with_columns(taken, of_slot)
-    own = {
-        **of_slot,
-        "pass_id": identify_passes(placed),
-        "track_id": identify_tracks(placed),
         "days_from_phase": days,
         "day_offset": offsets,
         "overlap_frac": overlaps,
-        "missing_assets": missing,
-        "rank": pa.nulls(len(taken), pa.int32()),
-        "selected": np.zeros(len(taken), dtype=bool),
-        "verdict": verdicts,
-        "relaxed": pa.nulls(len(taken), CANDIDATES.field("relaxed").type),
-        "superseded_by": pa.nulls(len(taken), pa.string()),
+        "missing_assets": _find_missing(taken["assets"], of_sensors, recipe),
     }
-    columns = [own[name] if name in own else taken[name] for name in CANDIDATES.names]
-    return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)
-
-
-def _with_columns(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
-    for name, values in columns.items():
-        table = table.append_column(name, values)
-    return table
+    columns = [own[field.name] if field.name in own else taken[field.name] for field in MEASURED]
+    return pa.table(columns, schema=MEASURED)
 
 
 def _spread(values: Sequence[str | None], of_slots: Indices) -> pa.Array:
@@ -234,59 +216,71 @@ def _days(
     return pa.array(distance, mask=~dated), pa.array(signed, mask=~dated | unknown)
 
 
-def judge(
-    scenes: pa.Table,
-    sensors: NDArray[np.object_],
-    recipe: Recipe,
-    *,
-    overlaps: NDArray[np.float64],
-    lacking: Mask,
-    outside: Mask,
-) -> NDArray[np.object_]:
-    """Judge whether each scene can be chosen; if several reasons speak against it, the last counts.
+def judge(measured: pa.Table, recipe: Recipe, *, complete: Mask) -> pa.Table:
+    """Name the passes of candidates, and judge whether each candidate can be chosen.
 
     Args:
-        scenes: Table with ``cloud_cover`` and ``polarizations``, n rows.
-        sensors: Sensor of each scene, shape (n,).
+        measured: MEASURED table, n rows.
         recipe: The rules.
-        overlaps: Share of the target that each scene covers, shape (n,).
-        lacking: True for scenes that lack an asset, shape (n,).
-        outside: True for scenes that only a wider window of the ladder admits, shape (n,).
+        complete: Whether the answer of each row holds all items of the catalog, shape (n,).
 
     Returns:
-        Verdicts: ``eligible``, or why the scene cannot be chosen, shape (n,).
+        CANDIDATES table, not ranked yet.
     """
-    verdicts = np.full(len(scenes), Verdict.ELIGIBLE, dtype=object)
+    judged = {
+        "pass_id": identify_passes(measured),
+        "track_id": identify_tracks(measured),
+        "rank": pa.nulls(len(measured), pa.int32()),
+        "selected": np.zeros(len(measured), dtype=bool),
+        "verdict": _withhold(_find_verdicts(measured, recipe), complete, recipe),
+        "relaxed": pa.nulls(len(measured), CANDIDATES.field("relaxed").type),
+        "superseded_by": pa.nulls(len(measured), pa.string()),
+    }
+    columns = [judged[name] if name in judged else measured[name] for name in CANDIDATES.names]
+    return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)
+
+
+def _find_verdicts(measured: pa.Table, recipe: Recipe) -> NDArray[np.object_]:
+    """Judge candidates of complete answers; if several rules reject one, the last counts.
+
+    Returns:
+        Verdicts: ``eligible``, or why the candidate cannot be chosen, shape (n,).
+    """
+    sensors = np.array(measured["sensor"].to_pylist(), dtype=object)
+    outside = _outside_windows(measured["datetime"], measured["day_offset"], sensors, recipe)
+    verdicts = np.full(len(measured), Verdict.ELIGIBLE, dtype=object)
     for sensor, asked in recipe.sensors.items():
         here = sensors == sensor
         if asked.max_cloud_percent is not None:
-            cloud = pc.fill_null(scenes["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+            cloud = pc.fill_null(measured["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
             verdicts[here & ~(cloud < asked.max_cloud_percent)] = Verdict.TOO_CLOUDY
         verdicts[here & outside] = Verdict.OUTSIDE_WINDOW
         if asked.polarizations:
-            has = _has_each(scenes["polarizations"], asked.polarizations, of_map_keys=False).all(
-                axis=1
-            )
-            verdicts[here & ~has] = Verdict.MISSING_POLARIZATIONS
+            has = _has_each(measured["polarizations"], asked.polarizations, of_map_keys=False)
+            verdicts[here & ~has.all(axis=1)] = Verdict.MISSING_POLARIZATIONS
+    lacking = np.asarray(pc.list_value_length(measured["missing_assets"])) > 0
     verdicts[lacking] = Verdict.MISSING_ASSETS
-    verdicts[overlaps == 0] = Verdict.NO_OVERLAP
+    verdicts[measured["overlap_frac"].to_numpy() == 0] = Verdict.NO_OVERLAP
     return verdicts
 
 
 def _find_missing(
     assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe
-) -> tuple[pa.ListArray, Mask]:
-    """List the assets that each scene lacks, and mark the scenes that lack any."""
+) -> pa.ListArray:
+    """List the assets that each scene lacks."""
     missing = np.zeros((len(assets), 0), dtype=bool)
     keys: list[str] = []
     for sensor, asked in recipe.sensors.items():
         lacking = ~_has_each(assets, asked.assets, of_map_keys=True) & (sensors == sensor)[:, None]
         missing, keys = np.hstack([missing, lacking]), [*keys, *asked.assets]
-    return _lists(keys, missing), np.asarray(missing.any(axis=1), dtype=bool)
+    return _lists(keys, missing)
 
 
 def _outside_windows(
-    times: pa.ChunkedArray, offsets: pa.Array, sensors: NDArray[np.object_], recipe: Recipe
+    times: pa.ChunkedArray,
+    offsets: pa.ChunkedArray,
+    sensors: NDArray[np.object_],
+    recipe: Recipe,
 ) -> Mask:
     """True for candidates that only a wider window of the ladder admits, shape (n,)."""
     outside = np.zeros(len(times), dtype=bool)
@@ -302,34 +296,36 @@ def beyond(
 ) -> Mask:
     """True for candidates outside a window of whole UTC days around a phase's date, shape (n,).
 
-    The window ends at 23:59:59 as that of ``TimeWindow.around``. An unknown time is never outside.
+    An unknown time is never outside.
     """
-    offsets = np.asarray(day_offsets.fill_null(0))
+    outside: Mask = needed_window_days(times, day_offsets) > window_days
+    return outside
+
+
+def needed_window_days(times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray) -> Indices:
+    """Find the days of the smallest window that admits each candidate, shape (n,).
+
+    A window spans whole UTC days around a phase's date and ends at 23:59:59, as that of
+    ``TimeWindow.around``: a scene in the fraction after that second needs one day more. Every window
+    admits an unknown time.
+    """
+    offsets = np.asarray(day_offsets.fill_null(0)).astype(np.int64)
     after_last_second = microseconds(times) % _DAY > _LAST_SECOND
-    far: Mask = (np.abs(offsets) > window_days) | ((offsets == window_days) & after_last_second)
-    far &= ~np.asarray(day_offsets.is_null())
-    return far
+    needed: Indices = np.abs(offsets) + ((offsets >= 0) & after_last_second)
+    needed[np.asarray(day_offsets.is_null())] = 0
+    return needed
 
 
-def withhold(candidates: pa.Table, complete: Mask, recipe: Recipe) -> pa.Table:
-    """Give candidates from incomplete answers a verdict by which nothing of them is chosen.
+def _withhold(verdicts: NDArray[np.object_], complete: Mask, recipe: Recipe) -> NDArray[np.object_]:
+    """Replace the verdicts by which candidates of incomplete answers could be chosen.
 
-    Args:
-        candidates: Judged CANDIDATES.
-        complete: Whether the answer of each row is complete, shape (n,).
-        recipe: The rules; candidates that a ladder step would admit are withheld as well.
+    If the recipe has a ladder, its steps may admit candidates that are rejected before.
     """
-    verdicts = candidates["verdict"]
     choosable = [Verdict.ELIGIBLE]
     if any(rules.ladder for rules in recipe.rules.values()):
         choosable += [Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY]
-    withheld = pc.and_(pa.array(~complete), pc.is_in(verdicts, pa.array(choosable)))
-    place = candidates.schema.get_field_index("verdict")
-    return candidates.set_column(
-        place,
-        candidates.schema.field(place),
-        pc.if_else(withheld, Verdict.INCOMPLETE_ANSWER, verdicts),
-    )
+    withheld = ~complete & np.isin(verdicts, choosable)
+    return np.where(withheld, Verdict.INCOMPLETE_ANSWER, verdicts)
 
 
 def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: bool) -> Mask:

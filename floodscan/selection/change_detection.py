@@ -95,11 +95,11 @@ def select_change_detection(
     onsets = {plan.event.event_id: plan.event.onset for plan in plans}
     attributes = derive_attributes(candidates, slots, onsets, recipe)
     verdicts = Verdicts(candidates, slots, attributes)
-    columns = SceneColumns(candidates, slots, attributes)
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
     }
     with _garbage_collector_off():
+        columns = SceneColumns(candidates, slots, attributes)
         for key, rows in _split_by_target(candidates):
             options = gather_options(targets[key], rows, columns, recipe)
             _choose(targets[key], options, verdicts, recipe)

@@ -72,7 +72,7 @@ def test_only_the_events_that_crash_workers_fail(tmp_path: Path, client: Client)
     for event in BAD:
         assert ends[event.event_id].status == "failed"
         assert "worker_lost (every worker that ran it crashed" in str(ends[event.event_id].reason)
-        with pytest.raises(ManifestError, match="there is none: worker_lost"):
+        with pytest.raises(ManifestError, match="there is no manifest: worker_lost"):
             _ = result.manifests[event.event_id]
     assert result.counts["complete"] == len(HEALTHY)
     scan(HEALTHY, catalog="demo", out=tmp_path / "healthy")

@@ -271,7 +271,7 @@ def test_an_event_that_fails_loses_the_manifest_of_an_earlier_try(tmp_path: Path
         )
     assert [outcome.status for outcome in result.outcomes] == ["complete", "failed"]
     assert [path.stem for path in result.folder.manifests_path.iterdir()] == [EVENTS[0].event_id]
-    with pytest.raises(ManifestError, match="there is none: worker_lost"):
+    with pytest.raises(ManifestError, match="there is no manifest: worker_lost"):
         result.folder.read_manifest(BAD[0].event_id)
 
 

@@ -180,7 +180,7 @@ def test_utm_zone_is_that_of_the_middle(box: tuple[float, float, float, float], 
 
 BAD_TOML = {
     "not TOML": ("[[event", "can't be read", ()),
-    "no event": ("", "holds no event", ()),
+    "no event": ("", "has no event in it", ()),
     "single brackets": ("[event]\nevent_id = 'x'", "[[event]]", ("event",)),
     "unknown key": (TOML + "colour = 'blue'\n", "unknown", ("event 1", "colour")),
     "unknown table": (TOML + "[[evnt]]\n", "did you mean 'event'?", ("evnt",)),
@@ -208,7 +208,7 @@ BAD_TOML = {
         "is missing",
         ("event 1", "event_date"),
     ),
-    "bad onset": (TOML + "onset = 'noon'\n", "no time", ("event 1", "onset")),
+    "bad onset": (TOML + "onset = 'noon'\n", "not a time", ("event 1", "onset")),
     "no id": (TOML.replace('"first"', '""'), "is missing", ("event 1", "event_id")),
     "path as id": (TOML.replace('"first"', '"../x"'), "file name", ("event 1", "event_id")),
     "hidden file as id": (TOML.replace('"first"', '".x"'), "file name", ("event 1", "event_id")),
@@ -221,12 +221,12 @@ BAD_TOML = {
     "a system of elsewhere": (
         TOML.replace("6.0, 49.0, 6.5, 49.5", "96.0, 0.2, 96.5, 0.9")
         + "target_crs = 'EPSG:32632'\n",
-        "EPSG:32647 would",
+        "EPSG:32647 does",
         ("event 1", "target_crs"),
     ),
     "degrees as system": (
         TOML + "target_crs = 'EPSG:4326'\n",
-        "not projected",
+        "not a projected system",
         ("event 1", "target_crs"),
     ),
     "unknown phase": (

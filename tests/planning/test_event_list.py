@@ -60,7 +60,7 @@ def test_an_event_that_is_given_twice_is_refused_by_name(tmp_path: Path) -> None
     """By its place in what was given, before anything is written."""
     first, second = demo_copies(2)
     with pytest.raises(
-        EventError, match="events: event 3, field 'event_id': 'copy-000' is there twice"
+        EventError, match="events: event 3, field 'event_id': 'copy-000' is used twice"
     ):
         scan([first, second, first], catalog="demo", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -105,7 +105,7 @@ def test_no_room_for_the_list_is_told() -> None:
     try:
         with pytest.raises(
             OutputError,
-            match=r"events can't be listed: .*; let TMPDIR name a folder with more room",
+            match=r"events can't be sorted: .*; set TMPDIR to a folder with more space",
         ):
             list_events(scattered(10_000))
     finally:

@@ -14,9 +14,12 @@ from rich.console import Console
 
 import floodscan
 from floodscan import Policy, Recipe, Sensor
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import EmptySlot, read_outcomes, tabulate_outcomes
 from floodscan.errors import InputError
 from floodscan.report.compare import compare
 from floodscan.report.tables import show_comparison
+from floodscan.schemas import CANDIDATES
 from floodscan.store import RunFolder
 from tests.sweeps import demo_copies
 
@@ -111,6 +114,20 @@ def test_empty_slot_has_its_reason(reference: RunFolder, tmp_path: Path) -> None
         assert f"no scene: {reason}  " in printed(found)
     assert slots["None/DEM"]["other_reason"] == "not a slot of this run"
     assert slots["pre_month/S1RTC"]["one_reason"] is None
+
+
+def test_reason_may_hold_any_text(reference: RunFolder, tmp_path: Path) -> None:
+    """A server's error can look like the reason of another slot."""
+    detail = "status 500; aoi/event/S1RTC: busy; see aoi/pre_event/S2L2A: no_candidates"
+    lost = EmptySlot("aoi", "event", "S2L2A", Reason.SEARCH_FAILED, detail, (), "run again")
+    other = repeat(reference, tmp_path / "other", [1])
+    (end,) = read_outcomes(other.read_events())
+    other.events.write("b0000", tabulate_outcomes("b0000", [replace(end, reasons=(lost,))]))
+    other.write_candidates("b0000", CANDIDATES.empty_table())
+    slots = slots_of(compare(repeat(reference, tmp_path / "one", [1]), other))
+    assert slots["event/S2L2A"]["other_reason"] == f"search_failed ({detail})"
+    assert slots["event/S1RTC"]["other_reason"] == "not a slot of this run"
+    assert slots["pre_event/S2L2A"]["other_reason"] == "not a slot of this run"
 
 
 def test_events_of_only_one_run_are_listed(reference: RunFolder, tmp_path: Path) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from floodscan.errors import InputError
 from floodscan.report.event_ids import check_event
-from floodscan.schemas import EVENTS
 from floodscan.store import RunFolder
+from tests.report.outcomes import event_rows
 
 N_EVENTS = 3_000
 
@@ -21,17 +19,9 @@ def long_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Write the EVENTS of a run with many events, in batches."""
     folder = RunFolder(tmp_path_factory.mktemp("long"))
     folder.prepare()
-    zeros: dict[str, Any] = {
-        field.name: 0 for field in EVENTS if field.type in {pa.int32(), pa.float64()}
-    }
-    common = {**zeros, "status": "complete", "warnings": []}
     for first in range(0, N_EVENTS, 500):
-        batch = f"b{first:04}"
-        rows = [
-            {**common, "event_id": f"flood-{number:04}", "batch": batch}
-            for number in range(first, first + 500)
-        ]
-        folder.events.write(batch, pa.Table.from_pylist(rows, schema=EVENTS))
+        ids = [f"flood-{number:04}" for number in range(first, first + 500)]
+        folder.events.write(f"b{first:04}", event_rows(f"b{first:04}", ids))
     return folder
 
 

@@ -191,7 +191,7 @@ def test_table_shows_the_coverage_of_a_mosaic_and_the_sar_grade(mosaics: RunFold
     ]
     assert rows["pre_event", "S2L2A"][at + 1] == "32.514164"
     assert (
-        "SAR grade B, one track, different frames: event shares 50% of its ground with pre_month"
+        "SAR grade B, one track, other frames: event shares 50% of its ground with pre_month"
         in lines
     )
 

@@ -10,25 +10,12 @@ from rich.console import Console
 from floodscan.assessment.labels import Status
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.report.tables import show_outcomes
-from floodscan.schemas import EVENTS
+from tests.report.outcomes import event_rows
 
 
-def rows_of(status: str, first: int, n: int) -> pa.Table:
+def rows_of(status: Status, first: int, n: int) -> pa.Table:
     """Make EVENTS rows of one status."""
-    common: dict[str, object] = {
-        field.name: 0 for field in EVENTS if field.type in {pa.int32(), pa.float64()}
-    }
-    common |= {
-        "status": status,
-        "reason": "aoi/event/S1RTC: no_candidates",
-        "reasons": [],
-        "warnings": [],
-        "choice_warnings": [],
-        "batch": "b",
-    }
-    return pa.Table.from_pylist(
-        [common | {"event_id": f"e{first + n:02}"} for n in range(n)], schema=EVENTS
-    )
+    return event_rows("b", [f"e{number:02}" for number in range(first, first + n)], status)
 
 
 def test_failed_events_are_printed_first_and_at_most_20_of_all() -> None:

@@ -45,7 +45,9 @@ def test_a_full_disk_is_told_and_mended(cluster: str, tmp_path: Path) -> None:
     Whole files alone are there; then the bytes of a run that never failed.
     """
     with small_disk(tmp_path / "disk", "2m") as disk, open_client(cluster, n_workers=2) as client:
-        with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
+        with pytest.raises(
+            OutputError, match="No space left on device; solve that and start the same scan"
+        ):
             scan(EVENTS, catalog="demo", out=disk / "out", client=client)
         # what other batches were writing when the first of them failed is whole soon, or gone
         wait_for(

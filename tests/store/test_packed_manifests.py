@@ -95,7 +95,7 @@ def test_what_reads_manifests_reads_packs(packed: ScanResult, tmp_path: Path) ->
 
 def test_an_event_that_is_not_there_is_told(packed: ScanResult, run: Run) -> None:
     """By the reader, and with a near name by the command line."""
-    with pytest.raises(ManifestError, match="no event 'copy-1000' is done"):
+    with pytest.raises(ManifestError, match="no event 'copy-1000' is finished"):
         read_manifest(packed.folder.path, "copy-1000")
     status, _, errors = run("manifest", packed.folder.path, "copy-1000")
     assert status == 2

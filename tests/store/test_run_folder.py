@@ -81,7 +81,9 @@ def test_failed_write_leaves_what_was_there(
 
     monkeypatch.setattr(pq, "write_table", fail)
     (batch,) = (file.stem for file in folder.candidates_path.iterdir())
-    with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
+    with pytest.raises(
+        OutputError, match="No space left on device; solve that and start the same scan"
+    ):
         folder.write_candidates(batch, folder.read_candidates())
     assert {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()} == before
 
