@@ -1,15 +1,15 @@
 """floodscan: scene choices for flood models, for many flood events at once, on Dask.
 
 result = floodscan.scan("demo")
-result.candidates   # a GeoDataFrame, every candidate of every slot
-result.manifests    # what was chosen, by event
+result.candidates   # a GeoDataFrame: every candidate scene of every slot
+result.manifests    # the chosen scenes, by event id
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from floodscan.assessment.manifest import Manifest
 from floodscan.errors import (
     CatalogError,
     EventError,
@@ -20,15 +20,20 @@ from floodscan.errors import (
     OutputError,
     RecipeError,
 )
-from floodscan.inputs.event_files import read_events
-from floodscan.inputs.recipe_files import load_recipe
 from floodscan.model import Event, Phase, Policy, Recipe, Sensor, SensorRecipe
-from floodscan.result import ScanResult, read_manifest
 
 if TYPE_CHECKING:
-    from floodscan.scanning import scan
+    from floodscan.assessment.manifest import Manifest
+    from floodscan.catalogs import Access, open_catalog
+    from floodscan.inputs.event_files import read_events
+    from floodscan.inputs.recipe_files import load_recipe
+    from floodscan.result import ScanResult, read_manifest
+    from floodscan.scanning import reselect, scan
+
+    __version__: str
 
 __all__ = [
+    "Access",
     "CatalogError",
     "Event",
     "EventError",
@@ -45,17 +50,39 @@ __all__ = [
     "ScanResult",
     "Sensor",
     "SensorRecipe",
+    "__version__",
     "load_recipe",
+    "open_catalog",
     "read_events",
     "read_manifest",
+    "reselect",
     "scan",
 ]
 
+_MODULES = {
+    "Access": "floodscan.catalogs",
+    "Manifest": "floodscan.assessment.manifest",
+    "ScanResult": "floodscan.result",
+    "load_recipe": "floodscan.inputs.recipe_files",
+    "open_catalog": "floodscan.catalogs",
+    "read_events": "floodscan.inputs.event_files",
+    "read_manifest": "floodscan.result",
+    "reselect": "floodscan.scanning",
+    "scan": "floodscan.scanning",
+}
+"""Where names are defined whose import takes long: pyarrow, shapely and Dask take a second."""
 
-def __getattr__(name: str) -> object:
-    """Import what needs Dask when it is asked for: that takes a second."""
-    if name == "scan":
-        from floodscan.scanning import scan  # noqa: PLC0415
 
-        return scan
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # else type checkers would accept every name
+
+    def __getattr__(name: str) -> object:
+        """Import a name when it is used for the first time."""
+        if name == "__version__":
+            return import_module("importlib.metadata").version("floodscan")
+        if name in _MODULES:
+            return getattr(import_module(_MODULES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

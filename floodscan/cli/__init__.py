@@ -1,1 +1,5 @@
-"""The command line."""
+"""The command line.
+
+``main`` runs it, ``commands`` holds one module per command, ``options`` the options that they
+share, and ``output`` prints their results.
+"""

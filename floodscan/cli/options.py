@@ -1,4 +1,7 @@
-"""Options that commands share, and the values that they become."""
+"""Options that several commands share, and the values that they become.
+
+Commands import this module for their ``--help``: it must stay light, so functions import the rest.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from floodscan.catalogs.access import MAX_AGE_DAYS, MAX_IN_FLIGHT, Access, default_cache
 from floodscan.errors import InputProblem, RecipeError
-from floodscan.inputs.recipe_files import load_recipe
 from floodscan.model import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from floodscan.catalogs import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,8 @@ class ClusterChoice:
     Attributes:
         cluster: Kind of cluster, or a scheduler's address.
         n_workers: Processes of a local cluster, or worker jobs; None is the cluster's default.
-        profile: File that says what worker jobs are like.
-        search_on_driver: Whether searches stay with the driver.
+        profile: File that describes worker jobs.
+        search_on_driver: True if searches run on the driver's machine.
     """
 
     cluster: str
@@ -35,33 +38,33 @@ class ClusterChoice:
     search_on_driver: bool
 
     def n_searches(self, access: Access) -> int | None:
-        """Tell how many searches the driver's side makes at once; None where the nodes search."""
+        """Return the number of searches at once on the driver; None if the nodes search."""
         return access.max_in_flight if self.search_on_driver else None
 
 
 recipe_option = click.option(
     "--recipe",
     metavar="TOML",
-    help="Sensors, windows, filters and policy; default: the published ones.",
+    help="Sensors, windows, filters and policy; default: the published procedure.",
 )
 policy_option = click.option(
     "--policy",
     type=click.Choice([str(policy) for policy in Policy]),
-    help="How scenes are chosen; default: the recipe's.",
+    help="How scenes are chosen; default: the recipe's policy.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def rules_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
-    """Add the options that say what is looked for and how scenes are chosen.
-
-    The command gets them as ``rules``.
-    """
+    """Add the options for the rules of a run; the command gets them as ``rules``, a Recipe."""
 
     @recipe_option
     @policy_option
     @click.option(
-        "--tile-size", type=float, metavar="METRES", help="Choose for square tiles of the area too."
+        "--tile-size",
+        type=float,
+        metavar="METRES",
+        help="Also choose scenes for square tiles of the area, with edges of this length.",
     )
     @wraps(command)
     def call(
@@ -71,6 +74,8 @@ def rules_options(command: Callable[..., int | None]) -> Callable[..., int | Non
         tile_size: float | None,
         **others: object,
     ) -> int | None:
+        from floodscan.inputs.recipe_files import load_recipe
+
         if tile_size is not None and not 0 < tile_size < float("inf"):
             raise RecipeError("--tile-size", [InputProblem("", "", "must be above 0 metres")])
         rules = load_recipe(recipe)
@@ -84,73 +89,79 @@ def rules_options(command: Callable[..., int | None]) -> Callable[..., int | Non
 
 
 def access_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say how a STAC API is asked; the command gets them as ``access``."""
+    """Add the options for requests to a STAC API; the command gets them as ``access``."""
 
     @click.option(
         "--max-in-flight",
         type=click.IntRange(1),
-        default=MAX_IN_FLIGHT,
-        show_default=True,
-        help="Requests to a STAC API at once, over all workers.",
+        help="Requests to a STAC API at the same time, over all workers; default: 32.",
     )
     @click.option(
         "--max-per-second",
         type=click.FloatRange(0, min_open=True),
         metavar="N",
-        help="Requests to a STAC API that start in a second, over all workers.",
+        help="Requests to a STAC API per second, over all workers; default: no limit.",
     )
     @click.option(
         "--cache",
         metavar="DIR",
-        help=f"Where a STAC API's answers are kept for {MAX_AGE_DAYS:g} days; default: the user's cache folder.",
+        help="Folder that keeps the answers of a STAC API for 7 days; "
+        "default: the user's cache folder.",
     )
-    @click.option("--refresh", is_flag=True, help="Ask a STAC API again for what is kept.")
+    @click.option(
+        "--refresh", is_flag=True, help="Ask the STAC API again, also for cached answers."
+    )
     @wraps(command)
     def call(
         *args: object,
-        max_in_flight: int,
+        max_in_flight: int | None,
         max_per_second: float | None,
         cache: str | None,
         refresh: bool,
         **others: object,
     ) -> int:
-        folder = Path(cache) if cache else default_cache()
+        from floodscan.catalogs.access import Access, default_cache
+
         access = Access(
-            max_in_flight=max_in_flight,
             max_per_second=max_per_second,
-            cache=folder,
+            cache=Path(cache) if cache else default_cache(),
             refresh=refresh,
         )
+        if max_in_flight is not None:
+            access = replace(access, max_in_flight=max_in_flight)
         return command(*args, access=access, **others)
 
     return call
 
 
 def cluster_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say where tasks run; the command gets them as ``cluster_choice``."""
+    """Add the options for the cluster; the command gets them as ``cluster_choice``."""
 
     @click.option(
         "--cluster",
         default="local",
         show_default=True,
-        help="local, none, slurm (submits worker jobs), allocation (this SLURM job's nodes), or a scheduler's address.",
+        help="local, none, slurm (submit worker jobs), allocation (the nodes of this SLURM job), "
+        "or the address of a Dask scheduler.",
     )
     @click.option(
         "--workers",
         type=click.IntRange(1),
-        help="Processes of a local cluster, default: cores; worker jobs of slurm; nodes of an allocation, default all.",
+        help="Processes of a local cluster (default: one per core), worker jobs of slurm "
+        "(default: 1), or nodes of an allocation (default: all).",
     )
     @click.option(
         "--profile",
         metavar="YAML",
-        help="What worker jobs are like: dask-jobqueue's section jobqueue.slurm.",
+        help="Description of worker jobs: dask-jobqueue's section jobqueue.slurm.",
     )
     @click.option(
         "--search-on",
         type=click.Choice(["nodes", "driver"]),
         default="nodes",
         show_default=True,
-        help="Who asks the catalog: driver, where the nodes of slurm or allocation have no way out.",
+        help="Where searches run: driver, if the nodes of slurm or allocation have no internet "
+        "access.",
     )
     @wraps(command)
     def call(
@@ -161,10 +172,7 @@ def cluster_options(command: Callable[..., int]) -> Callable[..., int]:
         search_on: str,
         **others: object,
     ) -> int:
-        return command(
-            *args,
-            cluster_choice=ClusterChoice(cluster, workers, profile, search_on == "driver"),
-            **others,
-        )
+        choice = ClusterChoice(cluster, workers, profile, search_on == "driver")
+        return command(*args, cluster_choice=choice, **others)
 
     return call

@@ -1,4 +1,8 @@
-"""Where tasks run: in this process, on a local cluster, on SLURM, or on a scheduler that already runs."""
+"""Clusters that run the tasks: this process, local processes, SLURM jobs, or any Dask scheduler.
+
+``slurm`` and what it imports need the extra ``slurm``, and only the driver needs them: an
+environment for workers does without.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from floodscan.clusters.local import open_local_client, prepare_connection
 from floodscan.clusters.profile import Profile, load_profile
-from floodscan.clusters.slurm import prepare_allocation_client, prepare_slurm_client, preview_script
 from floodscan.errors import InputError
+from floodscan.extras import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,9 +34,9 @@ ALLOCATION = "allocation"
 def open_client(
     cluster: str, *, n_workers: int | None = None, profile: str | Path | None = None
 ) -> Iterator[Client | None]:
-    """Open a Dask client and close it, and what was started for it, at the end.
+    """Open a Dask client; at the end, close it and the workers that were started for it.
 
-    Args and errors are those of ``prepare_client``.
+    Arguments and errors are those of ``prepare_client``.
     """
     with prepare_client(cluster, n_workers=n_workers, profile=profile) as start, start() as client:
         yield client
@@ -45,60 +49,69 @@ def prepare_client(
     profile: str | Path | None = None,
     n_searches: int | None = None,
 ) -> AbstractContextManager[Opener]:
-    """Check all that can be checked of a cluster before anything is started or submitted on it.
+    """Check a cluster before any worker is started or any job is submitted.
 
     Args:
-        cluster: ``none`` (no Dask client: in this process), ``local``, ``slurm`` (worker jobs are
-            submitted), ``allocation`` (workers on the nodes of the SLURM job that this process is
-            in), or a scheduler's address.
+        cluster: ``none`` (no Dask client: tasks run in this process), ``local``, ``slurm`` (worker
+            jobs are submitted), ``allocation`` (workers run on the nodes of this process's own
+            SLURM job), or the address of a scheduler.
         n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``,
             None is one; nodes of an ``allocation``, None is all.
         profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``.
-        n_searches: Searches at once of a worker beside the driver, where nodes have no way out;
-            None where they search.
+        n_searches: Searches at once of a worker on the driver's machine; None if the nodes search.
 
     Returns:
-        A context of what opens the client, which closes it, and what was started for it, at the
-        end.
+        A context that yields a function. The function opens the client; its own context closes the
+        client, and the workers that were started for it.
 
     Raises:
-        InputError: No scheduler answers at the address, or SLURM would refuse the jobs.
+        InputError: No scheduler answers at the address, SLURM would refuse the jobs, or the extra
+            for SLURM is not installed.
         ClusterError: From the opened client: worker jobs end as soon as they start.
     """
-    if n_searches is not None:
-        _need_nodes(cluster)
+    if n_searches is not None and cluster not in {SLURM, ALLOCATION}:
+        message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
+        raise InputError(f"{message}; the option is for slurm and allocation")
     if cluster == NONE:
         return nullcontext(nullcontext)
     if cluster == LOCAL:
         return nullcontext(partial(open_local_client, n_workers))
-    if cluster == SLURM:
-        return prepare_slurm_client(
-            _need_profile(cluster, profile), n_jobs=n_workers or 1, n_searches=n_searches
-        )
-    if cluster == ALLOCATION:
-        read = _need_profile(cluster, profile)
-        return prepare_allocation_client(read, n_nodes=n_workers, n_searches=n_searches)
+    if cluster in {SLURM, ALLOCATION}:
+        read = _read_profile(cluster, profile)
+        return _prepare_slurm(cluster, read, n_workers=n_workers, n_searches=n_searches)
     return prepare_connection(cluster)
 
 
 def preview_jobs(cluster: str, *, profile: str | Path | None, n_searches: int | None = None) -> str:
-    """Write the script of a worker job, and submit nothing.
+    """Return the script of a worker job, and submit nothing.
 
     Raises:
-        InputError: The cluster is not ``slurm``, or the profile can't be used.
+        InputError: The cluster is not ``slurm``, the profile can't be used, or the extra for SLURM
+            is not installed.
     """
     if cluster != SLURM:
         raise InputError(f"--dry-run: --cluster {cluster} has no job script; use --cluster slurm")
-    return str(preview_script(_need_profile(cluster, profile), n_searches=n_searches))
+    read = _read_profile(cluster, profile)
+    with _needs_slurm(cluster):
+        from floodscan.clusters.slurm import preview_script  # noqa: PLC0415 - an optional extra
+    return str(preview_script(read, n_searches=n_searches))
 
 
-def _need_nodes(cluster: str) -> None:
-    if cluster not in {SLURM, ALLOCATION}:
-        message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
-        raise InputError(f"{message}; it is for slurm and allocation")
+def _prepare_slurm(
+    cluster: str, profile: Profile, *, n_workers: int | None, n_searches: int | None
+) -> AbstractContextManager[Opener]:
+    with _needs_slurm(cluster):
+        from floodscan.clusters import slurm  # noqa: PLC0415 - an optional extra
+    if cluster == SLURM:
+        return slurm.prepare_slurm_client(profile, n_jobs=n_workers or 1, n_searches=n_searches)
+    return slurm.prepare_allocation_client(profile, n_nodes=n_workers, n_searches=n_searches)
 
 
-def _need_profile(cluster: str, profile: str | Path | None) -> Profile:
+def _needs_slurm(cluster: str) -> AbstractContextManager[None]:
+    return needs_extra("slurm", f"--cluster {cluster}")
+
+
+def _read_profile(cluster: str, profile: str | Path | None) -> Profile:
     if profile is None:
         raise InputError(
             f"--cluster {cluster}: needs --profile, a dask-jobqueue file such as jobs/meluxina.yaml"

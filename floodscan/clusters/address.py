@@ -1,4 +1,4 @@
-"""The address on which nodes reach the driver."""
+"""The address at which the nodes reach the driver."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def find_address(profile: Profile) -> str:
-    """Find the address on which this machine is reached by the nodes.
+    """Return the address at which the nodes reach this machine.
 
     Raises:
-        InputError: The profile names an interface that is not here.
+        InputError: The profile names a network interface that this machine lacks.
     """
     if profile.host is not None:
         return profile.host
@@ -32,21 +32,21 @@ def find_address(profile: Profile) -> str:
 
 
 def check_address(profile: Profile, address: str) -> None:
-    """See that the driver does not listen to this machine alone while its nodes are others.
+    """Refuse a loopback address if the nodes are other machines.
 
     Raises:
-        InputError: It would, or SLURM doesn't tell its nodes.
+        InputError: The nodes could not connect, or SLURM doesn't list them.
     """
     if not _is_loopback(address):
         return
     try:
         nodes = list_node_addresses(profile.values["queue"])
     except SlurmCommandError as err:
-        raise InputError(f"{profile.source}: SLURM doesn't tell its nodes: {err}") from err
-    if others := [node for node in nodes if not _is_here(node)]:
+        raise InputError(f"{profile.source}: SLURM doesn't list its nodes: {err}") from err
+    if remote := [node for node in nodes if not _is_here(node)]:
         field = "interface" if profile.host is None else "scheduler-options.host"
-        text = f"{address} is the loopback of this machine, and {others[0]} can't reach it"
-        text = f"{text}; name the network between nodes, as ib0"
+        text = f"{address} is the loopback of this machine, and {remote[0]} can't reach it"
+        text = f"{text}; name the network between the nodes, such as ib0"
         raise profile.refuse(field, text)
 
 

@@ -1,4 +1,4 @@
-"""SLURM's commands: what is asked of them, and which of their errors pass."""
+"""SLURM's commands, and which of their errors are temporary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 120.0
 _RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)
-_PASSING = (
+_TEMPORARY = (
     "timed out",
     "temporarily",
     "try again",
@@ -27,7 +27,7 @@ _PASSING = (
 
 
 class SlurmCommandError(Exception):
-    """One of SLURM's commands failed; ``text`` is what it said."""
+    """One of SLURM's commands failed; ``text`` is its message."""
 
     def __init__(self, command: str, text: str) -> None:
         super().__init__(command, text)
@@ -38,71 +38,82 @@ class SlurmCommandError(Exception):
         return f"{self.command}: {self.text}"
 
     @property
-    def is_passing(self) -> bool:
-        """Whether the same command may succeed in a while: the controller is busy or restarting."""
-        said = self.text.lower()
-        return any(word in said for word in _PASSING)
+    def is_temporary(self) -> bool:
+        """True if the same command may succeed later: the controller is busy or restarts."""
+        message = self.text.lower()
+        return any(phrase in message for phrase in _TEMPORARY)
 
 
 def submit(script: str) -> str:
-    """Submit a job script and give the job's id."""
+    """Submit a job script and return the job's id."""
     return call(["sbatch", "--parsable"], script=script).split(";", maxsplit=1)[0].strip()
 
 
 def rehearse(script: str) -> None:
-    """Ask SLURM whether it would take a job script, without submitting it.
+    """Let SLURM check a job script without submitting it.
 
     Raises:
-        SlurmCommandError: It would not.
+        SlurmCommandError: SLURM would refuse it.
     """
     patiently(lambda: call(["sbatch", "--test-only"], script=script))
 
 
 def list_jobs(name: str) -> dict[str, str]:
-    """Give the state of each of the user's jobs of a name that is in the queue, by job id."""
+    """Return the state of each job in the queue that has this name and is the user's, by job id."""
     lines = call(["squeue", "--noheader", "--me", "--name", name, "--format", "%A %T"]).splitlines()
     return dict(line.split(maxsplit=1) for line in lines)
 
 
 def list_node_addresses(partition: str) -> list[str]:
-    """List where SLURM reaches the nodes of a partition; an unknown one has none."""
+    """Return the addresses of a partition's nodes; an unknown partition has no nodes."""
     return call(
         ["sinfo", "--noheader", "--Node", "--partition", partition, "--format", "%o"]
     ).split()
 
 
 def cancel(name: str) -> None:
-    """Cancel all of the user's jobs of a name."""
+    """Cancel all jobs of the user that have this name."""
     call(["scancel", "--me", "--name", name])
 
 
-def patiently(ask: Callable[[], T]) -> T:
-    """Ask again while the error is one that passes, a few times."""
-    for seconds in _RETRY_SECONDS:
+def patiently(ask: Callable[[], T], *, waits_seconds: Sequence[float] = _RETRY_SECONDS) -> T:
+    """Call a function again, a few times, while its error is temporary.
+
+    Args:
+        ask: Calls SLURM.
+        waits_seconds: How long to wait before each repetition.
+
+    Raises:
+        SlurmCommandError: The error is not temporary, or it stayed.
+    """
+    for seconds in waits_seconds:
         try:
             return ask()
         except SlurmCommandError as err:
-            if not err.is_passing:
+            if not err.is_temporary:
                 raise
             time.sleep(seconds)
     return ask()
 
 
 def call(command: Sequence[str], *, script: str | None = None) -> str:
-    """Run a command out of reach of the terminal's Ctrl-C, so that no submission is cut in half.
+    """Run a command and return its output.
+
+    It runs in a session of its own: Ctrl-C in the terminal does not stop it halfway through a
+    submission.
 
     Args:
         command: Program and arguments.
-        script: What the program reads.
+        script: Input of the program.
 
     Raises:
-        SlurmCommandError: It isn't there, failed, or took too long.
+        SlurmCommandError: The command isn't installed, failed, or took too long.
     """
     try:
         done = subprocess.run(  # noqa: S603 - SLURM's own commands
             command,
             input=script or "",
-            env=_outside_of_jobs(),
+            env=_environment(),
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_SECONDS,
@@ -120,8 +131,8 @@ def call(command: Sequence[str], *, script: str | None = None) -> str:
     return done.stdout
 
 
-def _outside_of_jobs() -> dict[str, str]:
-    """The environment without what describes the driver's own job, which a worker job would inherit."""
+def _environment() -> dict[str, str]:
+    """Drop the variables of the driver's own job, which worker jobs would inherit."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -130,5 +141,6 @@ def _outside_of_jobs() -> dict[str, str]:
 
 
 def _clean(stderr: str) -> str:
+    """Remove the names of the program and of the level, and repeated lines."""
     lines = (line.partition(": ")[2] or line for line in stderr.strip().splitlines())
     return "; ".join(dict.fromkeys(line.removeprefix("error: ").strip() for line in lines))

@@ -1,4 +1,4 @@
-"""Signals around a cluster: who is interrupted, who is not, and what an interrupt means."""
+"""Signals while a cluster is open: kept, ignored, let through, or sent to the main thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Put the signal handlers back at the end, whatever was done to them."""
+    """Restore the signal handlers at the end, whatever the code inside does to them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -29,7 +29,7 @@ def handlers_kept() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ignore Ctrl-C, SIGTERM and SIGHUP meanwhile: a second one must not leave jobs behind."""
+    """Ignore Ctrl-C, SIGTERM and SIGHUP: a second one must not leave worker jobs behind."""
     with handlers_kept():
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
@@ -39,7 +39,10 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let an interrupt through meanwhile, where a shell that started this in the background has it ignored."""
+    """React to SIGINT, also in a process that a shell started in the background.
+
+    Shells make such processes ignore SIGINT, but a cluster needs it to stop its main thread.
+    """
     with handlers_kept():
         if (
             threading.current_thread() is threading.main_thread()
@@ -50,6 +53,6 @@ def interruptible() -> Iterator[None]:
 
 
 def interrupt_main_thread() -> None:
-    """Wake the main thread, which waits for results that will not come, with a KeyboardInterrupt."""
+    """Raise KeyboardInterrupt in the main thread, which waits for results that will not come."""
     if (ident := threading.main_thread().ident) is not None:
         signal.pthread_kill(ident, signal.SIGINT)

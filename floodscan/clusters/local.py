@@ -1,9 +1,10 @@
-"""Tasks on this machine, or on a scheduler that already runs."""
+"""A cluster of processes on this machine, and a connection to a scheduler that already runs."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -18,31 +19,31 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE_SECONDS = 60.0
+_CONNECT_SECONDS = 10
+_NO_WORKERS_SECONDS = 60.0
 
 SETTINGS = {
-    # each connection keeps its last messages for debuggers, a thousand by default; here they are
-    # kilobytes each
+    # every connection keeps its last 1,000 messages for debuggers; here they are kilobytes each
     "distributed.admin.low-level-log-length": 10,
-    # it looks at all threads a hundred times a second, and may stop a process for good on Python
-    # before 3.11.9 (https://github.com/python/cpython/issues/106883)
+    # the profiler looks at all threads a hundred times a second. Before Python 3.11.9 it may stop
+    # a process for good (https://github.com/python/cpython/issues/106883)
     "distributed.worker.profile.enabled": False,
-    # so long after a worker is gone, its nanny is stopped for good if it is just then starting
-    # another
+    # when a worker is lost for so long, Dask stops its nanny, even while the nanny starts another
+    # worker: then the worker never comes back
     "distributed.deploy.lost-worker-timeout": "1000 days",
 }
-"""How parts of a cluster differ from Dask's defaults."""
+"""Dask settings that differ from its defaults."""
 
 
 @contextmanager
 def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
-    """Open a client of a cluster of processes, one per core if no number is given."""
+    """Open a client of a cluster of processes: ``n_workers``, or one per core."""
     with config.set(SETTINGS), _start(n_workers) as started, Client(started) as client:
         yield client
 
 
 def _start(n_workers: int | None) -> LocalCluster:
-    """Start processes on this machine that listen to nobody else, their HTTP servers too."""
+    """Start processes that listen on the loopback alone, with their HTTP servers."""
     return LocalCluster(
         n_workers=n_workers,
         threads_per_worker=4,
@@ -53,28 +54,34 @@ def _start(n_workers: int | None) -> LocalCluster:
 
 
 @contextmanager
-def prepare_connection(address: str) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
+def prepare_connection(
+    address: str, *, warn_after_seconds: float = _NO_WORKERS_SECONDS
+) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
     """Connect to a scheduler that already runs.
+
+    Args:
+        address: Address of the scheduler.
+        warn_after_seconds: How often to log a warning while the scheduler has no workers.
 
     Raises:
         InputError: No scheduler answers at the address.
     """
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=_CONNECT_SECONDS)
     except (OSError, ValueError, TimeoutError) as err:
-        message = f"--cluster {address}: no Dask scheduler answers there ({err}); known: none, local, slurm, allocation"
-        raise InputError(message) from err
+        message = f"--cluster {address}: no Dask scheduler answers there ({err})"
+        raise InputError(f"{message}; known: none, local, slurm, allocation") from err
     with client:
-        yield lambda: _watched(client, address)
+        yield partial(_watched, client, address, warn_after_seconds)
 
 
 @contextmanager
-def _watched(client: Client, address: str) -> Iterator[Client]:
-    """Warn now and then that there are no workers: whoever started the scheduler may have forgotten or lost them."""
+def _watched(client: Client, address: str, warn_after_seconds: float) -> Iterator[Client]:
+    """Log a warning now and then while the scheduler has no workers: tasks would wait for ever."""
     ended = Event()
 
     def watch() -> None:
-        while not ended.wait(_PATIENCE_SECONDS) and client.status == "running":
+        while not ended.wait(warn_after_seconds) and client.status == "running":
             if not client.nthreads():
                 _log.warning(
                     "--cluster %s: the scheduler has no workers; tasks wait until some come",

@@ -1,4 +1,7 @@
-"""A run's folder of keys: seen by all nodes, open to the user alone, and gone with its driver, however that ends."""
+"""The folder of a run's keys: on a disk of all nodes, open to the user alone.
+
+It is removed with its driver; if the driver was killed, the next one removes it.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,32 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan.store.heartbeat import Driver, is_alive, read_driver, send_heartbeats
+from floodscan.store.heartbeat import (
+    BEAT_SECONDS,
+    Driver,
+    is_alive,
+    read_driver,
+    send_heartbeats,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OWNER_FILE = ".floodscan-driver"
 SILENT_SECONDS = 24 * 3600.0
-"""A driver on another machine that gave no sign for so long is gone.
+"""A driver on another machine counts as gone after so long without a heartbeat.
 
-One that is only suspended comes back earlier.
+A driver that is only suspended comes back earlier.
 """
 
 
 @contextmanager
-def private_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder for keys, which goes at the end, and remove those that killed drivers left beside it.
+def private_folder(parent: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[Path]:
+    """Make a folder for keys and remove it at the end, and those that killed drivers left.
 
     Args:
-        parent: A folder on a disk that all nodes see; it is made if it isn't there.
+        parent: A folder on a disk of all nodes; it is made if it doesn't exist.
+        beat_seconds: How often to send a heartbeat.
 
     Raises:
         OSError: It can't be written.
@@ -38,13 +48,13 @@ def private_folder(parent: Path) -> Iterator[Path]:
     remove_abandoned(parent)
     with (
         TemporaryDirectory(prefix="run-", dir=parent, ignore_cleanup_errors=True) as made,
-        _owned(Path(made)),
+        _owned(Path(made), beat_seconds),
     ):
         yield Path(made)
 
 
 def remove_abandoned(parent: Path) -> int:
-    """Remove the user's folders of keys whose drivers are gone, and tell how many there were."""
+    """Remove the user's folders of keys whose drivers are gone, and return their number."""
     abandoned = [folder for folder in parent.glob("run-*") if _is_abandoned(folder)]
     for folder in abandoned:
         shutil.rmtree(folder, ignore_errors=True)
@@ -52,25 +62,25 @@ def remove_abandoned(parent: Path) -> int:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that nobody else may open, not even for a moment."""
+    """Write a new file that nobody else can open, not even for a moment."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
 
 
 @contextmanager
-def _owned(folder: Path) -> Iterator[None]:
-    """Write down whose folder it is, and give a sign of life meanwhile."""
+def _owned(folder: Path, beat_seconds: float) -> Iterator[None]:
+    """Record this process as the folder's owner, with a heartbeat."""
     path = folder / OWNER_FILE
     write_private(path, msgspec.json.encode(Driver.here()))
-    with send_heartbeats(path):
+    with send_heartbeats(path, beat_seconds=beat_seconds):
         yield
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """Tell whether a folder is one of keys, the user's own, and its driver is known to be gone."""
+    """Return True if a folder holds keys of this user and its driver is known to be gone."""
     path = folder / OWNER_FILE
     driver = read_driver(path)
-    # without one it is another kind of folder, one that is made just now, or somebody else's
+    # a folder without an owner has another purpose, or another driver just makes it
     if driver is None or path.stat().st_uid != os.getuid():
         return False
     return not is_alive(driver, path, silence_seconds=SILENT_SECONDS)

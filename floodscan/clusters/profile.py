@@ -1,4 +1,4 @@
-"""A profile: dask-jobqueue's own configuration of worker jobs, read from YAML and checked."""
+"""A profile of worker jobs: dask-jobqueue's own configuration, read from YAML and checked."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _PATHS = ("local-directory", "log-directory", "shared-temp-directory")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Worker jobs, as dask-jobqueue's section ``jobqueue.slurm`` describes them.
+    """The worker jobs that dask-jobqueue's section ``jobqueue.slurm`` describes.
 
     Attributes:
-        source: File that they were read from.
-        values: The section, by dask-jobqueue's names; every value has the kind that it must have.
+        source: File that the section was read from.
+        values: The section, with dask-jobqueue's names; every value has the right type.
     """
 
     source: str
@@ -37,7 +37,7 @@ class Profile:
 
     @property
     def walltime(self) -> timedelta:
-        """How long SLURM lets a worker job run."""
+        """Time limit of a worker job."""
         return _parse_walltime(self.values["walltime"])
 
     @property
@@ -48,22 +48,22 @@ class Profile:
 
     @property
     def worker_args(self) -> tuple[str, ...]:
-        """Arguments of ``dask worker`` beyond those that other values become."""
+        """More arguments of ``dask worker``."""
         return tuple(map(str, self.values.get("worker-extra-args", ())))
 
     @property
     def host(self) -> str | None:
-        """Address that the scheduler listens on, where the profile gives it in place of an interface."""
+        """Address of the scheduler; None if the profile names a network interface instead."""
         host: str | None = self.values.get("scheduler-options", {}).get("host")
         return host
 
     @property
     def shared_folder(self) -> Path:
-        """Folder on a disk that all nodes see, for keys and for the logs of jobs."""
+        """Folder on a disk of all nodes, for keys and for the logs of jobs."""
         return Path(self.values.get("shared-temp-directory", Path.home() / ".floodscan")).absolute()
 
     def refuse(self, field: str, text: str) -> ProfileError:
-        """Make the error that names a field of this profile."""
+        """Return an error that names a field of this profile."""
         return ProfileError(self.source, [InputProblem("", f"{_ROOT}.{field}", text)])
 
 
@@ -71,8 +71,7 @@ def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises:
-        ProfileError: The file is missing or broken, a key in it is unknown, or a value can't be
-        used.
+        ProfileError: The file is missing or broken, a key is unknown, or a value can't be used.
     """
     source = str(path)
     try:
@@ -129,8 +128,9 @@ def _check_together(given: Mapping[str, Any]) -> list[tuple[str, str]]:
     if given["cores"] < given.get("processes", 1):
         problems.append(("processes", f"must not be above cores ({given['cores']})"))
     if "interface" not in given and "host" not in given.get("scheduler-options", {}):
-        hint = "the network interface between the nodes, such as ib0; or scheduler-options.host: the driver's address"
-        problems.append(("interface", f"is missing: {hint}"))
+        hint = "the network interface between the nodes, such as ib0"
+        instead = "or give the driver's address as scheduler-options.host"
+        problems.append(("interface", f"is missing: {hint}; {instead}"))
     return problems
 
 
@@ -168,7 +168,7 @@ def _memory(value: object) -> str | None:
 
 def _walltime(value: object) -> str | None:
     good = isinstance(value, str) and _WALLTIME.fullmatch(value)
-    # YAML 1.1 reads 06:00:00 without quotes as a number of seconds.
+    # YAML 1.1 reads 06:00:00 without quotes as a number of seconds
     return None if good else f'{value!r} must be "HH:MM:SS" or "D-HH:MM:SS", in quotes'
 
 
@@ -208,6 +208,6 @@ _MANDATORY = {
     "queue": "the partition, such as cpu",
     "account": "your project's account, such as p200123",
     "walltime": 'how long a worker job runs, such as "06:00:00"',
-    "cores": "cores of a worker job: all of a node's, where nodes are given away whole",
+    "cores": "cores of a worker job: all cores of a node, if a job always gets whole nodes",
     "memory": "memory of a worker job, such as 480GB",
 }

@@ -1,7 +1,7 @@
-"""The two kinds of workers where nodes have no way out: some search, the others do everything else."""
+"""Dask resources of workers, for nodes without internet access: some search, the rest compute."""
 
 SEARCH = "floodscan-search"
-"""Dask resource of workers that reach the catalog, one per thread."""
+"""Resource of workers that reach the catalog, one per thread."""
 
 SCORE = "floodscan-score"
-"""Dask resource of workers on nodes, one per thread."""
+"""Resource of workers on nodes, one per thread; they run everything but searches."""

@@ -1,4 +1,4 @@
-"""A scheduler that tells workers which end on purpose from those that crash."""
+"""A scheduler that does not count workers as crashed if they end on purpose."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 from distributed import Scheduler
 from distributed.core import Status
 
-_LEAVING = {Status.closing, Status.closing_gracefully}
+_ENDING = {Status.closing, Status.closing_gracefully}
 
 
 class LenientScheduler(Scheduler):
-    """Holds the end of a worker against its tasks only where the worker did not say that it ends.
+    """Blames a task for the loss of its worker only if the worker crashed.
 
-    At the end of its lifetime a worker hands its data over. Where there is nobody to take it,
-    distributed counts that as a crash, and after four of them its tasks as poison.
+    At the end of its lifetime a worker hands its data to another worker. If there is no other,
+    distributed counts the end as a crash, and fails tasks that were on four crashed workers.
     """
 
     async def remove_worker(self, address: str, *, expected: bool = False, **others: Any) -> Any:  # noqa: ANN401 - as inherited
-        """Remove a worker, as is expected where it said so."""
+        """Remove a worker; its end is expected if the worker announced it."""
         worker = self.workers.get(self.coerce_address(address))
-        leaving = worker is not None and worker.status in _LEAVING
-        return await super().remove_worker(address, expected=expected or leaving, **others)
+        ending = worker is not None and worker.status in _ENDING
+        return await super().remove_worker(address, expected=expected or ending, **others)

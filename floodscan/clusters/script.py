@@ -1,12 +1,16 @@
-"""The script of a worker job: dask-jobqueue's, with the workers named after their job and nothing open but TLS."""
+"""The script of a worker job.
+
+dask-jobqueue writes it; floodscan names workers after their job and opens no port without TLS.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from floodscan.clusters.interrupts import handlers_kept
+from floodscan.extras import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +21,10 @@ if TYPE_CHECKING:
     from floodscan.clusters.profile import Profile
 
 _WORKER_NAME = "$SLURM_JOB_ID.$SLURM_PROCID"
-# TLS does not cover the HTTP servers: they serve nothing, and to this node alone.
+# TLS does not cover Dask's HTTP servers: they serve no page, and only on the loopback
 _CLOSED_HTTP_ARGS = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
 _CLOSED_HTTP = "export DASK_DISTRIBUTED__WORKER__HTTP__ROUTES='[]'"
-_NO_PROFILER = "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False"  # as clusters.local says
+_NO_PROFILER = "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False"  # see clusters.local
 _NOT_OF_A_JOB = {"name", "scheduler-options", "shared-temp-directory"}
 _LONGEST_MARGIN = timedelta(minutes=15)
 _SHARE_OF_WALLTIME = 6
@@ -28,7 +32,7 @@ _SHARE_OF_WALLTIME = 6
 
 @dataclass(frozen=True, slots=True)
 class WorkerScript:
-    """What a worker job runs.
+    """The script of a worker job, in two parts.
 
     Attributes:
         head: ``#SBATCH`` directives and the prologue.
@@ -51,54 +55,65 @@ def build_script(
     logs: Path,
     worker_args: Sequence[str] = (),
 ) -> WorkerScript:
-    """Write the script of a worker job; all jobs of a run have the same.
+    """Return the script of a worker job; all jobs of a run have the same script.
 
     Args:
-        profile: What the jobs are like.
+        profile: The worker jobs.
         name: Name of the jobs.
         scheduler: Address of the scheduler.
-        security: Certificates, as files that the nodes see.
+        security: Certificates, as files on a disk of all nodes.
         logs: Folder of the jobs' logs.
-        worker_args: Arguments of ``dask worker`` beyond those of the profile.
+        worker_args: Arguments of ``dask worker`` besides those of the profile.
+
+    Raises:
+        InputError: The extra for SLURM is not installed.
     """
-    job_values = {
-        key.replace("-", "_"): v for key, v in profile.values.items() if key not in _NOT_OF_A_JOB
-    }
-    job_values.setdefault("log_directory", str(logs))
-    job_values["job_script_prologue"] = [
-        *profile.values.get("job-script-prologue", ()),
-        _CLOSED_HTTP,
-        _NO_PROFILER,
-    ]
-    job_values["worker_extra_args"] = [*profile.worker_args, *worker_args, *_CLOSED_HTTP_ARGS]
-    job_values.setdefault("processes", 1)
-    with handlers_kept():
-        # dask-jobqueue sets handlers of its own when it is imported, by which Ctrl-C ends with
-        # status 0, and which only the main thread may set: a worker that reads a catalog of a
-        # module that uses this one is in another
-        from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
+    with handlers_kept(), needs_extra("slurm", "--cluster slurm"):
+        # dask-jobqueue sets signal handlers when it is imported. With them Ctrl-C ends with status
+        # 0, and outside of the main thread, where a worker may import this module, they fail
+        from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415 - see above
     job = SLURMJob(
         scheduler,
         name=_WORKER_NAME,
         job_name=name,
         protocol="tls://",
         security=security,
-        **job_values,
+        **_job_values(profile, logs, worker_args),
     )
     head, _, command = job.job_script().rstrip().rpartition("\n")
     return WorkerScript(head, command)
 
 
+def _job_values(profile: Profile, logs: Path, worker_args: Sequence[str]) -> dict[str, Any]:
+    values = {
+        key.replace("-", "_"): value
+        for key, value in profile.values.items()
+        if key not in _NOT_OF_A_JOB
+    }
+    prologue = profile.values.get("job-script-prologue", ())
+    return {
+        "processes": 1,
+        "log_directory": str(logs),
+        **values,
+        "job_script_prologue": [*prologue, _CLOSED_HTTP, _NO_PROFILER],
+        "worker_extra_args": [*profile.worker_args, *worker_args, *_CLOSED_HTTP_ARGS],
+    }
+
+
 def job_of_worker(name: str) -> str:
-    """Tell the id of the job that a worker is in by the worker's name."""
+    """Return the id of the job of a worker from the worker's name."""
     return name.partition(".")[0]
 
 
 def lifetime_args(walltime: timedelta, given: Sequence[str]) -> list[str]:
-    """Let workers end themselves before SLURM ends them, not all at the same time, unless the profile says when.
+    """Return the arguments that end workers before their job's time limit, at different times.
 
-    A worker that ends by itself hands its tasks back; one that is killed counts as crashed by its
+    A worker that ends on time hands its tasks back. One that SLURM kills counts as crashed by its
     task.
+
+    Args:
+        walltime: Time limit of the job.
+        given: Arguments of the profile; if they set a lifetime, nothing is added.
     """
     if any(arg.startswith("--lifetime") for arg in given):
         return []

@@ -1,4 +1,7 @@
-"""Tasks on the nodes of a SLURM site: a scheduler here, worker jobs or one allocation there, TLS between them."""
+"""A cluster on SLURM: the scheduler in this process, the workers in jobs, and TLS between them.
+
+The workers run in worker jobs that this process submits, or on the nodes of its own allocation.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 from floodscan.clusters.address import check_address, find_address
 from floodscan.clusters.commands import SlurmCommandError, rehearse
-from floodscan.clusters.gateway import gateway, node_args
 from floodscan.clusters.interrupts import interrupt_main_thread, interruptible, undisturbed
 from floodscan.clusters.local import SETTINGS
-from floodscan.clusters.pool import JobPool, keep_jobs
+from floodscan.clusters.pool import JobPool, PoolWaits, keep_jobs
 from floodscan.clusters.private import private_folder
 from floodscan.clusters.scheduler import LenientScheduler
 from floodscan.clusters.script import build_script, job_of_worker, lifetime_args
+from floodscan.clusters.search_worker import node_args, search_worker
 from floodscan.clusters.tls import make_security
 from floodscan.errors import ClusterError, InputError
 
@@ -43,8 +46,10 @@ _CLOSED_HTTP: dict[str, Any] = {
 }
 _UNKNOWN_SCHEDULER = "tls://DRIVER:PORT"
 _STEP_END_SECONDS = 20.0
+_QUOTED_LINES = 5
+_WAITS = PoolWaits()
 
-# What sbatch says, and the field of a profile that it speaks of; the first that fits.
+# Words in sbatch's messages, and the field of a profile that they are about; the first match counts
 _FIELD_OF_WORD = {
     "account": "account",
     "project": "account",
@@ -58,7 +63,7 @@ _FIELD_OF_WORD = {
 
 
 class _Watch(SchedulerPlugin):
-    """Tells a pool whose workers come, and when one has gone."""
+    """Reports to a pool which workers connect, and that a worker is gone."""
 
     def __init__(self, pool: JobPool) -> None:
         self._pool = pool
@@ -73,19 +78,19 @@ class _Watch(SchedulerPlugin):
 
 @contextmanager
 def prepare_slurm_client(
-    profile: Profile, *, n_jobs: int, n_searches: int | None
+    profile: Profile, *, n_jobs: int, n_searches: int | None = None, waits: PoolWaits = _WAITS
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
-    """Start a scheduler and let SLURM look at the script of its worker jobs.
-
-    What is given submits them.
+    """Start a scheduler, and let SLURM check the script of the worker jobs.
 
     Args:
-        profile: What the jobs are like.
-        n_jobs: How many are kept running.
-        n_searches: Searches at once of a worker beside the scheduler; None where nodes search.
+        profile: The worker jobs.
+        n_jobs: How many to keep running.
+        n_searches: Searches at once of a worker on this machine; None if the nodes search.
+        waits: How long to wait for SLURM.
 
     Yields:
-        What submits the jobs and opens a client of them; when that closes, all jobs are gone.
+        A function that submits the jobs and opens a client. When the client's context ends, all
+        jobs are gone.
 
     Raises:
         InputError: SLURM would refuse the jobs, or an address is wrong; nothing was submitted.
@@ -94,8 +99,7 @@ def prepare_slurm_client(
     with _private_folder(profile) as folder:
         security = make_security(folder)
         with _scheduler(profile, security, n_searches) as cluster:
-            name = _new_name(profile)
-            logs = _log_folder(profile, folder)
+            name, logs = _new_name(profile), _log_folder(profile, folder)
             script = build_script(
                 profile,
                 name=name,
@@ -106,9 +110,8 @@ def prepare_slurm_client(
             )
             check_script(profile, script)
             check_address(profile, find_address(profile))
-            yield partial(
-                _submit, JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs), cluster
-            )
+            pool = JobPool(name=name, script=str(script), wanted=n_jobs, logs=logs, waits=waits)
+            yield partial(_submit, pool, cluster)
 
 
 @contextmanager
@@ -123,25 +126,25 @@ def _submit(pool: JobPool, cluster: SpecCluster) -> Iterator[Client]:
 def prepare_allocation_client(
     profile: Profile, *, n_nodes: int | None, n_searches: int | None
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
-    """Start a scheduler for the nodes of the SLURM job that this process is in.
+    """Start a scheduler for the nodes of the SLURM job that this process runs in.
 
     Args:
-        profile: What the workers are like.
-        n_nodes: On how many of the nodes; None is all.
-        n_searches: Searches at once of a worker beside the scheduler; None where nodes search.
+        profile: The workers.
+        n_nodes: Number of nodes to use; None is all.
+        n_searches: Searches at once of a worker on this node; None if all nodes search.
 
     Yields:
-        What starts workers on them, and opens a client; when that closes, they end.
+        A function that starts the workers and opens a client. When the client's context ends, the
+        workers end.
 
     Raises:
-        InputError: This process is in no SLURM job, or an address is wrong.
+        InputError: This process runs in no SLURM job, or an address is wrong.
         ClusterError: From the opened client: the workers ended.
     """
     allocated = os.environ.get("SLURM_JOB_NUM_NODES")
     if allocated is None:
-        raise InputError(
-            "--cluster allocation: works inside of a SLURM job only; see jobs/sweep-one-allocation.sbatch"
-        )
+        hint = "see jobs/sweep-one-allocation.sbatch"
+        raise InputError(f"--cluster allocation: works only inside of a SLURM job; {hint}")
     with _private_folder(profile) as folder:
         security = make_security(folder)
         with _scheduler(profile, security, n_searches) as cluster:
@@ -153,10 +156,8 @@ def prepare_allocation_client(
                 logs=folder,
                 worker_args=node_args(n_searches, profile),
             )
-            step = _Step(
-                script, folder, n_nodes=str(n_nodes or allocated), n_cores=profile.values["cores"]
-            )
-            yield partial(_run_step, step, cluster)
+            nodes, n_cores = str(n_nodes or allocated), profile.values["cores"]
+            yield partial(_run_step, _Step(script, folder, n_nodes=nodes, n_cores=n_cores), cluster)
 
 
 @contextmanager
@@ -166,10 +167,7 @@ def _run_step(step: _Step, cluster: SpecCluster) -> Iterator[Client]:
 
 
 def preview_script(profile: Profile, *, n_searches: int | None = None) -> WorkerScript:
-    """Write the script of a worker job without submitting it.
-
-    Only the driver's address is not known yet.
-    """
+    """Return the script of a worker job; the driver's address in it is a placeholder."""
     with _private_folder(profile) as folder:
         return build_script(
             profile,
@@ -182,30 +180,30 @@ def preview_script(profile: Profile, *, n_searches: int | None = None) -> Worker
 
 
 def check_script(profile: Profile, script: WorkerScript) -> None:
-    """Ask SLURM whether it would take a worker job.
+    """Let SLURM check the script of a worker job.
 
     Raises:
-        InputError: It would not; says why, and which field of the profile that is about.
+        InputError: SLURM would refuse it; the message names the reason and the profile's field.
     """
     try:
         rehearse(str(script))
     except SlurmCommandError as err:
-        said = err.text.lower()
-        field = next((field for word, field in _FIELD_OF_WORD.items() if word in said), None)
-        if field is None or err.is_passing:
+        text = err.text.lower()
+        field = next((field for word, field in _FIELD_OF_WORD.items() if word in text), None)
+        if field is None or err.is_temporary:
             raise InputError(f"{profile.source}: SLURM refuses the worker job: {err}") from err
         raise profile.refuse(field, f"SLURM refuses the worker job: {err}") from err
 
 
 class _Step:
-    """The workers of an allocation: one job step, one task per node."""
+    """The workers of an allocation: one job step with one task per node."""
 
     def __init__(self, script: WorkerScript, folder: Path, *, n_nodes: str, n_cores: int) -> None:
         self.failure: str | None = None
         self._log = folder / "workers.log"
         path = folder / "workers.sh"
         path.write_text(str(script))
-        # a node that is lost takes its own workers with it, and no others
+        # the loss of a node must end only the workers of that node
         self._command = ["srun", "-N", n_nodes, "-n", n_nodes, "-c", str(n_cores), "--no-kill"]
         self._command += ["--kill-on-bad-exit=0", "--wait=0", "bash", str(path)]
         self._closing = False
@@ -235,9 +233,10 @@ class _Step:
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         process.wait()
         if not self._closing:
-            said = self._log.read_text(errors="replace").strip().splitlines()[-5:]
+            last = self._log.read_text(errors="replace").strip().splitlines()[-_QUOTED_LINES:]
             self.failure = (
-                f"the workers ended ({process.returncode}); the last one said: {' / '.join(said)}"
+                f"the workers ended ({process.returncode}); the last one printed: "
+                f"{' / '.join(last)}"
             )
             interrupt_main_thread()
 
@@ -246,7 +245,7 @@ class _Step:
 def _scheduler(
     profile: Profile, security: Security, n_searches: int | None
 ) -> Iterator[SpecCluster]:
-    """Run a scheduler in this process, and what searches beside it, that speak nothing but TLS."""
+    """Run a scheduler, and a worker for searches if asked for; their connections are TLS alone."""
     address = find_address(profile)
     options = {
         **profile.values.get("scheduler-options", {}),
@@ -258,7 +257,7 @@ def _scheduler(
     }
     with config.set(_CLOSED_HTTP | SETTINGS):
         cluster = SpecCluster(
-            workers=gateway(n_searches, address=address, security=security),
+            workers=search_worker(n_searches, address=address, security=security),
             scheduler={"cls": LenientScheduler, "options": options},
             security=security,
             silence_logs=logging.ERROR,
@@ -271,19 +270,20 @@ def _scheduler(
 
 @contextmanager
 def _private_folder(profile: Profile) -> Iterator[Path]:
-    """Make a folder for the run's keys; it goes at the end."""
+    """Make a folder for the run's keys, and remove it at the end."""
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(private_folder(profile.shared_folder))
         except OSError as err:
-            text = f"{profile.shared_folder} can't be written: {err.strerror}; name a folder that all nodes see"
+            text = f"{profile.shared_folder} can't be written: {err.strerror}"
+            text = f"{text}; name a folder that all nodes share"
             raise profile.refuse("shared-temp-directory", text) from err
         yield folder
 
 
 @contextmanager
 def _explained(failure: Callable[[], str | None]) -> Iterator[None]:
-    """Turn the interrupt of a cluster that gave up, and SLURM's own errors, into an error that says why."""
+    """Turn the interrupt of a cluster that gave up, and errors of SLURM, into a ClusterError."""
     try:
         with interruptible():
             yield

@@ -1,4 +1,7 @@
-"""A certificate authority for one run: who has no certificate of it reaches neither scheduler nor workers."""
+"""A certificate authority for one run.
+
+Only its certificates give access to the scheduler and the workers.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ _CLOCK_SKEW = timedelta(minutes=10)
 
 
 def make_security(folder: Path) -> Security:
-    """Write an authority and a certificate that it signed, and give them as Dask's security.
+    """Write an authority and one certificate, and return them as Dask's security settings.
 
-    Scheduler, workers and client trust whatever the authority signed, so that one certificate
-    serves all three. The authority's own key is never written: nobody can sign another.
+    Scheduler, workers and client trust every certificate of the authority, so one certificate
+    serves all three. The authority's own key is never written: nobody can sign another certificate.
 
     Args:
-        folder: A folder that only the user can open, on a disk that all nodes see.
+        folder: A folder that only the user can open, on a disk of all nodes.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _sign("floodscan authority", authority_key, authority_key, is_authority=True)
@@ -57,7 +60,7 @@ def _sign(
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     issuer = authority_key.public_key()
-    # identifiers and usage are what Python 3.13 and later insist on
+    # Python 3.13 and later refuse certificates without identifiers and usage
     return (
         x509.CertificateBuilder()
         .subject_name(_name(name))

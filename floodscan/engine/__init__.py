@@ -1,1 +1,1 @@
-"""Batches as Dask tasks: what is in flight, what is left, what is isolated."""
+"""Batches as Dask tasks: how many are in flight, which are left, and which crash their workers."""

@@ -1,10 +1,21 @@
-"""A batch as a small graph: its searches in lots, then a choice for each part, then one that writes."""
+"""A batch as a small Dask graph.
+
+    search 1-16  ─┬─ choose, events 1-16  ─┐
+                  │                        │
+    search 17-32 ─┼─ choose, events 17-32 ─┼─ write ── BatchResult
+                  │                        │
+    search 33-40 ─┴─ choose, events 33-35 ─┘
+
+A ``choose`` task waits for the ``search`` tasks that its events need, and ``write`` for all of
+``choose``. A task costs the scheduler a millisecond or two, hence the groups of 16.
+"""
 
 from __future__ import annotations
 
 import uuid
 from contextlib import nullcontext, suppress
-from functools import partial
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from dask.base import annotate
@@ -16,7 +27,7 @@ from floodscan.engine.rate_limiter import remember_worker
 from floodscan.pipeline import ask, choose, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from dask.delayed import Delayed
@@ -27,75 +38,119 @@ if TYPE_CHECKING:
     from floodscan.pipeline import BatchPart, Run
     from floodscan.planning.slots import BatchPlan
 
-LOT_SEARCHES = 16
-"""Searches of one task, which asks them side by side: a task costs the scheduler a millisecond."""
+    SearchGroup = tuple[Search, ...]
+
+SEARCHES_PER_TASK = 16
+"""Searches of one task, which makes them at the same time."""
+
+
+class TaskKind(StrEnum):
+    """The kinds of tasks; Dask's dashboard and task stream group tasks by these names.
+
+    The key of a task is the name of its kind and a unique id: ``floodscan-search-0c7b…``.
+    """
+
+    SEARCH = "floodscan-search"
+    CHOOSE = "floodscan-choose"
+    WRITE = "floodscan-write"
+
+
+@dataclass(frozen=True, slots=True)
+class PickledCall:
+    """A function with its first arguments, as bytes; inputs from other tasks follow at the call.
+
+    The scheduler unpickles a graph, and keeps its objects in memory until the task is done. Events
+    and plans as objects take ten times the memory of their bytes, and would make the scheduler
+    import shapely and pyarrow.
+
+    Attributes:
+        content: The function, its arguments and its keyword arguments, pickled.
+    """
+
+    content: bytes
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], *args: object, **kwargs: object) -> PickledCall:
+        """Pickle a function and its arguments."""
+        return cls(pickle.dumps((function, args, kwargs)))
+
+    def __call__(self, *inputs: object) -> object:
+        """Call the function; this runs on a worker."""
+        function, args, kwargs = pickle.loads(self.content)
+        return function(*args, *inputs, **kwargs)
 
 
 def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -> Delayed:
-    """Draw a batch's graph, which ends in a BatchResult."""
-    finish = partial(write, run, plan.name, given_up=given_up)
-    parts = _draw_parts(run, plan)
-    with _kept_to(SCORE, run):
-        return _draw(finish, parts)
+    """Draw the graph of a batch; its result is a BatchResult.
 
-
-def _draw_parts(run: Run, plan: BatchPlan) -> list[Delayed]:
-    """Draw what comes before anything is written: each ends in a BatchPart."""
+    Args:
+        run: Settings that all batches share.
+        plan: The batch.
+        given_up: Outcomes of events that are not in the plan because they crash their workers.
+    """
     searches = plan.searches
-    lots = [
-        searches[start : start + LOT_SEARCHES] for start in range(0, len(searches), LOT_SEARCHES)
-    ]
-    with _kept_to(SEARCH, run):
-        answers = {lot: _draw(partial(ask_lot, run, lot)) for lot in lots}
-    with _kept_to(SCORE, run):
-        return [_draw_part(run, part, answers) for part in plan.parts()]
+    starts = range(0, len(searches), SEARCHES_PER_TASK)
+    groups = [searches[start : start + SEARCHES_PER_TASK] for start in starts]
+    with _on_workers_with(SEARCH, run):
+        answers = {
+            group: _draw(TaskKind.SEARCH, PickledCall.of(search_group, run, group))
+            for group in groups
+        }
+    with _on_workers_with(SCORE, run):
+        parts = [_draw_part(run, part, answers) for part in plan.parts()]
+        finish = PickledCall.of(write, run.folder, plan.name, given_up=given_up)
+        return _draw(TaskKind.WRITE, finish, parts)
 
 
-def _kept_to(place: str, run: Run) -> AbstractContextManager[None]:
-    """Keep tasks that are drawn meanwhile to workers of a kind, where there are kinds."""
+def _draw_part(run: Run, part: BatchPlan, answers: Mapping[SearchGroup, Delayed]) -> Delayed:
+    needed = frozenset(part.searches)
+    groups = [group for group in answers if not needed.isdisjoint(group)]
+    call = PickledCall.of(choose_part, run, part, groups)
+    return _draw(TaskKind.CHOOSE, call, [answers[group] for group in groups])
+
+
+def _draw(kind: TaskKind, call: PickledCall, *inputs: list[Delayed]) -> Delayed:
+    key = f"{kind}-{uuid.uuid4().hex}"
+    task: Delayed = delayed(call, traverse=False)(*inputs, dask_key_name=key)
+    return task
+
+
+def _on_workers_with(resource: str, run: Run) -> AbstractContextManager[None]:
+    """Keep tasks to workers with a resource, if only some workers search."""
     kept: AbstractContextManager[None] = (
-        annotate(resources={place: 1}) if run.search_on_driver else nullcontext()
+        annotate(resources={resource: 1}) if run.search_on_driver else nullcontext()
     )
     return kept
 
 
-def _draw_part(run: Run, part: BatchPlan, answers: dict[tuple[Search, ...], Delayed]) -> Delayed:
-    needed = frozenset(part.searches)
-    lots = [lot for lot in answers if not needed.isdisjoint(lot)]
-    return _draw(partial(choose_part, run, part, lots), [answers[lot] for lot in lots])
+def search_group(run: Run, group: SearchGroup) -> list[Answer]:
+    """Run a search task.
 
-
-def _draw(work: partial[Any], *inputs: list[Delayed]) -> Delayed:
-    """Draw a task.
-
-    What it is to do travels in bytes, a tenth of what it would take in the scheduler's memory.
+    Returns:
+        The answer to each search of the group.
     """
-    name = f"{work.func.__name__}-{uuid.uuid4().hex}"
-    task: Delayed = delayed(partial(_unpack_and_work, pickle.dumps(work)))(
-        *inputs, dask_key_name=name
-    )
-    return task
-
-
-def _unpack_and_work(packed: bytes, *inputs: object) -> object:
-    return pickle.loads(packed)(*inputs)
-
-
-def ask_lot(run: Run, searches: Sequence[Search]) -> list[Answer]:
-    """Run a task of the first kind."""
-    with suppress(
-        ValueError
-    ):  # in one process there is no worker, and no rate_limiter that asks for it
+    with suppress(ValueError):  # without a cluster there is no worker, and none is needed
         remember_worker()
-    return ask(run, searches)
+    return ask(run, group)
 
 
 def choose_part(
     run: Run,
     part: BatchPlan,
-    lots: Iterable[Sequence[Search]],
-    answers: Iterable[Sequence[Answer]],
+    groups: Sequence[SearchGroup],
+    answers: Sequence[Sequence[Answer]],
 ) -> BatchPart:
-    """Run a task of the second kind."""
-    pairs = (zip(lot, answered, strict=True) for lot, answered in zip(lots, answers, strict=True))
-    return choose(run, part, dict(pair for lot in pairs for pair in lot))
+    """Run a choose task.
+
+    Args:
+        run: Settings that all batches share.
+        part: Some events of a batch.
+        groups: The groups of searches that the events need.
+        answers: The answers to each group.
+    """
+    found = {
+        search: answer
+        for group, answered in zip(groups, answers, strict=True)
+        for search, answer in zip(group, answered, strict=True)
+    }
+    return choose(run, part, found)

@@ -1,10 +1,11 @@
-"""A batch that ends its workers: which of its events does it, so that one bad event costs one event.
+"""A batch whose workers crash: find the events that crash them, so that only those events fail.
 
-The batch runs alone here, so that whatever ends a worker is in it. It may have been suspected for a
-neighbour's sake, or for a node's: then it simply runs. Else it is cut into its events, which are
-tried side by side and written to a folder that goes at once, and those that seem to end a worker
-once more, each alone. What remains is run as ever; should that end workers too, it may have been a
-node again, and all is done once more.
+Such a batch runs alone on the cluster, so every crash is one of its own. Earlier crashes may have
+another cause: another batch, or the loss of a node. So the batch is tried as a whole first. If
+workers crash again, its events are tried one by one, side by side, with results in a folder that
+is thrown away. Suspicious events are tried once more, each alone on the cluster. Then the batch
+runs without the events that crashed their workers twice. If workers still crash, a node may have
+been lost meanwhile, and all of this is repeated.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from distributed import KilledWorker, wait
 
-from floodscan.assessment.outcomes import WORKER_LOST, give_up
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import give_up
 from floodscan.engine.graph import draw_batch
 from floodscan.pipeline import write
 from floodscan.planning.slots import plan_batch, plan_searches
@@ -31,32 +33,31 @@ if TYPE_CHECKING:
     from floodscan.pipeline import BatchResult, Run
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
 
-_REASON = (
-    f"{WORKER_LOST} (each worker that took it ended without a word; --retry-failed tries again)"
-)
-_MOST_ROUNDS = 3
+_DETAIL = "every worker that ran it crashed; --retry-failed tries again"
+_HINT = "look for the cause in the logs of the workers, then scan again with --retry-failed"
+_MAX_ROUNDS = 3
 
 
 def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
-    """Run a batch without the events that end their workers; those fail.
+    """Run a batch without the events that crash their workers; those events fail.
 
     Args:
-        run: What all batches share.
-        batch: A batch that was suspected.
-        client: Of a cluster that does nothing else now.
+        run: Settings that all batches share.
+        batch: A batch whose workers crashed.
+        client: Client of a cluster that runs nothing else.
     """
     plan = plan_batch(batch, run.recipe)
     bad: list[EventPlan] = []
-    for _ in range(_MOST_ROUNDS):
-        rest = _part(run, plan, [each for each in plan.plans if each not in bad])
+    for _ in range(_MAX_ROUNDS):
+        rest = _select(run, plan, [each for each in plan.plans if each not in bad])
         if result := _try(run, rest, bad, client):
             return result
         bad += _find_bad(run, rest, client)
-    return write(run, batch.name, [], given_up=_give_up(plan.plans))
+    return write(run.folder, batch.name, [], given_up=_give_up(plan.plans))
 
 
 def _try(run: Run, plan: BatchPlan, bad: Sequence[EventPlan], client: Client) -> BatchResult | None:
-    """Run a batch; None where it ends its workers."""
+    """Run a batch; return None if its workers crash."""
     try:
         result: BatchResult = client.compute(draw_batch(run, plan, given_up=_give_up(bad))).result()
     except KilledWorker:
@@ -65,25 +66,26 @@ def _try(run: Run, plan: BatchPlan, bad: Sequence[EventPlan], client: Client) ->
 
 
 def _find_bad(run: Run, plan: BatchPlan, client: Client) -> list[EventPlan]:
-    """List the events that end a worker by themselves."""
-    suspects = _find_deadly(run, plan, plan.plans, client)
-    return [each for each in suspects if _find_deadly(run, plan, [each], client)]
+    """Return the events that crash their workers, also when they run alone."""
+    suspects = _find_crashing(run, plan, plan.plans, client)
+    return [each for each in suspects if _find_crashing(run, plan, [each], client)]
 
 
-def _find_deadly(
+def _find_crashing(
     run: Run, plan: BatchPlan, plans: Sequence[EventPlan], client: Client
 ) -> list[EventPlan]:
-    """Try events side by side, and list those whose tasks were on workers that ended."""
-    with _on_trial(run) as trial:
-        futures = client.compute([draw_batch(trial, _part(run, plan, [each])) for each in plans])
+    """Try events side by side, and return those whose workers crashed."""
+    with _trial_folder(run) as trial:
+        futures = client.compute([draw_batch(trial, _select(run, plan, [each])) for each in plans])
         wait(futures)
-    endings = zip(plans, (future.exception() for future in futures), strict=True)
-    return [each for each, error in endings if isinstance(error, KilledWorker)]
+    errors = (future.exception() for future in futures)
+    found = zip(plans, errors, strict=True)
+    return [each for each, error in found if isinstance(error, KilledWorker)]
 
 
 @contextmanager
-def _on_trial(run: Run) -> Iterator[Run]:
-    """Give the run another folder, on the same disk."""
+def _trial_folder(run: Run) -> Iterator[Run]:
+    """Let a run write to another folder on the same disk, and remove that folder at the end."""
     folder = replace(run.folder, path=run.folder.path / f".{uuid.uuid4().hex}.trial")
     folder.prepare()
     try:
@@ -92,9 +94,10 @@ def _on_trial(run: Run) -> Iterator[Run]:
         rmtree(folder.path, ignore_errors=True)
 
 
-def _part(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
+def _select(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
+    """Return the plan of a batch for some of its events."""
     return replace(plan, plans=tuple(plans), merged_searches=plan_searches(plans, run.recipe))
 
 
 def _give_up(plans: Sequence[EventPlan]) -> list[Outcome]:
-    return [give_up(each, _REASON) for each in plans]
+    return [give_up(each, Reason.WORKER_LOST, detail=_DETAIL, hint=_HINT) for each in plans]

@@ -1,4 +1,4 @@
-"""What a run's folder already holds, whether it is of the same run, and what is left to do."""
+"""Continuing a run: check that a folder holds the same run, and find the batches that are done."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What is done of a run.
+    """The part of a run that is done.
 
     Attributes:
-        batches: IdSet.
-        counts: Their events, by status, with slots and requests.
+        batches: Names of the batches.
+        counts: Number of their events by status, of slots, candidates and requests.
     """
 
     batches: frozenset[str]
@@ -36,16 +36,15 @@ class Done:
 
 
 def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
-    """Refuse to mix two runs.
+    """Refuse to mix two runs in one folder.
 
     Args:
-        folder: Where results go.
-        head: Description of the run that is to be written there.
+        folder: The output folder.
+        head: Description of the run that is about to be written there.
 
     Raises:
-        OutputError: The folder holds a run by another recipe, on another catalog, or of another
-        version: names
-            what differs.
+        OutputError: The folder holds a run with another recipe, catalog or version of floodscan;
+            the message names the differences.
     """
     if not folder.run_path.exists():
         return
@@ -64,14 +63,14 @@ def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
 def find_done(
     folder: RunFolder, planned: Container[str], listed: Container[str], *, retry_failed: bool
 ) -> Done:
-    """Find which batches are done, and forget all others: those that other events make void, and those begun.
+    """Find the batches that are done. Delete the rest: changed events, and unfinished batches.
 
     Args:
-        folder: Of the same run, written by nobody else.
-        planned: IdSet of all batches of the run.
+        folder: Folder of the same run; no other process writes to it.
+        planned: Names of all batches of the run.
         listed: Ids of its events.
-        retry_failed: Whether batches are done again that hold a failed event, or one that something
-            was held back from.
+        retry_failed: True if batches count as not done when an event failed in them, or when one
+            of their searches failed.
 
     Raises:
         OutputError: The folder holds events that are not listed.
@@ -93,12 +92,12 @@ def find_done(
 def _check_all_listed(folder: RunFolder, unlisted: Sequence[str]) -> None:
     if unlisted:
         names = ", ".join(sorted(unlisted)[:_SHOWN]) + (", …" if len(unlisted) > _SHOWN else "")
-        message = f"holds {len(unlisted)} events that are not listed now ({names}); list them too"
-        raise OutputError(f"{folder.path}: {message}, or choose another --out")
+        message = f"holds {len(unlisted)} events that are not in the list now ({names})"
+        raise OutputError(f"{folder.path}: {message}; add them, or choose another --out")
 
 
 def _differences(name: str, held: Any, wanted: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Tell in which fields two values of JSON types differ."""
+    """Name the fields in which two values of JSON types differ."""
     if isinstance(held, dict) and isinstance(wanted, dict):
         for key in sorted(held.keys() | wanted.keys()):
             yield from _differences(f"{name}.{key}", held.get(key), wanted.get(key))

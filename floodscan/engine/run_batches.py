@@ -1,12 +1,12 @@
-"""Batches as delayed Dask tasks, a bounded number in flight.
+"""Batches on a cluster: a limited number in flight, in any order.
 
-The engine does not know where its client came from.
+The engine takes any Dask client, whatever cluster it belongs to.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, NoReturn
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 from dask.base import compute
 from distributed import CancelledError, KilledWorker, as_completed
 
-from floodscan.assessment.outcomes import INTERNAL_ERROR, give_up
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import give_up
 from floodscan.engine.graph import draw_batch
 from floodscan.engine.isolation import isolate
 from floodscan.errors import ClusterError, FloodscanError, public_traceback
@@ -22,11 +23,12 @@ from floodscan.pipeline import BatchResult, write
 from floodscan.planning.slots import plan_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from distributed import Client
 
+    from floodscan.assessment.outcomes import Outcome
     from floodscan.pipeline import Run
     from floodscan.planning.slots import Batch
 
@@ -34,23 +36,23 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LEAST_IN_FLIGHT = 8
-_MOST_IN_FLIGHT = 512
-_LOT_BATCHES = 4
+_MIN_IN_FLIGHT = 8
+_MAX_IN_FLIGHT = 512
+_BATCHES_PER_SUBMISSION = 4
 
 
 def run_batches(
     run: Run, batches: Iterable[Batch], *, client: Client | None
-) -> Iterator[BatchResult]:
-    """Run batches and tell of each as it is done, in any order.
+) -> Generator[BatchResult]:
+    """Run batches, and yield the result of each as soon as it is done, in any order.
 
-    A batch whose tasks end their workers is set aside, and looked into at the end, when it has the
-    cluster to itself. A bug ends the run; with ``run.keep_going`` it fails the events of its batch.
+    A batch whose workers crash is set aside until the end, when it has the cluster to itself. A bug
+    ends the run, or, with ``run.keep_going``, fails the events of its batch.
 
     Args:
-        run: What all batches share.
+        run: Settings that all batches share.
         batches: Taken as they are needed, never all at once.
-        client: Where tasks run; None runs them in this process, one after the other.
+        client: Client of the cluster; None runs the tasks in this process, one after the other.
 
     Raises:
         ClusterError: The scheduler is gone.
@@ -67,6 +69,7 @@ def run_batches(
 
 
 def _run_here(run: Run, batch: Batch) -> BatchResult:
+    """Run the tasks of a batch in this process, one after the other."""
     result: BatchResult
     (result,) = compute(draw_batch(run, plan_batch(batch, run.recipe)), scheduler="synchronous")
     return result
@@ -75,9 +78,9 @@ def _run_here(run: Run, batch: Batch) -> BatchResult:
 def _keep_going(
     run: Run, batch: Batch, client: Client | None, work: Callable[[], BatchResult]
 ) -> BatchResult:
-    """Do a batch's work; a bug in it fails the batch's events, if the run keeps going.
+    """Run a batch by ``work``. A bug in it fails the batch's events, if the run keeps going.
 
-    A full disk, a lost cluster and everything else that is no bug ends the run.
+    A full disk, a lost cluster, and everything else that is no bug, ends the run.
     """
     try:
         return work()
@@ -87,38 +90,53 @@ def _keep_going(
         if not run.keep_going or (client and client.status != "running"):
             raise
         _log.error("batch %s failed by a bug: %s", batch.name, public_traceback(err))
-        reason = f"{INTERNAL_ERROR} ({type(err).__name__}; the log has its traceback)"
-        plans = plan_batch(batch, run.recipe).plans
-        return write(run, batch.name, [], given_up=[give_up(plan, reason) for plan in plans])
+        return write(run.folder, batch.name, [], given_up=_fail_events(run, batch, err))
+
+
+def _fail_events(run: Run, batch: Batch, err: Exception) -> list[Outcome]:
+    detail = f"{type(err).__name__}; the log has its traceback"
+    hint = "report the bug; --retry-failed tries again"
+    return [
+        give_up(plan, Reason.INTERNAL_ERROR, detail=detail, hint=hint)
+        for plan in plan_batch(batch, run.recipe).plans
+    ]
+
+
+def enter_client(client: OpenClient) -> AbstractContextManager[Client | None]:
+    """Open a client if a function for that is given; leave a client that is already open."""
+    return client() if callable(client) else nullcontext(client)
 
 
 @contextmanager
 def _loss_explained(client: Client) -> Iterator[None]:
-    """Turn what comes of a scheduler that goes away, an error of another kind with each call, into one that says so."""
+    """Raise ClusterError if the scheduler is gone: Dask raises another error with each call."""
     try:
         yield
     except Exception as err:
         if client.status == "running" and not isinstance(err, CancelledError):
             raise
-        message = (
-            f"the Dask scheduler is gone, or has dropped its tasks: {' '.join(str(err).split())}"
-        )
+        reason = " ".join(str(err).split())
+        message = f"the Dask scheduler is gone, or has dropped its tasks: {reason}"
         raise ClusterError(message) from err
 
 
 def _run_on_cluster(
     run: Run, batches: Iterator[Batch], client: Client, suspects: list[Batch]
 ) -> Iterator[BatchResult]:
-    """Keep the cluster fed in lots: one by one costs the scheduler twice as much, all at once keeps workers waiting."""
+    """Run batches, and collect in ``suspects`` those whose workers crash.
+
+    Batches are submitted four at a time. One at a time costs the scheduler twice as much, and with
+    all at once the workers would wait until the last batch is planned.
+    """
     in_flight: dict[str, Batch] = {}
     done = as_completed(with_results=True, raise_errors=False)
-    for lot in count():
-        room = most_in_flight(client) - len(in_flight)
-        more = list(islice(batches, _LOT_BATCHES)) if room >= _LOT_BATCHES else []
-        if more:
+    for submission in count():
+        room = max_in_flight(client) - len(in_flight)
+        n_more = _BATCHES_PER_SUBMISSION if room >= _BATCHES_PER_SUBMISSION else 0
+        if more := list(islice(batches, n_more)):
             graphs = [draw_batch(run, plan_batch(batch, run.recipe)) for batch in more]
-            # what was begun first is ended first, so that few answers wait in the workers' memory
-            futures = client.compute(graphs, priority=-lot)
+            # older batches first, so that few answers wait in the memory of the workers
+            futures = client.compute(graphs, priority=-submission)
             in_flight.update(
                 {future.key: batch for future, batch in zip(futures, more, strict=True)}
             )
@@ -144,7 +162,7 @@ def _raise(err: BaseException) -> NoReturn:
     raise err
 
 
-def most_in_flight(client: Client) -> int:
-    """Tell how many batches may be submitted and not done: it bounds what client and scheduler remember."""
+def max_in_flight(client: Client) -> int:
+    """Return how many batches may be submitted and not done; it limits the scheduler's memory."""
     n_threads: int = sum(client.nthreads().values())
-    return min(max(n_threads, _LEAST_IN_FLIGHT), _MOST_IN_FLIGHT)
+    return min(max(n_threads, _MIN_IN_FLIGHT), _MAX_IN_FLIGHT)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import INTERNAL_ERROR, WORKER_LOST
+from floodscan.assessment.outcomes import EmptySlot
 from floodscan.errors import InputError
 from floodscan.model import Phase
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps
+from floodscan.schemas import SLOT
 from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
@@ -24,9 +24,16 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Slot = tuple[str, str, str | None, str]
 
-_SLOT = ("event_id", "target_id", "phase", "sensor")
-_COLUMNS = [*_SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
-_END_COLUMNS = ["joint_frac", "valid_pixel_frac", "chips", "chips_total", "reason", "warnings"]
+_COLUMNS = [*SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
+_END_COLUMNS = [
+    "joint_frac",
+    "valid_pixel_frac",
+    "chips",
+    "chips_total",
+    "reason",
+    "reasons",
+    "warnings",
+]
 
 
 def compare(one: RunFolder, other: RunFolder) -> Json:
@@ -52,16 +59,7 @@ def compare(one: RunFolder, other: RunFolder) -> Json:
     shared = [event_id for event_id in runs[0].ends if event_id in runs[1].ends]
     if not shared:
         raise InputError(f"{one.path} and {other.path} have no event in common")
-    slots: list[Json] = []
-    n_same = 0
-    for batches, event_ids in _group_by_batches(runs, shared).items():
-        sides = [
-            _Side.of(run.read(batch, event_ids), run.ends)
-            for run, batch in zip(runs, batches, strict=True)
-        ]
-        differing, n = _compare_sides(*sides)
-        slots += differing
-        n_same += n
+    slots, n_same = _compare_slots(runs, shared)
     return {
         "events": [
             {"event_id": event_id, "one": runs[0].ends[event_id], "other": runs[1].ends[event_id]}
@@ -71,6 +69,25 @@ def compare(one: RunFolder, other: RunFolder) -> Json:
         "same": n_same,
         "slots": sorted(slots, key=_slot_order(shared)),
     }
+
+
+def _compare_slots(runs: tuple[_Run, _Run], shared: Iterable[str]) -> tuple[list[Json], int]:
+    """Compare the slots of events, batch by batch.
+
+    Returns:
+        The slots whose choice differs, and the number of slots with the same choice.
+    """
+    slots: list[Json] = []
+    n_same = 0
+    for batches, event_ids in _group_by_batches(runs, shared).items():
+        sides = (
+            _Side.of(run.read(batch, event_ids), run.ends)
+            for run, batch in zip(runs, batches, strict=True)
+        )
+        differing, n = _compare_sides(*sides)
+        slots += differing
+        n_same += n
+    return slots, n_same
 
 
 class _Run:
@@ -122,7 +139,7 @@ def _group_by_batches(
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """What one run says of some events.
+    """The candidates and choices of one run for some events.
 
     Attributes:
         candidates: Their CANDIDATES.
@@ -155,30 +172,23 @@ class _Side:
         if row["verdict"] == Verdict.SELECTED:
             n = len(self.chosen[_slot(row)])
             scenes = "alone" if n == 1 else f"in a mosaic of {n}"
-            steps = [describe_steps(row["relaxed"])] if row["relaxed"] else []
-            return " ".join([Verdict.SELECTED, scenes, *steps])
+            steps = f", {describe_steps(row['relaxed'])}" if row["relaxed"] else ""
+            return f"{Verdict.SELECTED} {scenes}{steps}"
         ranked = "" if row["rank"] is None else f", ranked {row['rank']}"
         return f"{row['verdict']}{ranked}"
 
     def why_empty(self, slot: Slot) -> str | None:
-        """Find a slot's reason in the reason of its event, which lists all empty slots."""
+        """Find a slot's reason among the reasons of its event."""
         if slot in self.chosen:
             return None
-        event_id, *place = slot
-        reason = self.ends[event_id]["reason"] or ""
-        if reason.startswith((WORKER_LOST, INTERNAL_ERROR)):
-            return str(reason)
-        name = re.escape("/".join(filter(None, place)))
-        found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)
-        return found[1] if found else "not asked for"
+        event_id, target_id, phase, sensor = slot
+        reasons = map(EmptySlot.from_row, self.ends[event_id]["reasons"])
+        found = (each.reason for each in reasons if each.is_about(target_id, phase, sensor))
+        return next(found, "not a slot of this run")
 
 
 def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:
-    """Compare two runs for some events.
-
-    Returns:
-        The slots whose choice differs, and the number of slots with the same choice.
-    """
+    """Compare two runs for some events; returns the same as ``_compare_slots``."""
     slots = one.chosen.keys() | other.chosen.keys()
     differing = [
         slot for slot in slots if {*one.chosen.get(slot, ())} != {*other.chosen.get(slot, ())}
@@ -187,7 +197,7 @@ def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:
     other_in_one = one.judge(_first_scenes(differing, other))
     rows = [
         {
-            **dict(zip(_SLOT, slot, strict=True)),
+            **dict(zip(SLOT, slot, strict=True)),
             "one": one.chosen.get(slot, []),
             "other": other.chosen.get(slot, []),
             "one_reason": one.why_empty(slot),

@@ -1,4 +1,4 @@
-"""Why this scene: each slot's candidates in order, what decided, and what was rejected for which reason."""
+"""Explain a run's choices: the candidates of each slot in order, and the measure that decided."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from floodscan.assessment.manifest import margin
 from floodscan.errors import InputError, suggest
 from floodscan.model import Phase, Policy, Sensor
 from floodscan.planning.targets import AOI
-from floodscan.report.objective import describe_objective
+from floodscan.report.event_ids import check_event
+from floodscan.report.objective import describe_objective, describe_steps
 from floodscan.result import read_manifest
 
 if TYPE_CHECKING:
@@ -18,22 +19,20 @@ if TYPE_CHECKING:
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
+    Slot = tuple[str, str | None, str]
 
-MEASURES = (
-    "overlap_frac",
-    "days_from_phase",
-    "day_offset",
-    "cloud_cover",
-    "relative_orbit",
-    "orbit_state",
-)
 _SHOWN = (
     "item_id",
     "rank",
     "verdict",
     "phase",
     "datetime",
-    *MEASURES,
+    "overlap_frac",
+    "days_from_phase",
+    "day_offset",
+    "cloud_cover",
+    "relative_orbit",
+    "orbit_state",
     "missing_assets",
     "relaxed",
     "superseded_by",
@@ -43,22 +42,22 @@ _SHOWN = (
 def explain(
     folder: RunFolder, event_id: str, words: Sequence[str] = (), *, target_id: str = AOI
 ) -> list[Json]:
-    """Tell how the slots of an event were filled.
+    """Explain how the slots of an event were filled.
 
     Args:
         folder: A finished run.
         event_id: The event.
-        words: Phases and sensors to keep to; none keeps all.
-        target_id: ``aoi``, or a tile.
+        words: Phases and sensors to explain; empty explains all.
+        target_id: ``aoi``, or the id of a tile.
 
     Returns:
-        A slot per entry: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the
-        runner-up, ``objective`` (what decided where all slots were chosen together, see
-        ``describe_objective``; else empty) and ``candidates``, the ranked first; a slot that
-        nothing was found for comes last.
+        One entry for each slot: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the
+        runner-up, ``objective`` and ``candidates``, the ranked ones first. ``objective`` lists what
+        decided if all slots were chosen together (see ``describe_objective``), and is empty
+        otherwise. Slots without any candidate come last.
 
     Raises:
-        InputError: There is no such event, target, phase or sensor.
+        InputError: The run has no such event, target, phase or sensor.
     """
     check_words(words)
     check_event(folder, event_id)
@@ -79,24 +78,11 @@ def explain(
     ]
 
 
-def check_event(folder: RunFolder, event_id: str) -> None:
-    """Refuse an event that the run doesn't know.
-
-    Raises:
-        InputError: IdSet what is near.
-    """
-    known = folder.read_events()["event_id"].to_pylist()
-    if event_id not in known:
-        raise InputError(
-            f"{folder.path}: has no event '{event_id}'; {suggest(event_id, known[:20])}"
-        )
-
-
 def check_words(words: Sequence[str]) -> None:
     """Refuse words that are neither a phase nor a sensor.
 
     Raises:
-        InputError: IdSet what may stand there.
+        InputError: A word is neither; the message names the word with the nearest spelling.
     """
     known = [*Phase, *Sensor]
     for word in words:
@@ -104,7 +90,7 @@ def check_words(words: Sequence[str]) -> None:
             raise InputError(f"'{word}' is neither a phase nor a sensor; {suggest(word, known)}")
 
 
-def _slot(row: Json) -> tuple[str, str | None, str]:
+def _slot(row: Json) -> Slot:
     return (row["target_id"], row["phase"], row["sensor"])
 
 
@@ -114,9 +100,7 @@ def _is_wanted(words: Sequence[str], phase: str | None, sensor: str) -> bool:
     return (not phases or phase in phases) and (not sensors or sensor in sensors)
 
 
-def _objective(
-    manifest: Json, slot: tuple[str, str | None, str], clouds: Mapping[str, float | None]
-) -> list[Json]:
+def _objective(manifest: Json, slot: Slot, clouds: Mapping[str, float | None]) -> list[Json]:
     target_id, phase, sensor = slot
     if phase is None or manifest["provenance"]["recipe"]["policy"] != Policy.CHANGE_DETECTION:
         return []
@@ -144,6 +128,7 @@ def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Jso
 
 
 def _decision(rows: list[Json], ranked: list[Json], lead: Json | None) -> str:
+    """Describe the choice of one slot, by the measure in which it differs from the runner-up."""
     rejected = f"{len(rows) - len(ranked)} rejected"
     if ranked[0]["phase"] is None:
         return f"{len(ranked)} tiles; {rejected}"
@@ -151,22 +136,20 @@ def _decision(rows: list[Json], ranked: list[Json], lead: Json | None) -> str:
     if ranked[0]["relaxed"] is not None:
         return _decision_together(ranked, n_rejected=len(rows) - len(ranked))
     if lead is None:
-        return f"{chosen}: the only one that may be chosen; {rejected}"
+        return f"{chosen}: the only candidate that obeys the rules; {rejected}"
     values = f"{_short(lead['selected'])} against {_short(lead['runner_up'])}"
     others = f"{len(ranked) - 1} more ranked, {rejected}"
     return f"{chosen}: ahead of {ranked[1]['item_id']} by {lead['by']}, {values}; {others}"
 
 
 def _decision_together(ranked: list[Json], *, n_rejected: int) -> str:
-    """Tell of a choice that was made for all slots together: no measure of one slot decides."""
+    """Describe a choice that was made for all slots together: no measure of one slot decided."""
     members = [row for row in ranked if row["selected"]]
     steps = sorted({step for row in members for step in row["relaxed"]})
-    mosaic = f"{members[0]['item_id']}" + (
-        f" and {len(members) - 1} more of its pass" if len(members) > 1 else ""
-    )
-    relaxed = f", relaxed by {' and '.join(steps)}" if steps else ""
+    more = f" and {len(members) - 1} more of its pass" if len(members) > 1 else ""
+    relaxed = f", {describe_steps(steps)}" if steps else ""
     others = f"{len(ranked) - len(members)} more ranked, {n_rejected} rejected"
-    return f"{mosaic}: chosen for all slots together{relaxed}; {others}"
+    return f"{members[0]['item_id']}{more}: chosen for all slots together{relaxed}; {others}"
 
 
 def _short(value: object) -> str:

@@ -1,11 +1,15 @@
-"""What decided under policy ``change-detection``: the parts of its objective in their order, in words and numbers."""
+"""The objective of policy ``change-detection``: its parts in words and numbers, as they decided.
+
+This policy chooses all slots of a target together, so no single measure of one slot decides. The
+guide's page ``policies`` lists the parts of the objective; ``selection/change_detection.py``
+defines them.
+"""
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from floodscan.model import Sensor
+from floodscan.model import Relaxation, Sensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-_MIXED = "S1RTC.mixed_track=true"
+_MIXED_TRACK = str(Relaxation(sensor=Sensor.S1RTC, mixed_track=True))
 
 
 def describe_objective(
@@ -25,18 +29,19 @@ def describe_objective(
     joint_frac: float | None,
     clouds: Mapping[str, float | None],
 ) -> list[Json]:
-    """Tell by what the slots of a target were chosen together, and what this slot adds to it.
+    """Describe the objective of a target's choices, as one slot sees it.
 
     Args:
-        choices: ``selected`` of a manifest, of the event or of a tile.
-        phase: Of the slot.
-        sensor: Of the slot.
-        joint_frac: Part of the target that all chosen scenes and the DEM cover together.
+        choices: ``selected`` of a manifest, of the event or of a tile: phase → sensor → choice.
+        phase: The slot's phase.
+        sensor: The slot's sensor.
+        joint_frac: Share of the target that all chosen scenes and the DEM cover together.
         clouds: Percent of cloud of each scene, by item id.
 
     Returns:
-        The parts, the one that decides first, first: ``part``, ``value`` and ``text``. The first
-        one, ``slot``, is what was chosen here; it is missing where nothing was.
+        One entry for each part, in the order in which the parts decide: ``part``, ``value`` and
+        ``text``. The part ``slot`` comes first; it is the choice of this slot, and is left out for
+        an empty slot.
     """
     own = {name: slots[sensor] for name, slots in choices.items()}
     filled = {name: choice for name, choice in own.items() if choice}
@@ -44,42 +49,42 @@ def describe_objective(
     if sensor == Sensor.S1RTC and filled:
         parts.append(_track(filled))
     if joint_frac is not None:
-        parts.append(_joint(joint_frac))
+        parts.append(_joint_coverage(joint_frac))
     if any(choice for slots in choices.values() for choice in slots.values()):
-        parts.append(_least(choices))
+        parts.append(_least_coverage(choices))
     if filled:
         parts.append(_closeness(filled, clouds))
     return [_slot(filled[phase], clouds), *parts] if phase in filled else parts
 
 
 def scene_clouds(manifest: Manifest) -> dict[str, float | None]:
-    """List the percent of cloud of each chosen scene, by item id."""
+    """Return the percent of cloud of each chosen scene, by item id; None for radar and the DEM."""
     return {
         item["id"]: item["properties"].get("eo:cloud_cover") for item in manifest.content["items"]
     }
 
 
 def mean_cloud(choices: Iterable[Json], clouds: Mapping[str, float | None]) -> float | None:
-    """Average the cloud of scenes by what each covers; None of scenes that see no clouds.
+    """Return the mean cloud of scenes, weighted by the share of the target that each covers.
 
     Args:
-        choices: Of a manifest.
+        choices: Choices of a manifest, with their scenes.
         clouds: Percent of cloud of each scene, by item id.
+
+    Returns:
+        Percent; None if no scene has a cloud cover.
     """
     items = [
         item for choice in choices for item in choice["items"] if clouds.get(item["id"]) is not None
     ]
-    whole = sum(item["aoi_overlap_frac"] for item in items)
-    return (
-        sum((clouds[item["id"]] or 0.0) * item["aoi_overlap_frac"] for item in items) / whole
-        if whole
-        else None
-    )
+    weight: float = sum(item["aoi_overlap_frac"] for item in items)
+    total: float = sum((clouds[item["id"]] or 0.0) * item["aoi_overlap_frac"] for item in items)
+    return total / weight if weight else None
 
 
 def describe_steps(steps: Sequence[str]) -> str:
-    """Name steps of the ladder that were taken."""
-    return f"by {' and '.join(steps)}"
+    """Name the steps of the ladder that a choice needed."""
+    return f"needs {' and '.join(steps)}" if steps else "needs no step of the ladder"
 
 
 def _part(name: str, value: object, text: str) -> Json:
@@ -87,51 +92,48 @@ def _part(name: str, value: object, text: str) -> Json:
 
 
 def _slot(choice: Json, clouds: Mapping[str, float | None]) -> Json:
+    n_scenes, n_days = len(choice["items"]), choice["days_from_phase"]
     words = [
-        f"{_count(len(choice['items']), 'scene')} of one pass, {choice['coverage_frac']:.1%} of the target",
-        f"{_count(choice['days_from_phase'], 'day')} from the phase's date",
+        f"{_count(n_scenes, 'scene')} of one pass",
+        f"{choice['coverage_frac']:.1%} of the target",
+        f"{_count(n_days, 'day')} from the phase's date",
         *_cloud_words([choice], clouds),
-        _steps_words(choice["relaxed"]),
+        describe_steps(choice["relaxed"]),
     ]
     return _part("slot", choice["coverage_frac"], ", ".join(words))
 
 
 def _filled(filled: Mapping[str, Json], sensor: str, *, n_phases: int) -> Json:
     steps = sorted({step for choice in filled.values() for step in choice["relaxed"]})
-    text = f"{len(filled)} of {n_phases} phases of {sensor}, {_steps_words(steps)}"
+    text = f"{len(filled)} of {n_phases} phases of {sensor}, {describe_steps(steps)}"
     return _part("filled", len(filled), text)
 
 
 def _track(filled: Mapping[str, Json]) -> Json:
-    """Tell the main track, and which phases only the ladder's last step took from another one."""
-    mixed = [name for name, choice in filled.items() if _MIXED in choice["relaxed"]]
-    main = next((c for name, c in filled.items() if name not in mixed), None) or next(
-        iter(filled.values())
-    )
+    """Name the main track, and the phases with a pass of another track."""
+    mixed = [name for name, choice in filled.items() if _MIXED_TRACK in choice["relaxed"]]
+    on_main = [choice for name, choice in filled.items() if name not in mixed]
+    main = (on_main or [*filled.values()])[0]
     track = f"{main['relative_orbit']} {main['orbit_state']}"
-    others = f", but {' and '.join(mixed)}" if mixed else ""
+    others = f"; another track in {' and '.join(mixed)}" if mixed else ""
     grade = "" if main["grade"] is None else f"; grade {main['grade']}"
     reason = "" if main["grade_reason"] is None else f", {main['grade_reason']}"
-    return _part(
-        "track",
-        track,
-        f"{track} in {_count(len(filled) - len(mixed), 'phase')}{others}{grade}{reason}",
-    )
+    text = f"{track} in {_count(len(on_main), 'phase')}{others}{grade}{reason}"
+    return _part("track", track, text)
 
 
-def _joint(joint_frac: float) -> Json:
-    return _part(
-        "joint_coverage",
-        joint_frac,
-        f"all scenes and the DEM together cover {joint_frac:.1%} of the target",
-    )
+def _joint_coverage(joint_frac: float) -> Json:
+    text = f"all scenes and the DEM together cover {joint_frac:.1%} of the target"
+    return _part("joint_coverage", joint_frac, text)
 
 
-def _least(choices: Mapping[str, Mapping[str, Json | None]]) -> Json:
-    slots = chain.from_iterable(
-        ((f"{name}/{sensor}", c) for sensor, c in own.items()) for name, own in choices.items()
-    )
-    covered = {slot: choice["coverage_frac"] for slot, choice in slots if choice}
+def _least_coverage(choices: Mapping[str, Mapping[str, Json | None]]) -> Json:
+    covered = {
+        f"{phase}/{sensor}": choice["coverage_frac"]
+        for phase, slots in choices.items()
+        for sensor, choice in slots.items()
+        if choice
+    }
     slot = min(covered, key=lambda name: covered[name])
     return _part("least_coverage", covered[slot], f"{covered[slot]:.1%} in {slot}")
 
@@ -139,7 +141,7 @@ def _least(choices: Mapping[str, Mapping[str, Json | None]]) -> Json:
 def _closeness(filled: Mapping[str, Json], clouds: Mapping[str, float | None]) -> Json:
     days = sum(choice["days_from_phase"] for choice in filled.values())
     words = [
-        f"{_count(days, 'day')} from the phases' dates in all",
+        f"{_count(days, 'day')} from the phases' dates in total",
         *_cloud_words(filled.values(), clouds),
     ]
     return _part("closeness", days, ", ".join(words))
@@ -148,10 +150,6 @@ def _closeness(filled: Mapping[str, Json], clouds: Mapping[str, float | None]) -
 def _cloud_words(choices: Iterable[Json], clouds: Mapping[str, float | None]) -> list[str]:
     mean = mean_cloud(choices, clouds)
     return [] if mean is None else [f"{mean:.1f} % cloud"]
-
-
-def _steps_words(steps: Sequence[str]) -> str:
-    return describe_steps(steps) if steps else "without a step of the ladder"
 
 
 def _count(number: int, noun: str) -> str:

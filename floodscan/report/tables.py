@@ -1,4 +1,4 @@
-"""Tables for a screen: with colours on a terminal, in plain aligned lines where the output is piped."""
+"""Tables on a screen: with colours on a terminal, in plain aligned lines in a pipe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from floodscan.assessment.outcomes import COMPLETE
+from floodscan.assessment.labels import Status
 from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import mean_cloud, scene_clouds
@@ -29,20 +29,21 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-_STYLES = {
+_STYLES: Mapping[str, str] = {
     Verdict.SELECTED: "bold green",
     Verdict.ELIGIBLE: "",
-    "complete": "green",
-    "partial": "yellow",
-    "failed": "red",
+    Status.COMPLETE: "green",
+    Status.PARTIAL: "yellow",
+    Status.FAILED: "red",
 }
-_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", "one", "other"}
-_NUMBERS = {"days", "overlap", "coverage", "cloud %", "orbit", "rank", "filled", "slots", "mosaic"}
+_NUMBERS = {"days", "overlap", "coverage", "cloud %", "orbit", "rank", "filled", "slots", "scenes"}
 
-
+_RUNS = {"one": "run 1", "other": "run 2"}
+_JUDGEMENTS = ("run 1's scene in run 2", "run 2's scene in run 1")
+_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", *_RUNS.values(), *_JUDGEMENTS}
 _COVERAGE = ("joint_frac", "valid_pixel_frac", "chips", "chips_total")
 OUTCOME_COLUMNS = ["event_id", "status", "n_filled", "n_slots", "reason"]
-"""Columns of EVENTS that are shown of an event that is not complete."""
+"""Columns of EVENTS that are printed for an event that is not complete."""
 
 _EVENTS_SHOWN = 20
 
@@ -53,10 +54,10 @@ def show(
     """Print rows under a header.
 
     Args:
-        console: Where to; a terminal gets a framed table with colours.
-        title: What the table is of.
-        header: Column names, shape (c,).
-        rows: Cells of any type, each of shape (c,); None is a dash.
+        console: Where to print; a terminal gets a framed table with colours.
+        title: Title of the table.
+        header: Names of the columns, shape (c,).
+        rows: Cells of any type, each row of shape (c,); None is printed as a dash.
     """
     frame = box.SIMPLE_HEAD if console.is_terminal else None
     table = Table(box=frame, padding=(0, 1), pad_edge=False, header_style="bold", show_edge=False)
@@ -71,7 +72,7 @@ def show(
 
 
 def show_choices(console: Console, manifest: Manifest) -> None:
-    """Print what was chosen for an event's AOI, slot by slot, and what was not found."""
+    """Print the choices for an event's AOI, slot by slot, the empty slots and the warnings."""
     content = manifest.content
     clouds = scene_clouds(manifest)
     rows = [
@@ -93,7 +94,7 @@ def show_choices(console: Console, manifest: Manifest) -> None:
         "coverage",
         "cloud %",
         "orbit",
-        "mosaic",
+        "scenes",
         "relaxed",
     )
     show(console, manifest.event_id, header, rows)
@@ -104,7 +105,7 @@ def show_choices(console: Console, manifest: Manifest) -> None:
 
 
 def show_failures(console: Console, manifest: Manifest) -> None:
-    """Print the slots that stayed empty, each with a hint."""
+    """Print the empty slots, each with the reason and a hint."""
     if manifest.failures:
         header = ("target", "phase", "sensor", "reason", "hint")
         rows = [
@@ -115,7 +116,7 @@ def show_failures(console: Console, manifest: Manifest) -> None:
 
 
 def show_warnings(console: Console, manifest: Manifest) -> None:
-    """Print what to know before using the choices."""
+    """Print the warnings about an event's choices."""
     if found := manifest.content["warnings"]:
         header = ("warning", "target", "phase", "sensor", "text")
         rows = [
@@ -126,7 +127,7 @@ def show_warnings(console: Console, manifest: Manifest) -> None:
 
 
 def show_grade(console: Console, manifest: Manifest) -> None:
-    """Print how well the AOI's SAR phases can be compared."""
+    """Print the grade of the AOI's SAR choices: how well the phases can be compared."""
     for choice in (slots.get(Sensor.S1RTC) for slots in manifest.content["selected"].values()):
         if choice and choice["grade"]:
             reason = f", {choice['grade_reason']}" if choice["grade_reason"] else ""
@@ -135,7 +136,7 @@ def show_grade(console: Console, manifest: Manifest) -> None:
 
 
 def show_coverage(console: Console, manifest: Manifest) -> None:
-    """Print what the choices cover together, and what packaging will make of them."""
+    """Print the joint coverage of the choices, and the pixels and chips predicted for it."""
     coverage = manifest.content["coverage"]
     joint = coverage["joint_frac"][AOI]
     if joint is not None:
@@ -155,28 +156,30 @@ def show_coverage(console: Console, manifest: Manifest) -> None:
 
 
 def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[str, int]) -> None:
-    """Print the events that are not complete: of many the first, the failed before the others.
+    """Print the events that are not complete, the failed ones first; at most 20 of them.
 
     Args:
-        console: Where to.
-        events: EVENTS of all, part by part; ``OUTCOME_COLUMNS`` are enough.
-        counts: How many there are, by status and in all.
+        console: Where to print.
+        events: EVENTS of the whole run, part by part; only ``OUTCOME_COLUMNS`` are needed.
+        counts: Number of events by status, and of all ``events``.
     """
     first = EVENTS.empty_table().select(OUTCOME_COLUMNS)
     for rows in events:
-        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], COMPLETE))
+        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], Status.COMPLETE))
         first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, _EVENTS_SHOWN)
-    if n_lacking := counts["events"] - counts[COMPLETE]:
+    if n_lacking := counts["events"] - counts[Status.COMPLETE]:
         title = f"{n_lacking} of {counts['events']} events are not complete"
         rest = (
-            f"; the first {len(first)}, all are in events.parquet" if len(first) < n_lacking else ""
+            f"; these are {len(first)} of them, all are in events.parquet"
+            if len(first) < n_lacking
+            else ""
         )
         rows = [tuple(row.values()) for row in first.to_pylist()]
         show(console, title + rest, ("event", "status", "filled", "slots", "reason"), rows)
 
 
 def show_plan(console: Console, plan: EventPlan, searched: Sequence[Search]) -> None:
-    """Print what would be asked for an event: its slots by target, and the searches, which others may share."""
+    """Print the slots of an event, and the searches for them; events can share searches."""
     slots = [
         (slot.target.target_id, slot.phase, slot.sensor, slot.day, slot.window)
         for slot in plan.slots
@@ -192,9 +195,9 @@ def show_plan(console: Console, plan: EventPlan, searched: Sequence[Search]) -> 
 
 
 def show_explanation(console: Console, slots: Iterable[Json]) -> None:
-    """Print each slot's candidates with what decided between them.
+    """Print the candidates of each slot, and the measure that decided.
 
-    Columns that say nothing are left out.
+    Columns without any value are left out.
     """
     for slot in slots:
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
@@ -212,42 +215,48 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
 
 
 def show_comparison(console: Console, found: Json) -> None:
-    """Print the slots whose choice differs, and what the choices of both runs cover."""
-    header = ("event", "target", "slot", "one", "other", "one in the other", "other in the one")
+    """Print the slots whose choice differs, and the coverage of both runs, event by event."""
+    _show_differing_slots(console, found)
+    _show_both_coverages(console, found["events"])
+    for run, ids in found["only"].items():
+        if ids:
+            rest = ", …" if len(ids) > _EVENTS_SHOWN else ""
+            console.print(
+                f"{len(ids)} events only in {_RUNS[run]}: {', '.join(ids[:_EVENTS_SHOWN])}{rest}",
+                markup=False,
+            )
+
+
+def _show_differing_slots(console: Console, found: Json) -> None:
+    header = ("event", "target", "slot", *_RUNS.values(), *_JUDGEMENTS)
     rows = [
         (
             slot["event_id"],
             slot["target_id"],
             "/".join(filter(None, (slot["phase"], slot["sensor"]))),
-            *(
-                _scenes(slot[run]) or f"no scene: {slot[f'{run}_reason']}"
-                for run in ("one", "other")
-            ),
+            *(_scenes(slot[run]) or f"no scene: {slot[f'{run}_reason']}" for run in _RUNS),
             slot["one_in_other"],
             slot["other_in_one"],
         )
         for slot in found["slots"]
     ]
     show(console, f"{len(rows)} slots differ, {found['same']} are the same", header, rows)
-    header = ("event", "run", "joint coverage", "valid pixels", "chips", "of", "warnings")
-    events = [
+
+
+def _show_both_coverages(console: Console, events: Sequence[Json]) -> None:
+    header = ("event", "run", "joint coverage", "valid pixels", "chips", "all chips", "warnings")
+    rows = [
         (
             event["event_id"],
-            run,
-            *(event[run][name] for name in _COVERAGE),
+            name,
+            *(event[run][column] for column in _COVERAGE),
             len(event[run]["warnings"]),
         )
-        for event in found["events"][:_EVENTS_SHOWN]
-        for run in ("one", "other")
+        for event in events[:_EVENTS_SHOWN]
+        for run, name in _RUNS.items()
     ]
-    show(console, f"{len(found['events'])} events", header, events)
-    for run, ids in found["only"].items():
-        if ids:
-            rest = ", …" if len(ids) > _EVENTS_SHOWN else ""
-            console.print(
-                f"{len(ids)} events only in {run}: {', '.join(ids[:_EVENTS_SHOWN])}{rest}",
-                markup=False,
-            )
+    first = f"; the first {_EVENTS_SHOWN}" if len(events) > _EVENTS_SHOWN else ""
+    show(console, f"{len(events)} events in both runs{first}", header, rows)
 
 
 def _scenes(ids: Sequence[str]) -> str | None:

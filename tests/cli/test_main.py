@@ -14,7 +14,7 @@ import pytest
 from floodscan import read_manifest
 from floodscan.cli.main import cli, main
 from floodscan.store import RunFolder
-from tests.servers.process import free_port
+from floodscan.testing.servers.process import free_port
 from tests.test_pipeline import FaultyCatalog
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ def test_what_was_not_searched_cannot_be_chosen_from(
     recipe.write_text("[S1RTC]\nwindow_days = 9\n")
     status, _, errors = run("reselect", demo_out, "--recipe", recipe, "--out", tmp_path / "no")
     assert status == 2
-    assert "S1RTC.window_days is 9, searched were 4" in errors
+    assert "S1RTC.window_days is 9, but the stored run searched only 4" in errors
 
 
 def test_a_recipe_that_names_no_ladder_takes_what_was_searched_of_the_default(
@@ -327,8 +327,8 @@ def test_a_recipe_that_names_no_ladder_takes_what_was_searched_of_the_default(
     status, _, errors = run(*words, tmp_path / "no")
     assert status == 2
     assert (
-        "step S1RTC.window_days=12, searched were 4 (leave it out of relax, or write relax = [])"
-        in errors
+        "the ladder has S1RTC.window_days=12, but the stored run searched only 4 "
+        "(leave it out of relax, or write relax = [])" in errors
     )
     recipe.write_text(f"{rules}relax = []\n")
     assert run(*words, tmp_path / "bare")[2] == ""

@@ -1,1 +1,1 @@
-"""Profiles, scripts and certificates, without a cluster."""
+"""Tests of ``floodscan.clusters`` that need no SLURM."""

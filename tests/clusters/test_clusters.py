@@ -1,4 +1,4 @@
-"""Clusters: what they open, and that they close it."""
+"""Clusters: what they start, what they report, and that they close all of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from floodscan import InputError, scan
-from floodscan.clusters import local, open_client, prepare_client
+from floodscan.clusters import open_client, prepare_client
+from floodscan.clusters.local import prepare_connection
 from floodscan.errors import ClusterError
-from tests.servers.process import LOOPBACK, child
+from floodscan.testing.servers.process import LOOPBACK, child
 from tests.slurm.slow import make_slow_demo
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 
 
 def listeners() -> set[str]:
-    """List the addresses at which this process and its children listen."""
+    """Return the addresses at which this process and its children listen."""
     own = psutil.Process()
     processes = [own, *own.children(recursive=True)]
     sockets = [socket for process in processes for socket in process.net_connections("inet")]
     return {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
 
 
-def test_local_cluster_listens_to_this_machine_alone() -> None:
-    """Scheduler, workers and their HTTP servers are on loopback, and gone afterwards."""
+def test_local_cluster_listens_on_the_loopback_alone() -> None:
+    """So do its HTTP servers; all processes are gone afterwards."""
     before = len(psutil.Process().children(recursive=True))
     with open_client("local", n_workers=2) as client:
         assert client is not None
@@ -48,7 +49,7 @@ def test_local_cluster_listens_to_this_machine_alone() -> None:
 
 
 def test_two_local_clusters_do_not_disturb_each_other() -> None:
-    """Neither takes a port that the other wants."""
+    """They listen on different ports."""
     with open_client("local", n_workers=1) as one, open_client("local", n_workers=1) as other:
         assert one is not None
         assert other is not None
@@ -56,21 +57,21 @@ def test_two_local_clusters_do_not_disturb_each_other() -> None:
 
 
 def test_none_is_this_process() -> None:
-    """No client, nothing started."""
+    """There is no client, and nothing is started."""
     with open_client("none") as client:
         assert client is None
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense"])
-def test_address_without_a_scheduler_is_told(address: str) -> None:
-    """The error names it and what else may stand there."""
+def test_address_without_a_scheduler_is_an_error(address: str) -> None:
+    """The message names the address and the values that the option takes."""
     with pytest.raises(InputError, match="no Dask scheduler answers"), open_client(address):
         pass
 
 
 @contextmanager
 def scheduler_elsewhere(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a scheduler in a process of its own, as somebody else might; give its address too."""
+    """Run a scheduler in another process, as another user might; yield its address, too."""
     words = [
         "--host",
         LOOPBACK,
@@ -92,7 +93,7 @@ def scheduler_elsewhere(folder: Path) -> Iterator[tuple[str, subprocess.Popen[by
 
 @contextmanager
 def worker_of(address: str, folder: Path) -> Iterator[None]:
-    """Run a worker beside it."""
+    """Run a worker of a scheduler in another process."""
     words = [
         address,
         "--host",
@@ -109,17 +110,14 @@ def worker_of(address: str, folder: Path) -> Iterator[None]:
         yield
 
 
-def kill_in_mid_sweep(catalog: SlowDemo, scheduler: subprocess.Popen[bytes]) -> None:
-    """Wait until a search waits, and kill the scheduler."""
+def kill_amid_scan(catalog: SlowDemo, scheduler: subprocess.Popen[bytes]) -> None:
+    """Kill the scheduler as soon as a search waits for its answer."""
     catalog.wait_for_search()
     scheduler.kill()
 
 
-def test_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
-    """One error of floodscan's own, and not that of whatever was asked of it next.
-
-    What is done is kept.
-    """
+def test_loss_of_the_scheduler_is_one_clear_error(tmp_path: Path) -> None:
+    """Whichever call of Dask fails first. Finished batches are kept, and the next run continues."""
     catalog = make_slow_demo(tmp_path, n_answered=1)
     with (
         scheduler_elsewhere(tmp_path) as (address, scheduler),
@@ -127,7 +125,7 @@ def test_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
         prepare_client(address) as start,
         ThreadPoolExecutor(1) as beside,
     ):
-        killed = beside.submit(kill_in_mid_sweep, catalog, scheduler)
+        killed = beside.submit(kill_amid_scan, catalog, scheduler)
         with pytest.raises(
             ClusterError, match="the Dask scheduler is gone, or has dropped its tasks"
         ):
@@ -137,19 +135,18 @@ def test_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
     assert scan(demo_copies(40), catalog=catalog, out=tmp_path / "out").ok
 
 
-def test_scheduler_without_workers_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_scheduler_without_workers_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A warning says what a sweep waits for; with workers it goes on."""
-    monkeypatch.setattr(local, "_PATIENCE_SECONDS", 0.1)
+    """The log says what the scan waits for; with workers it goes on."""
     with (
         scheduler_elsewhere(tmp_path) as (address, _),
-        prepare_client(address) as start,
+        prepare_connection(address, warn_after_seconds=0.1) as start,
         ThreadPoolExecutor(1) as beside,
     ):
-        sweep = beside.submit(scan, "demo", out=tmp_path / "out", client=start)
+        running = beside.submit(scan, "demo", out=tmp_path / "out", client=start)
         wait_for(
-            lambda: "the scheduler has no workers" in caplog.text, "nothing is said", seconds=120
+            lambda: "the scheduler has no workers" in caplog.text, "no warning comes", seconds=120
         )
         with worker_of(address, tmp_path):
-            assert sweep.result(120).ok
+            assert running.result(120).ok

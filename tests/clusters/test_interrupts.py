@@ -1,4 +1,4 @@
-"""Interrupts: they get through while a cluster runs, and handlers are as they were afterwards."""
+"""Interrupts reach a process while its cluster is open; its handlers are restored."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ignored() -> Iterator[None]:
-    """SIGINT is ignored, as in what a shell runs in the background."""
+    """Ignore SIGINT, as a process does that a shell started in the background."""
     with handlers_kept():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         yield
 
 
 @pytest.mark.usefixtures("ignored")
-def test_an_interrupt_gets_through_where_it_was_ignored() -> None:
-    """A driver that was started in the background can be stopped, and so can one whose cluster gave up."""
+def test_an_interrupt_reaches_a_process_in_the_background() -> None:
+    """A user can stop such a driver, and so can its own cluster when it gives up."""
     with pytest.raises(KeyboardInterrupt), interruptible():
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN

@@ -1,4 +1,4 @@
-"""Workers on this machine."""
+"""Workers of a local cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def is_profiled(dask_worker: Worker) -> bool:
-    """Tell whether something looks at all threads of a worker again and again."""
+    """Return True if Dask's profiler runs on a worker."""
     return "profile" in dask_worker.periodic_callbacks
 
 
@@ -26,7 +26,7 @@ def test_workers_are_not_profiled() -> None:
 
 
 def test_a_worker_that_is_killed_comes_back() -> None:
-    """Even where a site is quick to call a worker lost, and its nanny slow to start another."""
+    """Even if a site calls a worker lost sooner than its nanny can start another one."""
     with (
         config.set({"distributed.deploy.lost-worker-timeout": "1ms"}),
         open_local_client(1) as client,

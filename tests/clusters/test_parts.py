@@ -1,4 +1,4 @@
-"""The parts of a pool of worker jobs, each alone."""
+"""Certificates, lifetimes, losses and SLURM's commands, without a cluster."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_certificates_satisfy_a_strict_check(tmp_path: Path) -> None:
-    """A handshake in memory, by the rules that newer Pythons apply."""
+    """A handshake in memory passes the strict rules of newer Pythons."""
     security: Any = make_security(tmp_path)
     sides = []
     for purpose in (ssl.Purpose.CLIENT_AUTH, ssl.Purpose.SERVER_AUTH):
@@ -42,10 +42,7 @@ def test_certificates_satisfy_a_strict_check(tmp_path: Path) -> None:
 
 
 def test_workers_end_before_their_job() -> None:
-    """Even the last of a staggered lot ends before the walltime.
-
-    A profile that says when is obeyed.
-    """
+    """The last of the staggered workers does, too. A lifetime in the profile has precedence."""
     assert lifetime_args(timedelta(hours=6), ()) == [
         "--lifetime",
         "20700s",
@@ -62,7 +59,7 @@ def test_workers_end_before_their_job() -> None:
 
 
 def test_losses_are_forgotten_after_a_while() -> None:
-    """Only losses within the window count, and more of them are allowed to more jobs."""
+    """Only losses within the window count, and more jobs may have more losses."""
     now = LOSS_WINDOW_SECONDS + 1
     assert not is_hopeless(deque([0.0] * 6), now=1.0, wanted=1, proven=True)
     assert is_hopeless(deque([0.0] * 7), now=1.0, wanted=1, proven=True)
@@ -71,31 +68,31 @@ def test_losses_are_forgotten_after_a_while() -> None:
 
 
 def test_losses_are_not_forgotten_before_the_first_worker() -> None:
-    """Jobs that never brought one are given up, however slowly they end."""
+    """If no worker ever connects, the pool gives up, however slowly the jobs end."""
     now = 10 * LOSS_WINDOW_SECONDS
     assert not is_hopeless(deque([0.0] * 3), now=now, wanted=1, proven=False)
     assert is_hopeless(deque([0.0] * 4), now=now, wanted=1, proven=False)
 
 
-def test_passing_errors_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy controller is asked again; a refusal is not."""
-    monkeypatch.setattr("floodscan.clusters.commands._RETRY_SECONDS", (0.0, 0.0))
+def test_a_command_is_repeated_after_temporary_errors() -> None:
+    """A busy controller is asked again, but a refusal is final."""
+    waits = (0.0, 0.0)
     errors = [SlurmCommandError("sbatch", "Socket timed out on send/recv operation")] * 2
 
     def ask() -> str:
         if errors:
             raise errors.pop()
-        return "taken"
+        return "accepted"
 
-    assert patiently(ask) == "taken"
+    assert patiently(ask, waits_seconds=waits) == "accepted"
     errors.extend([SlurmCommandError("sbatch", "Invalid account")] * 2)
     with pytest.raises(SlurmCommandError, match="Invalid account"):
-        patiently(ask)
+        patiently(ask, waits_seconds=waits)
     assert len(errors) == 1
 
 
-def test_missing_command_is_told() -> None:
-    """A machine without SLURM is named as such."""
+def test_missing_command_is_a_clear_error() -> None:
+    """The message asks whether the machine belongs to a SLURM site."""
     with pytest.raises(
         SlurmCommandError, match=r"not found; is this machine part of a SLURM site\?"
     ):

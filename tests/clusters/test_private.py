@@ -1,4 +1,4 @@
-"""Folders of keys: those of drivers that are gone are removed, and no others."""
+"""Folders of keys: only the folders of drivers that are gone are removed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ import stat
 import subprocess
 import sys
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from floodscan.clusters import private
 from floodscan.clusters.private import OWNER_FILE, SILENT_SECONDS, private_folder, remove_abandoned
-from floodscan.store.heartbeat import Driver, send_heartbeats
+from floodscan.store.heartbeat import Driver
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 KILLED = """
 import os, pathlib, signal, sys
@@ -30,22 +26,22 @@ with private_folder(pathlib.Path(sys.argv[1])):
 
 
 def abandon(parent: Path) -> Path:
-    """Let a driver be killed, and give the folder it left."""
+    """Let a driver be killed, and return the folder that it left."""
     subprocess.run([sys.executable, "-c", KILLED, str(parent)], check=False)  # noqa: S603
     (left,) = parent.iterdir()
     return left
 
 
-def test_folder_is_the_users_alone_and_goes(tmp_path: Path) -> None:
-    """Even the folder above it is closed to others."""
+def test_folder_is_private_and_temporary(tmp_path: Path) -> None:
+    """Other users can open neither the folder nor its parent."""
     parent = tmp_path / "private"
     with private_folder(parent) as folder:
         assert [stat.S_IMODE(path.stat().st_mode) for path in (parent, folder)] == [0o700, 0o700]
     assert list(parent.iterdir()) == []
 
 
-def test_next_driver_removes_what_a_killed_one_left(tmp_path: Path) -> None:
-    """That of a living one stays, whoever starts beside it."""
+def test_next_driver_removes_the_folder_of_a_killed_one(tmp_path: Path) -> None:
+    """The folder of a living driver stays."""
     with private_folder(tmp_path) as living:
         left = abandon(tmp_path / "other")
         left = left.rename(tmp_path / left.name)
@@ -55,7 +51,7 @@ def test_next_driver_removes_what_a_killed_one_left(tmp_path: Path) -> None:
 
 
 def test_process_id_that_is_used_again_is_another_process(tmp_path: Path) -> None:
-    """A driver is told by its beginning too."""
+    """A driver is known by its start time, too."""
     with private_folder(tmp_path) as folder:
         owner = folder / OWNER_FILE
         held = msgspec.json.decode(owner.read_bytes(), type=Driver)
@@ -63,8 +59,8 @@ def test_process_id_that_is_used_again_is_another_process(tmp_path: Path) -> Non
         assert remove_abandoned(tmp_path) == 1
 
 
-def test_driver_on_another_machine_has_time_to_give_a_sign(tmp_path: Path) -> None:
-    """Its process can't be seen from here: only a long silence tells."""
+def test_driver_on_another_machine_is_gone_after_a_long_silence(tmp_path: Path) -> None:
+    """Its process can't be seen from here, only its heartbeat."""
     left = abandon(tmp_path)
     owner = left / OWNER_FILE
     held = msgspec.json.decode(owner.read_bytes(), type=Driver)
@@ -75,10 +71,9 @@ def test_driver_on_another_machine_has_time_to_give_a_sign(tmp_path: Path) -> No
     assert remove_abandoned(tmp_path) == 1
 
 
-def test_living_driver_gives_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long ago it began, it is never silent."""
-    monkeypatch.setattr(private, "send_heartbeats", partial(send_heartbeats, beat_seconds=0.01))
-    with private_folder(tmp_path) as folder:
+def test_living_driver_has_a_heartbeat(tmp_path: Path) -> None:
+    """However long ago it started."""
+    with private_folder(tmp_path, beat_seconds=0.01) as folder:
         os.utime(folder / OWNER_FILE, (0, 0))
         deadline = time.monotonic() + 10
         while (folder / OWNER_FILE).stat().st_mtime == 0:
@@ -86,7 +81,7 @@ def test_living_driver_gives_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_other_folders_stay(tmp_path: Path) -> None:
-    """Results in a folder named alike are none of keys, however old."""
+    """A folder with a similar name may hold results, however old it is."""
     for name, content in [("run-results", None), ("run-odd", b"{}")]:
         folder = tmp_path / name
         folder.mkdir()

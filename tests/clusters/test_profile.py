@@ -1,4 +1,4 @@
-"""Profiles: what a person must set is named, by file and field, before anything is submitted."""
+"""Profiles: mistakes are reported with file and field before anything is submitted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(folder: Path, section: object) -> Path:
 
 
 def test_reads_what_dask_jobqueue_reads(tmp_path: Path) -> None:
-    """Keys may be spelt with dashes or underscores; null is as good as absent."""
+    """Keys may have dashes or underscores, and null counts as missing."""
     profile = load_profile(
         write(tmp_path, GOOD | {"job_extra_directives": ["--qos=short"], "job-cpu": None})
     )
@@ -42,10 +42,7 @@ def test_reads_what_dask_jobqueue_reads(tmp_path: Path) -> None:
 
 
 def test_takes_the_file_that_dask_jobqueue_ships(tmp_path: Path) -> None:
-    """Whoever starts from there, and fills in what is missing, has no key to remove.
-
-    The worker's command is used.
-    """
+    """A user can fill in the missing values of that file without removing a key."""
     spec = find_spec("dask_jobqueue")  # to import it would change what Ctrl-C does
     assert spec is not None
     assert spec.origin is not None
@@ -88,8 +85,8 @@ def test_takes_the_file_that_dask_jobqueue_ships(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_must_be_set_is_named(change: dict[str, object], text: str, tmp_path: Path) -> None:
-    """The message says file, field and what to write there."""
+def test_mistakes_are_named(change: dict[str, object], text: str, tmp_path: Path) -> None:
+    """The message has the file, the field and a valid value."""
     path = write(tmp_path, GOOD | change)
     with pytest.raises(ProfileError) as wanting:
         load_profile(path)
@@ -97,8 +94,8 @@ def test_what_must_be_set_is_named(change: dict[str, object], text: str, tmp_pat
     assert text in str(wanting.value)
 
 
-def test_an_address_may_stand_for_an_interface(tmp_path: Path) -> None:
-    """Where no interface is known the driver's address is enough."""
+def test_an_address_may_replace_an_interface(tmp_path: Path) -> None:
+    """The driver's address is enough if no interface is known."""
     section = {key: value for key, value in GOOD.items() if key != "interface"}
     assert (
         load_profile(write(tmp_path, section | {"scheduler-options": {"host": "10.0.0.1"}})).host
@@ -111,7 +108,7 @@ def test_an_address_may_stand_for_an_interface(tmp_path: Path) -> None:
     [(None, "can't be read"), ("a: [", "is not YAML"), ("a: 1", "field 'jobqueue.slurm'")],
 )
 def test_file_that_is_no_profile(content: str | None, text: str, tmp_path: Path) -> None:
-    """Missing, broken and other files are told apart."""
+    """Missing, broken and other files have different messages."""
     path = tmp_path / "p.yaml"
     if content is not None:
         path.write_text(content)

@@ -1,4 +1,4 @@
-"""Workers that end on purpose are no crashes."""
+"""Workers that end on purpose don't count as crashed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _GOES_ON = Event()
 
 
 @pytest.mark.parametrize(("kind", "status"), [(Scheduler, "error"), (LenientScheduler, "pending")])
-def test_task_outlives_workers_that_say_that_they_end(kind: type[Scheduler], status: str) -> None:
-    """A worker ends amid a task, five times: it counts against the task only where distributed decides."""
+def test_task_survives_workers_that_announce_their_end(kind: type[Scheduler], status: str) -> None:
+    """Five workers end amid a task: distributed's own scheduler fails the task, ours does not."""
     _GOES_ON.clear()
     try:
         assert asyncio.run(outlive(kind)) == status
@@ -27,7 +27,7 @@ def test_task_outlives_workers_that_say_that_they_end(kind: type[Scheduler], sta
 
 
 async def outlive(kind: type[Scheduler]) -> str:
-    """Let workers end one after the other amid a task, and give what became of it."""
+    """Let workers end one after the other amid a task, and return the task's status."""
     closed: dict[str, Any] = {
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",

@@ -1,4 +1,4 @@
-"""Events that end their workers: one bad event costs one event, and whoever was near it nothing."""
+"""Events that crash their workers: only those events fail."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ BAD = [
 
 
 class DeadlyWrite(WorkerPlugin):
-    """Kills workers that write the manifest of one of the events, as a fault in a library would."""
+    """Kills workers that write the manifest of one event, as a fault in a library would."""
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002 - distributed's
-        """Come between."""
+        """Replace the method that writes manifests."""
         write = RunFolder.write_manifests
 
         def write_or_die(folder: RunFolder, batch: str, manifests: Mapping[str, bytes]) -> None:
@@ -49,7 +49,7 @@ class DeadlyWrite(WorkerPlugin):
 
 
 def no_second_chance() -> config.set:
-    """Let a task be given up when it ended one worker, to save time."""
+    """Fail a task when its first worker crashed; Dask's default is the fourth."""
     return config.set({"distributed.scheduler.allowed-failures": 0})
 
 
@@ -60,11 +60,8 @@ def client() -> Iterator[Client | None]:
         yield client
 
 
-def test_a_bad_event_costs_one_event(tmp_path: Path, client: Client) -> None:
-    """Each is a row with its reason.
-
-    The others of their batch have the manifests that they have without them.
-    """
+def test_only_the_events_that_crash_workers_fail(tmp_path: Path, client: Client) -> None:
+    """Each has a reason; the rest of their batch has the results of a run without them."""
     (tmp_path / "deaths").mkdir()
     events = [*HEALTHY[:10], *BAD, *HEALTHY[10:]]
     result = scan(
@@ -74,8 +71,8 @@ def test_a_bad_event_costs_one_event(tmp_path: Path, client: Client) -> None:
     ends = {outcome.event_id: outcome for outcome in result.outcomes}
     for event in BAD:
         assert ends[event.event_id].status == "failed"
-        assert "worker_lost (each worker that took it ended" in str(ends[event.event_id].reason)
-        with pytest.raises(ManifestError, match="there is none: worker_lost"):
+        assert "worker_lost (every worker that ran it crashed" in str(ends[event.event_id].reason)
+        with pytest.raises(ManifestError, match="there is no manifest: worker_lost"):
             _ = result.manifests[event.event_id]
     assert result.counts["complete"] == len(HEALTHY)
     scan(HEALTHY, catalog="demo", out=tmp_path / "healthy")
@@ -92,8 +89,10 @@ def test_a_bad_event_costs_one_event(tmp_path: Path, client: Client) -> None:
     assert result.folder.read_candidates().equals(healthy.read_candidates())
 
 
-def test_a_batch_that_was_unlucky_ends_as_ever(tmp_path: Path, client: Client) -> None:
-    """Where workers end for a while only, the bytes are those of a calm run, and nothing has failed."""
+def test_a_batch_whose_workers_crash_once_has_the_usual_results(
+    tmp_path: Path, client: Client
+) -> None:
+    """No event fails."""
     events = [*HEALTHY[:4], BAD[0]]
     for name, most_deaths in (("unlucky", 1), ("calm", 0)):
         (tmp_path / f"{name}-deaths").mkdir()
@@ -104,8 +103,8 @@ def test_a_batch_that_was_unlucky_ends_as_ever(tmp_path: Path, client: Client) -
     assert result_bytes(tmp_path / "unlucky") == result_bytes(tmp_path / "calm")
 
 
-def test_a_node_lost_at_the_end_costs_nothing_more(tmp_path: Path) -> None:
-    """Four workers end of a bad event until it is found, the fifth of something else, and its neighbours go on."""
+def test_the_loss_of_a_node_after_the_search_for_bad_events_fails_no_event(tmp_path: Path) -> None:
+    """A bad event crashes four workers until it is found; the fifth crash has another cause."""
     (tmp_path / "deaths").mkdir()
     catalog = DeadlyCatalog(tmp_path / "deaths", unlucky_at=4)
     with no_second_chance(), open_client("local", n_workers=1) as client:
@@ -117,11 +116,8 @@ def test_a_node_lost_at_the_end_costs_nothing_more(tmp_path: Path) -> None:
     assert result.counts["complete"] == 4
 
 
-def test_an_event_that_can_not_be_written_costs_one_event(tmp_path: Path) -> None:
-    """All goes well until its manifest is written.
-
-    Its neighbours have theirs, and the trials leave nothing.
-    """
+def test_an_event_may_crash_its_worker_when_it_is_written(tmp_path: Path) -> None:
+    """The rest of its batch is complete, and the folders of the trials are gone."""
     with no_second_chance(), open_client("local", n_workers=1) as client:
         assert client is not None
         client.register_plugin(DeadlyWrite())

@@ -19,9 +19,9 @@ from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.clusters.local import SETTINGS
 from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
 from floodscan.model import SearchPrices
+from floodscan.testing.servers.proxy import fault_proxy
 from tests.planning.test_merged_searches import make_events
 from tests.runs import result_bytes
-from tests.servers.proxy import fault_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.rate_limiter import RateLimiter
     from floodscan.result import ScanResult
+    from floodscan.testing.servers.proxy import FaultProxy
     from tests.servers.fixtures import StacApi
-    from tests.servers.proxy import FaultProxy
 
 APART = Recipe(searches=SearchPrices(request_items=0))
 

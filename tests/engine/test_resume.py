@@ -1,4 +1,4 @@
-"""A run that stopped goes on where it stopped, and nothing of another run gets in."""
+"""A run that stopped is continued, and never mixed with another run."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 
     from floodscan import Event
 
-N_EVENTS = 130
+N_EVENTS = 90  # two batches or more
 EVENTS = demo_copies(N_EVENTS)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What a run without interruption writes."""
+    """The results of a run without interruption."""
     out = tmp_path_factory.mktemp("whole") / "out"
     scan(EVENTS, catalog="demo", out=out)
     return result_bytes(out)
 
 
 def start(events: Path, out: Path) -> subprocess.Popen[str]:
-    """Start a scan as a process of its own, in which everything runs."""
+    """Start a scan in another process, without a cluster."""
     command = [
         sys.executable,
         "-m",
@@ -67,30 +67,30 @@ def start(events: Path, out: Path) -> subprocess.Popen[str]:
 
 
 def wait_for_batch(out: Path) -> None:
-    """Wait until some batch is done, and another is not."""
+    """Wait until the first batch is done; then others are not."""
     wait_for(lambda: list(out.glob("events/*.parquet")), "no batch is done")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_driver_is_followed_by_one_that_goes_on(
+def test_a_new_driver_continues_the_run_of_a_killed_one(
     number: signal.Signals, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """What was done is not done again, and the end is that of a run without interruption."""
+    """Finished batches are not repeated, and the results are those of a run without a stop."""
     out = tmp_path / "out"
     driver = start(write_table(tmp_path / "events.csv", EVENTS), out)
     wait_for_batch(out)
     driver.send_signal(number)
     _, errors = driver.communicate(timeout=60)
     if number != signal.SIGKILL:
-        assert "events are done and kept; start the same again to go on from there" in errors
+        assert "events are done and kept; run the same command again to continue" in errors
         assert driver.returncode == 128 + number
     state = examine_run(RunFolder(out))
     assert state["state"] == "stopped"
     assert 0 < state["counts"]["events"] < N_EVENTS == state["counts"]["events"] + state["missing"]
     done = {path.name: path.stat().st_mtime_ns for path in out.glob("candidates/*.parquet")}
-    told: list[int] = []
-    result = scan(EVENTS, catalog="demo", out=out, on_progress=lambda done, _: told.append(done))
-    assert told[0] == state["counts"]["events"]
+    seen: list[int] = []
+    result = scan(EVENTS, catalog="demo", out=out, on_progress=lambda done, _: seen.append(done))
+    assert seen[0] == state["counts"]["events"]
     assert result.counts["complete"] == N_EVENTS == len(result.outcomes)
     marked = {
         path.name
@@ -104,8 +104,8 @@ def test_a_killed_driver_is_followed_by_one_that_goes_on(
     ]  # fmt: skip
 
 
-def test_a_run_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
-    """Not even the catalog is searched."""
+def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
+    """No file is written again."""
     scan(EVENTS[:3], catalog="demo", out=tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("candidates/*")}
     again = scan(EVENTS[:3], catalog="demo", out=tmp_path)
@@ -113,11 +113,11 @@ def test_a_run_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
     assert again.counts["complete"] == len(again.outcomes) == 3
 
 
-@pytest.mark.parametrize("kept", [range(0, 130, 3), range(100), range(1, 130)])
-def test_added_events_end_in_the_bytes_of_a_run_of_all(
+@pytest.mark.parametrize("kept", [range(0, N_EVENTS, 3), range(70), range(1, N_EVENTS)])
+def test_added_events_give_the_results_of_a_run_of_all(
     kept: range, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Few are added, or many, before, between and after those that were there."""
+    """Few or many events are added before, between and after the first ones."""
     scan([EVENTS[n] for n in kept], catalog="demo", out=tmp_path)
     result = scan(EVENTS, catalog="demo", out=tmp_path)
     assert result.counts["events"] == len(result.outcomes) == N_EVENTS
@@ -125,7 +125,7 @@ def test_added_events_end_in_the_bytes_of_a_run_of_all(
 
 
 def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> None:
-    """Scan, and be killed when all of a batch is written but its outcomes."""
+    """Scan, and be killed when only the outcomes of a batch are not written yet."""
     rename = Path.replace
 
     def rename_or_die(path: Path, target: Path) -> Path:
@@ -138,11 +138,11 @@ def die_before_outcomes(out: Path, events: Sequence[Event], *, packed: bool) -> 
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(
+def test_an_unfinished_batch_leaves_nothing_in_a_run_of_more_events(
     packed: bool,  # noqa: FBT001
     tmp_path: Path,
 ) -> None:
-    """Its batch is another now: candidates, searches and manifests of the old one are gone."""
+    """The batch is another one then: the old candidates, searches and manifests are gone."""
     killed = multiprocessing.get_context("spawn").Process(
         target=die_before_outcomes, args=(tmp_path / "out", EVENTS[:3]), kwargs={"packed": packed}
     )
@@ -164,8 +164,8 @@ def test_what_a_killed_driver_had_begun_is_nothing_of_a_run_of_more_events(
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
 
 
-def test_what_a_late_worker_writes_of_a_batch_that_is_void_is_left_out(tmp_path: Path) -> None:
-    """It outlived its killed driver, and writes while the next one works."""
+def test_an_old_batch_that_a_late_worker_writes_is_removed(tmp_path: Path) -> None:
+    """The worker outlives its killed driver, and writes while the next driver runs."""
     late = scan(EVENTS[:3], catalog="demo", out=tmp_path / "late").folder
     ((batch, rows),) = late.events.batches()
 
@@ -185,8 +185,8 @@ def test_what_a_late_worker_writes_of_a_batch_that_is_void_is_left_out(tmp_path:
 
 
 @pytest.mark.parametrize("torn", [b"", b"PAR1 and half of what follows"])
-def test_a_batch_whose_outcomes_are_torn_is_done_again(torn: bytes, tmp_path: Path) -> None:
-    """A node was lost while they were written."""
+def test_a_batch_with_a_broken_file_is_repeated(torn: bytes, tmp_path: Path) -> None:
+    """Its node was lost while the outcomes were written."""
     folder = scan(EVENTS[:3], catalog="demo", out=tmp_path / "out").folder
     (batch,) = {row["batch"] for row in folder.read_events().to_pylist()}
     calm = result_bytes(folder.path)
@@ -194,24 +194,26 @@ def test_a_batch_whose_outcomes_are_torn_is_done_again(torn: bytes, tmp_path: Pa
     folder.prepare()
     (folder.events.folder / f"{batch}.parquet").write_bytes(torn)
     assert examine_run(folder)["missing"] == 3
-    told: list[int] = []
-    scan(EVENTS[:3], catalog="demo", out=folder.path, on_progress=lambda done, _: told.append(done))
-    assert told == [0, 3]
+    seen: list[int] = []
+    scan(EVENTS[:3], catalog="demo", out=folder.path, on_progress=lambda done, _: seen.append(done))
+    assert seen == [0, 3]
     assert result_bytes(folder.path) == calm
     assert len(folder.read_events()) == 3
 
 
-def test_events_that_are_listed_no_more_are_named(tmp_path: Path) -> None:
-    """Their results would be of no run; nothing is touched."""
+def test_events_that_left_the_list_are_an_error(tmp_path: Path) -> None:
+    """The message names them, and no file changes."""
     scan(EVENTS[:4], catalog="demo", out=tmp_path)
     before = result_bytes(tmp_path)
-    with pytest.raises(OutputError, match=r"holds 1 events that are not listed now \(copy-003\)"):
+    with pytest.raises(
+        OutputError, match=r"holds 1 events that are not in the list now \(copy-003\)"
+    ):
         scan(EVENTS[:3], catalog="demo", out=tmp_path)
     assert result_bytes(tmp_path) == before
 
 
-def test_another_recipe_or_catalog_is_refused_by_what_differs(tmp_path: Path) -> None:
-    """Field by field, and nothing is touched."""
+def test_another_recipe_or_catalog_is_an_error(tmp_path: Path) -> None:
+    """The message names the fields that differ, and no file changes."""
     scan(EVENTS[:1], catalog="demo", out=tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     sensors = Recipe().sensors
@@ -227,8 +229,8 @@ def test_another_recipe_or_catalog_is_refused_by_what_differs(tmp_path: Path) ->
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_snapshot_that_was_made_anew_is_another_catalog(tmp_path: Path) -> None:
-    """At the same path and under the same id; a copy of its files is the same."""
+def test_an_archive_with_other_files_is_another_catalog(tmp_path: Path) -> None:
+    """Its path and its id are the same; a copy of the same files is the same catalog."""
     demo, snapshot = ArchiveCatalog(DEMO_FOLDER), tmp_path / "snapshot"
     shutil.copytree(DEMO_FOLDER, snapshot, copy_function=shutil.copyfile)
     assert ArchiveCatalog(snapshot).digest() == demo.digest()
@@ -243,11 +245,8 @@ def test_a_snapshot_that_was_made_anew_is_another_catalog(tmp_path: Path) -> Non
     assert scan(EVENTS[:2], catalog=str(snapshot), out=tmp_path / "out").counts["complete"] == 2
 
 
-def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
-    """A search that failed is part of the run until then.
-
-    Once the catalog answers, the result is as if it had.
-    """
+def test_failed_searches_are_repeated_on_request(tmp_path: Path) -> None:
+    """Only with ``retry_failed``; then the results are those of a run without a failure."""
     first = scan(EVENTS[:2], catalog=FaultyCatalog("error"), out=tmp_path / "out")
     assert first.counts["partial"] == 2
     again = scan(EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out")
@@ -260,8 +259,8 @@ def test_what_failed_is_done_again_when_asked(tmp_path: Path) -> None:
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
 
 
-def test_an_event_that_is_given_up_leaves_no_manifest_of_an_earlier_try(tmp_path: Path) -> None:
-    """It had one while a search had failed; then it ends its worker."""
+def test_an_event_that_fails_loses_the_manifest_of_an_earlier_try(tmp_path: Path) -> None:
+    """First one of its searches failed; in the second try it crashes its workers."""
     events = [EVENTS[0], BAD[0]]
     scan(events, catalog=FaultyCatalog("error"), out=tmp_path / "out")
     (tmp_path / "deaths").mkdir()
@@ -272,12 +271,12 @@ def test_an_event_that_is_given_up_leaves_no_manifest_of_an_earlier_try(tmp_path
         )
     assert [outcome.status for outcome in result.outcomes] == ["complete", "failed"]
     assert [path.stem for path in result.folder.manifests_path.iterdir()] == [EVENTS[0].event_id]
-    with pytest.raises(ManifestError, match="there is none: worker_lost"):
+    with pytest.raises(ManifestError, match="there is no manifest: worker_lost"):
         result.folder.read_manifest(BAD[0].event_id)
 
 
 def test_a_second_driver_is_refused_while_the_first_lives(tmp_path: Path) -> None:
-    """It says who is at work, and the first goes on; a driver that is dead is in nobody's way."""
+    """The message names the first driver's process; a killed driver blocks nobody."""
     events, out = write_table(tmp_path / "events.csv", EVENTS), tmp_path / "out"
     first = start(events, out)
     wait_for_batch(out)
@@ -297,26 +296,26 @@ def test_a_second_driver_is_refused_while_the_first_lives(tmp_path: Path) -> Non
 
 
 def take_over(out: Path) -> bytes:
-    """Be a driver on another machine that takes a folder over, silent since long ago itself."""
-    claim = msgspec.json.encode(msgspec.structs.replace(Driver.here(), host="another"))
-    (out / "claim").write_bytes(claim)
-    os.utime(out / "claim", (0, 0))
-    (out / "claim").replace(out / ".driver.json")
-    return claim
+    """Take a folder over, as a driver on another machine does."""
+    lock = msgspec.json.encode(msgspec.structs.replace(Driver.here(), host="another"))
+    (out / "lock").write_bytes(lock)
+    os.utime(out / "lock", (0, 0))
+    (out / "lock").replace(out / ".driver.json")
+    return lock
 
 
-def test_a_driver_that_was_taken_over_leaves_the_claim_alone(tmp_path: Path) -> None:
-    """It neither removes it, nor gives signs of life for another."""
+def test_a_driver_leaves_the_lock_of_its_successor_alone(tmp_path: Path) -> None:
+    """It neither removes it nor sends heartbeats for it."""
     with locked(tmp_path, beat_seconds=0.01):
-        claim = take_over(tmp_path)
+        lock = take_over(tmp_path)
         time.sleep(0.2)
-    assert (tmp_path / ".driver.json").read_bytes() == claim
+    assert (tmp_path / ".driver.json").read_bytes() == lock
     assert (tmp_path / ".driver.json").stat().st_mtime == 0
 
 
 @pytest.mark.parametrize("last", [0, 3])
-def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
-    """It was suspended, say; what is there is another's to end."""
+def test_a_driver_whose_folder_was_taken_over_stops(last: int, tmp_path: Path) -> None:
+    """It was suspended, for example; the other driver finishes the run."""
 
     def be_suspended(done: int, _: int) -> None:
         if done == last:
@@ -331,8 +330,8 @@ def test_a_driver_that_was_taken_over_stops(last: int, tmp_path: Path) -> None:
     assert scan(EVENTS[:3], catalog="demo", out=tmp_path).counts["complete"] == 3
 
 
-def between_check_and_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Let something happen when a driver has looked at a folder, and not yet taken it."""
+def between_check_and_lock(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen after a driver checked a folder and before it locks the folder."""
 
     def happen_and_lock(folder: Path) -> AbstractContextManager[None]:
         monkeypatch.undo()
@@ -342,12 +341,12 @@ def between_check_and_claim(monkeypatch: pytest.MonkeyPatch, happens: Callable[[
     monkeypatch.setattr(scanning, "locked", happen_and_lock)
 
 
-def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(
+def test_another_run_of_a_faster_driver_is_found_under_the_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is looked for again under the claim."""
+    """The folder is checked again under the lock."""
     other = replace(Recipe(), policy=Policy.CHANGE_DETECTION)
-    between_check_and_claim(
+    between_check_and_lock(
         monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=other)
     )
     with pytest.raises(
@@ -357,16 +356,16 @@ def test_a_run_of_another_recipe_that_a_faster_driver_began_is_refused(
     assert examine_run(RunFolder(tmp_path))["counts"]["complete"] == 1
 
 
-def test_the_same_run_that_a_faster_driver_ended_is_gone_on_with(
+def test_the_same_run_of_a_faster_driver_is_continued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The folders of its parts, which went at its end, are there again."""
-    between_check_and_claim(monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path))
+    """The folders of the batches, which its end removed, are made again."""
+    between_check_and_lock(monkeypatch, lambda: scan(EVENTS[:1], catalog="demo", out=tmp_path))
     assert scan(EVENTS[:2], catalog="demo", out=tmp_path).counts["complete"] == 2
 
 
-def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:
-    """Its choices may have been made by other rules."""
+def test_a_run_of_another_version_is_an_error(tmp_path: Path) -> None:
+    """Another version may have chosen by other rules."""
     scan(EVENTS[:1], catalog="demo", out=tmp_path)
     run = orjson.loads((tmp_path / "run.json").read_bytes())
     (tmp_path / "run.json").write_bytes(orjson.dumps({**run, "floodscan": "0.0.1"}))

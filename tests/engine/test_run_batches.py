@@ -1,4 +1,4 @@
-"""The engine: bounded, fed in lots, and loud about bugs."""
+"""The engine: few batches in flight, nothing left on the cluster, and visible bugs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import shapely
 from floodscan import Recipe, scan
 from floodscan.catalogs import Answer, open_catalog
 from floodscan.clusters import open_client
-from floodscan.engine.run_batches import most_in_flight, run_batches
+from floodscan.engine.run_batches import max_in_flight, run_batches
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import list_events
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EmptyCatalog:
-    """A catalog that has nothing and answers at once; or a bug."""
+    """A catalog without items; with ``bug``, one that fails."""
 
     bug: bool = False
     location: str = "empty"
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Have everything that is asked for."""
+        """Claim to have all collections."""
         return f"empty of {len(list(collections))}"
 
     def search(self, search: Search) -> Answer:
-        """Find nothing."""
+        """Return no items, or fail by a bug."""
         if self.bug:
             message = f"bug in the search of {search.collection}"
             raise ZeroDivisionError(message)
@@ -89,10 +89,10 @@ def make_batches(n: int) -> Iterator[Batch]:
     return (Batch(f"{number:03}", (event,)) for number, event in enumerate(listed.in_order()))
 
 
-def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client: Client) -> None:
-    """A sweep is planned as it goes: batches that are not submitted yet don't exist."""
+def test_batches_are_planned_when_they_are_submitted(tmp_path: Path, client: Client) -> None:
+    """Never more than the limit are submitted and not done."""
     taken = 0
-    bound = most_in_flight(client)
+    bound = max_in_flight(client)
 
     def count() -> Iterator[Batch]:
         nonlocal taken
@@ -107,9 +107,9 @@ def test_no_more_batches_are_taken_than_may_be_in_flight(tmp_path: Path, client:
     assert sorted(done) == [batch.name for batch in make_batches(5 * bound)]
 
 
-def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> None:
-    """A large cluster, on which hundreds of batches may be in flight, does not wait until all of those are planned."""
-    run, bound = make_run(tmp_path), most_in_flight(client)
+def test_work_begins_before_all_batches_are_planned(tmp_path: Path, client: Client) -> None:
+    """The first batch is done before the last of those that may be in flight is planned."""
+    run, bound = make_run(tmp_path), max_in_flight(client)
 
     def batches_in_time() -> Iterator[Batch]:
         for number, batch in enumerate(make_batches(bound)):
@@ -124,11 +124,11 @@ def test_work_begins_before_all_is_planned(tmp_path: Path, client: Client) -> No
 
 
 def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
-    """Results are released as they come."""
+    """Results are released as soon as they are read."""
     for _ in run_batches(make_run(tmp_path), make_batches(5), client=client):
         pass
     client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.validate_state())
-    # that the last are released is told in passing
+    # the client reports the release of the last results later
     wait_for(
         lambda: client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks),
         "tasks are kept",
@@ -137,14 +137,14 @@ def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
 
 @pytest.mark.parametrize("in_process", [True, False])
 def test_a_bug_is_raised_as_it_is(tmp_path: Path, in_process: bool, client: Client) -> None:  # noqa: FBT001 - a parameter
-    """Only faults that are foreseen are data; a bug ends the run with its own name."""
+    """Only known faults are data; a bug ends the run with its own error."""
     run = make_run(tmp_path, bug=True)
     with pytest.raises(ZeroDivisionError, match="bug in the search"):
         list(run_batches(run, make_batches(2), client=None if in_process else client))
 
 
 @pytest.mark.parametrize("in_process", [True, False])
-def test_a_bug_fails_its_batch_alone_where_the_run_keeps_going(
+def test_a_bug_fails_only_its_batch_if_the_run_keeps_going(
     tmp_path: Path,
     in_process: bool,  # noqa: FBT001 - a parameter
     client: Client,
@@ -168,8 +168,8 @@ def test_demo_catalog_travels(tmp_path: Path, client: Client) -> None:
     assert result.counts["complete"] == 1
 
 
-def test_the_cluster_is_closed_before_the_folder_is_given_up(tmp_path: Path) -> None:
-    """Whoever is told of progress may end the sweep too, and keep the error, as a notebook does."""
+def test_the_cluster_is_closed_before_the_folder_is_unlocked(tmp_path: Path) -> None:
+    """Also if the callback for progress raises, and the error is kept, as notebooks do."""
     writers: list[Driver | None] = []
 
     @contextmanager

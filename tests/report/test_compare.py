@@ -14,9 +14,12 @@ from rich.console import Console
 
 import floodscan
 from floodscan import Policy, Recipe, Sensor
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import EmptySlot, read_outcomes, tabulate_outcomes
 from floodscan.errors import InputError
 from floodscan.report.compare import compare
 from floodscan.report.tables import show_comparison
+from floodscan.schemas import CANDIDATES
 from floodscan.store import RunFolder
 from tests.sweeps import demo_copies
 
@@ -95,7 +98,7 @@ def test_scene_that_both_runs_chose_is_shown_with_the_size_of_its_mosaic(
 
 
 def test_empty_slot_has_its_reason(reference: RunFolder, tmp_path: Path) -> None:
-    """The reason is the slot's own, or that the recipe does not ask for the slot."""
+    """The reason is the slot's own, or that the run has no such slot."""
     clear = replace(CHANGE.sensors[Sensor.S2L2A], max_cloud_percent=1.0)
     sensors = {Sensor.S1RTC: CHANGE.sensors[Sensor.S1RTC], Sensor.S2L2A: clear}
     other = scan(demo_copies(1), tmp_path, replace(CHANGE, sensors=sensors, relax=()))
@@ -109,8 +112,22 @@ def test_empty_slot_has_its_reason(reference: RunFolder, tmp_path: Path) -> None
         assert reason.startswith("all_rejected (")
         assert slots[f"{phase}/S2L2A"]["other_reason"] == reason
         assert f"no scene: {reason}  " in printed(found)
-    assert slots["None/DEM"]["other_reason"] == "not asked for"
+    assert slots["None/DEM"]["other_reason"] == "not a slot of this run"
     assert slots["pre_month/S1RTC"]["one_reason"] is None
+
+
+def test_reason_may_hold_any_text(reference: RunFolder, tmp_path: Path) -> None:
+    """A server's error can look like the reason of another slot."""
+    detail = "status 500; aoi/event/S1RTC: busy; see aoi/pre_event/S2L2A: no_candidates"
+    lost = EmptySlot("aoi", "event", "S2L2A", Reason.SEARCH_FAILED, detail, (), "run again")
+    other = repeat(reference, tmp_path / "other", [1])
+    (end,) = read_outcomes(other.read_events())
+    other.events.write("b0000", tabulate_outcomes("b0000", [replace(end, reasons=(lost,))]))
+    other.write_candidates("b0000", CANDIDATES.empty_table())
+    slots = slots_of(compare(repeat(reference, tmp_path / "one", [1]), other))
+    assert slots["event/S2L2A"]["other_reason"] == f"search_failed ({detail})"
+    assert slots["event/S1RTC"]["other_reason"] == "not a slot of this run"
+    assert slots["pre_event/S2L2A"]["other_reason"] == "not a slot of this run"
 
 
 def test_events_of_only_one_run_are_listed(reference: RunFolder, tmp_path: Path) -> None:
@@ -118,8 +135,8 @@ def test_events_of_only_one_run_are_listed(reference: RunFolder, tmp_path: Path)
     found = compare(scan(demo_copies(4)[1:], tmp_path, Recipe()), reference)
     assert found["only"] == {"one": ["copy-002", "copy-003"], "other": ["copy-000"]}
     assert printed(found).splitlines()[-2:] == [
-        "2 events only in one: copy-002, copy-003",
-        "1 events only in other: copy-000",
+        "2 events only in run 1: copy-002, copy-003",
+        "1 events only in run 2: copy-000",
     ]
 
 
@@ -152,7 +169,7 @@ def test_memory_holds_a_few_batches_and_each_batch_is_read_once(
     held = []
     start = pa.total_allocated_bytes()
 
-    def record(folder: RunFolder, batch: str, *columns: Any) -> pa.Table:  # noqa: ANN401 - passed on
+    def record(folder: RunFolder, batch: str, *columns: Any) -> pa.Table:  # noqa: ANN401
         reads[folder.path, batch] += 1
         held.append(pa.total_allocated_bytes() - start)
         return read_part(folder, batch, *columns)

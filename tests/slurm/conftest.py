@@ -1,25 +1,32 @@
-"""Fixtures of the sweeps on SLURM: the site, and events enough for a sweep."""
+"""Fixtures of the tests on SLURM: the site, worker jobs, and events for a scan."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import yaml
 
 from floodscan import scan
+from floodscan.clusters.profile import load_profile
+from floodscan.clusters.slurm import prepare_slurm_client
 from floodscan.inputs.event_files import load_events
-from tests.servers.process import REPO_ROOT, ServerUnavailableError
+from floodscan.testing.servers.process import ServerUnavailableError
+from tests.paths import REPO_ROOT
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
+from tests.slurm.slow import SHORT_WAITS
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from distributed import Client
 
 T = TypeVar("T")
 
@@ -41,17 +48,14 @@ PROFILE = {
 
 @pytest.fixture(scope="session")
 def running_site() -> Iterator[SlurmSite]:
-    """A SLURM of four nodes; skipped where it isn't installed, except on CI, where that fails."""
+    """A SLURM of four nodes; without SLURM tests are skipped, but fail on CI."""
     with _or_skip(slurm_site(on_loopback())) as site:
         yield site
 
 
 @pytest.fixture
 def site(running_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmSite]:
-    """The site with an empty queue, found by SLURM's commands.
-
-    What a test leaves in the queue is cancelled.
-    """
+    """The site, with an empty queue before and after the test; SLURM's commands find it."""
     monkeypatch.setenv("SLURM_CONF", str(running_site.conf))
     yield running_site
     running_site.clear()
@@ -59,7 +63,7 @@ def site(running_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
 
 @pytest.fixture(scope="session")
 def running_network_site() -> Iterator[SlurmSite]:
-    """A SLURM whose nodes have a network and no way out; skipped where only root could make one."""
+    """A SLURM whose nodes have a network without internet access; only root can make one."""
     with (
         _or_skip(in_namespaces(), root_only=True) as network,
         _or_skip(slurm_site(network, silent_seconds=10)) as site,
@@ -71,7 +75,7 @@ def running_network_site() -> Iterator[SlurmSite]:
 def network_site(
     running_network_site: SlurmSite, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SlurmSite]:
-    """The site of namespaces with an empty queue; drivers in it are children on its login node."""
+    """That site, with an empty queue; drivers are child processes on its login node."""
     monkeypatch.setenv("SLURM_CONF", str(running_network_site.conf))
     monkeypatch.setenv("PYTHONPATH", str(REPO_ROOT))
     yield running_network_site
@@ -91,11 +95,11 @@ def _or_skip(opened: AbstractContextManager[T], *, root_only: bool = False) -> I
 
 
 def write_profile(folder: Path, **values: object) -> Path:
-    """Write a profile of small worker jobs that the site takes.
+    """Write a profile of small worker jobs that the site accepts.
 
     Args:
-        folder: Where to; what the jobs write goes there too.
-        values: What differs from that.
+        folder: Folder for the profile, and for files of the jobs.
+        values: Values that differ from the usual ones.
     """
     folders = {
         "shared-temp-directory": str(folder / "private"),
@@ -107,9 +111,26 @@ def write_profile(folder: Path, **values: object) -> Path:
     return path
 
 
+@contextmanager
+def open_slurm(profile: Path, *, n_jobs: int = 1, **waits: float) -> Iterator[Client]:
+    """Open a client of worker jobs, with short waits for SLURM.
+
+    Args:
+        profile: The worker jobs.
+        n_jobs: Their number.
+        waits: Waits that differ from ``SHORT_WAITS``.
+    """
+    short = replace(SHORT_WAITS, **waits)
+    with (
+        prepare_slurm_client(load_profile(profile), n_jobs=n_jobs, waits=short) as start,
+        start() as client,
+    ):
+        yield client
+
+
 @pytest.fixture(scope="session")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copies of the demo event as a table."""
+    """A table with copies of the demo event."""
     (demo,) = load_events("demo", phase_offset_days={})
     columns = ["event_id", "west", "south", "east", "north", "target_crs", *demo.phase_dates]
     fixed = [*demo.aoi.bounds, demo.target_crs, *demo.phase_dates.values()]
@@ -121,7 +142,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def reference(events: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What those events write in this process."""
+    """The results of a scan of these events in this process."""
     out = tmp_path_factory.mktemp("reference") / "out"
     scan(events, catalog="demo", out=out)
     return written(out)

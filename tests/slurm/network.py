@@ -1,7 +1,7 @@
-"""Machines of a SLURM site: all of them this one on loopback, or each in a network namespace with no way out.
+"""The machines of a SLURM site: this machine under several names, or network namespaces.
 
-Namespaces carry the id of the process that made them, so that several test runs do not meet, and
-what a killed one left is known and removed by the next.
+A namespace has a network without internet access. Its name has the id of the process that made it:
+test runs don't disturb each other, and the next run removes the namespaces of a killed one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.process import LOOPBACK, ServerUnavailableError
+from floodscan.testing.servers.process import LOOPBACK, ServerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +39,10 @@ class Machine:
 
     Attributes:
         name: SLURM's name of it.
-        host: What it calls itself.
-        address: Where the others reach it.
-        port: On which SLURM's daemon listens.
-        inside: Words before a command that is to run there.
+        host: Its own host name.
+        address: Address for the other machines.
+        port: Port of SLURM's daemon.
+        inside: Words that run a command there if they precede it.
     """
 
     name: str
@@ -57,8 +57,8 @@ class Network:
     """The machines of a site.
 
     Attributes:
-        login: Where the controller is, and commands are given.
-        nodes: Where jobs run.
+        login: Machine of the controller and of the user's commands.
+        nodes: Machines that run jobs.
     """
 
     login: Machine
@@ -66,10 +66,10 @@ class Network:
 
 
 def on_loopback() -> Network:
-    """Call this machine by several names; every one has a port of its own."""
+    """Give this machine several names, each with its own port."""
     host = socket.gethostname().split(".")[0]
     with contextlib.ExitStack() as stack:
-        # all are held until the last is chosen, so that no two are the same
+        # all ports stay open until the last is chosen, so that they differ
         sockets = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in _NAMES]
         ports = [each.getsockname()[1] for each in sockets]
     login, *nodes = [
@@ -79,7 +79,7 @@ def on_loopback() -> Network:
 
 
 def may_make_namespaces() -> bool:
-    """Whether this process has root's power over networks and mounts, which root lacks in many containers."""
+    """Return True if this process may change networks and mounts; often not in containers."""
     (held,) = [
         line.split()[1]
         for line in Path("/proc/self/status").read_text().splitlines()
@@ -90,17 +90,17 @@ def may_make_namespaces() -> bool:
 
 @contextlib.contextmanager
 def in_namespaces() -> Iterator[Network]:
-    """Give each machine a network namespace of its own, with an address on ``ib0``; only root may.
+    """Make a network namespace for each machine, with an address on ``ib0``.
 
     Yields:
-        The network; it goes at the end, with every process in it.
+        The network. At the end it is removed, and its processes are killed.
 
     Raises:
-        ServerUnavailableError: Namespaces can't be had here.
+        ServerUnavailableError: This process may not make namespaces.
     """
     if os.geteuid() != 0 or shutil.which("ip") is None:
         raise ServerUnavailableError(
-            "network namespaces are root's, and made by ip (apt-get install iproute2)"
+            "only root can make network namespaces, with ip (apt-get install iproute2)"
         )
     _remove_abandoned()
     own = f"{_PREFIX}-{os.getpid()}"
@@ -117,7 +117,7 @@ def in_namespaces() -> Iterator[Network]:
 
 
 def unplug(machine: Machine, *, back: bool = False) -> None:
-    """Cut a machine off the network, or plug it in again."""
+    """Disconnect a machine from the network, or connect it again."""
     _ip(
         "-n",
         f"{_PREFIX}-{os.getpid()}-{_SWITCH}",
@@ -161,8 +161,7 @@ def _connect(own: str, name: str, hosts: Path) -> Machine:
     _ip("-n", namespace, "address", "add", f"{address}/24", "dev", INTERFACE)
     for interface in ("lo", INTERFACE):
         _ip("-n", namespace, "link", "set", interface, "up")
-    # every program of these takes the place of the one before: signals to the child reach the
-    # command
+    # each of these programs replaces itself by the next, so signals to the child reach the command
     inside = (
         "nsenter",
         f"--net=/run/netns/{namespace}",

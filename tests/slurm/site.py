@@ -1,8 +1,8 @@
-"""A SLURM site: munged, slurmctld and several slurmd, all in a folder that goes with them.
+"""A SLURM site: munged, slurmctld and several slurmd, with all files in a temporary folder.
 
     python -m tests.slurm.site COMMAND …
 
-runs a command on one.
+runs a command on such a site.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.process import ServerUnavailableError, child, wait_until
+from floodscan.testing.servers.process import ServerUnavailableError, child, wait_until
 from tests.slurm.network import on_loopback
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ _DAEMONS = ("munged", "slurmctld", "slurmd")
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 _CLIENT_SECONDS = 20.0
 
-# Nodes claim the CPUs and the memory of MeluXina's, whatever this machine has, and are given away
-# whole. Listening on loopback alone has to be asked for, and where no cgroups are mounted slurmd
-# wants to be told to do without.
+# Nodes have as many CPUs and as much memory as MeluXina's, whatever this machine has. A job gets
+# whole nodes. By default SLURM would listen on all interfaces, and slurmd would need cgroups.
 _CONF = """\
 ClusterName=floodscan
 SlurmctldHost={login.host}({login.address})
@@ -71,17 +70,17 @@ PartitionName=cpu Nodes=ALL Default=YES MaxTime=48:00:00 DefaultTime=01:00:00 \
 OverSubscribe=EXCLUSIVE State=UP
 """
 _NODE = (
-    "NodeName={node.name} NodeHostname={node.host} NodeAddr={node.address} Port={node.port} CPUs=256 Boards=1 "
-    "SocketsPerBoard=1 CoresPerSocket=256 ThreadsPerCore=1 RealMemory=512000 State=UNKNOWN"
+    "NodeName={node.name} NodeHostname={node.host} NodeAddr={node.address} Port={node.port} "
+    "CPUs=256 Boards=1 SocketsPerBoard=1 CoresPerSocket=256 ThreadsPerCore=1 RealMemory=512000 State=UNKNOWN"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SlurmSite:
-    """A SLURM that runs; its commands find it by the environment.
+    """A running SLURM; its commands find it by an environment variable.
 
     Attributes:
-        conf: What `SLURM_CONF` is set to.
+        conf: Value of the variable `SLURM_CONF`.
         network: Its machines.
     """
 
@@ -89,7 +88,7 @@ class SlurmSite:
     network: Network
 
     def run(self, *command: str) -> str:
-        """Run one of SLURM's commands where a user would, and give what it prints."""
+        """Run one of SLURM's commands on the login node, and return its output."""
         done = subprocess.run(  # noqa: S603
             [*self.network.login.inside, *command],
             env={**os.environ, "SLURM_CONF": str(self.conf)},
@@ -101,14 +100,14 @@ class SlurmSite:
         return done.stdout
 
     def jobs(self, state: str | None = None) -> list[str]:
-        """Ids of the jobs in the queue, or of those in one state, oldest first."""
+        """Return the ids of the jobs in the queue, or of one state of them, oldest first."""
         lines = [
             line.split() for line in self.run("squeue", "-h", "-S", "i", "-o", "%A %T").splitlines()
         ]
         return [job_id for job_id, found in lines if state in {None, found}]
 
     def submissions(self) -> int:
-        """Number of jobs that were ever submitted, by the controller's log."""
+        """Return the number of jobs that were ever submitted, from the controller's log."""
         return (
             (self.conf.parent / "slurmctld.log")
             .read_text()
@@ -123,28 +122,27 @@ class SlurmSite:
         instead_of: Collection[str] = (),
         seconds: float = 30.0,
     ) -> list[str]:
-        """Wait until that many jobs are in the queue.
+        """Wait for a number of jobs in the queue, and return their ids.
 
         Args:
-            count: How many.
-            state: Jobs in one state alone.
-            instead_of: Jobs that must be gone by then.
+            count: The number.
+            state: Count only jobs in this state.
+            instead_of: Jobs that must have left the queue.
             seconds: How long to wait at most.
 
         Raises:
-            TimeoutError: They are not in time.
+            TimeoutError: The time is up.
         """
         deadline = time.monotonic() + seconds
         while len(jobs := self.jobs(state)) != count or not set(jobs).isdisjoint(instead_of):
             if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"{count} jobs without {instead_of} expected, the queue holds: {self.run('squeue')}"
-                )
+                expected = f"{count} jobs expected, none of {instead_of}"
+                raise TimeoutError(f"{expected}; the queue holds: {self.run('squeue')}")
             time.sleep(0.1)
         return jobs
 
     def clear(self) -> None:
-        """Cancel whatever a test left in the queue."""
+        """Cancel the jobs that a test left in the queue."""
         if jobs := self.jobs():
             self.run("scancel", *jobs)
             self.wait_for_jobs(0)
@@ -152,20 +150,20 @@ class SlurmSite:
 
 @contextlib.contextmanager
 def slurm_site(network: Network, *, silent_seconds: int = 300) -> Iterator[SlurmSite]:
-    """Run a SLURM and end it, by its pids, on the way out.
+    """Run a SLURM, and end its processes at the end.
 
     Args:
         network: Its machines.
-        silent_seconds: A node that is silent for so long is down.
+        silent_seconds: SLURM counts a node as down after so long without an answer.
 
     Yields:
         The site, once all of its nodes are idle.
 
     Raises:
-        ServerUnavailableError: SLURM isn't installed, or didn't come up.
+        ServerUnavailableError: SLURM isn't installed, or didn't start.
     """
     programs = {name: _find(name) for name in _DAEMONS}
-    # Not the folder of pytest: munge wants its socket where every user may look.
+    # not in pytest's folder: munge needs a folder that every user can read
     folder = Path(tempfile.mkdtemp(prefix="floodscan-slurm-"))
     try:
         folder.chmod(0o755)
@@ -243,7 +241,7 @@ def _idle(site: SlurmSite) -> int:
 
 
 def main() -> int:
-    """Run the command that is given on a site, and give its exit status."""
+    """Run a command on a site, and return its exit status."""
     with slurm_site(on_loopback()) as site:
         environment = {**os.environ, "SLURM_CONF": str(site.conf)}
         return subprocess.run(sys.argv[1:], env=environment, check=False).returncode  # noqa: S603 - the user's own

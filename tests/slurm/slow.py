@@ -1,7 +1,8 @@
-"""A catalog that stops in the midst of a sweep until it is let go on, so that something can happen meanwhile.
+"""A catalog that stops amid a scan until it is released, so that a test can disturb the scan.
 
-python -m tests.slurm.slow EVENTS OUT PROFILE JOBS COUNTED N_ANSWERED [SEARCHES] sweeps over it,
-from wherever it is run; where a number of searches is given, they stay on the driver's side
+python -m tests.slurm.slow EVENTS OUT PROFILE JOBS COUNTED N_ANSWERED [SEARCHES]
+
+scans it on SLURM. If a number of SEARCHES is given, the driver's machine makes them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from floodscan import scan
 from floodscan.catalogs import open_catalog
-from floodscan.clusters import prepare_client
+from floodscan.clusters.pool import PoolWaits
+from floodscan.clusters.profile import load_profile
+from floodscan.clusters.slurm import prepare_slurm_client
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -25,19 +28,22 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Answer, Catalog
     from floodscan.model import Search
 
+SHORT_WAITS = PoolWaits(brisk_seconds=0.2, calm_seconds=1.0)
+"""How long the tests' pools of worker jobs wait for SLURM."""
+
 _LINE = threading.Lock()
 _GO_ON = "go on"
 
 
 @dataclass(frozen=True, slots=True)
 class SlowDemo:
-    """The demo's catalog, which leaves searches waiting after the first few.
+    """The demo's catalog; after the first few answers, it lets searches wait.
 
-    Each worker is served one at a time.
+    It answers each worker one search at a time.
 
     Attributes:
-        counted: Folder on a disk that all workers share, with a file for each search that came.
-        n_answered: How many are answered at once, at most.
+        counted: Folder on a disk of all workers, with a file for each search.
+        n_answered: Number of searches that it answers before it is released.
     """
 
     counted: Path
@@ -49,7 +55,7 @@ class SlowDemo:
 
     @property
     def location(self) -> str:
-        """That of the demo's catalog."""
+        """Location of the demo's catalog."""
         return self._demo.location
 
     def describe(self, collections: Iterable[str]) -> str:
@@ -57,7 +63,7 @@ class SlowDemo:
         return self._demo.describe(collections)
 
     def search(self, search: Search) -> Answer:
-        """Ask the demo's catalog, now or when it goes on."""
+        """Ask the demo's catalog, now or after the release."""
         with _LINE:
             (self.counted / uuid.uuid4().hex).touch()
             while self.is_waiting():
@@ -65,23 +71,23 @@ class SlowDemo:
         return self._demo.search(search)
 
     def is_waiting(self) -> bool:
-        """Whether a search waits."""
+        """Return True if a search waits."""
         return (
             not (self.counted / _GO_ON).exists()
             and len(list(self.counted.iterdir())) > self.n_answered
         )
 
     def wait_for_search(self) -> None:
-        """Wait until a search waits: the sweep is in its midst."""
-        wait_for(self.is_waiting, f"no more than {self.n_answered} searches came")
+        """Wait until a search waits: then the scan has begun and can't end."""
+        wait_for(self.is_waiting, f"no more than {self.n_answered} searches were made")
 
     def go_on(self) -> None:
-        """Answer those that wait, and all others."""
+        """Answer all searches from now on."""
         (self.counted / _GO_ON).touch()
 
 
 def make_slow_demo(folder: Path, n_answered: int) -> SlowDemo:
-    """Make one that counts in a folder of its own in another."""
+    """Make a slow catalog that counts its searches below a folder."""
     counted = folder / "searches"
     counted.mkdir()
     return SlowDemo(counted, n_answered)
@@ -96,10 +102,10 @@ def main(  # noqa: PLR0913, PLR0917 - the words of the command
     n_answered: str,
     searches: str | None = None,
 ) -> None:
-    """Sweep on SLURM."""
+    """Scan on SLURM."""
     n_searches = int(searches) if searches else None
-    with prepare_client(
-        "slurm", n_workers=int(n_jobs), profile=profile, n_searches=n_searches
+    with prepare_slurm_client(
+        load_profile(profile), n_jobs=int(n_jobs), n_searches=n_searches, waits=SHORT_WAITS
     ) as start:
         catalog = SlowDemo(Path(counted), int(n_answered))
         scan(
@@ -108,7 +114,7 @@ def main(  # noqa: PLR0913, PLR0917 - the words of the command
 
 
 if __name__ == "__main__":
-    # of this module by its name, so that workers find the catalog there
+    # import this module by its name, so that workers find the class of the catalog
     from tests.slurm import slow  # noqa: PLW0406 - see above
 
     slow.main(*sys.argv[1:])

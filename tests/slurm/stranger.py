@@ -1,6 +1,8 @@
-"""Knocks at ports of another machine as somebody who has no certificate of the run.
+"""Connects to ports of another machine without a certificate of the run.
 
-python -m tests.slurm.stranger CA CERTIFICATE KEY HOST:PORT… prints who answered what
+python -m tests.slurm.stranger CA CERTIFICATE KEY HOST:PORT…
+
+prints the answers.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ _SECONDS = 5.0
 
 
 def knock(address: tuple[str, int], context: ssl.SSLContext | None) -> bytes:
-    """Connect, say something, and give what comes back: nothing, where the door is kept.
+    """Connect, send a request, and return the answer; nothing if the connection is refused.
 
     Args:
         address: Host and port.
-        context: The stranger's own TLS; None speaks plainly.
+        context: Settings for TLS; None is plain TCP.
     """
     with socket.create_connection(address, timeout=_SECONDS) as plain:
         try:
@@ -35,11 +37,11 @@ def _talk(opened: socket.socket) -> bytes:
 
 
 def main(authority: str, certificate: str, key: str, *addresses: str) -> None:
-    """Knock at each address in both ways."""
+    """Connect to each address without TLS, and with the certificate of another authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(authority)
     context.load_cert_chain(certificate, key)
-    # even who believes anybody must not be believed
+    # the stranger trusts everybody, and still nobody may trust it
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for address in addresses:
         host, _, port = address.rpartition(":")

@@ -1,4 +1,4 @@
-"""The doctor finds what is missing before a sweep does."""
+"""The doctor's checks of SLURM and of a compute node."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", ["demo", "{tmp}/d=1&touch ;e"], ids=["demo", "words of a shell"])
 def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
-    """SLURM, folder, driver and catalog, here and from a compute node, whatever it is called.
-
-    Nothing is left.
-    """
+    """All checks pass, also for a catalog whose name has a shell's special characters."""
     catalog = name.format(tmp=tmp_path)
     if catalog != name:
         with as_file(files("floodscan.data") / "demo") as demo:
@@ -51,8 +48,8 @@ def test_all_is_well(name: str, site: SlurmSite, tmp_path: Path) -> None:
     assert list((tmp_path / "private").iterdir()) == []
 
 
-def test_what_is_missing_is_told(site: SlurmSite, tmp_path: Path) -> None:
-    """One line each; what depends on it is not tried."""
+def test_each_failed_check_is_one_line(site: SlurmSite, tmp_path: Path) -> None:
+    """A compute node is not tried while a check on this machine fails."""
     path = write_profile(tmp_path, account="p999999", interface="ib7")
     done = CliRunner().invoke(
         cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False
@@ -66,7 +63,7 @@ def test_what_is_missing_is_told(site: SlurmSite, tmp_path: Path) -> None:
 
 
 def test_prologue_that_fails_on_a_node_is_quoted(site: SlurmSite, tmp_path: Path) -> None:
-    """The job's own words are told."""
+    """The report has the job's own output."""
     path = write_profile(tmp_path, job_script_prologue=["echo no such module", "exit 1"])
     done = CliRunner().invoke(
         cli, ["doctor", "--catalog", "demo", "--profile", str(path)], standalone_mode=False

@@ -1,6 +1,6 @@
-"""How a driver ends: refused before any work, told to stop, or without hope.
+"""How a driver ends: refused before any work, stopped by a signal, or given up.
 
-It leaves no job and no key.
+It leaves neither jobs nor keys.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from floodscan import scan
 from floodscan.cli.main import main
-from floodscan.clusters import open_client, pool, prepare_client
+from floodscan.clusters import open_client, prepare_client
 from floodscan.errors import ClusterError, InputError
-from tests.servers.process import child
-from tests.servers.proxy import fault_proxy
-from tests.slurm.conftest import write_profile
+from floodscan.testing.servers.process import child
+from floodscan.testing.servers.proxy import fault_proxy
+from tests.slurm.conftest import open_slurm, write_profile
 from tests.slurm.network import N_NODES
 from tests.test_sameness import written
 
@@ -54,7 +55,7 @@ NOHUP = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         ),
     ],
 )
-def test_what_the_site_refuses_is_one_message(
+def test_refusal_of_the_site_is_one_message(
     values: dict[str, object],
     words: list[str],
     site: SlurmSite,
@@ -62,10 +63,7 @@ def test_what_the_site_refuses_is_one_message(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit status 2, the file, the field and the site's own words.
-
-    Nothing was submitted or written.
-    """
+    """It has the file, the field and the site's own words; nothing is submitted or written."""
     path = write_profile(tmp_path, **values)
     command = [
         "floodscan",
@@ -99,7 +97,7 @@ def test_what_the_site_refuses_is_one_message(
     ],
     ids=["catalog", "out"],
 )
-def test_nothing_is_submitted_before_all_was_found_good(
+def test_nothing_is_submitted_before_all_checks_passed(
     words: list[str],
     message: str,
     site: SlurmSite,
@@ -107,7 +105,7 @@ def test_nothing_is_submitted_before_all_was_found_good(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A catalog that doesn't answer and an OUT that can't be used are told before there is any job."""
+    """A catalog that doesn't answer, or a folder with other files, ends the command first."""
     before = site.submissions()
     command = ["floodscan", "scan", "demo", "--out", str(tmp_path / "o"), "--cluster", "slurm"]
     command += [
@@ -126,12 +124,12 @@ def test_nothing_is_submitted_before_all_was_found_good(
 
 @dataclass
 class SlowApi:
-    """A STAC API that stops in the midst of a sweep until it is let go on.
+    """A STAC API that stops answering amid a scan until it is released.
 
     Attributes:
         url: Its URL.
-        reached: Whether a search waits.
-        released: Whether all are answered.
+        reached: Set when a search waits.
+        released: Set it to let all searches be answered.
     """
 
     url: str = ""
@@ -139,7 +137,7 @@ class SlowApi:
     released: Event = field(default_factory=Event)
 
     def pause(self, number: int) -> None:
-        """Let all searches wait but the first."""
+        """Let all searches but the first wait."""
         if number:
             self.reached.set()
             self.released.wait()
@@ -147,7 +145,7 @@ class SlowApi:
 
 @pytest.fixture
 def slow_api(lean_api: StacApi) -> Iterator[SlowApi]:
-    """One that is asked from the command line."""
+    """A slow STAC API on the lean test server."""
     api = SlowApi()
     with fault_proxy(lean_api.url, script=api.pause) as proxy:
         api.url = proxy.url
@@ -156,7 +154,7 @@ def slow_api(lean_api: StacApi) -> Iterator[SlowApi]:
 
 
 def scan_command(events: Path, catalog: str, profile: Path, out: Path, *, n_jobs: int) -> list[str]:
-    """Write the command of a driver."""
+    """Return the command of a driver."""
     words = [str(events), "--catalog", catalog, "--out", str(out), "--profile", str(profile)]
     words += ["--cache", str(out.with_name("cache"))]
     return [
@@ -180,7 +178,7 @@ def scan_command(events: Path, catalog: str, profile: Path, out: Path, *, n_jobs
         pytest.param(signal.SIGHUP, marks=pytest.mark.skipif(NOHUP, reason="nohup has it ignored")),
     ],
 )
-def test_told_to_stop_leaves_nothing(
+def test_signal_stops_the_driver_and_leaves_nothing(
     number: signal.Signals,
     events: Path,
     reference: dict[str, bytes],
@@ -188,30 +186,29 @@ def test_told_to_stop_leaves_nothing(
     site: SlurmSite,
     tmp_path: Path,
 ) -> None:
-    """Ctrl-C, SIGTERM and a lost terminal in mid-sweep: no job and no key is left, and the same command goes on."""
+    """Ctrl-C, SIGTERM and a lost terminal leave no job and no key; a new run continues."""
     log, out = tmp_path / "driver.log", tmp_path / "o"
-    command = scan_command(events, slow_api.url, write_profile(tmp_path), out, n_jobs=3)
+    command = scan_command(events, slow_api.url, write_profile(tmp_path), out, n_jobs=2)
     with child(command, log=log) as driver:
         assert slow_api.reached.wait(120), log.read_text()
         driver.send_signal(number)
         assert driver.wait(180) == 128 + number
     assert site.jobs() == []
     assert list((tmp_path / "private").iterdir()) == []
-    assert "start the same again to go on" in log.read_text()
+    assert "run the same command again to continue" in log.read_text()
     slow_api.released.set()
-    with child(command, log=log) as driver:
-        assert driver.wait(180) == 0, log.read_text()
+    assert scan(events, catalog=slow_api.url, out=out).ok
     assert written(out) == reference
 
 
 def test_killed_driver_leaves_nothing_for_long(
     events: Path, reference: dict[str, bytes], slow_api: SlowApi, site: SlurmSite, tmp_path: Path
 ) -> None:
-    """After kill -9 running jobs leave, queued ones in their turn, keys with the next start.
+    """After kill -9, running jobs end, and queued jobs end when they start.
 
-    And the sweep goes on.
+    The next driver removes the keys, and the same command continues.
     """
-    path = write_profile(tmp_path, death_timeout=15)
+    path = write_profile(tmp_path, death_timeout=8)
     log, out, private = tmp_path / "driver.log", tmp_path / "o", tmp_path / "private"
     command = scan_command(events, slow_api.url, path, out, n_jobs=N_NODES + 1)
     with child([*command, "--search-on", "driver"], log=log) as driver:
@@ -237,23 +234,22 @@ def test_killed_driver_leaves_nothing_for_long(
     assert written(out) == reference
 
 
-def test_jobs_that_end_at_once_end_the_sweep(
-    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A prologue that fails on the nodes: a few jobs are tried, then one error quotes what they said."""
+def test_jobs_that_end_at_once_end_the_scan(site: SlurmSite, tmp_path: Path) -> None:
+    """If the prologue fails on the nodes, a few jobs are tried; the error quotes the last one."""
     before = site.submissions()
-    monkeypatch.setattr(pool, "_BRISK_SECONDS", 0.2)
     path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
     with (
-        pytest.raises(ClusterError, match=r"worker jobs ended, and no worker came.*no such module"),
-        open_client("slurm", n_workers=1, profile=path),
+        pytest.raises(
+            ClusterError, match=r"worker jobs ended before a worker connected.*no such module"
+        ),
+        open_slurm(path),
     ):
         time.sleep(60)
     assert site.jobs() == []
     assert site.submissions() > before
 
 
-def test_slurm_wants_a_profile() -> None:
-    """The message says which option, and where to start."""
+def test_slurm_needs_a_profile() -> None:
+    """The message names the option and a file to start from."""
     with pytest.raises(InputError, match=r"--profile.*jobs/meluxina\.yaml"), open_client("slurm"):
         pass

@@ -1,4 +1,4 @@
-"""Worker jobs end by themselves, by SLURM's clock, or can't be replaced for a while: the sweep ends all the same."""
+"""Worker jobs that end at their time limits, or that SLURM doesn't replace at once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import scan
-from floodscan.clusters import open_client, pool
 from floodscan.errors import ClusterError
-from tests.slurm.conftest import write_profile
+from tests.slurm.conftest import open_slurm, write_profile
 from tests.slurm.slow import make_slow_demo
 from tests.test_sameness import written
 
@@ -34,21 +33,21 @@ NEVER = ["--lifetime", "1h"]
 
 
 @contextmanager
-def slow_sweep(
+def slow_scan(
     site: SlurmSite, events: Path, folder: Path, *, n_jobs: int, worker_args: list[str]
 ) -> Iterator[tuple[Future[ScanResult], SlowDemo, list[str]]]:
-    """Sweep beside the test, and give the sweep, its catalog and its jobs once it is in its midst."""
+    """Scan in a thread; yield the scan, its catalog and its jobs once a search waits."""
     profile = write_profile(folder, worker_extra_args=worker_args)
     with (
         ThreadPoolExecutor(1) as beside,
-        open_client("slurm", n_workers=n_jobs, profile=profile) as client,
+        open_slurm(profile, n_jobs=n_jobs) as client,
     ):
         jobs = site.wait_for_jobs(n_jobs, state="RUNNING")
         catalog = make_slow_demo(folder, n_answered=3 * n_jobs)
-        sweep = beside.submit(scan, events, catalog=catalog, out=folder / "out", client=client)
+        running = beside.submit(scan, events, catalog=catalog, out=folder / "out", client=client)
         try:
             catalog.wait_for_search()
-            yield sweep, catalog, jobs
+            yield running, catalog, jobs
         finally:
             catalog.go_on()
 
@@ -56,16 +55,16 @@ def slow_sweep(
 def test_jobs_that_reach_their_lifetime_are_replaced(
     site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Workers end themselves amid the work, which goes on in the jobs that replace theirs."""
-    short = ["--lifetime", "40s", "--lifetime-stagger", "5s"]
-    with slow_sweep(site, events, tmp_path, n_jobs=1, worker_args=short) as (
-        sweep,
+    """Workers end amid their work, and the workers of new jobs continue it."""
+    short = ["--lifetime", "20s", "--lifetime-stagger", "2s"]
+    with slow_scan(site, events, tmp_path, n_jobs=1, worker_args=short) as (
+        running,
         catalog,
         before,
     ):
         site.wait_for_jobs(1, state="RUNNING", instead_of=before, seconds=120)
         catalog.go_on()
-        assert sweep.result(120).ok
+        assert running.result(120).ok
     assert written(tmp_path / "out") == reference
     assert site.jobs() == []
 
@@ -73,19 +72,19 @@ def test_jobs_that_reach_their_lifetime_are_replaced(
 def test_jobs_that_reach_their_walltime_are_replaced(
     site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """SLURM itself ends all worker jobs in mid-sweep."""
-    with slow_sweep(site, events, tmp_path, n_jobs=2, worker_args=NEVER) as (
-        sweep,
+    """SLURM ends all worker jobs amid the scan."""
+    with slow_scan(site, events, tmp_path, n_jobs=2, worker_args=NEVER) as (
+        running,
         catalog,
         before,
     ):
-        # a walltime has minutes; SLURM looks at the clock twice in one
-        soon = (datetime.now() + timedelta(seconds=5)).isoformat(timespec="seconds")  # noqa: DTZ005 - SLURM's own clock
+        # a walltime has minutes; SLURM looks at the clock twice a minute
+        soon = (datetime.now() + timedelta(seconds=1)).isoformat(timespec="seconds")  # noqa: DTZ005 - SLURM's own clock
         for job in before:
             site.run("scontrol", "update", f"JobId={job}", f"EndTime={soon}")
         site.wait_for_jobs(2, state="RUNNING", instead_of=before, seconds=120)
         catalog.go_on()
-        assert sweep.result(120).ok
+        assert running.result(120).ok
     assert written(tmp_path / "out") == reference
     for job in before:
         assert "JobState=TIMEOUT" in site.run("scontrol", "show", "job", job)
@@ -93,35 +92,34 @@ def test_jobs_that_reach_their_walltime_are_replaced(
 
 
 def test_controller_that_is_busy_is_asked_again(site: SlurmSite, tmp_path: Path) -> None:
-    """A job is lost while SLURM doesn't answer: it is replaced as soon as SLURM does."""
-    with open_client("slurm", n_workers=2, profile=write_profile(tmp_path)):
+    """If a job is lost while SLURM doesn't answer, it is replaced as soon as SLURM does."""
+    with open_slurm(write_profile(tmp_path), n_jobs=2):
         before = site.wait_for_jobs(2, state="RUNNING")
         site.run("scancel", before[0])
         controller = int((site.conf.parent / "slurmctld.pid").read_text())
         os.kill(controller, signal.SIGSTOP)
-        time.sleep(5)
+        time.sleep(2)
         os.kill(controller, signal.SIGCONT)
         site.wait_for_jobs(2, state="RUNNING", instead_of=before[:1], seconds=120)
     assert site.jobs() == []
 
 
-def test_refusal_is_tried_again_while_jobs_are_left(
-    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_refused_job_is_submitted_again_while_jobs_are_left(
+    site: SlurmSite, tmp_path: Path
 ) -> None:
-    """The partition takes no jobs for a while: the sweep goes on with what is left, and is refilled afterwards."""
-    monkeypatch.setattr(pool, "_REFUSED_SECONDS", 1.0)
-    with open_client("slurm", n_workers=2, profile=write_profile(tmp_path)):
+    """If the partition refuses jobs for a while, the scan continues with the jobs it has."""
+    with open_slurm(write_profile(tmp_path), n_jobs=2, refused_seconds=0.2):
         before = site.wait_for_jobs(2, state="RUNNING")
         with draining(site):
             site.run("scancel", before[0])
-            time.sleep(6)
+            time.sleep(2)
             assert site.jobs("RUNNING") == [before[1]]
         site.wait_for_jobs(2, state="RUNNING", instead_of=before[:1], seconds=120)
     assert site.jobs() == []
 
 
-def test_refusal_ends_the_sweep_when_no_job_is_left(site: SlurmSite, tmp_path: Path) -> None:
-    """One error in SLURM's own words, in place of waiting for workers that will not come."""
+def test_refusal_ends_the_scan_if_no_job_is_left(site: SlurmSite, tmp_path: Path) -> None:
+    """The error quotes SLURM; the scan does not wait for workers that will not come."""
 
     def lose_the_job() -> None:
         site.run("scancel", *site.wait_for_jobs(1, state="RUNNING"))
@@ -130,9 +128,9 @@ def test_refusal_ends_the_sweep_when_no_job_is_left(site: SlurmSite, tmp_path: P
     with (
         pytest.raises(
             ClusterError,
-            match=r"no worker job is left, and SLURM takes no more: sbatch: .*not available",
+            match=r"no worker job is left, and SLURM accepts no more: sbatch: .*not available",
         ),
-        open_client("slurm", n_workers=1, profile=write_profile(tmp_path)),
+        open_slurm(write_profile(tmp_path)),
         draining(site),
     ):
         lose_the_job()
@@ -145,53 +143,49 @@ def test_refusal_ends_the_sweep_when_no_job_is_left(site: SlurmSite, tmp_path: P
 def test_first_jobs_that_are_not_taken_come_later(
     said: str, site: SlurmSite, tmp_path: Path
 ) -> None:
-    """The second of the first two is not taken, by a busy SLURM or by a limit: the sweep begins with the other."""
+    """SLURM is busy, or has a limit, and refuses the second of two jobs: the first one starts."""
     words = f"echo 'sbatch: error: Batch job submission failed: {said}' >&2; exit 1"
-    # the first call asks only whether a job would be taken
+    # the first call is the rehearsal
     with (
         spoilt("sbatch", "-eq 3", words, tmp_path),
-        open_client("slurm", n_workers=2, profile=write_profile(tmp_path)),
+        open_slurm(write_profile(tmp_path), n_jobs=2),
     ):
         site.wait_for_jobs(2, state="RUNNING", seconds=120)
     assert site.jobs() == []
 
 
 def test_jobs_that_were_not_cancelled_are_cancelled_again(site: SlurmSite, tmp_path: Path) -> None:
-    """One was taken after all others were cancelled, or SLURM forgot."""
+    """SLURM may accept a job after the others were cancelled, or lose a cancellation."""
     with (
         spoilt("scancel", "-eq 1", "exit 0", tmp_path),
-        open_client("slurm", n_workers=1, profile=write_profile(tmp_path)),
+        open_slurm(write_profile(tmp_path)),
     ):
         site.wait_for_jobs(1, state="RUNNING", seconds=120)
     assert site.jobs() == []
 
 
-def test_jobs_that_stay_are_told(
-    site: SlurmSite,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_jobs_that_stay_are_a_warning(
+    site: SlurmSite, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A driver does not wait for ever, nor go without a word."""
-    monkeypatch.setattr(pool, "_GONE_SECONDS", 1.0)
+    """A driver does not wait for ever; it names the jobs and the command that cancels them."""
     with (
         spoilt("scancel", "-ge 1", "exit 0", tmp_path),
-        open_client("slurm", n_workers=1, profile=write_profile(tmp_path)),
+        open_slurm(write_profile(tmp_path), cancelled_seconds=1.0),
     ):
         (job,) = site.wait_for_jobs(1, seconds=120)
-        caplog.set_level(logging.WARNING)  # a cluster of distributed's has silenced it
-    assert f"worker jobs are left: {job}; cancel them by scancel --name floodscan-" in caplog.text
+        caplog.set_level(logging.WARNING)  # distributed's cluster has silenced it
+    assert f"worker jobs are left: {job}; cancel them with scancel --name floodscan-" in caplog.text
 
 
 @contextmanager
 def spoilt(command: str, calls: str, words: str, folder: Path) -> Iterator[None]:
-    """Let some calls of a SLURM command do something else meanwhile, and all others what they do.
+    """Replace some calls of a SLURM command by a shell command.
 
     Args:
-        command: Name of the command.
-        calls: Which calls, as a shell compares their number, counted from 1.
-        words: What the shell does in their place.
-        folder: Where to count.
+        command: Name of SLURM's command.
+        calls: Which calls, as a shell's comparison with their number, counted from 1.
+        words: The shell command.
+        folder: Folder for the count and the replacement.
     """
     programs, log = folder / "spoilt", folder / f"{command}.calls"
     programs.mkdir()
@@ -206,7 +200,7 @@ def spoilt(command: str, calls: str, words: str, folder: Path) -> Iterator[None]
 
 @contextmanager
 def draining(site: SlurmSite) -> Iterator[None]:
-    """Let the partition take no more jobs meanwhile; what runs there goes on."""
+    """Let the partition refuse new jobs; running jobs continue."""
     site.run("scontrol", "update", "PartitionName=cpu", "State=DRAIN")
     try:
         yield

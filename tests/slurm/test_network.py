@@ -1,4 +1,4 @@
-"""Sweeps where every node has a network of its own and no way out: interfaces, cuts, and who may talk to whom."""
+"""Scans on nodes with their own network: interfaces, lost connections, and refused strangers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from floodscan.clusters.tls import make_security
-from tests.servers.process import LOOPBACK, child
+from floodscan.testing.servers.process import LOOPBACK, child
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE, unplug
 from tests.slurm.slow import make_slow_demo
@@ -29,7 +29,7 @@ N_JOBS = 3
 
 
 def floodscan(site: SlurmSite, *words: str, log: Path) -> int:
-    """Run the command line on the login node and give its exit status."""
+    """Run the command line on the login node, and return its exit status."""
     with child(
         [*site.network.login.inside, sys.executable, "-m", "floodscan", *words], log=log
     ) as driver:
@@ -37,13 +37,10 @@ def floodscan(site: SlurmSite, *words: str, log: Path) -> int:
 
 
 @contextmanager
-def slow_sweep(
+def slow_scan(
     site: SlurmSite, events: Path, folder: Path, *, n_searches: int | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], SlowDemo, list[str]]]:
-    """Let a driver on the login node sweep.
-
-    Give it, its catalog and its jobs once it is in its midst.
-    """
+    """Run a driver on the login node; yield it, its catalog and its jobs once a search waits."""
     profile, catalog = (
         write_profile(folder, interface=INTERFACE),
         make_slow_demo(folder, n_answered=3 * N_JOBS),
@@ -66,7 +63,7 @@ def slow_sweep(
 def test_gives_the_bytes_of_one_process(
     network_site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Driver and workers meet on the interface that the profile names."""
+    """The driver and its workers connect on the interface that the profile names."""
     log, out = tmp_path / "driver.log", tmp_path / "out"
     words = ["--catalog", "demo", "--out", str(out), "--cluster", "slurm", "--workers", str(N_JOBS)]
     words += ["--profile", str(write_profile(tmp_path, interface=INTERFACE))]
@@ -79,24 +76,23 @@ def test_gives_the_bytes_of_one_process(
 def test_loopback_is_refused_where_nodes_are_other_machines(
     network_site: SlurmSite, tmp_path: Path
 ) -> None:
-    """Nothing is submitted.
-
-    The message names the field and a node that would look for the driver in vain.
-    """
+    """The message names the field and a node that could not connect; nothing is submitted."""
     before, log = network_site.submissions(), tmp_path / "driver.log"
     words = ["--cluster", "slurm", "--profile", str(write_profile(tmp_path, interface="lo"))]
     assert (
         floodscan(network_site, "scan", "demo", "--out", str(tmp_path / "o"), *words, log=log) == 2
     )
     assert (
-        "field 'jobqueue.slurm.interface': 127.0.0.1 is this machine alone, and 10.99.0.2"
-        in log.read_text()
+        "field 'jobqueue.slurm.interface': 127.0.0.1 is the loopback of this machine, "
+        "and 10.99.0.2 can't reach it" in log.read_text()
     )
     assert network_site.submissions() == before
 
 
-def test_network_that_nodes_do_not_share_is_told(network_site: SlurmSite, tmp_path: Path) -> None:
-    """An interface that is there and leads elsewhere: a few jobs are tried, then their own words are told."""
+def test_network_that_nodes_do_not_share_is_an_error(
+    network_site: SlurmSite, tmp_path: Path
+) -> None:
+    """A few jobs are tried, and the message quotes the last one; the doctor finds it, too."""
     log = tmp_path / "driver.log"
     network_site.run("ip", "link", "add", "eth7", "type", "veth", "peer", "name", "eth8")
     network_site.run("ip", "address", "add", "10.77.0.1/24", "dev", "eth7")
@@ -104,7 +100,7 @@ def test_network_that_nodes_do_not_share_is_told(network_site: SlurmSite, tmp_pa
     words = ["--profile", str(write_profile(tmp_path, interface="eth7", death_timeout=2))]
     scan = ["scan", "demo", "--out", str(tmp_path / "o"), "--cluster", "slurm", *words]
     assert floodscan(network_site, *scan, log=log) == 2
-    assert "and no worker came" in log.read_text()
+    assert "worker jobs ended before a worker connected" in log.read_text()
     assert floodscan(network_site, "doctor", "--catalog", "demo", *words, log=log) == 1
     assert [
         line.split()[0] for line in log.read_text().splitlines() if "driver from a node" in line
@@ -118,11 +114,10 @@ def test_node_that_is_cut_off_is_replaced(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The cable of a node is pulled in mid-sweep: full strength again without a hand, and the same bytes."""
-    # so long a silence on a connection means that it is cut; the default of 30 s works alike, and
-    # takes longer
-    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP", "12s")
-    with slow_sweep(network_site, events, tmp_path) as (driver, catalog, before):
+    """A node loses its network amid a scan: its job is replaced, and the results are the same."""
+    # Dask closes a connection after so long without an answer; with its 30 s the test takes longer
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP", "10s")
+    with slow_scan(network_site, events, tmp_path) as (driver, catalog, before):
         lost = node_of(network_site, before[0])
         unplug(lost)
         try:
@@ -135,41 +130,41 @@ def test_node_that_is_cut_off_is_replaced(
     assert network_site.jobs() == []
 
 
-def test_strangers_on_the_network_find_closed_doors(
+def test_strangers_on_the_network_are_refused(
     network_site: SlurmSite, events: Path, tmp_path: Path
 ) -> None:
-    """Whatever listens on a node's address answers neither plainly nor to the certificate of another authority."""
+    """No open port answers without TLS, or to a certificate of another authority."""
     foreign: Any = make_security(tmp_path)
     files = [foreign.tls_ca_file, foreign.tls_worker_cert, foreign.tls_worker_key]
-    with slow_sweep(network_site, events, tmp_path, n_searches=1) as (driver, _, jobs):
+    with slow_scan(network_site, events, tmp_path, n_searches=1) as (driver, _, jobs):
         machines = [network_site.network.login, *(node_of(network_site, job) for job in jobs)]
-        # the scheduler; a worker and its nanny beside it, and on each node
-        n_doors = 1 + 2 * (1 + N_JOBS)
-        doors: list[str] = []
+        # the scheduler; a worker and its nanny on the login node and on each other node
+        n_ports = 1 + 2 * (1 + N_JOBS)
+        ports: list[str] = []
 
         def all_are_open() -> bool:
-            doors[:] = [door for machine in machines for door in listening(machine)]
-            return len(doors) >= n_doors
+            ports[:] = [port for machine in machines for port in listening(machine)]
+            return len(ports) >= n_ports
 
-        wait_for(all_are_open, "not everybody listens", seconds=120)
+        wait_for(all_are_open, "not all of them listen", seconds=120)
         (stranger,) = set(network_site.network.nodes) - set(machines)
-        knock = [
+        command = [
             *stranger.inside,
             sys.executable,
             "-m",
             "tests.slurm.stranger",
             *map(str, files),
-            *doors,
+            *ports,
         ]
-        said = subprocess.run(knock, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
         assert driver.poll() is None
-    answers = [line.split(maxsplit=2) for line in said.stdout.splitlines()]
-    assert len(answers) == 2 * len(doors)
+    answers = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    assert len(answers) == 2 * len(ports)
     assert {answer for _, _, answer in answers} == {"b''"}
 
 
 def listening(machine: Machine) -> list[str]:
-    """List where Python listens on a machine to others than itself."""
+    """Return the addresses at which Python listens on a machine, apart from the loopback."""
     command = [
         *machine.inside,
         "ss",
@@ -185,7 +180,7 @@ def listening(machine: Machine) -> list[str]:
 
 
 def node_of(site: SlurmSite, job: str) -> Machine:
-    """Tell the machine that a job runs on."""
+    """Return the machine that a job runs on."""
     name = site.run("squeue", "-h", "-j", job, "-o", "%N").strip()
     (node,) = [node for node in site.network.nodes if node.name == name]
     return node

@@ -1,4 +1,4 @@
-"""The job scripts of `jobs/` run to the end: a driver that submits worker jobs, and one allocation for all."""
+"""The job scripts of `jobs/`: a driver that submits worker jobs, and one allocation for all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from floodscan.clusters import preview_jobs
 from floodscan.clusters.profile import load_profile
 from floodscan.errors import ProfileError
-from tests.servers.process import REPO_ROOT
+from tests.paths import REPO_ROOT
 from tests.slurm.conftest import write_profile
 from tests.slurm.site import ACCOUNT
 from tests.test_sameness import written
@@ -28,7 +28,7 @@ JOBS = REPO_ROOT / "jobs"
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a user sets once: profile and Python environment; the prologue is the site's."""
+    """Set the variables that a user sets: profile and Python environment."""
     prologue = yaml.safe_load((JOBS / "meluxina.yaml").read_text())["jobqueue"]["slurm"][
         "job-script-prologue"
     ]
@@ -74,7 +74,7 @@ def test_job_script_gives_the_bytes_of_one_process(
 def test_scaling_job_measures_either_placement(
     sbatch_words: list[str], cluster: str, site: SlurmSite, tmp_path: Path
 ) -> None:
-    """The same sweep is run on one node, and then on two."""
+    """The same scan runs on one node, and then on two."""
     log, out = tmp_path / "driver.log", tmp_path / "out"
     (tmp_path / "private").mkdir()
     given = [
@@ -102,13 +102,13 @@ def wait_for_the_end(site: SlurmSite, log: Path, seconds: float = 120.0) -> None
     """Wait until the queue is empty."""
     deadline = time.monotonic() + seconds
     while site.jobs():
-        said = log.read_text() if log.exists() else "nothing"
-        assert time.monotonic() < deadline, f"{site.run('squeue')}; the driver said: {said}"
-        time.sleep(0.5)
+        printed = log.read_text() if log.exists() else "nothing"
+        assert time.monotonic() < deadline, f"{site.run('squeue')}; the driver printed: {printed}"
+        time.sleep(0.2)
 
 
-def test_profile_for_the_site_wants_an_account() -> None:
-    """The profile that ships can't be used by mistake: all but the account is there."""
+def test_profile_for_the_site_needs_an_account() -> None:
+    """A user must replace only the account, and can't forget it."""
     with pytest.raises(ProfileError) as wanting:
         load_profile(JOBS / "meluxina.yaml")
     assert str(wanting.value).endswith(
@@ -117,8 +117,8 @@ def test_profile_for_the_site_wants_an_account() -> None:
     assert len(wanting.value.problems) == 1
 
 
-def test_profile_for_the_site_is_taken(site: SlurmSite, tmp_path: Path) -> None:
-    """With an account and an interface of this machine the header goes through `sbatch --test-only` unchanged."""
+def test_profile_for_the_site_is_accepted(site: SlurmSite, tmp_path: Path) -> None:
+    """With an account and an interface of this machine, `sbatch --test-only` accepts its header."""
     text = (JOBS / "meluxina.yaml").read_text().replace("p200xxx ", ACCOUNT).replace("ib0 ", "lo")
     text += f"    shared-temp-directory: {tmp_path}\n"
     (tmp_path / "profile.yaml").write_text(text)

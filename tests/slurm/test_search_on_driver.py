@@ -1,4 +1,4 @@
-"""Nodes without a way out: the driver's side searches, the nodes do everything else."""
+"""Nodes without internet access: the driver's machine searches, the nodes do everything else."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from dask.utils import key_split
 from distributed import get_task_stream
 
 from floodscan import InputError, scan
 from floodscan.clusters import prepare_client, preview_jobs
-from tests.servers.fixtures import LANDING_ID
-from tests.servers.process import (
+from floodscan.clusters.search_worker import SEARCH_WORKER
+from floodscan.engine.graph import TaskKind
+from floodscan.testing.servers.process import (
     CATALOG_VARIABLE,
     LANDING_VARIABLE,
     LOOPBACK,
@@ -21,6 +23,7 @@ from tests.servers.process import (
     child,
     wait_until,
 )
+from tests.servers.fixtures import LANDING_ID
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE
 from tests.slurm.site import ACCOUNT
@@ -41,14 +44,14 @@ URL = f"http://{LOOPBACK}:{PORT}"
 
 @contextmanager
 def stac_api(machine: Machine, catalog_folder: Path, log: Path) -> Iterator[None]:
-    """Serve a catalog to nobody but one machine."""
+    """Serve a catalog that only one machine reaches."""
     command = [
         *machine.inside,
         sys.executable,
         "-m",
         "uvicorn",
         "--factory",
-        "tests.servers.lean:create_app",
+        "floodscan.testing.servers.lean:create_app",
     ]
     command += ["--host", LOOPBACK, "--port", str(PORT), "--log-level", "warning"]
     env = {CATALOG_VARIABLE: str(catalog_folder), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
@@ -58,7 +61,7 @@ def stac_api(machine: Machine, catalog_folder: Path, log: Path) -> Iterator[None
 
 
 def answers(machine: Machine) -> bool:
-    """Whether something listens at the catalog's port."""
+    """Return True if something listens at the catalog's port."""
     knock = [*machine.inside, "bash", "-c", f": </dev/tcp/{LOOPBACK}/{PORT}"]
     return subprocess.run(knock, capture_output=True, check=False).returncode == 0  # noqa: S603
 
@@ -70,7 +73,7 @@ def test_worker_jobs_need_no_catalog(
     reference: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    """A catalog that the driver's machine alone reaches: the bytes of one process, and nothing is left."""
+    """With a catalog that only the driver's machine reaches, the results are the same."""
     login, log = network_site.network.login, tmp_path / "driver.log"
     words = [
         "--catalog",
@@ -101,7 +104,7 @@ def test_nodes_of_an_allocation_need_no_catalog(
     reference: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    """The same where the driver is on the first node of an allocation."""
+    """So are they if the driver runs on the first node of an allocation."""
     first, log = network_site.network.nodes[0], tmp_path / "driver.log"
     words = ["--catalog", URL, "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
     words += [
@@ -132,10 +135,10 @@ def test_nodes_of_an_allocation_need_no_catalog(
     assert written(tmp_path / "out") == reference, log.read_text()
 
 
-def test_doctor_tells_that_nodes_have_no_way_out(
+def test_doctor_finds_that_nodes_have_no_internet_access(
     network_site: SlurmSite, catalog_folder: Path, tmp_path: Path
 ) -> None:
-    """All is well but the catalog from a node, and the option that does without is named."""
+    """Only the catalog from a node fails, and the report names the option that helps."""
     log = tmp_path / "doctor.log"
     words = ["--catalog", URL, "--profile", str(write_profile(tmp_path, interface=INTERFACE))]
     with stac_api(network_site.network.login, catalog_folder, tmp_path / "api.log"):
@@ -148,7 +151,7 @@ def test_doctor_tells_that_nodes_have_no_way_out(
 def test_only_searches_stay_with_the_driver(
     site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """The worker beside the driver searches and nothing else, and the node does all else and never searches."""
+    """The worker on the driver's machine only searches, and the node does everything else."""
     with (
         prepare_client(
             "slurm", n_workers=1, profile=write_profile(tmp_path), n_searches=2
@@ -163,15 +166,18 @@ def test_only_searches_stay_with_the_driver(
             for address, facts in client.scheduler_info(-1)["workers"].items()
         }
     done = {
-        (str(task["key"]).startswith("ask_lot"), names[task["worker"]] == "gateway")
-        for task in stream.data
+        (key_split(task["key"]), names[task["worker"]] == SEARCH_WORKER) for task in stream.data
     }
-    assert done == {(True, True), (False, False)}
+    assert done == {
+        (TaskKind.SEARCH, True),
+        (TaskKind.CHOOSE, False),
+        (TaskKind.WRITE, False),
+    }
     assert written(tmp_path / "out") == reference
     assert site.jobs() == []
 
 
-def test_dry_run_names_what_nodes_are_for(tmp_path: Path) -> None:
+def test_dry_run_shows_the_resources_of_nodes(tmp_path: Path) -> None:
     """A worker offers its threads for everything but searches."""
     script = preview_jobs(
         "slurm", profile=write_profile(tmp_path, cores=8, processes=4), n_searches=32
@@ -180,8 +186,8 @@ def test_dry_run_names_what_nodes_are_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cluster", ["none", "local", "tcp://127.0.0.1:1"])
-def test_there_must_be_nodes(cluster: str) -> None:
-    """Where driver and workers are not apart the option is refused before anything is started."""
+def test_only_slurm_has_nodes_apart_from_the_driver(cluster: str) -> None:
+    """For other clusters the option is refused before anything is started."""
     with pytest.raises(
         InputError, match=r"--search-on driver: --cluster .* has no nodes apart from the driver"
     ):

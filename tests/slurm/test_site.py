@@ -1,4 +1,4 @@
-"""The tests' SLURM does what the real site does."""
+"""The SLURM of the tests behaves like the real site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_jobs_run_on_nodes_of_their_own(site: SlurmSite, tmp_path: Path) -> None:
-    """Four jobs run at once, each on its node, and the fifth waits."""
+    """Four jobs run at once, each on its own node, and the fifth waits."""
     options = [
         "-A",
         ACCOUNT,
@@ -47,8 +47,8 @@ def test_jobs_run_on_nodes_of_their_own(site: SlurmSite, tmp_path: Path) -> None
         (["-t", "60", "-A", ACCOUNT, "--qos=test"], "--time is above the limit"),
     ],
 )
-def test_refuses_what_the_site_refuses(options: list[str], word: str, site: SlurmSite) -> None:
-    """A word of the site comes with the refusal."""
+def test_refuses_the_same_jobs_as_the_site(options: list[str], word: str, site: SlurmSite) -> None:
+    """The message names the reason."""
     with pytest.raises(subprocess.CalledProcessError) as refused:
         site.run("sbatch", *options, "--wrap", "true")
     assert word in refused.value.stderr

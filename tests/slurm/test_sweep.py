@@ -1,4 +1,4 @@
-"""A sweep on four worker jobs over TLS: the bytes of one process, whatever happens to the workers."""
+"""A scan on four worker jobs over TLS: the results of one process, whatever happens to workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from floodscan.clusters import open_client
 from floodscan.clusters.private import OWNER_FILE
 from floodscan.clusters.tls import make_security
 from tests.clusters.test_local import is_profiled
-from tests.servers.process import REPO_ROOT
+from tests.paths import REPO_ROOT
 from tests.slurm.conftest import write_profile
 from tests.slurm.slow import make_slow_demo
 from tests.test_sameness import written
@@ -38,11 +38,11 @@ N_JOBS = 4
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Worker jobs that run, with their client.
+    """Running worker jobs.
 
     Attributes:
-        client: Connected over TLS.
-        site: The SLURM below.
+        client: Their client, connected over TLS.
+        site: Their SLURM.
         private: Folder of keys and logs.
     """
 
@@ -57,14 +57,14 @@ class Sweep:
         return address
 
     def workers(self) -> dict[str, dict[str, object]]:
-        """What the scheduler knows of its workers, by address."""
+        """Return what the scheduler knows about its workers, by address."""
         known: dict[str, dict[str, object]] = self.client.scheduler_info(n_workers=-1)["workers"]
         return known
 
 
 @pytest.fixture(scope="module")
 def sweep(running_site: SlurmSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
-    """Four worker jobs, all connected; none is left afterwards, and no key."""
+    """Four connected worker jobs; afterwards, no job and no key is left."""
     folder = tmp_path_factory.mktemp("sweep")
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -83,7 +83,7 @@ def sweep(running_site: SlurmSite, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_gives_the_bytes_of_one_process(
     sweep: Sweep, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Candidates and manifests do not tell where they were made; all traffic is TLS."""
+    """Candidates and manifests don't depend on the cluster; all connections are TLS."""
     scan(events, catalog="demo", out=tmp_path / "out", client=sweep.client)
     assert written(tmp_path / "out") == reference
     addresses = {*sweep.workers(), sweep.scheduler}
@@ -92,7 +92,7 @@ def test_gives_the_bytes_of_one_process(
 
 
 def test_keys_are_the_users_alone(sweep: Sweep) -> None:
-    """Nobody else may open the folder, nor a key in it, and the authority's own key is nowhere."""
+    """Nobody else can open the folder or a key, and the authority's own key is not written."""
     (run,) = sweep.private.iterdir()
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     kept = {
@@ -102,7 +102,7 @@ def test_keys_are_the_users_alone(sweep: Sweep) -> None:
 
 
 def test_strangers_are_refused(sweep: Sweep, tmp_path: Path) -> None:
-    """Neither plain TCP nor TLS with the certificate of another authority gets an answer, from any of the parts."""
+    """Scheduler, workers and nannies refuse plain TCP, and certificates of another authority."""
     foreign = make_security(tmp_path)
     assert answers(sweep.scheduler, sweep.client.security)
     nannies = [str(facts["nanny"]) for facts in sweep.workers().values()]
@@ -113,7 +113,7 @@ def test_strangers_are_refused(sweep: Sweep, tmp_path: Path) -> None:
 
 
 def answers(address: str, security: Security | None) -> bool:
-    """Whether a part of the cluster takes a stranger's connection."""
+    """Return True if a part of the cluster accepts a connection."""
     try:
         Client(address, security=security, timeout=2).close()
     except (OSError, TimeoutError):
@@ -122,7 +122,7 @@ def answers(address: str, security: Security | None) -> bool:
 
 
 def test_http_serves_nothing(sweep: Sweep) -> None:
-    """TLS does not cover the HTTP servers: the scheduler's is closed, those of workers are empty and on loopback."""
+    """HTTP has no TLS: the scheduler closes its server, and workers serve no page."""
 
     def where(dask_worker: Worker) -> tuple[str, int]:
         server: Any = dask_worker.http_server
@@ -147,7 +147,7 @@ def test_workers_are_not_profiled(sweep: Sweep) -> None:
 def test_lost_jobs_and_workers_are_replaced(
     sweep: Sweep, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """A worker is killed and a job cancelled in mid-sweep: the same bytes, and full strength again without a hand."""
+    """A killed worker and a cancelled job are replaced, and the results are the same."""
     before = sweep.site.jobs("RUNNING")
     by_job = {
         str(facts["name"]).split(".")[0]: address for address, facts in sweep.workers().items()

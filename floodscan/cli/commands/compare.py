@@ -1,0 +1,30 @@
+"""``floodscan compare``: the choices of two runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from floodscan.cli.options import json_option
+
+
+@click.command()
+@click.argument("one", metavar="OUT1")
+@click.argument("other", metavar="OUT2")
+@json_option
+def compare(one: str, other: str, *, as_json: bool) -> None:
+    """List the slots for which two runs chose different scenes, with the reasons.
+
+    OUT1 and OUT2 are the folders of the runs.
+    """
+    from floodscan.cli.output import open_console, print_json
+    from floodscan.report.compare import compare as compare_runs
+    from floodscan.report.tables import show_comparison
+    from floodscan.store import RunFolder
+
+    found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)))
+    if as_json:
+        print_json(found)
+    else:
+        show_comparison(open_console(), found)

@@ -1,0 +1,32 @@
+"""``floodscan explain``: why a scene was chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from floodscan.cli.options import json_option
+
+
+@click.command()
+@click.argument("out")
+@click.argument("event")
+@click.argument("slot", nargs=-1, metavar="[PHASE] [SENSOR]")
+@click.option("--target", default="aoi", show_default=True, help="aoi, or the id of a tile.")
+@json_option
+def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json: bool) -> None:
+    """Explain the choices for an event: all candidates of each slot, ranked or rejected.
+
+    EVENT is the id of an event of the run in folder OUT. PHASE and SENSOR select some of its slots.
+    """
+    from floodscan.cli.output import open_console, print_json
+    from floodscan.report.explain import explain as explain_event
+    from floodscan.report.tables import show_explanation
+    from floodscan.store import RunFolder
+
+    slots = explain_event(RunFolder(Path(out)), event, slot, target_id=target)
+    if as_json:
+        print_json(slots)
+    else:
+        show_explanation(open_console(), slots)

@@ -1,0 +1,24 @@
+"""``floodscan manifest``: the manifest of one event."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("out")
+@click.argument("event")
+def manifest(out: str, event: str) -> None:
+    """Print the manifest of an event, from its own file or from a packed one.
+
+    EVENT is the id of an event of the run in folder OUT.
+    """
+    from floodscan.report.event_ids import check_event
+    from floodscan.store import RunFolder
+
+    folder = RunFolder(Path(out))
+    check_event(folder, event)
+    sys.stdout.buffer.write(folder.read_manifest(event))

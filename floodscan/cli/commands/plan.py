@@ -1,0 +1,65 @@
+"""``floodscan plan``: the slots and searches of events, without searching."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from floodscan.cli.options import json_option, rules_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.slots import EventPlan
+
+
+@click.command()
+@click.argument("events")
+@rules_options
+@json_option
+def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
+    """Show the slots and searches of events, without searching.
+
+    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+    """
+    from floodscan.cli.output import open_console, print_json
+    from floodscan.inputs.event_files import load_events
+    from floodscan.planning.event_list import list_events
+    from floodscan.planning.slots import cut_batches, plan_batch
+    from floodscan.report.tables import show_plan
+
+    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    batches = [plan_batch(batch, rules) for batch in cut_batches(list_events(listed), run_id="")]
+    planned = {
+        each.event.event_id: (each, batch.searches_for(each))
+        for batch in batches
+        for each in batch.plans
+    }
+    plans = [planned[event.event_id] for event in listed]
+    if as_json:
+        print_json([_to_json(*each) for each in plans])
+    else:
+        for each in plans:
+            show_plan(open_console(), *each)
+
+
+def _to_json(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:
+    return {
+        "event_id": each.event.event_id,
+        "slots": [
+            {
+                "target_id": slot.target.target_id,
+                "phase": slot.phase,
+                "sensor": slot.sensor,
+                "date": slot.day,
+                "window": slot.window and str(slot.window),
+            }
+            for slot in each.slots
+        ],
+        "searches": [
+            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)}
+            for s in searches
+        ],
+    }

@@ -1,0 +1,36 @@
+"""``floodscan plot``: pictures of one event."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from floodscan.extras import needs_extra
+
+
+@click.command()
+@click.argument("out")
+@click.argument("event")
+@click.option("--to", metavar="DIR", help="Folder for the pictures; default: OUT/plots.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["png", "svg"]),
+    default="png",
+    show_default=True,
+    help="File format.",
+)
+def plot(out: str, event: str, to: str | None, kind: str) -> None:
+    """Draw a map and a timeline of an event.
+
+    EVENT is the id of an event of the run in folder OUT.
+    """
+    from floodscan.cli.output import open_console
+    from floodscan.store import RunFolder
+
+    with needs_extra("plot", "floodscan plot"):
+        from floodscan.report.plots import plot as plot_event
+
+    for path in plot_event(RunFolder(Path(out)), event, to=to, kind=kind):
+        open_console().print(path, markup=False)

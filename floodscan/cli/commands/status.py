@@ -1,0 +1,28 @@
+"""``floodscan status``: the progress of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from floodscan.cli.options import json_option
+
+
+@click.command()
+@click.argument("out")
+@json_option
+def status(out: str, *, as_json: bool) -> None:
+    """Show the progress of a run: events done, failed and missing, requests, rates and time left.
+
+    OUT is the folder of the run.
+    """
+    from floodscan.cli.output import open_console, print_json
+    from floodscan.report.status import examine_run, show_status
+    from floodscan.store import RunFolder
+
+    found = examine_run(RunFolder(Path(out)))
+    if as_json:
+        print_json(found)
+    else:
+        show_status(open_console(), found)
