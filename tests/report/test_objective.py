@@ -57,9 +57,7 @@ def test_each_slot_lists_the_parts_in_the_order_in_which_they_decide(run: RunFol
     assert found["closeness"][1].startswith("23 days from the phases' dates in total, ")
     track = next(part for part in slots["S1RTC"] if part["part"] == "track")
     assert track["value"] == "37 descending"
-    assert track["text"].startswith(
-        "37 descending in 4 phases; grade B, one track, other frames"
-    )
+    assert track["text"].startswith("37 descending in 4 phases; grade B, one track, other frames")
 
 
 def test_the_dem_and_the_reference_policy_have_no_objective(run: RunFolder, tmp_path: Path) -> None:
