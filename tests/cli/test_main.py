@@ -15,7 +15,8 @@ from floodscan import read_manifest
 from floodscan.cli.main import cli, main
 from floodscan.store import RunFolder
 from floodscan.testing.servers.process import free_port
-from tests.test_pipeline import FaultyCatalog
+from tests.sweeps import faulty_demo
+from tests.test_pipeline import look_up_a_missing_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -336,7 +337,9 @@ def test_a_bug_ends_the_command_unless_it_keeps_going(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither ends with the exit status of success."""
-    monkeypatch.setattr("floodscan.scanning.open_source", lambda *_: FaultyCatalog("bug"))
+    monkeypatch.setattr(
+        "floodscan.scanning.open_source", lambda *_: faulty_demo(look_up_a_missing_key)
+    )
     command = ("scan", "demo", "--cluster", "none", "--out", tmp_path / "out")
     with pytest.raises(KeyError, match="missing"):
         run(*command)
