@@ -43,6 +43,7 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "lean_api": ("server",),
     "sas_endpoint": ("server",),
     "pgstac_api": ("server", "pgstac"),
+    "postgres": ("pgstac",),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),

@@ -10,7 +10,8 @@ from matplotlib.dates import date2num
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from floodscan.model import Policy, Sensor, TimeWindow
+from floodscan.inputs.recipe_files import recipe_from_dict
+from floodscan.model import TimeWindow
 from floodscan.report.drawing import GREY, PALE, SENSOR_COLOURS, imagery_sensors
 from floodscan.report.wording import fold, scene_lines, why_empty
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from floodscan.assessment.manifest import Manifest
+    from floodscan.model import Sensor
 
     Json = dict[str, Any]
     Looks = dict[str, Any]
@@ -60,13 +62,16 @@ class Band:
 def list_bands(manifest: Manifest) -> list[Band]:
     """List the bands of an event from top to bottom: by sensor, then by phase."""
     content = manifest.content
+    recipe = recipe_from_dict(content["provenance"]["recipe"], source=manifest.event_id)
     slots = [
         (sensor, phase) for sensor in imagery_sensors(manifest) for phase in content["phase_order"]
     ]
     bands = []
     for number, (sensor, phase) in enumerate(slots, 1):
         day = date.fromisoformat(content["event"]["phase_dates"][phase])
-        window, widest = _windows(content["provenance"]["recipe"], sensor, day)
+        rules = recipe.rules[sensor]
+        window = _window(day, rules.asked.window_days)
+        widest = _window(day, rules.widest_window_days)
         choice = content["selected"][phase][sensor]
         bands.append(Band(len(slots) - number, phase, sensor, day, window, widest, choice))
     return bands
@@ -123,16 +128,8 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def _windows(
-    recipe: Json, sensor: Sensor, day: date
-) -> tuple[TimeWindow | None, TimeWindow | None]:
-    """Return the window around a date that the recipe searches first, and its widest one."""
-    n_days = recipe["sensors"][sensor]["window_days"]
-    if n_days is None:
-        return None, None
-    steps = recipe["relax"] if recipe["policy"] == Policy.CHANGE_DETECTION else []
-    wider = [step.get("window_days", n_days) for step in steps if step["sensor"] == sensor]
-    return TimeWindow.around(day, n_days), TimeWindow.around(day, max([n_days, *wider]))
+def _window(day: date, n_days: int | None) -> TimeWindow | None:
+    return None if n_days is None else TimeWindow.around(day, n_days)
 
 
 def _ends(window: TimeWindow) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Attributes of candidates for policy ``change-detection``: ladder level, pass, track, reprocessing."""
+"""Attributes of candidates for policy ``change-detection``: level, pass, track, reprocessing."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Rec
 
 
 def _levels(candidates: pa.Table, recipe: Recipe) -> Indices:
-    """Count the ladder steps that each candidate needs, shape (n,): the most that any rule needs."""
+    """Count the ladder steps that each candidate needs, the most by any rule, shape (n,)."""
     levels = np.zeros(len(candidates), dtype=np.int64)
     for sensor, rules in recipe.rules.items():
         here = is_value(candidates["sensor"], sensor)

@@ -142,7 +142,7 @@ def _pair_with_slots(
 def _inside_window(
     items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices
 ) -> Mask:
-    """True where an item's time is inside a slot's window, or one of them is unknown, shape (n,)."""
+    """True if the item's time is in the slot's window, or either is unknown, shape (n,)."""
     windows = [slot.window for slot in slots]
     all_time = np.array([window is None for window in windows], dtype=bool)[of_slots]
     opens, closes = (
@@ -306,8 +306,8 @@ def needed_window_days(times: pa.ChunkedArray, day_offsets: pa.Array | pa.Chunke
     """Find the days of the smallest window that admits each candidate, shape (n,).
 
     A window spans whole UTC days around a phase's date and ends at 23:59:59, as that of
-    ``TimeWindow.around``: a scene in the fraction after that second needs one day more. Every window
-    admits an unknown time.
+    ``TimeWindow.around``: a scene in the fraction after that second needs one day more. Every
+    window admits an unknown time.
     """
     offsets = np.asarray(day_offsets.fill_null(0)).astype(np.int64)
     after_last_second = microseconds(times) % _DAY > _LAST_SECOND

@@ -74,10 +74,8 @@ def test_scan_prints_the_choices_and_writes_them(demo_out: Path, run: Run) -> No
     choices = lines[: lines.index("")]
     assert len([line for line in choices if "S1A_IW_GRDH" in line or "_T31UGR_" in line]) == 8
     assert "joint coverage 0.837894; predicted 80.545% valid pixels, 890 of 1120 chips" in lines
-    assert (
-        f"Why: floodscan explain {demo_out} {EVENT}; pictures: floodscan plot {demo_out} {EVENT}"
-        in lines
-    )
+    assert f"Why:      floodscan explain {demo_out} {EVENT}" in lines
+    assert f"Pictures: floodscan plot {demo_out} {EVENT}" in lines
     assert "warnings at 1 of 1 events" in lines[-1]
     assert "\x1b" not in output
     assert str(demo_out) in output
@@ -153,7 +151,7 @@ def test_plan_asks_nothing(run: Run) -> None:
     """Slots, windows and searches are shown, for people and for programs."""
     status, output, _ = run("plan", "demo")
     assert status == 0
-    assert "2021-06-05T00:00:00Z/2021-06-25T23:59:59Z" in output
+    assert "2021-06-05/2021-06-25" in output
     read = orjson.loads(run("plan", "demo", "--json")[1])
     assert (len(read[0]["slots"]), len(read[0]["searches"])) == (9, 3)
 

@@ -11,10 +11,16 @@ from floodscan.geometry.projections import open_transformer
 SEED = 20210715
 
 
-@pytest.mark.parametrize(("crs", "lon", "lat"), [
-    ("EPSG:32601", -179.0, 60.0), ("EPSG:32632", 11.0, 50.0), ("EPSG:32760", 179.0, -20.0), ("EPSG:32661", 20.0, 85.0),
-    ("EPSG:3035", 11.0, 50.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("crs", "lon", "lat"),
+    [
+        ("EPSG:32601", -179.0, 60.0),
+        ("EPSG:32632", 11.0, 50.0),
+        ("EPSG:32760", 179.0, -20.0),
+        ("EPSG:32661", 20.0, 85.0),
+        ("EPSG:3035", 11.0, 50.0),
+    ],
+)
 def test_a_zone_by_parameters_gives_the_coordinates_of_its_code(
     crs: str, lon: float, lat: float
 ) -> None:

@@ -1,4 +1,4 @@
-"""Split granules among real Sentinel-2 items, and the demo, under policy ``change-detection``."""
+"""Policy ``change-detection`` on real Sentinel-2 items and on the demo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def split_pairs(folder: Path) -> list[tuple[Item, Item]]:
-    """Find items of one tile and time, under two ids, among the 1,000 real ones."""
+    """Find pairs of items of one tile and time among the 1,000 real items."""
     groups: dict[tuple[str, str], dict[str, Item]] = defaultdict(dict)
     for item in real_items(folder):
         properties = item["properties"]
@@ -43,7 +43,7 @@ def split_pairs(folder: Path) -> list[tuple[Item, Item]]:
 
 
 def test_the_real_split_granules_are_members_of_one_mosaic(foreign_data: Path) -> None:
-    """All 13 pairs complete each other: both are chosen, none is a duplicate."""
+    """Both items of all 13 pairs are chosen: none is a duplicate."""
     pairs = split_pairs(foreign_data)
     assert len(pairs) == 13
     recipe = Recipe(policy=Policy.CHANGE_DETECTION, relax=())
@@ -83,7 +83,8 @@ def test_real_items_across_the_antimeridian_are_chosen_and_measured(foreign_data
         (area,) = shapely.from_wkb(table["geometry"].to_numpy())
         moment = table["datetime"][0].as_py()
         event = replace(
-            make_event(), aoi=area, bbox=bbox_of(area), phase_dates=dict.fromkeys(Phase, moment.date()), onset=moment,
+            make_event(), aoi=area, bbox=bbox_of(area), onset=moment,
+            phase_dates=dict.fromkeys(Phase, moment.date()),
             target_crs="EPSG:32660" if area.centroid.y > 0 else "EPSG:32760",
         )  # fmt: skip
         plan = plan_event(event, recipe)
@@ -122,7 +123,7 @@ def test_the_demo_has_one_sar_track_in_all_phases(demo: dict[str, Any]) -> None:
 
 
 def test_the_demo_has_four_optical_passes_on_their_side_of_the_onset(demo: dict[str, Any]) -> None:
-    """Each covers the whole area; the overcast phase says which step it took."""
+    """Each covers the whole area; the choice of the overcast phase names its step."""
     choices = [demo["selected"][phase]["S2L2A"] for phase in demo["phase_order"]]
     days = [choice["datetime"][:10] for choice in choices]
     assert days == ["2021-06-11", "2021-07-06", "2021-07-21", "2021-07-26"]
@@ -135,7 +136,7 @@ def test_the_demo_has_four_optical_passes_on_their_side_of_the_onset(demo: dict[
         assert sum(shares) == pytest.approx(choice["coverage_frac"])
 
 
-def test_the_demo_covers_all_of_the_area_and_warns_of_nothing(demo: dict[str, Any]) -> None:
+def test_the_demo_covers_the_whole_area_without_warnings(demo: dict[str, Any]) -> None:
     """The reference policy's choices cover 0.838 together and make 890 chips."""
     assert demo["coverage"] == {
         "joint_frac": {"aoi": 1.0},
@@ -148,5 +149,5 @@ def test_the_demo_covers_all_of_the_area_and_warns_of_nothing(demo: dict[str, An
 
 
 def test_a_share_is_of_equal_area() -> None:
-    """The figures of the choices are those of ``coverage``."""
+    """Half a box is half of its area."""
     assert area_fracs([shapely.box(0, 0, 1, 1)], shapely.box(0, 0, 2, 1)) == [pytest.approx(0.5)]
