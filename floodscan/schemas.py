@@ -60,17 +60,17 @@ CANDIDATES = pa.schema(
         pa.field("collection", pa.string(), nullable=False),
         pa.field("item_id", pa.string(), nullable=False),
         pa.field("datetime", _TIME),
-        pa.field("days_from_phase", pa.int32()),  # 999 where the time is unknown
+        pa.field("days_from_phase", pa.int32()),  # 999 if the time is unknown
         pa.field("day_offset", pa.int32()),  # signed: negative is before the phase's date
         pa.field("overlap_frac", pa.float64(), nullable=False),
         *_SCENE_FIELDS,
-        # "SENTINEL-1A 37 descending 2021-07-15T05:50:12Z": platform, relative orbit, orbit state and
-        # first acquisition time of the pass over the target. The same for all candidates of one
-        # event, target and sensor that are of one pass, in every phase. "?" for an unknown part; the
-        # item's id where no time is known; null for the DEM.
+        # Platform, relative orbit, orbit state and first acquisition time of the pass over the
+        # target, such as "SENTINEL-1A 37 descending 2021-07-15T05:50:12Z". All candidates of one
+        # pass have the same id, in every phase of an event, target and sensor. "?" stands for an
+        # unknown part, and the item id for an unknown time. Null for the DEM.
         pa.field("pass_id", pa.string()),
-        # "37 descending VH+VV": relative orbit, orbit state and polarisations of a SAR scene. "?" for
-        # an unknown part; null for other sensors.
+        # Relative orbit, orbit state and polarisations of a SAR scene, such as
+        # "37 descending VH+VV". "?" stands for an unknown part. Null for other sensors.
         pa.field("track_id", pa.string()),
         pa.field("missing_assets", pa.list_(pa.string()), nullable=False),
         pa.field("rank", pa.int32()),  # 1 is best; null for the rejected

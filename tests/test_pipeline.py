@@ -1,4 +1,4 @@
-"""One batch: what happens where a catalog fails, holds back, or has nothing."""
+"""One batch: a catalog that fails, holds back items, or has none."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SIGNED = "https://me:hidden@store.test/scene.tif?st=1&sig=hidden"
 
 @dataclass(frozen=True)
 class FaultyCatalog:
-    """The demo's snapshot, with a fault in the answers about one collection."""
+    """The demo's archive, with a fault in the answers for one collection."""
 
     fault: str  # error, bug, incomplete, empty or none
     collection: str = "sentinel-2-l2a"
     location: str = "faulty"
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Tell the demo's id."""
+        """Return the demo's id."""
         return open_catalog("demo").describe(collections)
 
     def search(self, search: Search) -> Answer:
@@ -72,7 +72,7 @@ _: Catalog = FaultyCatalog("error")
 def test_a_fault_empties_its_slots_with_a_reason(
     tmp_path: Path, fault: str, reason: str, hint: str
 ) -> None:
-    """The other sensors are chosen as ever; nothing is chosen from an answer that is not whole."""
+    """Other sensors are not affected; nothing is chosen from an incomplete answer."""
     result = scan("demo", catalog=FaultyCatalog(fault), out=tmp_path / "out")
     (outcome,) = result.outcomes
     assert (outcome.status, outcome.n_slots, outcome.n_filled) == ("partial", 9, 5)
@@ -122,7 +122,7 @@ def test_a_run_that_keeps_going_fails_the_batch_of_a_bug_and_retries_it(tmp_path
 
 
 def test_candidates_of_an_incomplete_answer_stay_in_the_table(tmp_path: Path) -> None:
-    """They are written down with their verdict, unranked."""
+    """They have a verdict, but no rank."""
     result = scan("demo", catalog=FaultyCatalog("incomplete"), out=tmp_path / "out")
     optical = result.candidates.query("sensor == 'S2L2A'")
     assert not optical["selected"].any()
@@ -130,7 +130,7 @@ def test_candidates_of_an_incomplete_answer_stay_in_the_table(tmp_path: Path) ->
 
 
 def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
-    """The hint names a cloud limit under which the slot is filled."""
+    """With the cloud limit of the hint, the slot is filled."""
     recipe = Recipe()
     strict = replace(
         recipe,
@@ -153,8 +153,8 @@ def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
     assert manifest.scene_id(failure["phase"], "S2L2A") is not None
 
 
-def test_event_without_any_scene_fails_and_ends_nothing(tmp_path: Path) -> None:
-    """Beside it another event is complete; both are rows."""
+def test_event_without_any_scene_fails_alone(tmp_path: Path) -> None:
+    """The other event of the run is complete; both have a row."""
     (demo,) = load_events("demo", phase_offset_days=Recipe().phase_offset_days)
     far = Event(
         event_id="far",
@@ -174,8 +174,8 @@ def test_event_without_any_scene_fails_and_ends_nothing(tmp_path: Path) -> None:
     assert not result.ok
 
 
-def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
-    """What a worker sends to another arrives equal, each table as one piece."""
+def test_answers_and_parts_are_pickled_with_one_buffer_per_table() -> None:
+    """They are equal after pickling."""
     recipe = Recipe()
     (batch,) = cut_batches(list_events(load_events("demo", phase_offset_days={})), run_id="run")
     plan = plan_batch(batch, recipe)
@@ -183,8 +183,8 @@ def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
         catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path())
     )
     answers = ask(run, plan.searches)
-    section = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))
-    for sent, n_tables in [(answers, len(answers)), (section, 2)]:
+    part = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))
+    for sent, n_tables in [(answers, len(answers)), (part, 2)]:
         pieces: list[pickle.PickleBuffer] = []
         packed = pickle.dumps(sent, protocol=5, buffer_callback=pieces.append)
         assert pickle.loads(packed, buffers=pieces) == sent  # noqa: S301 - our own bytes

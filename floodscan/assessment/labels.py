@@ -53,7 +53,7 @@ class WarningCode(StrEnum):
     """What to know about a choice before it is used."""
 
     WRONG_SIDE_OF_ONSET = "wrong_side_of_onset"
-    """A scene of a pre-flood phase is not before the onset, or one of a later phase is before it."""
+    """A scene of a pre-flood phase is not before the onset, or a later one is before it."""
 
     NO_TIME = "no_time"
     """The acquisition time of a scene is unknown."""

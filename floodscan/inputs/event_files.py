@@ -301,7 +301,8 @@ def utm_crs(aoi: BaseGeometry) -> str:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value == "" or value != value  # noqa: PLR0124 - NaN and NaT differ from themselves
+    # NaN and NaT, the missing values of tables, differ from themselves
+    return value is None or value == "" or value != value  # noqa: PLR0124
 
 
 def _read_toml(path: Path) -> Rows:

@@ -93,7 +93,8 @@ class Batch:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, unpacked."""
-        return tuple(pickle.loads(event.content) for event in self.packed)  # noqa: S301 - our own bytes
+        contents = (event.content for event in self.packed)
+        return tuple(pickle.loads(content) for content in contents)  # noqa: S301 - our own bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from floodscan.errors import ManifestError, OutputError
-from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_table
+from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_candidates, check_table
 from floodscan.store.atomic import written
 from floodscan.store.geoparquet import to_geoparquet
 from floodscan.store.ledger import Ledger
@@ -103,7 +103,7 @@ class RunFolder:
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox column."""
-        table = to_geoparquet(check_table(candidates, CANDIDATES))
+        table = to_geoparquet(check_candidates(candidates))
         with written(self._part(batch)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 

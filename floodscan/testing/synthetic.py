@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from floodscan.testing.orbits import Pass
     from floodscan.testing.stac_items import Item
 
+Box = tuple[float, float, float, float]
+"""West, south, east and north, in degrees."""
+
 COLLECTIONS = ("sentinel-1-rtc", "sentinel-2-l2a", "cop-dem-glo-30")
 DAYS_BEFORE, DAYS_AFTER = 40, 13
 """First and last day that the default recipe searches, from the event date."""
@@ -60,9 +63,9 @@ _DEM_MARGIN_DEGREES = 1.0
 
 
 class Region(NamedTuple):
-    """A box (west, south, east, north) and a time span that a catalog has items for."""
+    """A box and a time span that a catalog has items for."""
 
-    bbox: tuple[float, float, float, float]
+    bbox: Box
     start: datetime
     end: datetime
 
@@ -103,20 +106,19 @@ def make_items(
 
 
 def generate_items(
-    regions: Sequence[Region], *, from_first: bool = True, world_dem: bool = False
+    regions: Sequence[Region], *, dem_boxes: Sequence[Box] = (), from_first: bool = True
 ) -> Iterator[Item]:
     """Make all items that touch the regions, region by region.
 
     Args:
         regions: Where and when.
+        dem_boxes: More boxes that get DEM tiles, which have no time.
         from_first: False for items as if all satellites had flown since 1970.
-        world_dem: Make the DEM tiles of all land, not only the ones near the regions.
     """
-    dem_cells = land_cells() if world_dem else _cells_near(regions)
     yield from make_items(
         frames=(f for region in regions for f in region_frames(region, from_first=from_first)),
         scenes=(s for region in regions for s in region_scenes(region, from_first=from_first)),
-        dem_cells=sorted(dem_cells),
+        dem_cells=sorted(_cells_near([*(region.bbox for region in regions), *dem_boxes])),
     )
 
 
@@ -250,10 +252,10 @@ def _scene(tile: str, flown: Pass, orbit: int, swath: shapely.Polygon) -> Sentin
     )
 
 
-def _cells_near(regions: Iterable[Region]) -> set[Cell]:
-    """List the cells with land in the regions and one degree around them."""
+def _cells_near(boxes: Iterable[Box]) -> set[Cell]:
+    """List the cells with land in the boxes and one degree around them."""
     cells = set()
-    for (west, south, east, north), *_ in regions:
+    for west, south, east, north in boxes:
         lats, lons = (
             range(math.floor(low - _DEM_MARGIN_DEGREES), math.floor(high + _DEM_MARGIN_DEGREES) + 1)
             for low, high in ((south, north), (west, east))

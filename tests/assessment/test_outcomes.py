@@ -1,4 +1,4 @@
-"""How events end: code reads codes, never texts."""
+"""Outcomes: code reads codes, never texts."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ def test_reasons_and_warnings_are_texts_too() -> None:
 
 
 def test_another_try_is_worth_it_by_code() -> None:
-    """An error text that names a transient reason, or another slot, misleads nobody."""
+    """An error text that names a transient reason, or another slot, changes nothing."""
     assert is_worth_a_retry(EVENTS_TABLE).to_pylist() == [False, False, True, True, True]
 
 
 def test_events_are_counted_by_reason() -> None:
-    """An event counts once for each code, however many slots have it; frequent codes come first."""
+    """An event counts once for each code of its slots; frequent codes are first."""
     assert list(count_reasons(EVENTS_TABLE["reasons"]).items()) == [
         ("no_candidates", 2),
         ("all_rejected", 1),
@@ -114,7 +114,7 @@ def test_events_are_counted_by_reason() -> None:
 
 
 def test_warnings_are_counted_by_code() -> None:
-    """And in all."""
+    """The counts of a run have their total."""
     assert count_warnings(EVENTS_TABLE["choice_warnings"]) == {
         "low_coverage": 1,
         "low_joint_coverage": 1,
@@ -123,7 +123,7 @@ def test_warnings_are_counted_by_code() -> None:
 
 
 def test_a_table_without_rows_counts_as_nothing() -> None:
-    """Nothing to flatten."""
+    """All counts are zero."""
     none = EVENTS_TABLE.slice(0, 0)
     assert count_reasons(none["reasons"]) == {}
     assert is_worth_a_retry(none).to_pylist() == []

@@ -248,3 +248,11 @@ def test_what_is_no_page_is_an_error(text: bytes) -> None:
     """Broken JSON and items without an id are told."""
     with pytest.raises(ValueError, match="the answer"):
         decode_page(text)
+
+
+def test_edges_with_a_number_that_no_float_holds_are_missing() -> None:
+    """Those of the other items on the page are read."""
+    items = b'{"id": "a", "assets": {"vv": {"href": "x", "proj:bbox": [%b, 0, 1, 1]}}}'
+    page = b'{"features": [%b, %b]}' % (items % b"1e400", items % b"0")
+    rows = parse_items(decode_page(page).features or [], collection="c", assets=["vv"]).to_pylist()
+    assert [row["proj_bbox"] for row in rows] == [None, [0.0, 0.0, 1.0, 1.0]]

@@ -140,9 +140,9 @@ def test_scheduler_without_workers_is_a_warning(
 ) -> None:
     """The log says what the scan waits for; with workers it goes on."""
     with (
+        ThreadPoolExecutor(1) as beside,
         scheduler_elsewhere(tmp_path) as (address, _),
         prepare_connection(address, warn_after_seconds=0.1) as start,
-        ThreadPoolExecutor(1) as beside,
     ):
         running = beside.submit(scan, "demo", out=tmp_path / "out", client=start)
         wait_for(

@@ -6,12 +6,13 @@ import contextlib
 import os
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
 from floodscan.testing.servers import catalog as catalog_files
 from floodscan.testing.servers.launch import lean_server, pgstac_server, sas_server
+from floodscan.testing.servers.pgstac import Binaries
 from floodscan.testing.servers.process import Server, ServerUnavailableError
 from floodscan.testing.servers.sas import TOKEN_PATH
 from tests.servers import records
@@ -90,6 +91,13 @@ def lean_api(catalog_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def postgres() -> None:
+    """Skip a test where PostgreSQL with PostGIS is not installed, except on CI, where it fails."""
+    with _or_skip():
+        Binaries.find()
+
+
+@pytest.fixture(scope="session")
 def pgstac_api(catalog_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
     """The STAC API of Planetary Computer; skipped without PostGIS, except on CI, where it fails."""
     with _pgstac(catalog_folder, _log(tmp_path_factory)) as api:
@@ -162,10 +170,8 @@ def _write_catalog(folder: Path, items: list[Json]) -> Path:
 @contextlib.contextmanager
 def _pgstac(folder: Path, log: Path) -> Iterator[StacApi]:
     with contextlib.ExitStack() as stack:
-        try:
+        with _or_skip():
             server = stack.enter_context(pgstac_server(folder, landing_id=LANDING_ID, log=log))
-        except ServerUnavailableError as error:
-            _unavailable(str(error))
         yield StacApi(server.url, LANDING_ID, server)
 
 
@@ -173,7 +179,11 @@ def _log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("server") / "server.log"
 
 
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(f"CI must have PostgreSQL with PostGIS: {reason}")
-    pytest.skip(reason)
+@contextlib.contextmanager
+def _or_skip() -> Iterator[None]:
+    try:
+        yield
+    except ServerUnavailableError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have PostgreSQL with PostGIS: {error}")
+        pytest.skip(str(error))

@@ -118,6 +118,7 @@ def test_held_searches_wait_for_their_release(tmp_path: Path) -> None:
     assert not second.is_alive()
 
 
+@pytest.mark.processes
 def test_a_process_that_searches_at_the_place_is_killed(tmp_path: Path) -> None:
     """A search elsewhere is answered; after the last death the place is harmless."""
     fault = KillProcess(box=(5.8, 49.5, 5.9, 49.6), deaths=tmp_path, most_deaths=1)
@@ -130,6 +131,7 @@ def test_a_process_that_searches_at_the_place_is_killed(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.processes
 def test_the_package_needs_no_test_tools() -> None:
     """Neither pytest nor Dask is imported with the fakes."""
     modules = "fake_catalog, made_up_items, stac_items, tile_grids"

@@ -1,4 +1,4 @@
-"""A catalog on disk, as both servers read it: two files of a JSON object per line."""
+"""A catalog on disk, as both STAC APIs read it: two files with a JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,12 +16,21 @@ COLLECTIONS_FILE = "collections.ndjson"
 ITEMS_FILE = "items.ndjson"
 
 
-def write(folder: Path, *, collections: Iterable[Json], items: Iterable[Json]) -> None:
-    """Write a catalog into a folder that exists."""
-    for name, records in ((COLLECTIONS_FILE, collections), (ITEMS_FILE, items)):
-        (folder / name).write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in records))
+def write(folder: Path, *, collections: Iterable[Json], items: Iterable[Json]) -> int:
+    """Write a catalog into a folder that exists, and return the number of items."""
+    _write_lines(folder / COLLECTIONS_FILE, collections)
+    return _write_lines(folder / ITEMS_FILE, items)
 
 
 def read(file: Path) -> list[Json]:
     """Read one of the files."""
     return [orjson.loads(line) for line in file.read_bytes().splitlines()]
+
+
+def _write_lines(file: Path, records: Iterable[Json]) -> int:
+    n_lines = 0
+    with file.open("wb") as lines:
+        for record in records:
+            lines.write(orjson.dumps(record) + b"\n")
+            n_lines += 1
+    return n_lines
