@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import EVENT
 from floodscan.testing.servers.process import free_port
+from tests.cli.conftest import EVENT
 
 if TYPE_CHECKING:
     from pathlib import Path
