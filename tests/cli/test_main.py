@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 
 import floodscan
 from floodscan import read_manifest
-from floodscan.cli.main import main
 from floodscan.store import RunFolder
-from floodscan.testing.servers.process import free_port
+from tests.cli.conftest import EVENT
 from tests.runs import result_bytes
 from tests.test_pipeline import FaultyCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.servers.fixtures import StacApi
-
-    Run = Callable[..., tuple[int, str, str]]
-
-EVENT = "luxembourg_flood_2021_multimodal"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs the command line and returns exit status, output and errors."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["floodscan", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0), *capfd.readouterr()
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def demo_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scan of the demo by the command itself, on a local cluster."""
-    out = tmp_path_factory.mktemp("demo") / "out"
-    command = [sys.executable, "-m", "floodscan", "scan", "demo", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "9 of 9 slots filled" in done.stdout
-    return out
+    from tests.cli.conftest import Run
 
 
 def test_status_shows_the_progress_of_a_run(demo_out: Path, run: Run) -> None:
@@ -169,101 +136,6 @@ def test_explain_shows_ranked_and_rejected_candidates(demo_out: Path, run: Run) 
     assert rejected.count("too_cloudy") > 10
     read = orjson.loads(run("explain", demo_out, EVENT, "DEM", "--json")[1])
     assert [candidate["rank"] for candidate in read[0]["candidates"]] == [1, 2, 3, 4]
-
-
-def bad_calls(tmp_path: Path, demo_out: Path) -> dict[str, tuple[list[Any], str]]:
-    """Return calls with a mistake, and a part of the message for each."""
-    (tmp_path / "broken.toml").write_text("[[event")
-    (tmp_path / "policy.toml").write_text("policy = 'best'\n")
-    (tmp_path / "sensor.toml").write_text("sensors = ['S3']\n")
-    (tmp_path / "id.toml").write_text(
-        '[[event]]\nevent_id = "../x"\nbbox = [6, 49, 7, 50]\nevent_date = 2021-07-15\n'
-    )
-    (tmp_path / "file").touch()
-    out = ["--cluster", "none", "--out", tmp_path / "out"]
-    return {
-        "missing file": (["scan", tmp_path / "none.toml", *out], "none.toml: No such file"),
-        "broken file": (["scan", tmp_path / "broken.toml", *out], "broken.toml: can't be read"),
-        "bad id": (["scan", tmp_path / "id.toml", *out], "event 1, field 'event_id'"),
-        "bad policy": (
-            ["scan", "demo", *out, "--recipe", tmp_path / "policy.toml"],
-            "field 'policy'",
-        ),
-        "bad sensor": (
-            ["scan", "demo", *out, "--recipe", tmp_path / "sensor.toml"],
-            "field 'sensors'",
-        ),
-        "missing recipe": (
-            ["scan", "demo", *out, "--recipe", tmp_path / "none.toml"],
-            "none.toml: No such file",
-        ),
-        "bad tile size": (
-            ["scan", "demo", *out, "--tile-size", "-5"],
-            "--tile-size: must be above 0",
-        ),
-        "no catalog": (["scan", "demo", *out, "--catalog", tmp_path / "none"], "can't be read"),
-        "unreachable": (
-            ["scan", "demo", *out, "--catalog", f"http://127.0.0.1:{free_port()}"],
-            "can't be reached",
-        ),
-        "unwritable out": (
-            ["scan", "demo", "--cluster", "none", "--out", tmp_path / "file" / "out"],
-            "can't be written",
-        ),
-        "no scheduler": (
-            ["scan", "demo", "--out", tmp_path / "out", "--cluster", "tcp://127.0.0.1:1"],
-            "no Dask scheduler",
-        ),
-        "unknown option": (["scan", "demo", "--cloud", "40"], "No such option"),
-        "unknown event": (["explain", demo_out, "nobody"], "has no event 'nobody'"),
-        "unknown phase": (["explain", demo_out, EVENT, "pre-event"], "did you mean 'pre_event'?"),
-        "unknown target": (
-            ["explain", demo_out, EVENT, "--target", "tile_1_1"],
-            "has no target 'tile_1_1'",
-        ),
-        "no run": (["explain", tmp_path, EVENT], "is it the output of a scan?"),
-    }
-
-
-def test_a_mistake_is_one_message(
-    tmp_path: Path, demo_out: Path, run: Run, subtests: pytest.Subtests
-) -> None:
-    """The exit status is 2, there is no traceback, and no file is left."""
-    for name, (words, message) in bad_calls(tmp_path, demo_out).items():
-        with subtests.test(name):
-            status, output, errors = run(*words)
-            assert status == 2
-            assert message in errors
-            assert output == ""
-            assert "Traceback" not in errors
-            assert not (tmp_path / "out").exists()
-
-
-def test_missing_collection_is_an_error(tmp_path: Path, lean_api: StacApi, run: Run) -> None:
-    """The message names the catalog, before any work begins."""
-    (tmp_path / "r.toml").write_text("[DEM]\ncollection = 'cop-dem-glo-90'\n")
-    words = [
-        "scan",
-        "demo",
-        "--cluster",
-        "none",
-        "--out",
-        tmp_path / "out",
-        "--recipe",
-        tmp_path / "r.toml",
-    ]
-    for catalog in (lean_api.url, "demo"):
-        status, _, errors = run(*words, "--catalog", catalog)
-        assert status == 2
-        assert "no collection 'cop-dem-glo-90'" in errors
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_read_only_folder_is_an_error(tmp_path: Path, run: Run) -> None:
-    """The exit status is that of a mistake."""
-    tmp_path.chmod(0o500)
-    assert run("scan", "demo", "--cluster", "none", "--out", tmp_path / "out")[0] == 2
 
 
 def test_choices_are_made_again_and_compared(demo_out: Path, run: Run, tmp_path: Path) -> None:

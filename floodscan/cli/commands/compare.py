@@ -14,9 +14,9 @@ from floodscan.cli.options import json_option
 @click.argument("other", metavar="OUT2")
 @json_option
 def compare(one: str, other: str, *, as_json: bool) -> None:
-    """List the slots for which two runs chose different scenes, with the reasons.
+    """Compare the choices of two runs.
 
-    OUT1 and OUT2 are the folders of the runs.
+    List the slots for which the runs in folders OUT1 and OUT2 chose different scenes, with reasons.
     """
     from floodscan.cli.output import open_console, print_json
     from floodscan.report.compare import compare as compare_runs
