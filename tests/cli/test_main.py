@@ -13,7 +13,8 @@ from floodscan import read_manifest
 from floodscan.store import RunFolder
 from tests.cli.conftest import EVENT
 from tests.runs import result_bytes
-from tests.test_pipeline import FaultyCatalog
+from tests.sweeps import faulty_demo
+from tests.test_pipeline import look_up_a_missing_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,7 +214,9 @@ def test_a_bug_ends_the_command_unless_it_keeps_going(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The exit status is never that of success."""
-    monkeypatch.setattr("floodscan.scanning.open_source", lambda *_: FaultyCatalog("bug"))
+    monkeypatch.setattr(
+        "floodscan.scanning.open_source", lambda *_: faulty_demo(look_up_a_missing_key)
+    )
     command = ("scan", "demo", "--cluster", "none", "--out", tmp_path / "out")
     with pytest.raises(KeyError, match="missing"):
         run(*command)

@@ -65,9 +65,23 @@ def test_a_fault_changes_the_answers_about_its_collection(
     assert fake.search(RADAR) == open_catalog("demo").search(RADAR)
 
 
+def test_an_error_is_raised_where_it_is_meant() -> None:
+    """Searches in other collections and at other places are answered."""
+    away = CatalogError("fake", "is away")
+    here = FakeCatalog(faults=(RaiseError(away, box=(5.8, 49.5, 5.9, 49.6)),))
+    radar = FakeCatalog(faults=(RaiseError(away, collection="sentinel-1-rtc"),))
+    for failing, answering, fake in (
+        (RADAR, replace(RADAR, bbox=(7.0, 49.0, 8.0, 50.0)), here),
+        (RADAR, OPTICAL, radar),
+    ):
+        fake.search(answering)
+        with pytest.raises(CatalogError, match="is away"):
+            fake.search(failing)
+
+
 def test_the_first_fault_sees_a_search_first() -> None:
     """An error of the first fault hides the second fault."""
-    first, second = (RaiseError(None, CatalogError("fake", text)) for text in ("first", "second"))
+    first, second = (RaiseError(CatalogError("fake", text)) for text in ("first", "second"))
     with pytest.raises(CatalogError, match="first"):
         FakeCatalog(faults=(first, second)).search(RADAR)
 
