@@ -40,8 +40,9 @@ def open_console() -> Console:
 
 def print_json(content: object) -> None:
     """Print a value as indented JSON."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    write_json(orjson.dumps(content, option=options))
+    for piece in _write_pieces(content):
+        write_json(piece)
+    write_json(b"\n")
 
 
 def write_json(content: bytes) -> None:
@@ -50,6 +51,29 @@ def write_json(content: bytes) -> None:
         text = content.decode("utf-8")
         content = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
     sys.stdout.buffer.write(content)
+
+
+def _write_pieces(content: object, indent: bytes = b"\n") -> Iterator[bytes]:
+    """Make indented JSON; long lists are made entry by entry, because their text can be large."""
+    if isinstance(content, dict) and any(isinstance(value, list) for value in content.values()):
+        before = b"{"
+        for name, value in content.items():
+            yield before + indent + b"  " + orjson.dumps(name) + b": "
+            yield from _write_pieces(value, indent + b"  ")
+            before = b","
+        yield indent + b"}"
+    elif isinstance(content, list) and content:
+        before = b"["
+        for value in content:
+            yield before + indent + b"  " + _dump(value, indent + b"  ")
+            before = b","
+        yield indent + b"]"
+    else:
+        yield _dump(content, indent)
+
+
+def _dump(content: object, indent: bytes) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2).replace(b"\n", indent)
 
 
 def print_problem(text: str, *, style: str = "") -> None:

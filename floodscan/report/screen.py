@@ -153,10 +153,10 @@ class _Column:
     """
 
     def __init__(self, name: str, values: Sequence[object]) -> None:
-        self.name = name
+        self.name = clean(name)
         self.values = values
         self.cells = list(map(_cell, values))
-        self.width = max(cell_len(name), *(cell.cell_len for cell in self.cells))
+        self.width = max(cell_len(self.name), *(cell.cell_len for cell in self.cells))
 
     @property
     def has_values(self) -> bool:

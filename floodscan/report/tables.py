@@ -166,7 +166,7 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
 def show_comparison(console: Console, found: Json) -> None:
     """Print the first slots whose choice differs, and the coverage of both runs, by event."""
     _show_differing_slots(console, found)
-    _show_both_coverages(console, found["events"])
+    _show_both_coverages(console, found["events"], n_events=found["shared"])
     for run, ids in found["only"].items():
         if ids:
             rest = ", …" if len(ids) > MOST_ROWS else ""
@@ -190,12 +190,13 @@ def _show_differing_slots(console: Console, found: Json) -> None:
         )
         for slot in slots[:MOST_ROWS]
     ]
-    first = f"; the first {MOST_ROWS}, --json prints all" if len(slots) > MOST_ROWS else ""
-    title = f"{len(slots)} slots differ, {found['same']} are the same{first}"
+    n = found["differing"]
+    first = f"; the first {MOST_ROWS}, --json prints all" if n > MOST_ROWS else ""
+    title = f"{n} slots differ, {found['same']} are the same{first}"
     show(console, title, header, rows, together=header[3:])
 
 
-def _show_both_coverages(console: Console, events: Sequence[Json]) -> None:
+def _show_both_coverages(console: Console, events: Sequence[Json], *, n_events: int) -> None:
     header = ("event", "run", "coverage", "pixels", "chips", "warnings")
     rows = [
         (
@@ -208,8 +209,8 @@ def _show_both_coverages(console: Console, events: Sequence[Json]) -> None:
         for event in events[:MOST_ROWS]
         for run, name in _RUNS.items()
     ]
-    first = f"; the first {MOST_ROWS}" if len(events) > MOST_ROWS else ""
-    show(console, f"{len(events)} events in both runs{first}", header, rows)
+    first = f"; the first {MOST_ROWS}" if n_events > MOST_ROWS else ""
+    show(console, f"{n_events} events in both runs{first}", header, rows)
 
 
 def _count_chips(event: Json) -> str | None:

@@ -16,7 +16,7 @@ from floodscan.errors import ManifestError, OutputError
 from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_candidates, check_table
 from floodscan.store.atomic import written
 from floodscan.store.geoparquet import to_geoparquet
-from floodscan.store.ledger import Ledger
+from floodscan.store.ledger import Ledger, check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -179,6 +179,7 @@ class RunFolder:
         path = self._part(batch)
         if not path.exists():
             return schema.empty_table()
+        check_columns(path, pq.read_schema(path), schema)
         found = pq.read_table(path, columns=names)
         return check_table(found.replace_schema_metadata(None).cast(schema), schema)
 

@@ -104,10 +104,10 @@ def test_a_new_driver_continues_the_run_of_a_killed_one(
 
 
 def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
-    """No file is written again."""
+    """No file is written again, and no cluster is opened."""
     scan(EVENTS[:3], catalog="demo", out=tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("candidates/*")}
-    again = scan(EVENTS[:3], catalog="demo", out=tmp_path)
+    again = scan(EVENTS[:3], catalog="demo", out=tmp_path, client=lambda: pytest.fail("opened"))
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("candidates/*")} == before
     assert again.counts["complete"] == len(again.outcomes) == 3
 

@@ -174,7 +174,9 @@ def test_jobs_that_stay_are_a_warning(
         open_slurm(write_profile(tmp_path), cancelled_seconds=1.0),
     ):
         (job,) = site.wait_for_jobs(1, seconds=120)
-        caplog.set_level(logging.WARNING)  # distributed's cluster has silenced it
+        # the cluster raised this level and restores it at its end; ``set_level`` would restore it
+        # to the raised one, for all tests that follow
+        caplog.handler.setLevel(logging.WARNING)
     assert f"worker jobs are left: {job}; cancel them with scancel --name floodscan-" in caplog.text
 
 

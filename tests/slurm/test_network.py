@@ -53,7 +53,7 @@ def slow_scan(
         *map(str, words),
     ]
     with child(command, log=folder / "driver.log") as driver:
-        jobs = site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
+        jobs = site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=180)
         wait_until_held(hold)
         yield driver, hold, jobs
 

@@ -11,9 +11,9 @@ import click
 @click.argument("out")
 @click.argument("event")
 def manifest(out: str, event: str) -> None:
-    """Print the manifest of an event, from its own file or from a packed one.
+    """Print the manifest of an event.
 
-    EVENT is the id of an event of the run in folder OUT.
+    EVENT is the id of an event of the run in folder OUT, whether its manifests are files or packed.
     """
     from floodscan.cli.output import write_json
     from floodscan.report.event_ids import check_event
