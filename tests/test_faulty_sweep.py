@@ -1,4 +1,4 @@
-"""A sweep through a proxy that fails three requests of ten, in every way: the bytes of one that went smoothly."""
+"""A sweep behind a proxy that fails three of ten requests gives the bytes of any other."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def three_in_ten(n: int) -> str | None:
 
 
 def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -> None:
-    """Fifty events, on workers, with small pages: the same candidates and manifests, every search complete."""
+    """Fifty events on workers give the same candidates and manifests, and complete searches."""
     limits = replace(LIMITS, page_items=12, search_tries=300, search_seconds=300.0)
     floodscan.scan(EVENTS, catalog=StacApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
     with (
@@ -66,7 +66,7 @@ def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -
 
 
 def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: StacApi) -> None:
-    """Where some requests fail for good, exactly those slots are incomplete, and nothing is chosen for them."""
+    """Only slots whose requests fail for good are incomplete; nothing is chosen for them."""
     few = replace(
         LIMITS,
         tries=1,

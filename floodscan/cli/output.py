@@ -152,8 +152,9 @@ def _print_files(console: Console, result: ScanResult) -> None:
     manifests = "manifests/*.parquet" if folder.packed else "manifests/<event>.json"
     words = shlex.join([out, next(iter(result.ids))])
     filled = f"{counts['filled']} of {counts['slots']} slots filled"
+    cost = f"{counts['candidates']} candidates in {counts['requests']} requests"
     for line in (
-        f"{filled} from {counts['candidates']} candidates in {counts['requests']} requests; in {out}:",
+        f"{filled} from {cost}; in {out}:",
         f"  candidates/*.parquet  {manifests}",
         "  events.parquet  searches.parquet  run.json",
         f"Why:      floodscan explain {words}",

@@ -1,4 +1,7 @@
-"""Pages for users, one a topic, in Markdown; ``floodscan guide`` shows them, also on a machine without internet."""
+"""Pages for users in Markdown, one for each topic.
+
+``floodscan guide`` shows them, also on a machine without internet.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ DEMO_FOLDER = Path(__file__).parents[1] / "data" / "demo"
 CATALOG = {
     "id": "floodscan-demo",
     # spelled as in the bundled files, whose bytes are part of the identity of stored runs
-    "title": "Luxembourg, June and July 2021: a catalogue made from public facts",
+    "title": "Luxembourg, June and July 2021: a catalog made from public facts",
 }
 EVENT_TOML = """\
 # The Luxembourg flood of July 2021.

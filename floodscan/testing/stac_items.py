@@ -41,7 +41,8 @@ _SINGLE = 1
 
 _S1_FIELDS = ("id", "datetime", "start_datetime", "end_datetime", "platform", "geometry",
               "sat:relative_orbit", "sat:absolute_orbit", "sat:orbit_state", "s1:datatake_id",
-              "s1:slice_number", "s1:total_slices", "sar:polarizations", "assets", "links")  # fmt: skip
+              "s1:slice_number", "s1:total_slices", "sar:polarizations",
+              "assets", "links")  # fmt: skip
 _S2_FIELDS = ("id", "datetime", "eo:cloud_cover", "platform", "geometry", "sat:relative_orbit",
               "s2:mgrs_tile", "s2:processing_baseline", "s2:generation_time", "s2:datatake_id",
               "s2:datastrip_id", "s2:product_uri", "s2:granule_id", "assets", "links")  # fmt: skip

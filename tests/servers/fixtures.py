@@ -64,7 +64,7 @@ class SasEndpoint:
 
 @pytest.fixture(scope="session")
 def foreign_data() -> Path:
-    """The folder of other people's records; skipped without it, as it is not part of the project."""
+    """The folder of other people's records, which are not part of the project; else skip."""
     folder = records.foreign_folder()
     if not folder.is_dir():
         pytest.skip(f"there is no {folder}: set {records.FOREIGN_VARIABLE} to a folder of records")

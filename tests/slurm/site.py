@@ -71,7 +71,8 @@ OverSubscribe=EXCLUSIVE State=UP
 """
 _NODE = (
     "NodeName={node.name} NodeHostname={node.host} NodeAddr={node.address} Port={node.port} "
-    "CPUs=256 Boards=1 SocketsPerBoard=1 CoresPerSocket=256 ThreadsPerCore=1 RealMemory=512000 State=UNKNOWN"
+    "CPUs=256 Boards=1 SocketsPerBoard=1 CoresPerSocket=256 ThreadsPerCore=1 "
+    "RealMemory=512000 State=UNKNOWN"
 )
 
 

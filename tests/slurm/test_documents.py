@@ -53,7 +53,7 @@ class SlurmFollower(Follower):
         return status
 
     def submit(self, *words: str) -> None:
-        """Submit a job; wait until it and its workers have ended, and all its events are complete."""
+        """Submit a job, and wait until it has ended and all its events are complete."""
         log = self.folder / "driver.log"
         self.site.run("sbatch", "--output", str(log), *words)
         wait_for_the_end(self.site, log)

@@ -46,7 +46,7 @@ def _show_page(page: str) -> None:
 
     console = Console()
     with console.capture() as captured:
-        # a link to another page leads nowhere from a terminal, and its background suits few terminals
+        # a link to another page leads nowhere from a terminal, and its background suits few
         console.print(Markdown(page, code_theme="ansi_dark", hyperlinks=False))
     text = captured.get()
     if text.count("\n") < console.height:

@@ -228,10 +228,10 @@ FAULTS: dict[str | None, Fault] = {
     "next in circles": _edit(_lead_in_circles),
 }
 MENDABLE_FAULTS = (
-    "missing next", "next on another host", "next in circles", "next that is no URL", "repeated items",
-    "reset", "truncated", "broken json", "no page", "slow drip", "slow head", "silence", "gzip bomb", "gzip cut off",
-    "gzip with an error", "gzip that is none", "429 seconds", "429 date", "500", "502", "503", "504", "403 seconds",
-    "520", "nested too deep",
+    "missing next", "next on another host", "next in circles", "next that is no URL",
+    "repeated items", "reset", "truncated", "broken json", "no page", "slow drip", "slow head",
+    "silence", "gzip bomb", "gzip cut off", "gzip with an error", "gzip that is none",
+    "429 seconds", "429 date", "500", "502", "503", "504", "403 seconds", "520", "nested too deep",
 )  # fmt: skip
 """Faults after which a client that takes care has everything in the end."""
 NEXT_FAULTS = MENDABLE_FAULTS[:4]

@@ -1,11 +1,12 @@
-"""A proxy on loopback that misbehaves on demand: each search may be answered late, wrong, in part or not at all.
+"""A proxy on loopback that misbehaves on demand.
 
-It stands before a STAC API and keeps the `Host` it was asked for, so that links lead back to it. It
-also sees what no client can tell of itself: how many requests were on their way at once, and when
-each began.
+It may answer a search late, wrong, in part or not at all. It stands before a STAC API and keeps the
+`Host` of a request, so that links lead back to it. It also sees what no client can measure:
+how many requests were in progress at once, and when each began.
 
-    python -m floodscan.testing.servers.proxy UPSTREAM [--latency SECONDS] prints its URL and runs until it is
-    stopped
+    python -m floodscan.testing.servers.proxy UPSTREAM [--latency SECONDS]
+
+prints its URL and runs until it is stopped.
 """
 
 from __future__ import annotations
