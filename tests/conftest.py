@@ -1,15 +1,20 @@
 """Fixtures that all tests share, the marks of each test, and how tests spread over processes.
 
-Fixtures for every test (`autouse`):
+Fixtures of every test:
 
-- `own_cache`: answers of catalogs are kept in a folder of the session, not in the user's.
-- `heeded_interrupts`: processes that tests start react to Ctrl-C.
+- ``own_cache``: answers of catalogs are kept in a folder of the session, not in the user's.
+- ``heeded_interrupts``: processes that tests start react to Ctrl-C.
 
-Fixtures of `tests.servers.fixtures`: `lean_api`, `pgstac_api`, `sas_endpoint`, `local_signing`,
-`served_items`, and `foreign_data` with the APIs that serve it.
+Fixtures of ``tests.servers.fixtures``, each for the whole session:
 
-Marks come from the folder of a test and from the fixtures it uses, so a new test gets them without
-being told; only a test elsewhere that starts processes names the mark `processes` itself.
+- ``lean_api``, ``pgstac_api``: STAC APIs with the ``served_items``; ``sas_endpoint``: gives out SAS
+  tokens, and ``local_signing`` makes the signing library use it.
+- ``foreign_data``: folder of other people's records; ``foreign_lean_api`` and ``foreign_pgstac_api``
+  serve the ``foreign_items`` in it.
+- ``postgres``: skips a test where PostgreSQL is not installed.
+
+Most marks come from the path of a test and from its fixtures, so that new tests get them too. Other
+tests that start processes have the mark ``processes`` in their code.
 """
 
 from __future__ import annotations
@@ -34,10 +39,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 TESTS: Final = Path(__file__).parent
 
-FOLDER_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
+PATH_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "slurm": ("slurm", "processes"),
     "clusters": ("processes",),
     "engine": ("processes",),
+    "cli/test_help.py": ("processes",),
+    "store/test_full_disk.py": ("processes",),
+    "test_benchmarks.py": ("processes",),
+    "test_extras.py": ("processes",),
+    "test_wheel.py": ("processes",),
 }
 FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "lean_api": ("server",),
@@ -47,21 +57,24 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),
+    "demo_out": ("processes",),
 }
+
+SHARED_CLUSTERS: Final = ("engine", "cli/test_main.py")
+"""The tests of such a file share a cluster."""
 
 LONGEST_FIRST: Final = (
     "slurm",
+    "servers",
     "engine/test_isolation.py",
     "engine/test_resume.py",
-    "servers",
     "engine/test_rate_limiter.py",
-    "test_benchmarks.py",
 )
-"""Groups that take longest, in the order in which they start: so no process is left over at the end."""
+"""The groups that take longest, in the order of their start: so they do not run alone at the end."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use a process more than there are cores, as many tests wait; for chosen files use none."""
+    """Use one process more than there are cores, because many tests wait; for single files none."""
     if all(Path(arg.split("::")[0]).suffix == ".py" for arg in config.args):
         return 0
     return len(os.sched_getaffinity(0)) + 1
@@ -69,21 +82,25 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test, group the tests that share costly fixtures, and put long groups first."""
+    """Mark each test, keep tests with costly fixtures together, and put long groups first."""
     for item in items:
-        for name in _marks_of(item):
-            item.add_marker(name)
+        for mark in _marks_of(item):
+            item.add_marker(mark)
         if group := _group_of(item):
             item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=_start_order)
 
 
 def _marks_of(item: pytest.Item) -> set[str]:
-    folder = item.path.relative_to(TESTS).parts[0]
-    marks = set(FOLDER_MARKS.get(folder, ()))
-    for name in _fixtures_of(item):
-        marks.update(FIXTURE_MARKS.get(name, ()))
+    marks = {mark for path, names in PATH_MARKS.items() if _is_in(item, path) for mark in names}
+    for fixture in _fixtures_of(item):
+        marks.update(FIXTURE_MARKS.get(fixture, ()))
     return marks
+
+
+def _is_in(item: pytest.Item, path: str) -> bool:
+    """Return True if the test is in a file or folder."""
+    return item.path.is_relative_to(TESTS / path)
 
 
 def _fixtures_of(item: pytest.Item) -> set[str]:
@@ -96,22 +113,24 @@ def _fixtures_of(item: pytest.Item) -> set[str]:
 
 
 def _group_of(item: pytest.Item) -> str | None:
-    """Name the group of tests that run one after the other in the same process.
+    """Name the group of a test; the tests of a group run one after the other in one process.
 
-    SLURM's site and the servers run once for all their tests, and a cluster for the tests of its
-    file. All other tests go wherever there is room.
+    SLURM's site and the servers run once for all of their tests, and a cluster for the tests of its
+    file. All other tests run wherever there is room.
     """
     if item.get_closest_marker("slurm"):
         return "slurm"
-    if item.get_closest_marker("processes"):
+    if any(_is_in(item, path) for path in SHARED_CLUSTERS):
         return item.path.relative_to(TESTS).as_posix()
     return "servers" if item.get_closest_marker("server") else None
 
 
 def _start_order(item: pytest.Item) -> int:
+    """Return the rank of a test: long groups, then tests that start processes, then the others."""
     mark = item.get_closest_marker("xdist_group")
-    group = mark.args[0] if mark else None
-    return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
+    if mark is not None and mark.args[0] in LONGEST_FIRST:
+        return LONGEST_FIRST.index(mark.args[0])
+    return len(LONGEST_FIRST) + (item.get_closest_marker("processes") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -124,6 +143,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def heeded_interrupts() -> None:
-    """Let processes that tests start react to Ctrl-C, also where a shell runs the tests in its background."""
+    """Let processes that tests start react to Ctrl-C, also if the tests run in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

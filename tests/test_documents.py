@@ -238,6 +238,7 @@ def test_unknown_topic_names_the_nearest() -> None:
         guide.read("recipes")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("lines", "paged"), [(1000, False), (20, True)], ids=["short", "long"])
 def test_guide_formats_a_page_for_a_terminal(lines: int, paged: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
     """A page that is longer than the screen goes through the pager, and no other does."""

@@ -13,13 +13,12 @@ import shapely
 
 import floodscan
 from floodscan import InputError, OutputError, Policy, Recipe, Sensor, scanning
-from floodscan.catalogs.base import Answer
 from floodscan.model import Phase, Relaxation
 from floodscan.report.compare import compare
 from floodscan.reselection import check_answerable
-from floodscan.schemas import ITEMS
 from floodscan.store import RunFolder
 from floodscan.store.ledger import Ledger
+from floodscan.testing.fake_catalog import FakeCatalog, Incomplete, NoItems
 from tests.sweeps import demo_copies
 
 CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
@@ -154,21 +153,8 @@ def test_fewer_sensors_are_chosen_from(
 
 def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
     """Nothing is chosen from it by other rules either."""
-    demo = scanning.open_source("demo", "demo")
-
-    class Partial:
-        """The demo with incomplete answers for SAR."""
-
-        location = "partial"
-
-        def describe(self, collections: Any) -> str:  # noqa: ANN401
-            return demo.describe(collections)
-
-        def search(self, search: Any) -> Answer:  # noqa: ANN401
-            answer = demo.search(search)
-            return replace(answer, complete=search.collection != "sentinel-1-rtc")
-
-    floodscan.scan("demo", catalog=Partial(), out=tmp_path / "part")
+    part = FakeCatalog(faults=(Incomplete("sentinel-1-rtc"),))
+    floodscan.scan("demo", catalog=part, out=tmp_path / "part")
     result = scanning.reselect(
         tmp_path / "part", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
     )
@@ -180,20 +166,7 @@ def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
 
 def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
     """They fail again, with their reason."""
-    bare = scanning.open_source("demo", "demo")
-
-    class Empty:
-        """A catalog without items."""
-
-        location = "empty"
-
-        def describe(self, collections: Any) -> str:  # noqa: ANN401
-            return bare.describe(collections)
-
-        def search(self, _: Any) -> Answer:  # noqa: ANN401
-            return Answer(items=ITEMS.empty_table())
-
-    floodscan.scan("demo", catalog=Empty(), out=tmp_path / "none")
+    floodscan.scan("demo", catalog=NoItems(), out=tmp_path / "none")
     result = scanning.reselect(
         tmp_path / "none", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
     )

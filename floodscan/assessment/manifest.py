@@ -71,7 +71,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     recipe: Recipe,
     catalog_id: str,
     answers: Mapping[Search, Answer],
-    empty_slots: Iterable[EmptySlot],
+    empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
 ) -> Json:
     """Make the manifest of an event in JSON types.
@@ -89,18 +89,15 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         A manifest that fits the JSON schema ``manifest.schema.json``.
     """
     rows = _top_rows(candidates)
-    empty = list(empty_slots)
+    n_empty = sum(slot.target_id == AOI for slot in empty_slots)
     return {
         "schema_version": SCHEMA_VERSION,
         "event": _event_facts(plan.event),
         **_describe_request(recipe),
         **_describe_choices(rows.get(AOI, ()), recipe, assessment),
-        "tiles": [
-            _describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment)
-            for tile in plan.targets[1:]
-        ],
-        "failures": [empty_slot.to_dict() for empty_slot in empty],
-        "coverage": _describe_coverage(assessment, sum(each.target_id == AOI for each in empty)),
+        "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
+        "failures": [slot.to_dict() for slot in empty_slots],
+        "coverage": _describe_coverage(assessment, n_empty),
         "warnings": [warning.to_dict() for warning in assessment.warnings],
         "items": _list_items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),
@@ -144,12 +141,12 @@ def _event_facts(event: Event) -> Json:
 
 
 def _describe_tile(
-    tile: Target, rows: Sequence[Json], recipe: Recipe, assessment: Assessment
+    tile: Target, rows: Mapping[str, Sequence[Json]], recipe: Recipe, assessment: Assessment
 ) -> Json:
     return {
         "target_id": tile.target_id,
         "bbox": list(tile.bbox),
-        **_describe_choices(rows, recipe, assessment),
+        **_describe_choices(rows.get(tile.target_id, ()), recipe, assessment),
     }
 
 

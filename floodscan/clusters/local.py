@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 10.0
 _NO_WORKERS_SECONDS = 60.0
 
 SETTINGS = {
@@ -55,19 +55,23 @@ def _start(n_workers: int | None) -> LocalCluster:
 
 @contextmanager
 def prepare_connection(
-    address: str, *, warn_after_seconds: float = _NO_WORKERS_SECONDS
+    address: str,
+    *,
+    connect_seconds: float = _CONNECT_SECONDS,
+    warn_after_seconds: float = _NO_WORKERS_SECONDS,
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
     """Connect to a scheduler that already runs.
 
     Args:
         address: Address of the scheduler.
+        connect_seconds: How long to try.
         warn_after_seconds: How often to log a warning while the scheduler has no workers.
 
     Raises:
         InputError: No scheduler answers at the address.
     """
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS)
+        client = Client(address, timeout=connect_seconds)
     except (OSError, ValueError, TimeoutError) as err:
         message = f"--cluster {address}: no Dask scheduler answers there ({err})"
         raise InputError(f"{message}; known: none, local, slurm, allocation") from err

@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from floodscan.clusters.profile import Profile
     from floodscan.clusters.script import WorkerScript
 
-_CLOSED_HTTP: dict[str, Any] = {
+CLOSED_HTTP: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
+"""Dask settings by which its HTTP servers, which TLS does not cover, serve no page."""
+
 _UNKNOWN_SCHEDULER = "tls://DRIVER:PORT"
 _STEP_END_SECONDS = 20.0
 _QUOTED_LINES = 5
@@ -255,7 +257,7 @@ def _scheduler(
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
     }
-    with config.set(_CLOSED_HTTP | SETTINGS):
+    with config.set(CLOSED_HTTP | SETTINGS):
         cluster = SpecCluster(
             workers=search_worker(n_searches, address=address, security=security),
             scheduler={"cls": LenientScheduler, "options": options},

@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 
 from floodscan.model import Sensor
+from floodscan.report.screen import clean
 from floodscan.store.atomic import replacing
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _EDGE = 0.15  # inches
 
 _STYLE: dict[str, Any] = {
     "font.size": 9,
+    "text.parse_math": False,  # a dollar sign in an id is no formula
     "axes.linewidth": 0.6,
     "axes.edgecolor": GREY,
     "svg.hashsalt": "floodscan",  # ids in SVG files are random otherwise
@@ -96,7 +98,7 @@ def write_caption(figure: Figure, manifest: Manifest, *, note: str) -> None:
     """Write the names of the event and the catalog at the top, and a note at the bottom."""
     width, height = figure.get_size_inches()
     left, right, top = _EDGE / width, 1 - _EDGE / width, 1 - _EDGE / height
-    catalog = f"catalog {manifest.content['provenance']['catalog']}"
+    catalog = clean(f"catalog {manifest.content['provenance']['catalog']}")
     figure.text(left, top, manifest.event_id, fontsize=12, fontweight="bold", va="top")
     figure.text(right, top, catalog, fontsize=9, color=GREY, ha="right", va="top")
     figure.text(right, _EDGE / height, note, fontsize=8, color=GREY, ha="right", va="bottom")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 
 from floodscan.assessment.labels import Status
 from floodscan.assessment.outcomes import count_outcomes, count_reasons
-from floodscan.report.tables import show
+from floodscan.report.screen import path_from_here, print_line, show
 from floodscan.store import find_lock_holder
 
 if TYPE_CHECKING:
@@ -86,10 +87,13 @@ def show_status(console: Console, found: Json) -> None:
     """Print the report of ``examine_run``."""
     counts, planned = found["counts"], found["planned"]
     driver = f" by {found['driver']}" if found["driver"] else ""
-    console.print(
-        f"{found['out']}: {found['state']}{driver}; started {found['started']}",
+    out = path_from_here(Path(found["out"]))
+    started = datetime.fromisoformat(found["started"])
+    print_line(
+        console,
+        f"{out}: {found['state']}{driver}; started {started:%Y-%m-%d %H:%M %Z}",
         style="bold",
-        markup=False,
+        whole=True,
     )
     rows = [
         *((name, counts[name]) for name in Status),
@@ -103,15 +107,19 @@ def show_status(console: Console, found: Json) -> None:
     )
     if found["reasons"]:
         show(console, "reasons of empty slots", ("reason", "events"), found["reasons"].items())
-    console.print(
-        f"{counts['filled']} of {counts['slots']} slots filled in {counts['requests']} requests"
+    print_line(
+        console,
+        f"{counts['filled']} of {counts['slots']} slots filled in {counts['requests']} requests",
     )
     if found["state"] == RunState.RUNNING:
         left = found["seconds_left"]
         rest = "unknown yet" if left is None else str(timedelta(seconds=round(left)))
-        console.print(
+        print_line(
+            console,
             f"{found['events_per_minute']:.1f} events and "
-            f"{found['requests_per_minute']:.1f} requests per minute; time left: {rest}"
+            f"{found['requests_per_minute']:.1f} requests per minute; time left: {rest}",
         )
     elif found["state"] == RunState.STOPPED:
-        console.print("The process of this run is gone. Start the same scan again to continue it.")
+        print_line(
+            console, "The process of this run is gone. Start the same scan again to continue it."
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps, mean_cloud, scene_clouds
+from floodscan.report.screen import clean
 
 if TYPE_CHECKING:
     from floodscan.assessment.manifest import Manifest
@@ -44,7 +45,7 @@ def scene_lines(manifest: Manifest, choice: Json) -> tuple[str, str, str, str]:
     return (
         f"{_moment(choice['datetime'])}{signed_days(choice['day_offset'], before=', ')}",
         ", ".join(filter(None, fit)),
-        ", ".join(filter(None, names)),
+        clean(", ".join(filter(None, names))),
         describe_steps(choice["relaxed"]) if choice["relaxed"] else "",
     )
 
@@ -67,7 +68,7 @@ def why_empty(manifest: Manifest, phase: str | None, sensor: str) -> str:
     reasons = [
         f["reason"] for f in manifest.failures if (f["target_id"], f["phase"], f["sensor"]) == slot
     ]
-    return ": ".join(["no scene", *reasons])
+    return clean(": ".join(["no scene", *reasons]))
 
 
 def fold(text: str, *, width: int, lines: int) -> str:

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
-NEVER = 99
-"""Level of a candidate that no step of the ladder admits."""
+NEVER = 2**31 - 1
+"""Level of a candidate that no step of the ladder admits: above all real levels."""
 
-_RELAXABLE = (Verdict.ELIGIBLE, Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY)
+_CHOOSABLE = (Verdict.ELIGIBLE, Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def derive_attributes(
         recipe: The rules.
     """
     verdicts = candidates["verdict"].to_numpy(zero_copy_only=False).astype(object)
-    possible = np.isin(verdicts, _RELAXABLE)
+    possible = np.isin(verdicts, _CHOOSABLE)
     imagery = ~is_value(candidates["sensor"], Sensor.DEM)
     timeless = imagery & possible & (microseconds(candidates["datetime"]) == NO_INSTANT)
     wrong = imagery & possible & wrong_side(candidates, onsets, recipe)

@@ -162,14 +162,12 @@ def _inside_window(
 def _is_of_collection(
     items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices, recipe: Recipe
 ) -> Mask:
+    """True if the item is of the collection of the slot's sensor, shape (n,)."""
     encoded = items["collection"].combine_chunks().dictionary_encode()
-    codes = {name: code for code, name in enumerate(encoded.dictionary.to_pylist())}
-    asked = np.array(
-        [codes.get(recipe.rules[slot.sensor].asked.collection, -1) for slot in slots], dtype=int
-    )
-    found: Indices = encoded.indices.to_numpy(zero_copy_only=False)[of_items]
-    same: Mask = found == asked[of_slots]
-    return same
+    collections = [recipe.rules[slot.sensor].asked.collection for slot in slots]
+    asked = pc.index_in(pa.array(collections, pa.string()), encoded.dictionary)
+    same = pc.equal(encoded.indices.take(pa.array(of_items)), asked.take(pa.array(of_slots)))
+    return np.asarray(same.fill_null(False))
 
 
 def _measure(

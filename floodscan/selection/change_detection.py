@@ -110,9 +110,9 @@ def select_change_detection(
 def _garbage_collector_off() -> Iterator[None]:
     """Switch the garbage collector off.
 
-    The search makes tens of thousands of small tuples, and each few hundred of them start a
-    collection, which takes a quarter of the time. It finds nothing: the tuples form no cycles, so
-    their reference counts free them.
+    The search makes tens of thousands of small tuples, and every few hundred of them start a
+    collection. It finds nothing: the tuples form no cycles, so their reference counts free them.
+    Without collections the search takes 1 to 3 % less time.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -23,6 +23,7 @@ from floodscan.selection.columns import (
     dense_ranks,
     encode,
     group_starts,
+    is_value,
     microseconds,
 )
 
@@ -62,8 +63,8 @@ def identify_passes(candidates: pa.Table) -> pa.Array:
     # a pass has the name of its earliest run
     order = np.lexsort([dense_ranks(names), starts, passes])
     earliest = order[group_starts([passes[order]])]
-    of_dem = pc.equal(candidates["sensor"].combine_chunks(), Sensor.DEM)
-    return pc.if_else(of_dem, None, names.take(pa.array(earliest[passes[runs]])))
+    of_dem = is_value(candidates["sensor"], Sensor.DEM)
+    return names.take(pa.array(earliest[passes[runs]], mask=of_dem))
 
 
 def _find_runs(candidates: pa.Table) -> tuple[Indices, Indices]:

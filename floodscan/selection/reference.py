@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.model import Sensor
-from floodscan.schemas import CANDIDATES
+from floodscan.schemas import CANDIDATES, SLOT
 from floodscan.selection.candidates import CLOUD_UNKNOWN
 from floodscan.selection.columns import dense_ranks, encode, group_starts, is_value
 from floodscan.selection.labels import Verdict
@@ -28,12 +28,10 @@ from floodscan.selection.labels import Verdict
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SLOT = ("event_id", "target_id", "phase", "sensor")
-
 
 def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
     """Number the slots of a table, in which the rows of each slot are next to each other."""
-    return np.cumsum(group_starts([encode(candidates[name]) for name in _SLOT])) - 1
+    return np.cumsum(group_starts([encode(candidates[name]) for name in SLOT])) - 1
 
 
 def select_reference(candidates: pa.Table) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from floodscan.errors import OutputError
 from floodscan.schemas import check_table, split_by
 from floodscan.store.atomic import written
 
@@ -61,7 +62,7 @@ class Ledger:
         Another process may merge the parts at the same time; then this reads them again.
         """
         names = columns or self.schema.names
-        schema = pa.schema([self.schema.field(name) for name in names])
+        schema = self._schema_of(names)
         while True:
             with suppress(FileNotFoundError):
                 return pa.concat_tables(
@@ -72,6 +73,9 @@ class Ledger:
         """Yield name and rows of one batch after the other, in the order of the names.
 
         A part that is damaged counts as missing.
+
+        Raises:
+            OutputError: From the iterator: another version of floodscan wrote a file.
         """
         parts = self._parts()
         newer, names = frozenset(parts), columns or self.schema.names
@@ -81,7 +85,7 @@ class Ledger:
         new = (
             (batch, rows)
             for batch in parts
-            if (rows := _read(self._part(batch), names)) is not None
+            if (rows := _read(self._part(batch), self._schema_of(names))) is not None
         )
         return heapq.merge(old, new, key=itemgetter(0))
 
@@ -113,6 +117,9 @@ class Ledger:
             for rows in _gather(tables):
                 writer.write_table(rows)
 
+    def _schema_of(self, columns: Iterable[str]) -> pa.Schema:
+        return pa.schema([self.schema.field(name) for name in dict.fromkeys(columns)])
+
     def _part(self, batch: str) -> Path:
         return self.folder / f"{batch}.parquet"
 
@@ -126,9 +133,9 @@ class Ledger:
         """Read the merged file, if there is one, batch by batch."""
         if self.whole.exists():
             with pq.ParquetFile(self.whole) as file:
-                chunks = file.iter_batches(
-                    _ROWS_AT_ONCE, columns=[*columns, "batch"], use_threads=False
-                )
+                wanted = self._schema_of([*columns, "batch"])
+                check_columns(self.whole, file.schema_arrow, wanted)
+                chunks = file.iter_batches(_ROWS_AT_ONCE, columns=wanted.names, use_threads=False)
                 pieces = (
                     piece
                     for chunk in chunks
@@ -138,11 +145,37 @@ class Ledger:
                     yield batch, pa.concat_tables(rows for _, rows in same)
 
 
-def _read(path: Path, columns: list[str]) -> pa.Table | None:
+def check_columns(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
+    """Refuse a file of another version of floodscan, which lacks a column or a part of one.
+
+    Such a file is not damaged: its rows must not count as missing.
+
+    Raises:
+        OutputError: The message names the missing columns.
+    """
+    held = {*_column_paths(found)}
+    if missing := [name for name in _column_paths(wanted) if name not in held]:
+        raise OutputError(
+            f"{path}: another version of floodscan wrote it, without {', '.join(missing)}; "
+            "scan again to another --out"
+        )
+
+
+def _column_paths(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[str]:
+    """Name columns and the fields in them, such as ``reasons.code``."""
+    for field in fields:
+        yield f"{prefix}{field.name}"
+        inner = field.type.value_type if pa.types.is_list(field.type) else field.type
+        if pa.types.is_struct(inner):
+            yield from _column_paths(inner, f"{prefix}{field.name}.")
+
+
+def _read(path: Path, wanted: pa.Schema) -> pa.Table | None:
     """Read a part; None if it is damaged, as after the crash of a node."""
     try:
         with pq.ParquetFile(path) as file:
-            return file.read(columns, use_threads=False)
+            check_columns(path, file.schema_arrow, wanted)
+            return file.read(wanted.names, use_threads=False)
     except pa.ArrowInvalid:
         return None
 

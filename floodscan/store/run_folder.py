@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from floodscan.errors import ManifestError, OutputError
-from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_table
+from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_candidates, check_table
 from floodscan.store.atomic import written
 from floodscan.store.geoparquet import to_geoparquet
-from floodscan.store.ledger import Ledger
+from floodscan.store.ledger import Ledger, check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -103,7 +103,7 @@ class RunFolder:
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox column."""
-        table = to_geoparquet(check_table(candidates, CANDIDATES))
+        table = to_geoparquet(check_candidates(candidates))
         with written(self._part(batch)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
@@ -179,6 +179,7 @@ class RunFolder:
         path = self._part(batch)
         if not path.exists():
             return schema.empty_table()
+        check_columns(path, pq.read_schema(path), schema)
         found = pq.read_table(path, columns=names)
         return check_table(found.replace_schema_metadata(None).cast(schema), schema)
 

@@ -48,7 +48,7 @@ def assess_world(world: World, chosen: pa.Table) -> Assessment:
 
 def codes(assessment: Assessment) -> list[str]:
     """List code and place of the warnings."""
-    return [str(finding) for finding in assessment.warnings]
+    return [str(warning) for warning in assessment.warnings]
 
 
 def test_a_reused_scene_on_the_wrong_side_gets_warnings() -> None:
@@ -149,4 +149,4 @@ def test_change_detection_gets_only_warnings_of_coverage(seed: int) -> None:
     )
     world = replace(world, recipe=recipe)
     found = assess_world(world, world.chosen())
-    assert {finding.code for finding in found.warnings} <= {"low_coverage", "low_joint_coverage"}
+    assert {warning.code for warning in found.warnings} <= {"low_coverage", "low_joint_coverage"}

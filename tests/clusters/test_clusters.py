@@ -16,7 +16,7 @@ from floodscan.clusters import open_client, prepare_client
 from floodscan.clusters.local import prepare_connection
 from floodscan.errors import ClusterError
 from floodscan.testing.servers.process import LOOPBACK, child
-from tests.slurm.slow import make_slow_demo
+from tests.slurm.slow import make_hold, slow_demo, wait_until_held
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.slurm.slow import SlowDemo
+    from floodscan.testing.fake_catalog import HoldSearches
 
 
 def listeners() -> set[str]:
@@ -65,7 +65,12 @@ def test_none_is_this_process() -> None:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense"])
 def test_address_without_a_scheduler_is_an_error(address: str) -> None:
     """The message names the address and the values that the option takes."""
-    with pytest.raises(InputError, match="no Dask scheduler answers"), open_client(address):
+    with (
+        pytest.raises(
+            InputError, match=f"{address}: no Dask scheduler answers.*known: none, local"
+        ),
+        prepare_connection(address, connect_seconds=0.5),
+    ):
         pass
 
 
@@ -110,28 +115,29 @@ def worker_of(address: str, folder: Path) -> Iterator[None]:
         yield
 
 
-def kill_amid_scan(catalog: SlowDemo, scheduler: subprocess.Popen[bytes]) -> None:
-    """Kill the scheduler as soon as a search waits for its answer."""
-    catalog.wait_for_search()
+def kill_amid_scan(hold: HoldSearches, scheduler: subprocess.Popen[bytes]) -> None:
+    """Kill the scheduler as soon as a search is held."""
+    wait_until_held(hold)
     scheduler.kill()
 
 
 def test_loss_of_the_scheduler_is_one_clear_error(tmp_path: Path) -> None:
     """Whichever call of Dask fails first. Finished batches are kept, and the next run continues."""
-    catalog = make_slow_demo(tmp_path, n_answered=1)
+    hold = make_hold(tmp_path, n_passed=1)
+    catalog = slow_demo(hold)
     with (
         scheduler_elsewhere(tmp_path) as (address, scheduler),
         worker_of(address, tmp_path),
         prepare_client(address) as start,
         ThreadPoolExecutor(1) as beside,
     ):
-        killed = beside.submit(kill_amid_scan, catalog, scheduler)
+        killed = beside.submit(kill_amid_scan, hold, scheduler)
         with pytest.raises(
             ClusterError, match="the Dask scheduler is gone, or has dropped its tasks"
         ):
             scan(demo_copies(40), catalog=catalog, out=tmp_path / "out", client=start)
         killed.result()
-        catalog.go_on()
+        hold.release()
     assert scan(demo_copies(40), catalog=catalog, out=tmp_path / "out").ok
 
 
@@ -140,9 +146,9 @@ def test_scheduler_without_workers_is_a_warning(
 ) -> None:
     """The log says what the scan waits for; with workers it goes on."""
     with (
+        ThreadPoolExecutor(1) as beside,
         scheduler_elsewhere(tmp_path) as (address, _),
         prepare_connection(address, warn_after_seconds=0.1) as start,
-        ThreadPoolExecutor(1) as beside,
     ):
         running = beside.submit(scan, "demo", out=tmp_path / "out", client=start)
         wait_for(

@@ -135,4 +135,6 @@ def shifted(n: int) -> tuple[float, float, float, float]:
 
 def merged_searches_of(plan: BatchPlan) -> list[Search]:
     """Return the search that is sent for each slot search."""
-    return [plan.merged_search_for(question) for each in plan.plans for question in each.searches]
+    return [
+        plan.merged_search_for(slot_search) for each in plan.plans for slot_search in each.searches
+    ]

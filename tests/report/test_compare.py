@@ -181,6 +181,19 @@ def test_memory_holds_a_few_batches_and_each_batch_is_read_once(
     assert max(held) < read_part(other, "b0002").nbytes
 
 
+def test_first_slots_are_the_first_of_all(
+    reference: RunFolder, change: RunFolder, tmp_path: Path
+) -> None:
+    """They do not depend on batches, and the counts are those of all."""
+    one = repeat(reference, tmp_path / "one", [4, 4, 4])
+    other = repeat(change, tmp_path / "other", [1, 6, 2, 3])
+    whole, first = compare(one, other), compare(one, other, most=9)
+    assert first["slots"] == whole["slots"][:9]
+    assert first["events"] == whole["events"][:9]
+    assert first["differing"] == whole["differing"] == len(whole["slots"]) > 9
+    assert (first["same"], first["shared"]) == (whole["same"], 12)
+
+
 def test_folder_without_candidates_is_refused(reference: RunFolder, tmp_path: Path) -> None:
     """Its slots would look empty."""
     bare = repeat(reference, tmp_path / "bare", [2])

@@ -85,7 +85,16 @@ def assert_agrees(case: Case) -> None:
     assert ours == choose(case.items, case.aoi, case.phase_dates)
 
 
-@pytest.mark.parametrize("first", range(0, 4000, CASES_PER_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [
+        0,
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in range(CASES_PER_TEST, 4000, CASES_PER_TEST)
+        ),
+    ],
+)
 def test_agrees_with_the_oracle_on_generated_items(first: int) -> None:
     """In every candidate, measure, verdict, rank and choice."""
     for seed in range(first, first + CASES_PER_TEST):

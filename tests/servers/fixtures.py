@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from floodscan.testing.servers.pgstac import Binaries
 from floodscan.testing.servers.process import Server, ServerUnavailableError
 from floodscan.testing.servers.sas import TOKEN_PATH
 from tests.servers import records
+from tests.services import missing, open_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,8 +93,10 @@ def lean_api(catalog_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def postgres() -> None:
     """Skip a test where PostgreSQL with PostGIS is not installed, except on CI, where it fails."""
-    with _or_skip():
+    try:
         Binaries.find()
+    except ServerUnavailableError as error:
+        missing(error)
 
 
 @pytest.fixture(scope="session")
@@ -169,21 +171,9 @@ def _write_catalog(folder: Path, items: list[Json]) -> Path:
 
 @contextlib.contextmanager
 def _pgstac(folder: Path, log: Path) -> Iterator[StacApi]:
-    with contextlib.ExitStack() as stack:
-        with _or_skip():
-            server = stack.enter_context(pgstac_server(folder, landing_id=LANDING_ID, log=log))
+    with open_service(pgstac_server(folder, landing_id=LANDING_ID, log=log)) as server:
         yield StacApi(server.url, LANDING_ID, server)
 
 
 def _log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("server") / "server.log"
-
-
-@contextlib.contextmanager
-def _or_skip() -> Iterator[None]:
-    try:
-        yield
-    except ServerUnavailableError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have PostgreSQL with PostGIS: {error}")
-        pytest.skip(str(error))

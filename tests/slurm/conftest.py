@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -14,8 +13,8 @@ from floodscan import scan
 from floodscan.clusters.profile import load_profile
 from floodscan.clusters.slurm import prepare_slurm_client
 from floodscan.inputs.event_files import load_events
-from floodscan.testing.servers.process import ServerUnavailableError
 from tests.paths import REPO_ROOT
+from tests.services import open_service
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
 from tests.slurm.slow import SHORT_WAITS
@@ -23,12 +22,9 @@ from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from distributed import Client
-
-T = TypeVar("T")
 
 N_EVENTS = 200
 
@@ -49,7 +45,7 @@ PROFILE = {
 @pytest.fixture(scope="session")
 def running_site() -> Iterator[SlurmSite]:
     """A SLURM of four nodes; without SLURM tests are skipped, but fail on CI."""
-    with _or_skip(slurm_site(on_loopback())) as site:
+    with open_service(slurm_site(on_loopback())) as site:
         yield site
 
 
@@ -65,8 +61,8 @@ def site(running_site: SlurmSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
 def running_network_site() -> Iterator[SlurmSite]:
     """A SLURM whose nodes have a network without internet access; only root can make one."""
     with (
-        _or_skip(in_namespaces(), root_only=True) as network,
-        _or_skip(slurm_site(network, silent_seconds=10)) as site,
+        open_service(in_namespaces(), on_ci=may_make_namespaces()) as network,
+        open_service(slurm_site(network, silent_seconds=10)) as site,
     ):
         yield site
 
@@ -80,18 +76,6 @@ def network_site(
     monkeypatch.setenv("PYTHONPATH", str(REPO_ROOT))
     yield running_network_site
     running_network_site.clear()
-
-
-@contextmanager
-def _or_skip(opened: AbstractContextManager[T], *, root_only: bool = False) -> Iterator[T]:
-    with ExitStack() as stack:
-        try:
-            value = stack.enter_context(opened)
-        except ServerUnavailableError as error:
-            if os.environ.get("CI") and not (root_only and not may_make_namespaces()):
-                pytest.fail(f"CI must have this: {error}")
-            pytest.skip(str(error))
-        yield value
 
 
 def write_profile(folder: Path, **values: object) -> Path:

@@ -56,7 +56,7 @@ def stac_api(machine: Machine, catalog_folder: Path, log: Path) -> Iterator[None
     command += ["--host", LOOPBACK, "--port", str(PORT), "--log-level", "warning"]
     env = {CATALOG_VARIABLE: str(catalog_folder), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}
     with child(command, log=log, env=env) as server:
-        wait_until(lambda: answers(machine), server, log=log)
+        wait_until(lambda: answers(machine), server, log=log, seconds=120.0)
         yield
 
 

@@ -63,6 +63,7 @@ def start(prelude: str, tmp_path: Path) -> Callable[[], subprocess.Popen[str]]:
     return start
 
 
+@pytest.mark.processes
 def test_a_killed_driver_frees_its_folder_at_once(
     start: Callable[[], subprocess.Popen[str]], tmp_path: Path
 ) -> None:

@@ -9,13 +9,13 @@ import pytest
 from floodscan import ManifestError, ScanResult, read_manifest, scan, scanning
 from floodscan.report.explain import explain
 from floodscan.store.ledger import Ledger
-from tests.cli.test_main import run
+from tests.cli.conftest import run
 from tests.sweeps import demo_copies
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.test_main import Run
+    from tests.cli.conftest import Run
 
 __all__ = ["run"]
 

@@ -14,16 +14,18 @@ from floodscan.cli.options import json_option
 @click.argument("other", metavar="OUT2")
 @json_option
 def compare(one: str, other: str, *, as_json: bool) -> None:
-    """List the slots for which two runs chose different scenes, with the reasons.
+    """Compare the choices of two runs.
 
-    OUT1 and OUT2 are the folders of the runs.
+    List the slots for which the runs in folders OUT1 and OUT2 chose different scenes, with reasons.
     """
     from floodscan.cli.output import open_console, print_json
     from floodscan.report.compare import compare as compare_runs
+    from floodscan.report.screen import MOST_ROWS
     from floodscan.report.tables import show_comparison
     from floodscan.store import RunFolder
 
-    found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)))
+    most = None if as_json else MOST_ROWS
+    found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)), most=most)
     if as_json:
         print_json(found)
     else:

@@ -16,7 +16,9 @@ from floodscan.cli.options import json_option
 @click.option("--target", default="aoi", show_default=True, help="aoi, or the id of a tile.")
 @json_option
 def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json: bool) -> None:
-    """Explain the choices for an event: all candidates of each slot, ranked or rejected.
+    """Explain the choices for an event.
+
+    Show all candidates of each slot, ranked or rejected, and the measure that decided.
 
     EVENT is the id of an event of the run in folder OUT. PHASE and SENSOR select some of its slots.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -12,13 +11,14 @@ import click
 @click.argument("out")
 @click.argument("event")
 def manifest(out: str, event: str) -> None:
-    """Print the manifest of an event, from its own file or from a packed one.
+    """Print the manifest of an event.
 
-    EVENT is the id of an event of the run in folder OUT.
+    EVENT is the id of an event of the run in folder OUT, whether its manifests are files or packed.
     """
+    from floodscan.cli.output import write_json
     from floodscan.report.event_ids import check_event
     from floodscan.store import RunFolder
 
     folder = RunFolder(Path(out))
     check_event(folder, event)
-    sys.stdout.buffer.write(folder.read_manifest(event))
+    write_json(folder.read_manifest(event))

@@ -11,18 +11,18 @@ from floodscan.model import Policy
 
 @click.command()
 @click.argument("source", metavar="OUT")
-@recipe_option
+@recipe_option(default="those of the run")
 @policy_option
 @click.option("--out", required=True, metavar="DIR", help="Output folder; not the folder OUT.")
 @json_option
 def reselect(
     source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool
 ) -> int:
-    """Choose scenes again from the candidates of a run, without searching.
+    """Choose again from the candidates of a run.
 
-    OUT is the folder of a finished run. Without --recipe, the recipe of that run applies. Steps of
-    its ladder that need a wider window than the run searched are left out, and so are those of the
-    default ladder.
+    OUT is the folder of a finished run; its catalog is not searched. Without --recipe, the recipe
+    of that run applies. Steps of its ladder that need a wider window than the run searched are left
+    out, and so are those of the default ladder.
     """
     from floodscan import scanning
     from floodscan.cli.output import print_result

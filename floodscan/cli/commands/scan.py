@@ -63,10 +63,9 @@ def scan(  # noqa: PLR0913 - one parameter per option
     cluster_choice: ClusterChoice,
     access: Access,
     dry_run: bool,
-    retry_failed: bool,
-    keep_going: bool,
     manifests: str | None,
     as_json: bool,
+    **switches: bool,
 ) -> int:
     """Choose scenes for flood events.
 
@@ -89,10 +88,9 @@ def scan(  # noqa: PLR0913 - one parameter per option
             client=client,
             access=access,
             search_on_driver=cluster_choice.search_on_driver,
-            retry_failed=retry_failed,
-            keep_going=keep_going,
             pack_manifests=None if manifests is None else manifests == "packed",
             on_progress=on_progress,
+            **switches,
         )
     print_result(result, as_json=as_json)
     return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
@@ -107,8 +105,11 @@ def _preview_job(choice: ClusterChoice, access: Access) -> str:
 
 
 def _prepare_client(choice: ClusterChoice, access: Access) -> AbstractContextManager[Opener]:
+    from floodscan.cli.output import print_problem
     from floodscan.clusters import prepare_client
 
+    for name in choice.list_unused():
+        print_problem(f"note: {name} has no effect with --cluster {choice.cluster}", style="yellow")
     return prepare_client(
         choice.cluster,
         n_workers=choice.n_workers,

@@ -13,9 +13,10 @@ from floodscan.cli.options import json_option
 @click.argument("out")
 @json_option
 def status(out: str, *, as_json: bool) -> None:
-    """Show the progress of a run: events done, failed and missing, requests, rates and time left.
+    """Show the progress of a run.
 
-    OUT is the folder of the run.
+    Count the events of the run in folder OUT that are done, failed and missing, and show its
+    requests, rates and time left.
     """
     from floodscan.cli.output import open_console, print_json
     from floodscan.report.status import examine_run, show_status

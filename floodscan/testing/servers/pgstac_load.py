@@ -1,4 +1,4 @@
-"""FillScore the database that the environment names: `python -m floodscan.testing.servers.pgstac_load CATALOG`."""
+"""Fill the database that the environment names: `python -m floodscan.testing.servers.pgstac_load CATALOG`."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Filters:
     """What a search keeps; a part that is None keeps everything.
 
     Attributes:
-        collections: IdSet of collections.
+        collections: Ids of collections.
         ids: Ids of items.
         area: Geometries, of which an item meets at least one.
         start: Earliest time at which an item may end.
