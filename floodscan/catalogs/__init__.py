@@ -1,4 +1,4 @@
-"""Catalogs: where items are searched, and how one is opened by name, URL or path."""
+"""Catalogs of STAC items, opened by name, URL or path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com/api/stac/v1"
 
 
 def open_catalog(name: str) -> Catalog:
-    """Name a catalog; nothing is asked yet.
+    """Return the catalog that a name stands for, without a request.
 
     Args:
         name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the path of a

@@ -1,4 +1,4 @@
-"""How a run asks its catalog: how much at once, and what it need not ask again."""
+"""How a run may use a STAC API: limits on its requests, and a cache of answers."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a run may ask of a STAC API; a snapshot on disk needs none of it.
+    """Limits and cache for the requests to a STAC API; an archive on disk needs neither.
 
     Attributes:
-        max_in_flight: Requests on their way at once, over all workers; None is any number.
-        max_per_second: Requests that start in a second, over all workers; None is any number.
-        cache: Folder of answers, on a disk that all workers share; None keeps none.
-        max_age_days: Kept answers that are older are asked for again, and removed after a week at
-            least.
-        refresh: Ask for everything again, and keep the new answers.
+        max_in_flight: Most requests in progress, over all workers; None is no limit.
+        max_per_second: Most requests that start in a second, over all workers; None is no limit.
+        cache: Folder of cached answers, on a disk that all workers share; None caches nothing.
+        max_age_days: Older answers are requested again. They are removed at the same age, but not
+            within a week.
+        refresh: Request everything again, and cache the new answers.
     """
 
     max_in_flight: int | None = MAX_IN_FLIGHT
@@ -44,11 +44,11 @@ class Access:
 
     @property
     def rates(self) -> RateLimits:
-        """The limits of the rate_limiter."""
+        """The limits of the rate limiter."""
         return RateLimits(self.max_in_flight, self.max_per_second)
 
     def keep(self, catalog: Catalog) -> Catalog:
-        """Put the limits, and the cache before them, before a catalog that makes requests."""
+        """Return a catalog with these limits and this cache, if it sends requests."""
         catalog = with_rate_limiter(catalog, LocalRateLimiter(self.rates))
         if self.cache is None or not isinstance(catalog, StacApiCatalog):
             return catalog
@@ -56,21 +56,21 @@ class Access:
         kept = CachedCatalog(
             catalog, Path(self.cache).absolute(), not_before=now if self.refresh else now - age
         )
-        # a folder of many answers on a slow disk takes a while, and no run need wait for it
+        # to look through many answers on a slow disk takes a while; the run does not wait for it
         oldest = now - max(age, MAX_AGE_DAYS * _DAY_SECONDS)
         threading.Thread(target=kept.forget, args=(oldest,), daemon=True).start()
         return kept
 
 
 def default_cache() -> Path:
-    """Name the user's own folder for answers."""
+    """Return the user's folder of cached answers."""
     return user_cache_path("floodscan", appauthor=False) / "answers"
 
 
 def with_rate_limiter(catalog: Catalog, rate_limiter: RateLimiter) -> Catalog:
-    """Make a catalog ready to travel: with a rate_limiter before its requests, and what was learnt of it.
+    """Return a catalog for workers: with a rate limiter, and with its endpoint if that is known.
 
-    One that makes no requests is given as it is.
+    A catalog that sends no requests is returned as it is.
     """
     if isinstance(catalog, CachedCatalog):
         return replace(

@@ -1,4 +1,4 @@
-"""A stac-geoparquet snapshot as a catalog: a file, or a folder of files, on disk."""
+"""A stac-geoparquet archive as a catalog: a file or a folder of files on disk."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
 CATALOG_KEY = b"floodscan:catalog"
-"""Metadata key of a snapshot under which JSON tells the ``id`` of the catalog that it is of."""
+"""Key of the metadata of a file: its value is JSON with the ``id`` of the archived catalog."""
 
 _TAIL_BYTES = 8
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -45,7 +45,7 @@ class ArchiveCatalog:
 
     Attributes:
         path: A ``.parquet`` file, or a folder of them.
-        label: Name to show in place of the path.
+        label: Name to show instead of the path.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class ArchiveCatalog:
         return self.label or str(self.path)
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Check that the snapshot can be read and has these collections, and tell its STAC id."""
+        """Check that the archive can be read and has these collections, and return its STAC id."""
         files = self._files()
         found = {name for file in files for name in file.collections}
         for collection in collections:
@@ -67,9 +67,9 @@ class ArchiveCatalog:
         return _catalog_id(files[0].dataset.schema) or self.path.stem
 
     def digest(self) -> str:
-        """Tell by the footers of its files, which sum up what is in them, whether it is the same.
+        """Return a digest of the footers of its files, which sum up their content.
 
-        A copy is.
+        A copy of an archive has the same digest.
         """
         try:
             footers = b"".join(map(_read_footer, _list_files(self.path)))
@@ -98,7 +98,7 @@ class ArchiveCatalog:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file by itself: collections differ in their assets, so the files of a folder share no schema."""
+    """A file of its own schema: the assets of collections differ."""
 
     dataset: ds.Dataset
     collections: frozenset[str]
@@ -118,7 +118,7 @@ def _list_files(path: Path) -> list[Path]:
 
 
 def _read_footer(path: Path) -> bytes:
-    """Read schema, statistics and places of all columns, with their length at the end.
+    """Read the footer: schema, statistics and positions of all columns.
 
     Source: https://parquet.apache.org/docs/file-format/
     """
@@ -207,7 +207,7 @@ def _values(found: pa.Table, name: str) -> list[Any]:
 
 
 def _filter(schema: pa.Schema, search: Search) -> pc.Expression:
-    """Keep what may match: the exact box and window are applied later, to every catalog alike."""
+    """Keep rows that may match; the exact box and window are applied later, for all catalogs."""
     keep = ds.field("collection") == search.collection
     if search.window is not None and "datetime" in schema.names:
         time = ds.field("datetime")
@@ -217,7 +217,7 @@ def _filter(schema: pa.Schema, search: Search) -> pc.Expression:
     west, south, east, north = search.bbox
     xmin, ymin, xmax, ymax = (ds.field("bbox", corner) for corner in _CORNERS)
     keep &= (ymin <= north) & (ymax >= south)
-    # a search or an item across the antimeridian has west > east: only latitude tells then
+    # a search or an item across the antimeridian has west > east: then only latitudes compare
     return keep if west > east else keep & ((xmin > xmax) | ((xmin <= east) & (xmax >= west)))
 
 
@@ -227,10 +227,7 @@ def _coalesce(found: pa.Table, sources: Iterable[str], kind: pa.DataType) -> pa.
 
 
 def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Cast as it is.
-
-    Of a text that should be a number, such as ``EPSG:32632``, take the number at its end.
-    """
+    """Cast a column; a text for a number, such as ``EPSG:32632``, gives the number at its end."""
     if (
         pa.types.is_integer(kind)
         and not pa.types.is_integer(values.type)
@@ -260,12 +257,12 @@ def _have_empty_rings(footprints: Geometries) -> NDArray[np.bool_]:
     return found
 
 
-def _corners(bbox: Any) -> list[float] | None:  # noqa: ANN401 - a struct, a list or nothing
+def _corners(bbox: Any) -> list[float] | None:  # noqa: ANN401 - a struct, a list or null
     return [bbox[name] for name in _CORNERS] if isinstance(bbox, dict) else bbox
 
 
 def _read_assets(found: pa.Table, wanted: Sequence[str]) -> pa.MapArray:
-    """Zip the href columns into one map a row, leaving out assets that a row has not."""
+    """Zip the columns of hrefs into one map per row, without the assets that a row lacks."""
     keys = [key for key in wanted if f"asset {key}" in found.column_names]
     hrefs = [found[f"asset {key}"].to_pylist() for key in keys]
     rows = [

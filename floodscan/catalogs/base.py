@@ -1,4 +1,4 @@
-"""What every catalog is: a search goes in, an answer with an ITEMS table comes out."""
+"""The interface of every catalog: it answers a search with an ITEMS table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MissingPart:
 
     Attributes:
         search: The part.
-        reason: Why.
+        reason: Why it was not answered.
     """
 
     search: Search
@@ -31,19 +31,19 @@ class MissingPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back for one search.
+    """The answer to one search.
 
     Attributes:
-        items: ITEMS table, in no particular order; it may hold more than was asked for.
-        complete: False where the catalog is known, or feared, to hold more than it gave.
-        missing_parts: The parts that it is not complete in; none where that isn't known.
-        n_requests: Requests that were made, each try counted.
-        n_pages: Pages that were read.
-        n_retries: Requests that were made again.
-        n_bisections: Cuts into halves.
-        cached: Whether it came out of a cache.
-        seconds: Time it took.
-        problem: Why nothing came back; None where something did.
+        items: ITEMS table in no particular order, possibly with items beyond the search.
+        complete: False if the catalog holds, or may hold, more items of the search.
+        missing_parts: Parts of the search without a complete answer; empty if they are not known.
+        n_requests: Number of requests, with every retry counted.
+        n_pages: Number of pages.
+        n_retries: Number of repeated requests.
+        n_bisections: Number of cuts into halves.
+        cached: True if the answer came from a cache.
+        seconds: Time that the search took.
+        problem: Why the answer is not complete; None if it is, or if the reason is not known.
     """
 
     items: pa.Table
@@ -58,14 +58,14 @@ class Answer:
     problem: str | None = None
 
     def __reduce__(self) -> tuple[Callable[..., Answer], tuple[pa.Buffer, dict[str, Any]]]:
-        """Be pickled with the items as one piece."""
+        """Pickle the items as one buffer."""
         others = {
             each.name: getattr(self, each.name) for each in fields(self) if each.name != "items"
         }
         return _unpack, (pack_table(self.items), others)
 
     def answer_for(self, slot_search: Search) -> Answer:
-        """Look at it as the answer to one of the slot_searches that the search was made for."""
+        """Return it as the answer to one of the slot searches that were merged into its search."""
         if not self.missing_parts:
             return self
         touching = [
@@ -86,14 +86,14 @@ class Catalog(Protocol):
 
     @property
     def location(self) -> str:
-        """URL or path, without secrets; may be shown and written."""
+        """URL or path without secrets, for messages and files."""
         ...
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Check that the catalog answers and has these collections, and tell the STAC id it goes by.
+        """Check that the catalog answers and has these collections, and return its STAC id.
 
         Raises:
-            CatalogError: It does not.
+            CatalogError: It does not answer, or lacks a collection.
         """
         ...
 
@@ -101,6 +101,6 @@ class Catalog(Protocol):
         """Find the items of a collection in a box and a window.
 
         Raises:
-            CatalogError: The catalog can't be asked, or answers with an error.
+            CatalogError: The catalog can't be reached or read, or answers with an error.
         """
         ...

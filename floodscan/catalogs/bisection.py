@@ -1,4 +1,4 @@
-"""Cut a search into halves, and at the antimeridian."""
+"""Cut a search into halves, or at the antimeridian."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
 FLOOR_WINDOW = timedelta(hours=1)
-"""A window that is not longer is not cut in halves."""
+"""Shortest window that is cut into halves, exclusive."""
 
 FLOOR_DEGREES = 0.02
-"""A box whose longer side is not longer is not cut in halves."""
+"""Shortest side of a box that is cut into halves, exclusive."""
 
 
 def halve(search: Search) -> tuple[Search, Search] | None:
-    """Cut a search in two that together find the same: its time first, then its box.
+    """Cut a search into two that find the same items together: its window first, then its box.
 
-    None at the floor.
+    The halves share the instant or the line where they meet, so that no item lies between them.
 
-    The halves share the instant or the line at which they meet, so that nothing lies between them.
+    Returns:
+        The halves; None if window and box are too small for a cut.
     """
     window = search.window
     if window and window.end - window.start > FLOOR_WINDOW:
@@ -36,9 +37,9 @@ def halve(search: Search) -> tuple[Search, Search] | None:
 
 
 def split_at_antimeridian(search: Search) -> tuple[Search, ...]:
-    """Cut a search at the antimeridian, which servers read the long way round.
+    """Cut a search at the antimeridian: servers take a box across it for the rest of the world.
 
-    Else give it as it is.
+    A search that does not cross it is returned as it is.
     """
     if not search.crosses_antimeridian:
         return (search,)
@@ -48,7 +49,7 @@ def split_at_antimeridian(search: Search) -> tuple[Search, ...]:
 
 
 def may_share_items(first: Search, second: Search) -> bool:
-    """Tell whether an item may be found by both searches of one collection."""
+    """Return whether one item may be found by both of two searches of one collection."""
     if (
         first.window
         and second.window

@@ -1,4 +1,4 @@
-"""Answers on disk: what was asked once is not asked again, by any process that shares the folder."""
+"""A cache of answers on disk, shared by all processes that use its folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from floodscan.catalogs.base import Answer, Catalog
-from floodscan.schemas import ITEMS, check_table
+from floodscan.schemas import ITEMS
 from floodscan.store.atomic import replacing
 
 if TYPE_CHECKING:
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from floodscan.catalogs.stac_api import StacApiCatalog
     from floodscan.model import Search
 
-_VERSION = 2  # to be raised when the same answer is read into another table
+_VERSION = 2  # raise it when the same answer becomes another table
 _OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-9a-f]{32}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
 class CachedCatalog:
-    """A STAC API whose complete answers are kept in a folder.
+    """A STAC API with a cache of its complete answers.
 
-    A file is written beside its place and renamed, so that many processes may read and write at
-    once; one that can't be read counts as none.
+    Each answer is a file that is written under another name and then renamed, so that many
+    processes can read and write at once. A file that can't be read counts as missing.
 
     Attributes:
         catalog: The API.
-        folder: Where answers are kept; made where it is missing.
-        not_before: Answers that are older than this, in seconds since 1970, are asked for again.
+        folder: Folder of the cache; it is created if it is missing.
+        not_before: Answers from before this time, in seconds since 1970, are requested again.
     """
 
     catalog: StacApiCatalog
@@ -50,18 +50,19 @@ class CachedCatalog:
         return self.catalog.location
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Tell the catalog's STAC id, from the cache where it was asked about the same collections before."""
+        """Return the STAC id, from the cache if these collections were checked before."""
         names = sorted(collections)
         path = self._path({"describe": names}, "json")
-        with suppress(OSError, orjson.JSONDecodeError, KeyError, TypeError):
-            if path.stat().st_mtime >= self.not_before:
-                return str(orjson.loads(path.read_bytes())["id"])
+        with suppress(OSError, orjson.JSONDecodeError):
+            facts = orjson.loads(path.read_bytes()) if self._is_fresh(path) else None
+            if isinstance(facts, dict) and isinstance(facts.get("id"), str):
+                return str(facts["id"])
         found = self.catalog.describe(names)
         self._write(path, orjson.dumps({"id": found}))
         return found
 
     def search(self, search: Search) -> Answer:
-        """Find items in the cache, or else ask for them and keep them if they are all that there is."""
+        """Find items in the cache or in the catalog, and cache a complete answer."""
         facts = {
             "collection": search.collection,
             "bbox": search.bbox,
@@ -69,24 +70,30 @@ class CachedCatalog:
             "assets": search.assets,
         }
         path = self._path(facts, "arrow")
-        with suppress(OSError, pa.ArrowException, TypeError):
-            if path.stat().st_mtime >= self.not_before:
-                return Answer(items=_load(path), cached=True)
+        with suppress(OSError, pa.ArrowException):
+            if self._is_fresh(path) and (items := _load(path)).schema.equals(ITEMS):
+                return Answer(items=items, cached=True)
         answer = self.catalog.search(search)
         if answer.complete:
             self._write(path, _dump(answer.items))
         return replace(answer, cached=False)
 
     def forget(self, before: float) -> None:
-        """Remove what was written before a moment, in seconds since 1970, and what a killed process left half-written.
+        """Remove answers, and temporary files of killed processes, from before a time.
 
-        Other files than the cache's own are let be: the folder is named by a person.
+        Only the cache's own files are removed: a person may have named a folder with other files.
+
+        Args:
+            before: The time, in seconds since 1970.
         """
         with suppress(OSError):
             for path in self.folder.glob("[0-9a-f][0-9a-f]/*"):
-                with suppress(OSError):  # another process may be at it too
+                with suppress(OSError):  # another process may remove it too
                     if _OWN.fullmatch(path.name) and path.stat().st_mtime < before:
                         path.unlink()
+
+    def _is_fresh(self, path: Path) -> bool:
+        return path.stat().st_mtime >= self.not_before
 
     def _path(self, facts: dict[str, Any], kind: str) -> Path:
         facts = {"version": _VERSION, "catalog": self.catalog.identity, **facts}
@@ -95,7 +102,7 @@ class CachedCatalog:
         return self.folder / name[:2] / f"{name}.{kind}"
 
     def _write(self, path: Path, content: bytes) -> None:
-        # a cache that is full or may not be written costs time, and no results
+        # without a cache that can be written, a run is slower and its results are the same
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
@@ -112,7 +119,7 @@ def _dump(items: pa.Table) -> bytes:
 
 
 def _load(path: Path) -> pa.Table:
-    return check_table(ipc.open_file(pa.BufferReader(path.read_bytes())).read_all(), ITEMS)
+    return ipc.open_file(pa.BufferReader(path.read_bytes())).read_all()
 
 
 _: type[Catalog] = CachedCatalog

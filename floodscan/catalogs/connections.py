@@ -226,7 +226,11 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **more)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
-    def proxy_manager_for(self, proxy: str, **more: Any) -> PoolManager:  # noqa: ANN401 - as inherited
+    def proxy_manager_for(
+        self,
+        proxy: str,
+        **more: Any,  # noqa: ANN401 - as inherited
+    ) -> PoolManager:
         manager: PoolManager = super().proxy_manager_for(proxy, **more)
         if isinstance(manager, ProxyManager):
             manager.pool_classes_by_scheme = self._pools

@@ -1,4 +1,4 @@
-"""Decoded STAC items, many at once, to one ITEMS table; foreign JSON goes no further than here."""
+"""Turn decoded STAC items into an ITEMS table; foreign JSON goes no further than this module."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
 
     Args:
         items: Decoded STAC items, shape (n,).
-        collection: What an item belongs to that doesn't say so.
+        collection: Collection of the items that name none.
         assets: Keys of the assets to keep.
 
     Returns:
-        ITEMS table of n rows, in the order given. A value of a wrong type counts as missing.
+        ITEMS table of n rows in the order of the items. Values of a wrong type count as missing.
     """
     properties = _columns_of([item.properties or Properties() for item in items])
     footprints, extents = parse_footprints(
@@ -60,7 +60,7 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
 
 
 def unique_rows(items: pa.Table) -> pa.Table:
-    """Keep the first of the rows of each item, in the order given."""
+    """Keep the first row of each item, in order."""
     keys = list(zip(items["collection"].to_pylist(), items["item_id"].to_pylist(), strict=True))
     first = {key: number for number, key in reversed(list(enumerate(keys)))}
     return (
@@ -71,7 +71,7 @@ def unique_rows(items: pa.Table) -> pa.Table:
 
 
 def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
-    """Turn properties into the values of each STAC name, shape (n,)."""
+    """Return the values of each STAC property, shape (n,)."""
     rows = map(msgspec.structs.astuple, properties)
     return dict(
         zip(STAC_NAMES, list(zip(*rows, strict=True)) or [()] * len(STAC_NAMES), strict=True)
@@ -79,7 +79,7 @@ def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
 
 
 def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
-    """Read ``datetime``, else ``start_datetime``; null where neither can be read."""
+    """Read ``datetime`` or else ``start_datetime``; null if neither is a time."""
     kind = ITEMS.field("datetime").type
     texts, starts = (properties[name] for name in TIME_PROPERTIES)
     if set(map(type, texts)) <= {str}:
@@ -92,9 +92,10 @@ def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
 
 
 def parse_time(text: object) -> datetime | None:
-    """Read one ISO 8601 time, with ``T`` or a blank.
+    """Read one ISO 8601 time, with a ``T`` or a blank, and in UTC if it has no zone.
 
-    Without a zone it is UTC; None if it is none.
+    Returns:
+        The time in UTC; None for anything else.
     """
     if not isinstance(text, str):
         return None
@@ -106,7 +107,7 @@ def parse_time(text: object) -> datetime | None:
 
 
 def unsigned(href: str) -> str:
-    """Take user and password off an href, and the query where it holds a credential, such as a signature."""
+    """Remove user and password from an href, and the query if it contains a credential."""
     if "@" not in href and "?" not in href:
         return href
     address, _, query = _USER.sub("", href, count=1).partition("?")
@@ -115,12 +116,12 @@ def unsigned(href: str) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether what goes by this name in the query of a URL is a credential."""
+    """Return whether a parameter of a URL with this name holds a credential."""
     return _SECRET.search(name) is not None
 
 
 def parse_edges(values: Sequence[object]) -> pa.Array:
-    """Read the four edges of each item's raster; what is not four finite numbers is null.
+    """Read the four edges of each item's raster; anything but four finite numbers is null.
 
     Args:
         values: ``proj:bbox`` of each item, shape (n,).
@@ -153,12 +154,12 @@ def _geometry(item: Item) -> bytes | None:
 
 
 def _edges(items: Sequence[Item], assets: Sequence[str]) -> list[object]:
-    """Take what the first asset asked for tells of its raster, as JSON has it, shape (n,)."""
+    """Return the JSON value of ``proj:bbox`` of the first wanted asset of each item, shape (n,)."""
     first = [(item.assets or {}).get(assets[0]) if assets else None for item in items]
     texts = [_NULL if asset is None else asset.edges for asset in first]
     try:
         found: list[object] = msgspec.json.decode(b"[" + b",".join(texts) + b"]")
-    except msgspec.DecodeError:  # a number that no float holds
+    except msgspec.DecodeError:  # a number beyond the range of a float
         return [_decode_or_none(text) for text in texts]
     return found
 
@@ -216,7 +217,7 @@ def _coerce_texts(value: object) -> list[str] | None:
 _NONE = type(None)
 _NULL = b"null"
 _N_EDGES = 4
-_EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # what newer items write in ``proj:code``
+_EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # the form of ``proj:code`` in newer items
 _EXPECTED: dict[str, set[type]] = {
     "double": {float, int, _NONE},
     "int32": {int, _NONE},
@@ -232,11 +233,11 @@ _COERCE: dict[str, Callable[[object], object]] = {
 
 
 def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
-    """Read the unsigned hrefs of the wanted assets, by key; one without an href is none."""
+    """Read the unsigned hrefs of the wanted assets, by key; an asset without an href is missing."""
     assets = [item.assets or {} for item in items]
     found = [asset and asset.href for each in assets for asset in map(each.get, wanted)]
     hrefs = _texts(found)
-    there = pc.binary_length(hrefs).to_numpy(zero_copy_only=False) > 0  # what has no length is not
+    there = pc.binary_length(hrefs).to_numpy(zero_copy_only=False) > 0  # null is not above 0
     places = np.flatnonzero(there)
     ends = np.searchsorted(places, np.arange(len(items) + 1) * len(wanted))
     keys = pa.array(wanted, pa.string()).take(pa.array(places % len(wanted)))
@@ -245,15 +246,14 @@ def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
 
 
 def _texts(values: list[object]) -> pa.Array:
-    """Make an array of texts; what is none is null."""
+    """Make an array of texts; other values are null."""
     with suppress(pa.ArrowException):
         return pa.array(values, pa.string())
     return pa.array([value if isinstance(value, str) else None for value in values], pa.string())
 
 
 def _unsign(hrefs: pa.Array) -> pa.Array:
-    # a search of the bytes of all of them at once is fifty times faster than a kernel's, of one
-    # after the other
+    # one search through the bytes of all hrefs is fifty times faster than one through each href
     written = hrefs.buffers()[2]
     text = b"" if written is None else written.to_pybytes()
     if b"?" not in text and b"@" not in text:

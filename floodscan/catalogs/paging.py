@@ -1,8 +1,9 @@
-"""All pages of one search, and all parts of a search that can't be had whole.
+"""Read all pages of a search, and cut a search into parts if it can't be read whole.
 
-A page that is full but names no next one is not taken for the end, nor is a search that the server
-gives up on: both are asked again in halves, of time first, then of space, down to a floor. What
-can't be had even so is a ``MissingPart``.
+Two kinds of search are cut into halves and sent again, first by time and then by space, until the
+halves are very small: a search that the server gives up on, and a search that ends with a full page
+without a ``next`` link, because more items may follow. A part without an answer becomes a
+``MissingPart``.
 """
 
 from __future__ import annotations
@@ -30,29 +31,26 @@ if TYPE_CHECKING:
 
 _MAX_EMPTY_PAGES = 10
 _MAX_FAILED_PARTS = 6
-"""Parts that fail one after the other and are cut all the same.
-
-The last of them may be a 32nd of the first.
-"""
+"""Most failed parts in a row that are still cut: the last is a 32nd of the first."""
 _USUAL_CAPS = {50, 100, 200, 250, 500}
-"""Items on a page at which servers stop, whatever they are asked for.
+"""Usual limits of servers on the items of a page, whatever limit the request has.
 
-A page of just so many may not be the last.
+A page of exactly so many items may not be the last.
 """
 
 
 class NotTheEndError(Exception):
-    """The pages ended although the server holds, or may hold, more."""
+    """The pages ended although the server has, or may have, more items."""
 
 
 @dataclass(slots=True)
 class SearchCounters:
-    """What a search took.
+    """The cost of a search.
 
     Attributes:
         budget: Requests and time.
-        n_pages: Pages that were read.
-        n_bisections: Cuts into halves.
+        n_pages: Number of pages.
+        n_bisections: Number of cuts into halves.
     """
 
     budget: Budget
@@ -65,10 +63,10 @@ class Pager:
     """Follows ``next`` links.
 
     Attributes:
-        transport: Makes the requests.
-        url: Where searches are posted.
-        full_page: The most items that came on a page with a ``next`` link; a server may give fewer
-            than asked for.
+        transport: Sends the requests.
+        url: Searches are posted here.
+        full_page: Most items on a page with a ``next`` link so far; it may be less than the limit
+            of the request.
     """
 
     transport: Transport
@@ -76,15 +74,15 @@ class Pager:
     full_page: int = 0
 
     def read(self, body: Json, counters: SearchCounters) -> Iterator[list[Item]]:
-        """Give the items of each page of a search.
+        """Yield the items of each page of a search.
 
         Args:
-            body: The search as it is posted.
+            body: Body of the POST request.
             counters: Counts pages and requests.
 
         Raises:
-            RequestError: A page can't be had.
-            NotTheEndError: The last page was not the end.
+            RequestError: A page was not answered.
+            NotTheEndError: More items may follow the last page.
         """
         request: Request | None = Request("POST", self.url, body)
         asked: list[Request] = []
@@ -92,7 +90,7 @@ class Pager:
         n_empty = 0
         while request:
             if request in asked or n_empty > _MAX_EMPTY_PAGES:
-                raise NotTheEndError("pages lead back to pages that were read already")
+                raise NotTheEndError("the next links lead in a circle, or only to empty pages")
             asked.append(request)
             page = self.transport.ask(request, counters.budget, decode=_decode)
             features = page.features or []
@@ -114,13 +112,12 @@ class Pager:
         try:
             following = self._follow(link, request)
             elsewhere = origin(following.url) != origin(self.url)
-            orjson.dumps(following.body)  # JSON knows larger numbers than the encoder
+            orjson.dumps(following.body)  # JSON may hold numbers that the encoder refuses
         except (TypeError, ValueError) as err:
             raise NotTheEndError("the link to the next page can't be read") from err
         if elsewhere:
-            # whoever answers there is not whom the user named, and might be sent what was meant for
-            # that one
-            raise NotTheEndError("the next page is said to be on another host")
+            # a request to a host that the user did not name could give its password away
+            raise NotTheEndError("the link to the next page leads to another host")
         return following
 
     def _follow(self, link: Json, request: Request) -> Request:
@@ -133,31 +130,31 @@ class Pager:
     def _check_end(self, page: Page, sizes: set[int], n_items: int) -> None:
         counted = isinstance(page.matched, int)
         if counted and page.matched > n_items:
-            raise NotTheEndError(f"{n_items} of {page.matched} items were given")
+            raise NotTheEndError(f"only {n_items} of {page.matched} items were returned")
         caps = {
             self.full_page or self.transport.limits.page_items,
             *(() if counted else _USUAL_CAPS),
         }
         if sizes & caps or max(sizes) >= self.transport.limits.page_items:
-            raise NotTheEndError("a full page names no next one")
+            raise NotTheEndError("a full page has no link to a next page")
 
 
 def read_whole(
     search: Search, read: ReadPages, counters: SearchCounters, limits: Limits
 ) -> Iterator[list[Item] | MissingPart]:
-    """Give the items of a search page by page, cutting it into halves where it can't be had whole.
+    """Yield the items of a search page by page, and cut the search into halves if necessary.
 
     Args:
-        search: What is asked.
-        read: Gives the pages of a search that needs no cut at the antimeridian.
+        search: The search.
+        read: Yields the pages of a search that does not cross the antimeridian.
         counters: Counts the cuts.
-        limits: How many cuts are made at most.
+        limits: Bounds the number of cuts.
 
     Yields:
-        The items of a page, some of them more than once; or a part that can't be had.
+        The items of a page, some of them more than once; or a part without an answer.
     """
     parts = [*reversed(split_at_antimeridian(search))]
-    n_failed = 0  # one after the other
+    n_failed = 0  # in a row
     while parts:
         part = parts.pop()
         try:
@@ -166,11 +163,11 @@ def read_whole(
             continue
         except NotTheEndError as err:
             n_failed = 0
-            reason, mends = str(err), True
+            reason, helps = str(err), True
         except RequestError as err:
             n_failed += 1
-            reason, mends = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
-        halves = halve(part) if mends and counters.n_bisections < limits.max_bisections else None
+            reason, helps = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
+        halves = halve(part) if helps and counters.n_bisections < limits.max_bisections else None
         if halves and not counters.budget.is_spent:
             counters.n_bisections += 1
             parts += reversed(halves)
@@ -181,5 +178,5 @@ def read_whole(
 def _decode(content: bytes) -> Page:
     page = decode_page(content)
     if page.features is None:
-        raise ValueError("the answer is no page of items")
+        raise ValueError("the answer is not a page of items")
     return page

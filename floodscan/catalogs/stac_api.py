@@ -345,7 +345,8 @@ def lean_fields(collection: str, assets: Sequence[str]) -> Json:
     """Name the unused parts of an item, for APIs that conform to the ``fields`` extension.
 
     To name the used parts instead would halve the bytes again, but costs pgstac more than the whole
-    item does: it walks the item once for each included path (``benchmarks/results/lean_fields.md``).
+    item does: it walks the item once for each included path
+    (``benchmarks/results/lean_fields.md``).
     """
     others = [f"assets.{key}" for key in _OTHER_ASSETS.get(collection, ()) if key not in assets]
     bands = [f"assets.{key}.eo:bands" for key in assets if others]

@@ -1,10 +1,13 @@
-"""One HTTP request to a catalog and its answer: bounded in time and size, tried again where that may help.
+"""Send one HTTP request to a catalog: bounded in time and size, and retried if that may help.
 
-What is tried again: a connection that fails or breaks off, an answer that is late, cut off or not
-JSON, and the statuses that pass. Between tries there is a pause of random length, up to twice as
-long each time; where the server names the pause (``Retry-After``), whatever its status, the rate_limiter
-holds everybody's requests so long, or, where that is longer than a search may take, this process
-makes none. No message holds a URL: a URL may hold a secret.
+A retry follows a connection that fails or breaks off, an answer that is late, incomplete or not
+JSON, and a status that is likely to pass. Before it there is a pause of random length, which may be
+twice as long each time.
+
+``Retry-After`` is obeyed with any status: the rate limiter pauses the requests of all workers. If
+the pause is longer than a search may take, this process sends no request until it is over.
+
+Messages never quote a URL, because it may contain a secret.
 """
 
 from __future__ import annotations
@@ -67,24 +70,25 @@ _GAVE_UP = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, 524}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long, how large and how often.
+    """Bounds on the time, size and number of requests.
 
     Attributes:
-        page_items: Items asked for at once.
-        connect_seconds: For a connection to be there.
-        silence_seconds: Without a byte from the server.
-        request_seconds: For one request and its whole answer.
-        max_bytes: Of one answer, unpacked.
-        tries: Of one request.
-        tries_too_much: Of one request that the server can't answer in time: halves of it may be
-            better.
-        too_much_seconds: What gives up sooner than this is out of order, and halves are no better.
-        search_tries: Repeated requests of one search and its halves together.
-        search_seconds: For one search and its halves together, with all its pauses, but not the
-            wait at the rate_limiter.
-        max_bisections: Cuts into halves of one search.
-        pause_seconds: Longest pause after a first try; it doubles with each.
-        max_pause_seconds: Longest pause.
+        page_items: Number of items that a request asks for.
+        connect_seconds: Longest time to open a connection.
+        silence_seconds: Longest time without a byte from the server.
+        request_seconds: Longest time for one request and its whole answer.
+        max_bytes: Largest size of one answer, uncompressed.
+        tries: Number of tries of one request.
+        tries_too_much: Number of tries of a request that the server can't answer in time; after
+            that, its search is cut into halves.
+        too_much_seconds: A server that gives up sooner than this is out of order, and would not
+            answer halves either.
+        search_tries: Number of repeated requests of one search, with all its halves.
+        search_seconds: Longest time of one search with all its halves and pauses, but without the
+            wait for permits.
+        max_bisections: Number of cuts into halves of one search.
+        pause_seconds: Longest pause before the first retry; it doubles with each retry.
+        max_pause_seconds: Longest pause before any retry.
     """
 
     page_items: int = 1000
@@ -104,13 +108,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked over HTTP.
+    """A request over HTTP.
 
     Attributes:
         method: ``GET`` or ``POST``.
-        url: Where to.
+        url: Its address.
         body: JSON of a ``POST``.
-        leaves_host: Whether a ``GET`` may be redirected to another host; a ``POST`` is never
+        leaves_host: True if a ``GET`` may be redirected to another host; a ``POST`` is never
             redirected.
     """
 
@@ -121,13 +125,13 @@ class Request:
 
 
 class RequestError(Exception):
-    """A request that wasn't answered.
+    """A request without an answer.
 
     Attributes:
-        reason: Why, without secrets.
-        status: HTTP status; None where there was none.
-        passing: Whether another try may help.
-        too_much: Whether asking for less may help.
+        reason: What happened, without secrets.
+        status: HTTP status; None without one.
+        passing: True if a retry may help.
+        too_much: True if a smaller search may help.
     """
 
     def __init__(
@@ -147,14 +151,14 @@ class RequestError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """What one search may still cost, and what it has cost.
+    """The cost of one search so far, and its bounds.
 
     Attributes:
         limits: The bounds.
-        started: Second at which it began, on the monotonic clock.
-        excused: Seconds that don't count: it waited at the rate_limiter, for the sake of others.
-        n_requests: Requests that were made, each try counted.
-        n_retries: Those that were made again.
+        started: Start of the search, in seconds on the monotonic clock.
+        excused: Seconds that don't count, because the search waited for permits.
+        n_requests: Number of requests, with every retry counted.
+        n_retries: Number of retries.
     """
 
     limits: Limits
@@ -165,16 +169,16 @@ class Budget:
 
     @property
     def seconds_left(self) -> float:
-        """Time that the search may still take."""
+        """Time that is left for the search."""
         return self.started + self.excused + self.limits.search_seconds - time.monotonic()
 
     @property
     def is_spent(self) -> bool:
-        """Tell whether there is nothing left for another try."""
+        """True if there are no retries or no time left."""
         return self.n_retries >= self.limits.search_tries or self.seconds_left <= 0
 
     def ends(self, state: RetryCallState) -> bool:
-        """Tell, after a try that failed, whether it was the last."""
+        """Return whether a failed try was the last one."""
         err = state.outcome and state.outcome.exception()
         too_much = isinstance(err, RequestError) and err.too_much
         tries = self.limits.tries_too_much if too_much else self.limits.tries
@@ -186,12 +190,12 @@ class Budget:
 
 
 class Transport:
-    """Makes requests to one catalog; used by all threads of a process.
+    """Sends requests to one catalog; shared by all threads of a process.
 
     Args:
         url: Any address of the catalog.
-        limits: How long, how large and how often.
-        rate_limiter: What every request passes.
+        limits: Bounds on time, size and number of the requests.
+        rate_limiter: Gives a permit to each request.
     """
 
     def __init__(self, url: str, limits: Limits, rate_limiter: RateLimiter) -> None:
@@ -215,13 +219,16 @@ class Transport:
         )
 
     def ask(self, request: Request, budget: Budget, *, decode: Callable[[bytes], T]) -> T:
-        """Make a request and give its answer.
+        """Send a request and return its decoded answer.
 
         Args:
-            request: What to ask.
-            budget: What the search may still cost.
-            decode: Makes of the body what is wanted; raises a ValueError where the body is no such
-                thing.
+            request: The request.
+            budget: Pays for the request.
+            decode: Decodes the body; raises a ValueError or RecursionError for a document of
+                another kind.
+
+        Returns:
+            The result of ``decode``.
 
         Raises:
             RequestError: No try was answered.
@@ -256,12 +263,10 @@ class Transport:
 
     def _check_open(self) -> None:
         if time.monotonic() < self._closed_until:
-            raise RequestError(
-                "is not asked: it wants to be left alone for longer than a search may take"
-            )
+            raise RequestError("skipped: the server's Retry-After is longer than a search may take")
 
     def _pause(self, seconds: float) -> None:
-        """Let nothing start for some seconds; what no search can wait for is not waited for."""
+        """Pause all workers, or only stop this process if no search can wait so long."""
         if seconds > self.limits.search_seconds:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
         else:
@@ -297,7 +302,7 @@ class Transport:
         raise RequestError(reason, status=status, passing=passing, too_much=too_much)
 
     def _read(self, response: BaseHTTPResponse) -> bytes:
-        """Read the body piece by piece: a server may send little that unpacks to much."""
+        """Read the body piece by piece, because a few compressed bytes may become many."""
         pieces: list[bytes] = []
         size = 0
         for piece in _unpack(response):
@@ -313,9 +318,9 @@ class Transport:
 
 
 def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Give the body piece by piece as it was packed.
+    """Yield the pieces of the uncompressed body.
 
-    Of gzip by ISA-L, in a third of the time that zlib takes.
+    ISA-L uncompresses gzip in a third of the time that zlib takes.
     """
     body: BaseHTTPResponse | IGzipFile = response
     if response.headers.get("Content-Encoding", "").lower() == "gzip":
@@ -324,14 +329,17 @@ def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
     try:
         while piece := body.read1(CHUNK):
             yield piece
-    except (BadGzipFile, EOFError, IsalError) as err:  # type: ignore[misc]  # its stub takes it for an instance
+    except (BadGzipFile, EOFError, IsalError) as err:  # type: ignore[misc]  # a wrong stub
         raise RequestError("answered with something that can't be unpacked", passing=True) from err
 
 
 def _find_target(request: Request, url: str, response: BaseHTTPResponse) -> str | None:
-    """Tell where a redirect leads to that is followed: not a search's, whose POST would turn into another GET."""
+    """Return the address of a redirect that may be followed, or None.
+
+    A redirected search is not followed, because its POST would become a GET.
+    """
     if request.body is None and response.status in _REDIRECTS:
-        with suppress(ValueError):  # what is no URL leads nowhere
+        with suppress(ValueError):  # an invalid URL
             target = urljoin(url, response.headers.get("Location", ""))
             if request.leaves_host or origin(target) == origin(url):
                 return target
@@ -339,13 +347,13 @@ def _find_target(request: Request, url: str, response: BaseHTTPResponse) -> str 
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Tell whom a URL leads to."""
+    """Return scheme, host and port of a URL."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _budget_of(state: RetryCallState) -> Budget:
-    """Tell what a request may still cost: its tries were given that."""
+    """Return the budget, which all tries of a request get as an argument."""
     budget: Budget = state.kwargs["budget"]
     return budget
 
@@ -355,7 +363,7 @@ def _count_retry(state: RetryCallState) -> None:
 
 
 def _retry_after(response: BaseHTTPResponse) -> float | None:
-    """Read how long the server wants to be left alone, seconds; both forms, a number and a date."""
+    """Return ``Retry-After`` in seconds, whether it is a number or a date."""
     text = response.headers.get("Retry-After")
     try:
         return None if text is None else max(float(Retry().parse_retry_after(text)), 0.0)
@@ -364,7 +372,7 @@ def _retry_after(response: BaseHTTPResponse) -> float | None:
 
 
 def _translate(err: Exception) -> RequestError:
-    """Say what went wrong on the way; the error's own text may hold the URL."""
+    """Describe an error of the connection; its own text may quote the URL."""
     if isinstance(err, requests.RequestException | ValueError):
         return RequestError("can't be reached: its URL is not valid")
     if isinstance(err, ReadTimeoutError):
@@ -378,7 +386,7 @@ def _translate(err: Exception) -> RequestError:
 
 
 def _system_error(err: BaseException) -> str:
-    """Find the operating system's word for it among the causes."""
+    """Return the operating system's message among the causes of an error."""
     seen: BaseException | None = err
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:

@@ -126,7 +126,12 @@ class RateLimiterPlugin(SchedulerPlugin):
         # distributed reads the name of this handler
         scheduler.handlers[_PAUSE] = update_wrapper(partial(_on_pause, scheduler), _on_pause)
 
-    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401 - as inherited
+    def remove_worker(
+        self,
+        scheduler: Scheduler,
+        worker: str,
+        **_: Any,  # noqa: ANN401 - as inherited
+    ) -> None:
         """Take back the permits of a lost worker: waiting ones now, granted ones later."""
         del scheduler
         self._waiting = {permit: at for permit, at in self._waiting.items() if at != worker}

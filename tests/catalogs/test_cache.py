@@ -1,4 +1,4 @@
-"""Kept answers: asked once, whole or not at all, and never a stale or an incomplete one."""
+"""The cache of answers: each answer is complete, fresh and requested once."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def cached(lean_api: StacApi, tmp_path: Path) -> CachedCatalog:
-    """An API with an empty cache before it."""
+    """An API with an empty cache."""
     return CachedCatalog(StacApiCatalog(lean_api.url), tmp_path / "cache", not_before=0.0)
 
 
 def files(catalog: CachedCatalog) -> list[Path]:
-    """List all that is in the cache, half-written files too."""
+    """List all files of the cache, with those that are half written."""
     return [path for path in catalog.folder.rglob("*") if path.is_file()]
 
 
 def test_a_repeated_scan_makes_no_request(tmp_path: Path, lean_api: StacApi) -> None:
-    """Not even for the landing page; and it gives the same bytes."""
+    """Not even for the landing page. The results are the same bytes."""
     access = Access(cache=tmp_path / "cache")
     floodscan.scan("demo", catalog=lean_api.url, access=access, out=tmp_path / "first")
     before = lean_api.server.requests().total()
@@ -55,9 +55,9 @@ def test_a_repeated_scan_makes_no_request(tmp_path: Path, lean_api: StacApi) -> 
 
 
 def test_a_run_sums_up_its_searches(tmp_path: Path, lean_api: StacApi) -> None:
-    """How many were complete or kept, and what it took to have them.
+    """How many were complete, how many came from the cache, and how many were retried.
 
-    Beside the manifests, which are the same.
+    The manifests do not depend on it.
     """
     found = []
     with faulty(lean_api, {0: "503", 1: "504", 2: "504"}.get) as (catalog, _):
@@ -72,8 +72,8 @@ def test_a_run_sums_up_its_searches(tmp_path: Path, lean_api: StacApi) -> None:
     assert result_bytes(tmp_path / "kept") == result_bytes(tmp_path / "asked")
 
 
-def test_refresh_asks_again(tmp_path: Path, lean_api: StacApi) -> None:
-    """And keeps the new answers, for itself too."""
+def test_refresh_requests_everything_again(tmp_path: Path, lean_api: StacApi) -> None:
+    """It caches the new answers, and uses them itself."""
     access = Access(cache=tmp_path / "cache")
     floodscan.scan("demo", catalog=lean_api.url, access=access, out=tmp_path / "first")
     before = lean_api.searches()
@@ -83,8 +83,8 @@ def test_refresh_asks_again(tmp_path: Path, lean_api: StacApi) -> None:
     assert lean_api.searches() == before + 3
 
 
-def test_the_command_line_keeps_answers_by_itself(tmp_path: Path, lean_api: StacApi) -> None:
-    """``--cache`` says where, ``--refresh`` asks again; the user's own folder is the default."""
+def test_the_command_line_caches_answers_by_default(tmp_path: Path, lean_api: StacApi) -> None:
+    """``--cache`` names a folder, else it is the user's own; ``--refresh`` requests again."""
     command = ["scan", "demo", "--cluster", "none", "--catalog", lean_api.url]
     counts = []
     for name, more in (
@@ -103,7 +103,7 @@ def test_the_command_line_keeps_answers_by_itself(tmp_path: Path, lean_api: Stac
     assert any((tmp_path / "own").rglob("*.arrow"))
 
 
-def test_what_is_kept_is_what_was_answered(cached: CachedCatalog) -> None:
+def test_a_cached_answer_equals_the_first_one(cached: CachedCatalog) -> None:
     """To the last byte."""
     first, again = cached.search(SEARCH), cached.search(SEARCH)
     assert again.items.equals(first.items)
@@ -111,8 +111,8 @@ def test_what_is_kept_is_what_was_answered(cached: CachedCatalog) -> None:
     assert (first.n_requests, again.n_requests) == (1, 0)
 
 
-def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
-    """Another box, window, collection or asset is another question, as is another catalog."""
+def test_every_part_of_a_search_counts(cached: CachedCatalog) -> None:
+    """Another box, window, collection, asset or catalog is another search."""
     cached.search(SEARCH)
     assert SEARCH.window
     others = [
@@ -129,8 +129,8 @@ def test_every_part_of_a_question_counts(cached: CachedCatalog) -> None:
     assert not elsewhere.search(SEARCH).cached
 
 
-def test_catalogs_of_one_host_and_their_users_are_told_apart(cached: CachedCatalog) -> None:
-    """By query and user; a password or a token that has changed makes no other catalog."""
+def test_catalogs_and_users_of_one_host_have_caches_of_their_own(cached: CachedCatalog) -> None:
+    """Query and user count; a new password or token does not."""
     base = cached.catalog.url
 
     def ask(url: str) -> bool:
@@ -144,7 +144,7 @@ def test_catalogs_of_one_host_and_their_users_are_told_apart(cached: CachedCatal
 
 
 def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
-    """One that is older is asked for again, and is young then."""
+    """An older answer is requested again, and is fresh then."""
     cached.search(SEARCH)
     (path,) = files(cached)
     os.utime(path, (1_000, 1_000))
@@ -153,10 +153,10 @@ def test_an_answer_has_an_age_limit(cached: CachedCatalog) -> None:
     assert young.search(SEARCH).cached
 
 
-def test_what_is_too_old_is_removed(cached: CachedCatalog) -> None:
-    """Answers and halves of them, when the next run begins.
+def test_old_files_are_removed(cached: CachedCatalog) -> None:
+    """Answers and half-written files are removed when the next run begins.
 
-    What is younger or not the cache's own stays.
+    Fresh answers and files of other programs stay.
     """
     cached.search(SEARCH)
     (answer,) = files(cached)
@@ -181,8 +181,8 @@ def test_what_is_too_old_is_removed(cached: CachedCatalog) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"ARROW1", None])
-def test_a_broken_file_counts_as_none(content: bytes | None, cached: CachedCatalog) -> None:
-    """Empty, of something else or cut in the middle: it is asked again and mended."""
+def test_a_broken_file_counts_as_missing(content: bytes | None, cached: CachedCatalog) -> None:
+    """If it is empty, incomplete or of another kind, the answer is requested again."""
     whole = cached.search(SEARCH)
     (path,) = files(cached)
     path.write_bytes(path.read_bytes()[:-200] if content is None else content)
@@ -192,8 +192,8 @@ def test_a_broken_file_counts_as_none(content: bytes | None, cached: CachedCatal
     assert cached.search(SEARCH).cached
 
 
-def test_an_incomplete_answer_is_not_kept(tmp_path: Path, lean_api: StacApi) -> None:
-    """It is asked for again the next time."""
+def test_an_incomplete_answer_is_not_cached(tmp_path: Path, lean_api: StacApi) -> None:
+    """It is requested again the next time."""
     with faulty(lean_api, lambda n: "400" if n == 0 else None) as (catalog, _):
         cached = CachedCatalog(catalog, tmp_path / "cache", not_before=0.0)
         assert not cached.search(SEARCH).complete
@@ -203,8 +203,8 @@ def test_an_incomplete_answer_is_not_kept(tmp_path: Path, lean_api: StacApi) -> 
     assert not again.cached
 
 
-def test_many_at_once_leave_one_whole_file(cached: CachedCatalog) -> None:
-    """Writers at the same time don't harm each other, and leave nothing half-written behind."""
+def test_many_threads_write_one_complete_file(cached: CachedCatalog) -> None:
+    """They do not disturb each other, and leave nothing half written."""
     found: list[int] = []
     threads = [
         threading.Thread(target=lambda: found.append(len(cached.search(SEARCH).items)))
@@ -218,8 +218,8 @@ def test_many_at_once_leave_one_whole_file(cached: CachedCatalog) -> None:
     assert len(files(cached)) == 1
 
 
-def ask_over_and_over(catalog: CachedCatalog) -> list[set[bytes]]:
-    """Ask three questions, every second time anew; gives all that was answered to each, packed."""
+def search_again_and_again(catalog: CachedCatalog) -> list[set[bytes]]:
+    """Send three searches, with a refresh every second time; return all answers to each."""
     questions = [replace(SEARCH, assets=SEARCH.assets[:n]) for n in range(3)]
     found: list[set[bytes]] = [set() for _ in questions]
     for number in range(20):
@@ -230,9 +230,9 @@ def ask_over_and_over(catalog: CachedCatalog) -> list[set[bytes]]:
 
 
 def test_many_processes_read_write_and_refresh_at_once(cached: CachedCatalog) -> None:
-    """Each gets the right answers every time, and what is left is one whole file for each question."""
+    """Each gets the right answers, and one complete file for each search is left."""
     with ProcessPoolExecutor(6, mp_context=multiprocessing.get_context("spawn")) as pool:
-        found = list(pool.map(ask_over_and_over, [cached] * 6))
+        found = list(pool.map(search_again_and_again, [cached] * 6))
     for answers in zip(*found, strict=True):
         assert len(set.union(*answers)) == 1
     assert len(files(cached)) == 3
@@ -246,8 +246,8 @@ def die_while_writing(path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_what_a_killed_process_leaves_does_no_harm(cached: CachedCatalog) -> None:
-    """Its half of a file is never read, nor in the way of the next one."""
+def test_a_killed_process_leaves_nothing_that_is_read(cached: CachedCatalog) -> None:
+    """Its half-written file does not stop the next process either."""
     whole = cached.search(SEARCH)
     (path,) = files(cached)
     path.unlink()
@@ -260,16 +260,14 @@ def test_what_a_killed_process_leaves_does_no_harm(cached: CachedCatalog) -> Non
     assert cached.search(SEARCH).cached
 
 
-def test_a_cache_that_can_not_be_written_costs_no_results(
-    lean_api: StacApi, tmp_path: Path
-) -> None:
-    """A file stands where the folder should be: the answer comes all the same."""
+def test_results_do_not_need_a_cache_that_can_be_written(lean_api: StacApi, tmp_path: Path) -> None:
+    """Even if a file has the name of the folder, searches are answered."""
     (tmp_path / "cache").write_text("in the way")
     cached = CachedCatalog(StacApiCatalog(lean_api.url, LIMITS), tmp_path / "cache", not_before=0.0)
     assert cached.describe([]) == "floodscan-demo"
     assert cached.search(SEARCH).complete
 
 
-def test_a_snapshot_needs_no_cache(tmp_path: Path) -> None:
+def test_an_archive_needs_no_cache(tmp_path: Path) -> None:
     """It is on disk already."""
     assert isinstance(Access(cache=tmp_path).keep(open_catalog("demo")), ArchiveCatalog)

@@ -1,4 +1,4 @@
-"""One contract for every kind of catalog, and what is particular to each."""
+"""One contract for all kinds of catalogs, and the behaviour of each kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.servers.fixtures import StacApi
 
-KINDS = ["snapshot", "lean_api", "pgstac_api"]
+KINDS = ["archive", "lean_api", "pgstac_api"]
 ASSETS = {asked.collection: asked.assets for asked in Recipe().sensors.values()}
 LUXEMBOURG = (5.7333, 49.4426, 6.5282, 50.1830)
 
@@ -32,14 +32,14 @@ LUXEMBOURG = (5.7333, 49.4426, 6.5282, 50.1830)
 @pytest.fixture(params=KINDS)
 def catalog(request: pytest.FixtureRequest) -> Catalog:
     """Each kind of catalog over the demo's items."""
-    if request.param == "snapshot":
+    if request.param == "archive":
         return open_catalog("demo")
     api: StacApi = request.getfixturevalue(request.param)
     return open_catalog(api.url)
 
 
 def search(collection: str, days: int | None = 4) -> Search:
-    """Ask for Luxembourg around the flood."""
+    """Make a search in Luxembourg around the flood."""
     window = None if days is None else TimeWindow.around(date(2021, 7, 15), days)
     return Search(collection, LUXEMBOURG, window, ASSETS[collection])
 
@@ -48,10 +48,10 @@ def search(collection: str, days: int | None = 4) -> Search:
     ("collection", "days", "n"),
     [("sentinel-1-rtc", 4, 12), ("sentinel-2-l2a", 10, 40), ("cop-dem-glo-30", None, 4)],
 )
-def test_search_finds_what_touches_the_box_in_the_window(
+def test_search_finds_items_in_the_box_and_the_window(
     catalog: Catalog, collection: str, days: int | None, n: int
 ) -> None:
-    """All kinds find at least the items of the demo there, as an ITEMS table."""
+    """All kinds find at least the demo's items, as an ITEMS table."""
     answer = catalog.search(search(collection, days))
     assert answer.items.schema.equals(ITEMS)
     assert answer.complete
@@ -61,10 +61,10 @@ def test_search_finds_what_touches_the_box_in_the_window(
 
 @pytest.mark.parametrize("collection", list(ASSETS))
 @pytest.mark.parametrize("api", ["lean_api", "pgstac_api"])
-def test_rows_are_those_of_the_snapshot(
+def test_rows_are_those_of_the_archive(
     api: str, collection: str, request: pytest.FixtureRequest
 ) -> None:
-    """Whatever an API finds, the snapshot has it in the same words, to the last byte."""
+    """Every item of an API has the same row in the archive, to the last byte."""
     days = None if collection == "cop-dem-glo-30" else 4
     server: StacApi = request.getfixturevalue(api)
     found = unique_items(open_catalog(server.url).search(search(collection, days)).items)
@@ -74,12 +74,12 @@ def test_rows_are_those_of_the_snapshot(
     assert found.equals(same)
 
 
-def test_describe_tells_the_stac_id(catalog: Catalog) -> None:
-    """The id is the same for a catalog and a snapshot of it."""
+def test_describe_returns_the_stac_id(catalog: Catalog) -> None:
+    """A catalog and an archive of it have the same id."""
     assert catalog.describe(list(ASSETS)) == "floodscan-demo"
 
 
-def test_a_missing_collection_is_told(catalog: Catalog) -> None:
+def test_a_missing_collection_is_reported(catalog: Catalog) -> None:
     """The error names the catalog and the collection."""
     with pytest.raises(MissingCollectionError, match="no collection 'sentinel-9'") as error:
         catalog.describe(["sentinel-9"])
@@ -87,7 +87,7 @@ def test_a_missing_collection_is_told(catalog: Catalog) -> None:
 
 
 def test_empty_answers_are_tables(catalog: Catalog) -> None:
-    """Where there is nothing the table has no rows."""
+    """Without items the table has no rows."""
     window = TimeWindow.around(date(1999, 1, 1), 3)
     answer = catalog.search(Search("sentinel-1-rtc", LUXEMBOURG, window, ASSETS["sentinel-1-rtc"]))
     assert (len(answer.items), answer.complete) == (0, True)
@@ -97,7 +97,7 @@ def test_empty_answers_are_tables(catalog: Catalog) -> None:
 def test_search_across_the_antimeridian_finds_both_sides(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    """A bbox with west > east finds the real items there, and none from the other way round."""
+    """A bbox with west > east finds the items there, and none from the rest of the world."""
     server: StacApi = request.getfixturevalue(kind)
     wanted = Search("sentinel-2-l2a", (177.0, -20.0, -177.0, 72.0), None, ("B02",))
     found = open_catalog(server.url).search(wanted)
@@ -105,16 +105,16 @@ def test_search_across_the_antimeridian_finds_both_sides(
     assert 3 <= len(unique_items(found.items)) <= 7
 
 
-def test_unreachable_api_is_told() -> None:
-    """An address where nobody answers is one clear error."""
+def test_unreachable_api_is_reported() -> None:
+    """An address without a server is one clear error."""
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CatalogError, match="can't be reached") as error:
         StacApiCatalog(url, LIMITS).describe([])
     assert url in str(error.value)
 
 
-def test_a_page_that_is_no_stac_is_told(sas_endpoint: object) -> None:
-    """A server of something else is an error, not a traceback."""
+def test_a_document_of_another_kind_is_reported(sas_endpoint: object) -> None:
+    """A server without STAC is an error, not a traceback."""
     url = sas_endpoint.url  # type: ignore[attr-defined]
     with pytest.raises(CatalogError):
         StacApiCatalog(url, LIMITS).describe([])
@@ -122,7 +122,7 @@ def test_a_page_that_is_no_stac_is_told(sas_endpoint: object) -> None:
 
 @pytest.mark.parametrize("path", ["", "/collections/sentinel-1-rtc", "/elsewhere"])
 def test_no_secret_of_a_url_is_in_a_traceback(path: str, lean_api: StacApi) -> None:
-    """Whatever answers there: JSON of something else, a collection, or nothing."""
+    """Whether the address has other JSON, a collection or nothing."""
     with faulty(lean_api, lambda _: None if path else "no page") as (catalog, proxy):
         proxy.everywhere = True
         secret = StacApiCatalog(
@@ -135,7 +135,7 @@ def test_no_secret_of_a_url_is_in_a_traceback(path: str, lean_api: StacApi) -> N
 
 
 def test_a_run_begins_although_most_requests_fail(lean_api: StacApi) -> None:
-    """Landing page and collection are asked for again as searches are, also after what is slow or no STAC."""
+    """Landing page and collection are retried like searches, after all kinds of faults."""
     faults = dict(
         enumerate(("503", "silence", "504", "slow head", "no page", "reset", "truncated"))
     )
@@ -145,16 +145,16 @@ def test_a_run_begins_although_most_requests_fail(lean_api: StacApi) -> None:
     assert len(proxy.visits) == 16
 
 
-def test_a_collection_that_is_something_else_is_told(lean_api: StacApi) -> None:
-    """The landing page is there, and no STAC at the address of the collection."""
+def test_a_collection_of_another_kind_is_reported(lean_api: StacApi) -> None:
+    """The landing page is fine, but the address of the collection has no STAC."""
     with faulty(lean_api, lambda n: "no page" if n else None) as (catalog, proxy):
         proxy.everywhere = True
         with pytest.raises(CatalogError, match="can't be read"):
             catalog.describe(["sentinel-1-rtc"])
 
 
-def test_what_the_landing_page_took_is_counted(lean_api: StacApi) -> None:
-    """A search that comes to nothing because of it tells of each try."""
+def test_requests_for_the_landing_page_are_counted(lean_api: StacApi) -> None:
+    """A search that fails because of it counts each try."""
     with faulty(lean_api, lambda _: "503") as (catalog, proxy):
         proxy.everywhere = True
         answer = catalog.search(SEARCH)
@@ -163,7 +163,7 @@ def test_what_the_landing_page_took_is_counted(lean_api: StacApi) -> None:
 
 
 def test_secrets_of_a_url_are_not_shown() -> None:
-    """User, password and query stay out of the location."""
+    """User, password and query are not in the location."""
     assert (
         public_url("https://user:secret@host:8080/stac/v1?key=secret#x")
         == "https://host:8080/stac/v1"
@@ -176,15 +176,15 @@ def test_secrets_of_a_url_are_not_shown() -> None:
 @pytest.mark.parametrize(
     "url", ["http://[hidden", "http://user:hid/den@127.0.0.1:9", "http://127.0.0.1:hidden"]
 )
-def test_what_is_no_url_is_refused(url: str) -> None:
-    """Such as one with a slash in its password, which nobody is told."""
+def test_an_invalid_url_is_refused(url: str) -> None:
+    """The error does not quote it: a slash in the password makes a URL invalid."""
     with pytest.raises(CatalogError, match="its URL is not valid") as error:
         open_catalog(url)
     assert "hid" not in str(error.value)
 
 
-def test_secrets_of_a_url_are_not_told_in_errors() -> None:
-    """An address that can't be reached is told without user, password and query."""
+def test_secrets_of_a_url_are_not_in_errors() -> None:
+    """An address that can't be reached is reported without user, password and query."""
     with pytest.raises(CatalogError) as error:
         StacApiCatalog(
             f"http://user:hidden@127.0.0.1:{free_port()}/stac?key=hidden", LIMITS
@@ -194,7 +194,7 @@ def test_secrets_of_a_url_are_not_told_in_errors() -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"not parquet"])
-def test_unreadable_snapshot_is_told(tmp_path: Path, content: bytes | None) -> None:
+def test_unreadable_archive_is_reported(tmp_path: Path, content: bytes | None) -> None:
     """A missing or a broken file is one clear error."""
     path = tmp_path / "items.parquet"
     if content is not None:
@@ -203,16 +203,16 @@ def test_unreadable_snapshot_is_told(tmp_path: Path, content: bytes | None) -> N
         ArchiveCatalog(path).describe([])
 
 
-def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
-    """A table of something else is named with what it lacks."""
+def test_archive_without_its_columns_is_reported(tmp_path: Path) -> None:
+    """The error names the missing columns."""
     path = tmp_path / "items.parquet"
     pq.write_table(pa.table({"id": ["a"]}), path)
     with pytest.raises(CatalogError, match="no column collection, geometry"):
         ArchiveCatalog(path).describe([])
 
 
-def test_snapshot_of_real_items_is_read(foreign_data: Path) -> None:
-    """A file that another tool wrote, without metadata of ours, is a catalog."""
+def test_archive_of_real_items_is_read(foreign_data: Path) -> None:
+    """A file of another tool, without our metadata, is a catalog."""
     path = next((foreign_data / "planetary-computer").glob("*.parquet"))
     catalog = open_catalog(str(path))
     assert catalog.describe(["sentinel-2-l2a"]) == path.stem

@@ -1,4 +1,4 @@
-"""Connections: what the environment says of proxies and passwords is done, and told to nobody else."""
+"""Connections: proxies and passwords of the environment, and bounds on time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Listener(socketserver.StreamRequestHandler):
-    """Answers ``{}`` to each request of a connection, and writes down what it was sent."""
+    """Answers each request of a connection with ``{}``, and notes its head."""
 
     def handle(self) -> None:
         """Serve one connection."""
@@ -41,7 +41,7 @@ class Listener(socketserver.StreamRequestHandler):
 def listening(
     handler: type[socketserver.BaseRequestHandler] = Listener, tls: SSLContext | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """Give the address of a server, and the heads of the requests that it was sent."""
+    """Yield the address of a server and the heads of its requests."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.heads = heads = []  # type: ignore[attr-defined,var-annotated]
         server.tls = tls  # type: ignore[attr-defined]
@@ -56,7 +56,7 @@ def listening(
 
 
 class Dripper(socketserver.BaseRequestHandler):
-    """Begins an answer that never ends, a byte at a time."""
+    """Sends an answer that never ends, a byte at a time."""
 
     def handle(self) -> None:
         """Serve one connection, until the other side closes it."""
@@ -69,12 +69,12 @@ class Dripper(socketserver.BaseRequestHandler):
 
 
 def open_connections(url: str) -> Connections:
-    """Open connections that don't wait for long."""
+    """Open connections with short bounds."""
     return Connections(url, connect_seconds=1, silence_seconds=1, request_seconds=2)
 
 
-def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the whole URL, with the proxy's own password."""
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the whole URL, and its own password."""
     with listening() as (address, heads):
         monkeypatch.setenv("http_proxy", f"http://me:word@{address}")
         connections = open_connections("http://stac.test/api")
@@ -83,10 +83,10 @@ def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) ->
     assert "Proxy-Authorization: Basic " in heads[0].title()
 
 
-def test_a_password_goes_to_its_own_host_alone(
+def test_a_password_is_sent_to_its_own_host_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What ``.netrc`` has for the catalog is not sent to where the catalog leads."""
+    """A password of ``.netrc`` is not sent to other hosts of the catalog's links."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password word\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with listening() as (address, heads):
@@ -96,8 +96,8 @@ def test_a_password_goes_to_its_own_host_alone(
     assert ["Authorization" in head for head in heads] == [True, False]
 
 
-def test_what_the_url_pauses_goes_to_its_own_host_alone() -> None:
-    """Its password and its query are sent with searches too, but not by another scheme, and not twice."""
+def test_secrets_of_the_url_are_sent_to_its_own_host_only() -> None:
+    """Searches carry its password and query, once, and only with the same scheme."""
     with listening() as (address, heads):
         connections = open_connections(f"http://me:w%2Fd@{address}/?key=k%201&token=mine")
         hosts = (address, address.replace("127.0.0.1", "localhost"))
@@ -117,10 +117,10 @@ def test_what_the_url_pauses_goes_to_its_own_host_alone() -> None:
 
 
 @pytest.mark.parametrize("way", ["http", "https", "proxy"])
-def test_an_answer_is_bounded_as_a_whole_on_every_way(
+def test_an_answer_is_bounded_as_a_whole_by_every_class_of_pool(
     way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A byte now and then does not extend it, whatever class the pool is of."""
+    """A byte now and then does not extend the time."""
     tls = make_context(tmp_path / "certificate") if way == "https" else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate"))
     with listening(Dripper, tls) as (address, _):
@@ -133,7 +133,7 @@ def test_an_answer_is_bounded_as_a_whole_on_every_way(
 
 
 def test_a_connection_is_used_again() -> None:
-    """Requests one after the other need one connection."""
+    """Several requests in a row need one connection."""
     with listening() as (address, heads):
         connections = open_connections(f"http://{address}/")
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""The grid of a scene's raster, as items and snapshots tell it."""
+"""The pixel grid of a scene, read from items and from archives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SQUARE = [300000.0, 5490240.0, 409800.0, 5600040.0]
 
 
 def parse(properties: dict[str, Any], edges: object) -> tuple[int | None, list[float] | None]:
-    """Read one item's grid."""
+    """Read the grid of one item."""
     item = {
         "id": "a",
         "properties": properties,
@@ -28,7 +28,7 @@ def parse(properties: dict[str, Any], edges: object) -> tuple[int | None, list[f
 
 
 def test_the_grid_is_read_from_code_and_first_asset() -> None:
-    """Older items write a number, newer ones a code."""
+    """Older items have a number, newer ones a code."""
     assert parse({"proj:epsg": 32632}, SQUARE) == (32632, SQUARE)
     assert parse({"proj:code": "EPSG:32632"}, [300000, 5490240, 409800, 5600040]) == (32632, SQUARE)
 
@@ -36,12 +36,12 @@ def test_the_grid_is_read_from_code_and_first_asset() -> None:
 @pytest.mark.parametrize(
     "edges", [None, [], [1.0, 2.0], [1, 2, 3, "x"], "no", [1.0, 2.0, float("nan"), 3.0], {}]
 )
-def test_what_is_no_grid_is_unknown(edges: object) -> None:
-    """Foreign nonsense becomes null, not an error."""
+def test_an_invalid_grid_is_unknown(edges: object) -> None:
+    """It becomes null, not an error."""
     assert parse({"proj:code": "IAU_2015:30100"}, edges) == (None, None)
 
 
-def test_a_snapshot_tells_the_same_grid_as_its_items() -> None:
+def test_an_archive_has_the_same_grids_as_its_items() -> None:
     """Both readers agree on every item of the demo."""
     asked = DEFAULT_SENSORS[Sensor.S2L2A]
     items = [item for item in demo_items() if item["collection"] == asked.collection]

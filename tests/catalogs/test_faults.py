@@ -1,4 +1,4 @@
-"""Every way in which a catalog can fail: what can be mended is mended, what can't is told, and nothing is lost."""
+"""Faults of a catalog: they are overcome or reported, and no item is lost silently."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LIMITS = Limits(
     pause_seconds=0.01,
     search_seconds=60.0,
 )
-"""Small enough for several pages, and for faults that take time to take little of it."""
+"""Small enough for several pages, and for short timeouts."""
 
 
 @pytest.fixture(params=["lean_api", "pgstac_api"])
@@ -63,18 +63,18 @@ def api(request: pytest.FixtureRequest) -> StacApi:
 def faulty(
     api: StacApi, script: Script, limits: Limits = LIMITS
 ) -> Iterator[tuple[StacApiCatalog, FaultProxy]]:
-    """Give an API behind a proxy that follows a script."""
+    """Yield an API behind a proxy that follows a script."""
     with fault_proxy(api.url, script=script) as proxy:
         yield StacApiCatalog(proxy.url, limits), proxy
 
 
 def ids(answer: Answer) -> list[str]:
-    """List what was found."""
+    """List the ids of the items."""
     return sorted(answer.items["item_id"].to_pylist())
 
 
 def expected(api: StacApi) -> list[str]:
-    """List what there is to be found, by one request that holds all of it."""
+    """List the ids of all items of the search, found by one request."""
     answer = StacApiCatalog(api.url).search(SEARCH)
     assert answer.n_requests == 1
     return ids(answer)
@@ -83,7 +83,7 @@ def expected(api: StacApi) -> list[str]:
 @pytest.mark.parametrize("fault", MENDABLE_FAULTS)
 @pytest.mark.parametrize("nth", [0, 1])
 def test_a_fault_of_one_request_loses_nothing(fault: str, nth: int, api: StacApi) -> None:
-    """Each fault, on the first page or on the second, ends in the whole answer, each item once."""
+    """After each fault, on the first page or the second, the answer has every item once."""
     with faulty(api, lambda n: fault if n == nth else None) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert proxy.faults == [fault]
@@ -93,10 +93,10 @@ def test_a_fault_of_one_request_loses_nothing(fault: str, nth: int, api: StacApi
 
 
 @pytest.mark.parametrize("fault", ["handshake", "reset", "truncated", "silence"])
-def test_a_connection_that_breaks_under_tls_is_made_again(
+def test_a_broken_tls_connection_is_opened_again(
     fault: str, lean_api: StacApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As one without TLS is."""
+    """Like one without TLS."""
     context = make_context(tmp_path / "certificate")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate"))
     refusals = (
@@ -114,10 +114,8 @@ def test_a_connection_that_breaks_under_tls_is_made_again(
     assert answer.n_retries == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    lean_api: StacApi, tmp_path: Path
-) -> None:
-    """At once, for another try would not be better."""
+def test_an_unknown_certificate_is_refused(lean_api: StacApi, tmp_path: Path) -> None:
+    """At once, because a retry would not help."""
     with fault_proxy(lean_api.url, tls=make_context(tmp_path / "certificate")) as proxy:
         answer = StacApiCatalog(
             proxy.url, LIMITS, endpoint=Endpoint(f"{proxy.url}/search", lean=True)
@@ -127,12 +125,12 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 
 @pytest.mark.parametrize("fault", [*MENDABLE_FAULTS, "429", "400", "redirect"])
-def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(
+def test_a_lasting_fault_is_never_taken_for_a_complete_answer(
     fault: str, lean_api: StacApi
 ) -> None:
-    """Where every request fails, the answer says that it is not complete, and why.
+    """If every request fails, the answer is incomplete and has a reason.
 
-    The rest is all that there is.
+    Harmless faults end in the complete answer.
     """
     limits = Limits(
         page_items=60,
@@ -164,8 +162,8 @@ def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(
 
 
 @pytest.mark.parametrize("fault", ["400", "redirect", "redirect to no URL"])
-def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacApi) -> None:
-    """A request that is wrong is not repeated, and a redirected search is not followed."""
+def test_a_request_is_not_repeated_if_a_retry_can_not_help(fault: str, lean_api: StacApi) -> None:
+    """Such as an invalid request; and a redirected search is not followed."""
     with faulty(lean_api, lambda _: fault) as (catalog, proxy):
         answer = catalog.search(SEARCH)
     assert len(proxy.visits) == answer.n_requests == 1
@@ -177,7 +175,7 @@ def test_what_trying_again_cannot_mend_is_asked_once(fault: str, lean_api: StacA
 def test_a_next_page_that_is_redirected_elsewhere_is_refused(
     redirect: str, lean_api: StacApi
 ) -> None:
-    """A page is fetched from the host that the user named, whatever that host says of it."""
+    """Pages come from the host that the user named, and from no other."""
     script = {0: "next by GET", 1: redirect}.get
     with faulty(lean_api, script) as (catalog, proxy):
         answer = catalog.search(SEARCH)
@@ -189,7 +187,7 @@ def test_a_next_page_that_is_redirected_elsewhere_is_refused(
 def test_a_request_is_bounded_from_its_first_byte_to_its_last(
     fault: str, lean_api: StacApi
 ) -> None:
-    """A byte now and then, of the head or of the body, is no answer: it is over when its time is."""
+    """A byte now and then, of the head or of the body, does not extend its time."""
     limits = replace(LIMITS, tries=1, tries_too_much=1, max_bisections=0, silence_seconds=10.0)
     started = time.monotonic()
     with faulty(lean_api, lambda _: fault, limits) as (catalog, _):
@@ -198,8 +196,8 @@ def test_a_request_is_bounded_from_its_first_byte_to_its_last(
     assert answer.problem == "was not done with its answer in 0.5 s"
 
 
-def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
-    """A server that gives up on the whole search, but not on its halves, loses nothing."""
+def test_a_search_that_is_too_large_is_answered_in_parts(api: StacApi) -> None:
+    """No item is lost if the server answers the halves of a search only."""
     with faulty(api, lambda n: "504 late" if n < LIMITS.tries_too_much else None) as (
         catalog,
         proxy,
@@ -211,10 +209,10 @@ def test_a_search_that_is_too_much_is_answered_in_parts(api: StacApi) -> None:
     assert answer.n_requests == len(proxy.visits)
 
 
-def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer(
+def test_a_search_is_cut_until_the_pages_are_not_full(
     lean_api: StacApi,
 ) -> None:
-    """Whatever it is asked for, and without a word that there is more."""
+    """The server returns fifty items at most, and never a link to the next page."""
     limits = replace(LIMITS, page_items=1000)
     with faulty(lean_api, lambda _: "fifty and no next", limits) as (catalog, _):
         answer = catalog.search(SEARCH)
@@ -227,12 +225,12 @@ def test_a_server_that_never_gives_more_than_fifty_is_asked_until_it_gives_fewer
     ("fault", "too_much_seconds", "requests", "cuts"),
     [("504", 60.0, LIMITS.tries, 0), ("504 late", 0.2, 13 * LIMITS.tries_too_much, 6)],
 )
-def test_a_gateway_that_gives_up_on_everything_is_not_asked_for_ever_less(
+def test_a_search_is_not_cut_without_end(
     fault: str, too_much_seconds: float, requests: int, cuts: int, lean_api: StacApi
 ) -> None:
-    """At once, it is out of order, and left alone for a while.
+    """A gateway that gives up at once is out of order, and the search is not cut at all.
 
-    In time, a few cuts show that they don't help.
+    If it gives up after a while, a few cuts show that they do not help.
     """
     limits = replace(LIMITS, too_much_seconds=too_much_seconds, max_pause_seconds=0.1)
     with faulty(lean_api, lambda _: fault, limits) as (catalog, _):
@@ -242,15 +240,15 @@ def test_a_gateway_that_gives_up_on_everything_is_not_asked_for_ever_less(
 
 
 def test_no_part_is_cut_after_the_last_try(lean_api: StacApi) -> None:
-    """What is left of a search is asked once, as it is."""
+    """The rest of a search is sent once, as it is."""
     limits = replace(LIMITS, tries_too_much=1, search_tries=0)
     with faulty(lean_api, lambda _: "504 late", limits) as (catalog, _):
         answer = catalog.search(SEARCH)
     assert (answer.n_requests, answer.n_bisections) == (1, 0)
 
 
-def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: StacApi) -> None:
-    """Of a search whose later half fails for good, only questions about that half are incomplete."""
+def test_a_missing_part_is_named_and_the_rest_is_kept(lean_api: StacApi) -> None:
+    """If the later half of a search fails, only searches in that half are incomplete."""
     with faulty(
         lean_api, lambda n: {0: "504 late", 1: "504 late", 2: None, 3: None}.get(n, "400")
     ) as (catalog, _):
@@ -266,7 +264,7 @@ def test_a_part_that_can_not_be_had_is_named_and_the_rest_is_kept(lean_api: Stac
     assert 0 < len(ids(answer)) < len(expected(lean_api))
 
 
-def test_a_pause_that_the_server_asks_for_is_kept(lean_api: StacApi) -> None:
+def test_retry_after_is_obeyed(lean_api: StacApi) -> None:
     """After ``Retry-After: 3`` there is no request for three seconds."""
     with faulty(lean_api, lambda n: "429 for 3 s" if n == 0 else None) as (catalog, proxy):
         answer = catalog.search(SEARCH)
@@ -274,22 +272,22 @@ def test_a_pause_that_the_server_asks_for_is_kept(lean_api: StacApi) -> None:
     assert proxy.visits[1].began - proxy.visits[0].began >= 3.0
 
 
-def test_a_pause_beyond_the_budget_is_not_sat_out(lean_api: StacApi) -> None:
-    """Asked to come back in an hour, a search fails at once and says so, and the next one asks nothing."""
+def test_a_pause_beyond_the_budget_fails_the_search(lean_api: StacApi) -> None:
+    """After ``Retry-After: 3600`` a search fails at once, and the next one sends no request."""
     started = time.monotonic()
     with faulty(lean_api, lambda _: "429 for an hour") as (catalog, proxy):
         answers = [catalog.search(SEARCH) for _ in range(2)]
     assert time.monotonic() - started < 10
     assert [answer.problem for answer in answers] == [
         "answered with HTTP status 429 and asked to wait for 3600 s",
-        "is not asked: it wants to be left alone for longer than a search may take",
+        "skipped: the server's Retry-After is longer than a search may take",
     ]
     assert [answer.n_requests for answer in answers] == [1, 0]
     assert len(proxy.visits) == 1
 
 
-def test_a_pause_that_is_too_long_for_one_search_is_kept_by_the_next(lean_api: StacApi) -> None:
-    """Who has no time left for it fails, and nobody asks before it is over."""
+def test_a_pause_that_is_too_long_for_one_search_holds_for_the_next(lean_api: StacApi) -> None:
+    """The first fails for lack of time, and the second waits until the pause is over."""
     script = {0: "429 for 3 s", 1: "429 for 3 s"}
     with faulty(lean_api, script.get, replace(LIMITS, search_seconds=5.0)) as (catalog, proxy):
         answers = [catalog.search(SEARCH) for _ in range(2)]
@@ -298,10 +296,8 @@ def test_a_pause_that_is_too_long_for_one_search_is_kept_by_the_next(lean_api: S
     assert proxy.visits[2].began - proxy.visits[1].began >= 3.0
 
 
-def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(
-    tmp_path: Path, lean_api: StacApi
-) -> None:
-    """But for what was on its way already."""
+def test_a_long_pause_ends_the_requests_of_a_whole_run(tmp_path: Path, lean_api: StacApi) -> None:
+    """Except for those in progress."""
     with fault_proxy(lean_api.url, script=lambda _: "429 for an hour") as proxy:
         result = scan(
             make_events(10),
@@ -314,8 +310,8 @@ def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(
     assert {outcome.status for outcome in result.outcomes} == {Status.FAILED}
 
 
-def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> None:
-    """One that waited longer than it may take is tried again all the same."""
+def test_the_wait_for_a_permit_does_not_count_as_time_of_the_search(lean_api: StacApi) -> None:
+    """A search that waited longer than it may take is still retried."""
     rate_limiter = LocalRateLimiter(name="held")
     with faulty(lean_api, {0: "503"}.get, replace(LIMITS, search_seconds=3.0)) as (catalog, _):
         rate_limiter.pause(3.5)
@@ -330,8 +326,8 @@ def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> Non
     assert answer.complete
 
 
-def test_no_secret_of_the_url_is_told(lean_api: StacApi) -> None:
-    """User, password and query of a catalog's URL are in no message."""
+def test_no_secret_of_the_url_is_in_a_message(lean_api: StacApi) -> None:
+    """User, password and query of the URL are left out."""
     with faulty(lean_api, lambda _: "400") as (_, proxy):
         secret = StacApiCatalog(
             proxy.url.replace("//", "//someone:hunter2@") + "/?token=hunter3", LIMITS

@@ -1,4 +1,4 @@
-"""Items: what is read of STAC JSON, foreign values included."""
+"""Items are read from STAC JSON, with all kinds of odd values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def parse(*items: dict[str, Any], assets: tuple[str, ...] = ("vv", "vh")) -> list[dict[str, Any]]:
-    """Parse items, each of which only needs what it is about."""
+    """Parse items; each needs only the members of its test."""
     whole = [
         {"id": "x", "bbox": [0, 0, 1, 1], "geometry": None, "properties": {}, "assets": {}, **item}
         for item in items
@@ -34,7 +34,7 @@ def properties(**values: object) -> dict[str, Any]:
 
 
 def test_real_items_of_each_collection_are_read(foreign_data: Path) -> None:
-    """Planetary Computer's own items give every column that they have."""
+    """Items of Planetary Computer fill every column that they have values for."""
     folder = foreign_data / "planetary-computer"
     rows = {
         name: parse_items(
@@ -86,12 +86,12 @@ def test_real_items_of_each_collection_are_read(foreign_data: Path) -> None:
     ],
 )
 def test_time_is_datetime_or_else_the_start(given: dict[str, Any], read: datetime | None) -> None:
-    """With a blank or a T, with any zone or none; null where none can be read."""
+    """With a blank or a T, with any zone or none; null if neither is a time."""
     assert parse({"properties": given})[0]["datetime"] == read
 
 
 def test_a_value_of_a_wrong_type_is_missing() -> None:
-    """Numbers as text, text as numbers, booleans and lists spoil only their own cell."""
+    """Numbers as text, text as numbers, booleans and lists affect their own cell only."""
     rows = parse(
         properties(
             eo__cloud_cover="few", sat__relative_orbit="37", platform=3, sar__polarizations="VV"
@@ -117,7 +117,7 @@ def test_a_value_of_a_wrong_type_is_missing() -> None:
 
 
 def test_a_number_that_is_too_large_is_missing() -> None:
-    """One that no float holds spoils its own cell, not its page."""
+    """A number beyond the range of a float affects its own cell only."""
     item = {
         "id": "a",
         "bbox": ["huge", 0, 1, 1],
@@ -137,15 +137,15 @@ def test_a_number_that_is_too_large_is_missing() -> None:
 @pytest.mark.parametrize(
     "bbox", [["-inf", 0, "inf", 1], ["nan", 0, 1, 1], ["x", 0, 1, 1], [0, 0, 1]]
 )
-def test_a_bbox_that_is_none_is_empty(bbox: list[Any]) -> None:
-    """An item without geometry lies nowhere then."""
+def test_an_invalid_bbox_is_empty(bbox: list[Any]) -> None:
+    """An item without geometry then has an empty footprint."""
     assert shapely.from_wkb(parse({"bbox": bbox})[0]["geometry"]).is_empty
 
 
 def test_an_asset_is_there_if_it_has_an_href() -> None:
-    """Assets without one, or of a wrong form, count as missing.
+    """Assets without an href, or of a wrong type, count as missing.
 
-    Others than those wanted are left out.
+    Other assets are left out.
     """
     assets = {
         "vv": {"href": "https://a/vv"},
@@ -194,38 +194,39 @@ def test_an_asset_is_there_if_it_has_an_href() -> None:
         ("https://a/b?collection=x&item=y&monkeys=2", "https://a/b?collection=x&item=y&monkeys=2"),
     ],
 )
-def test_credentials_are_taken_off(href: str, kept: str) -> None:
-    """A user goes, and a query with a credential.
+def test_credentials_are_removed(href: str, kept: str) -> None:
+    """A user is removed, and a query with a credential.
 
-    Another query stays, also where the href is no URL.
+    Any other query stays, even if the href is not a URL.
     """
     assert unsigned(href) == kept
     assert parse({"assets": {"vv": {"href": href}}})[0]["assets"] == [("vv", kept)]
 
 
 def test_odd_real_items_are_read(foreign_data: Path) -> None:
-    """Items before ingest, with other channels or a bbox in metres, do not stop a page."""
+    """Items before ingest, with other channels or a bbox in metres, do not break a page."""
     folder = foreign_data / "planetary-computer" / "odd"
     items = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
     assert len(parse(*items)) == len(items) == 3
 
 
 def test_page_is_decoded_with_its_links() -> None:
-    """Items, and what leads to the next page."""
+    """It has items, and a link to the next page."""
     page = decode_page(
-        b'{"features": [{"id": "a", "geometry": null, "more": {"x": [1]}}], "links": [{"rel": "next"}]}'
+        b'{"features": [{"id": "a", "geometry": null, "more": {"x": [1]}}],'
+        b' "links": [{"rel": "next"}]}'
     )
     assert [item.id for item in page.features or []] == ["a"]
     assert page.links == [{"rel": "next"}]
 
 
 def test_document_of_another_kind_has_no_features() -> None:
-    """A landing page is no page of items."""
+    """Such as a landing page."""
     assert decode_page(b'{"id": "catalog", "links": []}').features is None
 
 
 def test_odd_members_count_as_missing() -> None:
-    """An asset that is a text, a bbox that is none, links that are no list: the item is read all the same."""
+    """An item with an odd asset, bbox or geometry is read without it."""
     assets = b'{"vv": "x", "vh": {"href": "h"}}'
     page = decode_page(
         b'{"features": [{"id": "a", "bbox": "x", "geometry": 3, "assets": '
@@ -244,14 +245,14 @@ def test_odd_members_count_as_missing() -> None:
 @pytest.mark.parametrize(
     "text", [b'{"features": [', b'{"features": [{"geometry": null}]}', b'{"features": [3]}', b""]
 )
-def test_what_is_no_page_is_an_error(text: bytes) -> None:
-    """Broken JSON and items without an id are told."""
+def test_a_text_that_is_not_a_page_is_an_error(text: bytes) -> None:
+    """Such as broken JSON, or an item without an id."""
     with pytest.raises(ValueError, match="the answer"):
         decode_page(text)
 
 
-def test_edges_with_a_number_that_no_float_holds_are_missing() -> None:
-    """Those of the other items on the page are read."""
+def test_edges_beyond_the_range_of_a_float_are_missing() -> None:
+    """The edges of other items on the page are read."""
     items = b'{"id": "a", "assets": {"vv": {"href": "x", "proj:bbox": [%b, 0, 1, 1]}}}'
     page = b'{"features": [%b, %b]}' % (items % b"1e400", items % b"0")
     rows = parse_items(decode_page(page).features or [], collection="c", assets=["vv"]).to_pylist()

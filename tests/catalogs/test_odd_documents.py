@@ -1,4 +1,4 @@
-"""Documents that break every rule: they cost an answer at most, and never raise a foreign error."""
+"""Documents that break the STAC specification cost an answer at most, never the run."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ODD_VALUES = [
     '{"rel": "next", "href": 5}',
     '{"rel": "next", "method": "POST", "body": {"token": 1' + "0" * 30 + "}}",
 ]
-"""JSON texts that stand where something else belongs."""
+"""JSON texts to put in place of other values."""
 
 json_texts = st.one_of(
     st.sampled_from(ODD_VALUES),
@@ -163,7 +163,7 @@ def draw_mutant(data: st.DataObject, document: object) -> bytes:
 def test_an_odd_page_is_answered_or_reported(
     server: Documents, real: dict[str, Any], data: st.DataObject
 ) -> None:
-    """And the items that can be read are scored and chosen from like any others."""
+    """The items that can be read are scored and selected like any others."""
     links = real["/search"]["links"] if data.draw(st.booleans()) else []
     server.documents = {"/search": draw_mutant(data, {**real["/search"], "links": links})}
     endpoint = Endpoint(f"{server.url}/search", lean=True)
@@ -186,7 +186,7 @@ def test_an_odd_page_is_answered_or_reported(
 def test_an_odd_landing_page_or_collection_is_read_or_reported(
     path: str, server: Documents, real: dict[str, Any], data: st.DataObject
 ) -> None:
-    """The only error that a user meets is a catalog's own."""
+    """It raises nothing but a CatalogError."""
     server.documents = {each: orjson.dumps(document) for each, document in real.items()}
     server.documents[path] = draw_mutant(data, real[path])
     with suppress(CatalogError):
@@ -206,7 +206,7 @@ def test_an_odd_landing_page_or_collection_is_read_or_reported(
 def test_a_next_link_that_can_not_be_followed_makes_the_answer_incomplete(
     link: str, server: Documents, real: dict[str, Any]
 ) -> None:
-    """Such as a body that JSON has and our encoder has not."""
+    """Such as one with a body that our JSON encoder refuses."""
     server.documents = {
         "/search": mutate({**real["/search"], "links": [0]}, [(("links", 0), link)])
     }
@@ -217,7 +217,7 @@ def test_a_next_link_that_can_not_be_followed_makes_the_answer_incomplete(
 
 
 def odd_columns(rows: pa.Table) -> dict[str, pa.Table]:
-    """Make tables that are no stac-geoparquet, each in a way of its own."""
+    """Make tables that are not stac-geoparquet, each with one odd column."""
     n = len(rows)
     others = {
         "numbers": pa.array(range(n)),
@@ -235,7 +235,7 @@ def odd_columns(rows: pa.Table) -> dict[str, pa.Table]:
 
 
 def test_an_odd_archive_is_read_or_reported(tmp_path: Path) -> None:
-    """Each column in turn holds something else."""
+    """It raises nothing but a CatalogError, whichever column is odd."""
     demo = open_catalog("demo")
     assert isinstance(demo, ArchiveCatalog)
     rows = pq.read_table(demo.path / f"{COLLECTION}.parquet").slice(0, 5)
@@ -250,7 +250,7 @@ def test_an_odd_archive_is_read_or_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("facts", [b"{", b"3", b"[]", b'{"no": "id"}', b"\xff"])
 def test_an_archive_with_odd_metadata_goes_by_its_name(facts: bytes, tmp_path: Path) -> None:
-    """As one that another tool wrote does."""
+    """Like one that another tool wrote."""
     demo = open_catalog("demo")
     assert isinstance(demo, ArchiveCatalog)
     rows = pq.read_table(demo.path / f"{COLLECTION}.parquet").slice(0, 5)
@@ -260,7 +260,7 @@ def test_an_archive_with_odd_metadata_goes_by_its_name(facts: bytes, tmp_path: P
 
 
 def test_an_archive_with_an_empty_ring_does_not_crash(tmp_path: Path) -> None:
-    """GEOS does not survive such a polygon; the item lies nowhere then."""
+    """GEOS crashes on such a polygon, so the item gets an empty footprint."""
     shell = shapely.Polygon([(6, 49), (7, 49), (7, 51), (6, 49)])
     torn = shapely.Polygon(shell.exterior, [shapely.LinearRing()])
     demo = open_catalog("demo")

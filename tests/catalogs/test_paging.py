@@ -1,4 +1,4 @@
-"""Pages that lead on, end too soon or hold nothing: followed to the end, or known not to be the end."""
+"""Pages are followed to the end, and a page that may not be the last is noticed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THREE = Limits(page_items=3)
 
 @dataclass
 class Pages:
-    """A transport that answers with the pages it was given, one after the other."""
+    """A transport that answers with given pages, one after the other."""
 
     pages: list[dict[str, Any]]
     limits: Limits
@@ -36,14 +36,14 @@ class Pages:
 
 
 def page(n: int, token: str | None = None, **more: object) -> dict[str, Any]:
-    """Make a page of n items that leads to another, or to none."""
+    """Make a page of n items, with or without a link to the next page."""
     link = {"rel": "next", "href": URL, "method": "POST", "body": {"token": token}}
     features = [{"id": f"{token}-{i}"} for i in range(n)]
     return {"features": features, "links": [link] if token else [], **more}
 
 
 def twice(given: dict[str, Any], n: int) -> dict[str, Any]:
-    """Give the first n items of a page twice."""
+    """Repeat the first n items of a page."""
     return {**given, "features": given["features"] + given["features"][:n]}
 
 
@@ -56,54 +56,54 @@ def read(*pages: dict[str, Any], limits: Limits = THREE) -> tuple[list[int], Pag
     return found, transport
 
 
-def test_an_empty_page_that_leads_on_is_not_the_end() -> None:
-    """Servers that filter after they cut pages have such.
+def test_an_empty_page_with_a_link_is_not_the_end() -> None:
+    """Servers that filter after they cut pages send such pages.
 
-    Pystac-client ends there without a word.
+    pystac-client ends there silently.
     """
     assert read(page(3, "b"), page(0, "c"), page(2))[0] == [3, 0, 2]
 
 
 def test_a_short_page_may_be_followed_by_others() -> None:
-    """A server may give fewer than it was asked for."""
+    """A server may return fewer items than the limit of the request."""
     assert read(page(2, "b"), page(1, "c"), page(0))[0] == [2, 1, 0]
 
 
 @pytest.mark.parametrize(
     ("pages", "reason"),
     [
-        ([page(3)], "a full page names no next one"),
-        ([page(2, "b"), page(2)], "a full page names no next one"),
-        ([twice(page(2, "b"), 1), page(2)], "a full page names no next one"),
-        ([page(1, numberMatched=4)], "1 of 4 items were given"),
+        ([page(3)], "a full page has no link to a next page"),
+        ([page(2, "b"), page(2)], "a full page has no link to a next page"),
+        ([twice(page(2, "b"), 1), page(2)], "a full page has no link to a next page"),
+        ([page(1, numberMatched=4)], "only 1 of 4 items were returned"),
         (
             [page(2, "b", numberMatched=4), page(2, "b", numberMatched=4) | {"links": []}],
-            "2 of 4 items were given",
+            "only 2 of 4 items were returned",
         ),
-        ([page(1, "b"), page(1, "b")], "lead back"),
-        ([page(0, str(n)) for n in range(20)], "lead back"),
+        ([page(1, "b"), page(1, "b")], "lead in a circle"),
+        ([page(0, str(n)) for n in range(20)], "lead in a circle"),
     ],
     ids=[
-        "as many as asked for",
-        "as many as the server gives",
-        "as many as the server gives but for repeats",
-        "fewer than it counts",
-        "fewer than it counts but for repeats",
+        "the limit of the request",
+        "the limit of the server",
+        "the limit of the server, repeats aside",
+        "fewer than the total",
+        "fewer than the total, repeats aside",
         "a circle",
-        "nothing for ever",
+        "empty pages without end",
     ],
 )
-def test_what_is_not_the_end_is_not_taken_for_it(pages: list[dict[str, Any]], reason: str) -> None:
-    """Each says why; whoever asked goes on in another way."""
+def test_a_page_that_may_not_be_the_last_raises(pages: list[dict[str, Any]], reason: str) -> None:
+    """The error has the reason."""
     with pytest.raises(NotTheEndError, match=reason):
         read(*pages)
 
 
 @pytest.mark.parametrize("n", [50, 100, 250])
-def test_a_page_as_long_as_servers_like_it_is_the_last_only_if_all_are_counted(n: int) -> None:
-    """Nothing tells before the first ``next`` link how many a server gives at most."""
+def test_a_page_with_a_usual_limit_of_servers_is_the_last_only_if_the_total_says_so(n: int) -> None:
+    """The limit of a server is not known before the first ``next`` link."""
     limits = Limits(page_items=1000)
-    with pytest.raises(NotTheEndError, match="a full page names no next one"):
+    with pytest.raises(NotTheEndError, match="a full page has no link to a next page"):
         read(page(n), limits=limits)
     assert read(page(n, numberMatched=n), limits=limits)[0] == [n]
     assert read(page(n + 1), limits=limits)[0] == [n + 1]
@@ -112,8 +112,8 @@ def test_a_page_as_long_as_servers_like_it_is_the_last_only_if_all_are_counted(n
 @pytest.mark.parametrize(
     "href", ["http://127.0.0.1:81/search", "https://127.0.0.1/search", "http://example.org/search"]
 )
-def test_a_page_elsewhere_is_refused(href: str) -> None:
-    """Another host, port or scheme is never asked."""
+def test_a_link_to_another_host_is_refused(href: str) -> None:
+    """No request goes to another host, port or scheme."""
     away = page(1, "b")
     away["links"][0]["href"] = href
     with pytest.raises(NotTheEndError, match="another host"):
@@ -129,8 +129,8 @@ def test_a_page_elsewhere_is_refused(href: str) -> None:
         {"href": URL, "method": "POST", "body": ["a"]},
     ],
 )
-def test_a_link_that_can_not_be_read_is_not_the_end(link: dict[str, Any]) -> None:
-    """There is another page; where it is remains unknown."""
+def test_an_invalid_link_is_not_the_end(link: dict[str, Any]) -> None:
+    """There is another page, at an unknown address."""
     odd = page(1, "b")
     odd["links"] = [{"rel": "next", **link}]
     with pytest.raises(NotTheEndError, match="can't be read"):
@@ -140,15 +140,15 @@ def test_a_link_that_can_not_be_read_is_not_the_end(link: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     "href", ["http://127.0.0.1:80/search", "/search", "search", "HTTP://127.0.0.1/search"]
 )
-def test_the_same_place_may_be_written_in_other_ways(href: str) -> None:
-    """With the port that goes without saying, or only in part."""
+def test_the_same_host_may_be_written_in_other_ways(href: str) -> None:
+    """With the default port, or as a relative link."""
     near = page(1, "b")
     near["links"][0]["href"] = href
     assert read(near, page(0))[0] == [1, 0]
 
 
 def test_links_are_followed_as_they_are_written() -> None:
-    """By POST with a body of their own or merged into the first, or by GET."""
+    """By POST, with a body of their own or merged into the first one, or by GET."""
     merged, by_get = page(1, "b"), page(1, "c")
     merged["links"][0]["merge"] = True
     by_get["links"][0] = {"rel": "next", "href": URL + "?token=c"}

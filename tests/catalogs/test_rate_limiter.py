@@ -1,4 +1,4 @@
-"""The rate limiter of a process: limits, pauses and leases, on a clock of the tests and on threads."""
+"""The rate limiter of a process: limits, pauses and leases."""
 
 from __future__ import annotations
 
