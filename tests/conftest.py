@@ -60,8 +60,8 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "demo_out": ("processes",),
 }
 
-SHARED_CLUSTERS: Final = ("engine", "cli/test_main.py")
-"""The tests of such a file share a cluster."""
+SHARED_CLUSTERS: Final = ("engine",)
+"""Folders in which the tests of a file share a cluster."""
 
 LONGEST_FIRST: Final = (
     "slurm",
@@ -115,11 +115,13 @@ def _fixtures_of(item: pytest.Item) -> set[str]:
 def _group_of(item: pytest.Item) -> str | None:
     """Name the group of a test; the tests of a group run one after the other in one process.
 
-    SLURM's site and the servers run once for all of their tests, and a cluster for the tests of its
-    file. All other tests run wherever there is room.
+    SLURM's site, the servers and the scan by the command run once for all of their tests, and a
+    cluster for the tests of its file. All other tests run wherever there is room.
     """
     if item.get_closest_marker("slurm"):
         return "slurm"
+    if "demo_out" in _fixtures_of(item):
+        return "cli"
     if any(_is_in(item, path) for path in SHARED_CLUSTERS):
         return item.path.relative_to(TESTS).as_posix()
     return "servers" if item.get_closest_marker("server") else None
