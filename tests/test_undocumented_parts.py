@@ -35,5 +35,5 @@ def test_undocumented_part_is_there(part: str) -> None:
 
 def test_a_part_that_is_gone_is_noticed() -> None:
     """The test above would not pass for any name."""
-    assert not has(locate("distributed.Scheduler"), "turnstiles")
+    assert not has(locate("distributed.Scheduler"), "tasks_of_nobody")
     assert not has(locate("distributed.utils"), "syncs")

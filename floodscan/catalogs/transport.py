@@ -6,7 +6,6 @@ twice as long each time.
 
 ``Retry-After`` is obeyed with any status: the rate limiter pauses the requests of all workers. If
 the pause is longer than a search may take, this process sends no request until it is over.
-
 Messages never quote a URL, because it may contain a secret.
 """
 
