@@ -1,153 +1,115 @@
-"""Requests per event: 200 floods against pgstac with a generated catalog over their places, counted at the server.
+"""Count the requests of a sweep at the server: one search per slot, against merged searches.
 
-The catalog is full wherever and whenever any search looks, coalesced or not, and has the DEM's
-tiles of all land, so that what a search brings beyond what was asked for is real. Nothing may be
-lost: the candidates must be those of the plain procedure, one search per phase and sensor, also
-where answers are longer than a page.
+The sweep goes over real floods; the catalog is generated and has items wherever and whenever a
+search looks, merged or not. The results must be the same in every way, also where answers are
+longer than a page.
 
-    uv run python -m benchmarks.count_requests [--events 200] [--api pgstac|lean|none] [--page-items
-    100]
+    uv run python -m benchmarks.count_requests [--events 200] [--api pgstac|lean|none]
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
 import floodscan
-from benchmarks.generated_catalog import (
-    Region,
-    generate_items,
-    read_floods,
-    write_catalog,
-    write_events,
-)
+from benchmarks.sweeps import latest_events, plan_searches, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.transport import Limits
 from floodscan.clusters import open_client
 from floodscan.model import SearchPrices
-from floodscan.planning.event_list import list_events
-from floodscan.planning.slots import cut_batches, plan_batch
-from tests.servers.launch import lean_server, pgstac_server
+from floodscan.testing.servers.launch import lean_server, pgstac_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from distributed import Client
 
     from floodscan import Event
-    from floodscan.model import Search
-    from tests.servers.process import Server
+    from floodscan.testing.servers.process import Server
+
+APART, MERGED = Recipe(searches=SearchPrices(request_items=0)), Recipe()
+SERVERS = {"pgstac": pgstac_server, "lean": lean_server}
 
 
-def plan_searches(events: Sequence[Event], recipe: Recipe) -> list[Search]:
-    """List the searches of a sweep."""
-    return [
-        s
-        for b in cut_batches(list_events(events), run_id="")
-        for s in plan_batch(b, recipe).searches
-    ]
+def count_plan(events: Sequence[Event]) -> None:
+    """Print the searches that are planned."""
+    apart, merged = (len(plan_searches(events, recipe)) / len(events) for recipe in (APART, MERGED))
+    print(f"planned: {apart:.3f} searches an event, merged {merged:.3f}")
 
 
-def regions_of(events: Sequence[Event], recipe: Recipe) -> list[Region]:
-    """Tell where and when the searches of a sweep look."""
-    return [
-        Region(s.bbox, s.window.start, s.window.end)
-        for s in plan_searches(events, recipe)
-        if s.window
-    ]
+def count_requests(
+    server: Server, client: Client, events: Sequence[Event], folder: Path, *, page_items: int
+) -> None:
+    """Scan in three ways, print what the server counted, and compare the results."""
+    ways = {
+        "one search per slot": (APART, Limits()),
+        "merged": (MERGED, Limits()),
+        f"merged, {page_items} items a page": (MERGED, Limits(page_items=page_items)),
+    }
+    found = []
+    for label, (recipe, limits) in ways.items():
+        out, before = folder / label.replace(" ", "-"), server.requests()
+        catalog = StacApiCatalog(server.url, limits)
+        access = Access(max_in_flight=8)
+        floodscan.scan(
+            events, catalog=catalog, recipe=recipe, client=client, access=access, out=out
+        )
+        asked = server.requests() - before
+        n_searches, n_requests = asked["POST /search"] / len(events), asked.total() / len(events)
+        print(
+            f"{label}: {n_searches:.3f} searches an event, {n_requests:.3f} requests an event "
+            f"with the landing page and collections; {describe_answers(out)}"
+        )
+        found.append(result_bytes(out))
+    same = all(each == found[0] for each in found)
+    print(f"same candidates and manifests, byte for byte: {same}")
 
 
-@contextmanager
-def serve(kind: str, folder: Path) -> Iterator[Server]:
-    """Serve a catalog."""
-    start = pgstac_server if kind == "pgstac" else lean_server
-    with start(folder, landing_id="generated", log=folder / "server.log") as server:
-        yield server
+def describe_answers(out: Path) -> str:
+    """Summarize the answers of a run in words."""
+    searches = pq.read_table(out / "searches.parquet").to_pylist()
+    n_items = [search["n_items"] for search in searches]
+    complete = all(search["complete"] for search in searches)
+    return f"{sum(n_items)} items, at most {max(n_items)} in a search, all complete: {complete}"
 
 
-def results(out: Path) -> dict[str, bytes]:
-    """Read what must not hang on how it was asked for."""
+def result_bytes(out: Path) -> dict[str, bytes]:
+    """Read the files that must be the same in every way."""
     files = [*out.glob("candidates/*.parquet"), *out.glob("manifests/*.json")]
     return {file.name: file.read_bytes() for file in files}
 
 
-def sweep(
-    events: Sequence[Event],
-    recipe: Recipe,
-    server: Server,
-    client: Client,
-    limits: Limits,
-    out: Path,
-) -> str:
-    """Scan events, and tell what it took."""
-    before = server.requests()
-    catalog = StacApiCatalog(server.url, limits)
-    floodscan.scan(
-        events,
-        catalog=catalog,
-        recipe=recipe,
-        client=client,
-        access=Access(max_in_flight=8),
-        out=out,
-    )
-    asked = server.requests() - before
-    searches = pq.read_table(out / "searches.parquet").to_pylist()
-    return (
-        f"{asked['POST /search'] / len(events):.3f} searches an event, "
-        f"{asked.total() / len(events):.3f} requests an event with all others; "
-        f"{sum(s['n_items'] for s in searches)} items, the most in one search "
-        f"{max(s['n_items'] for s in searches)}, all complete: {all(s['complete'] for s in searches)}"
-    )
-
-
 def main() -> None:
-    """Count the requests of all ways and compare their results."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Count requests, planned and made."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument(
-        "--api", choices=["pgstac", "lean", "none"], default="pgstac", help="none: plan only"
+        "--api", choices=[*SERVERS, "none"], default="pgstac", help="none: plan only"
     )
     parser.add_argument("--page-items", type=int, default=100)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
-        write_events(folder / "events.csv", read_floods(given.events))
-        together, apart = Recipe(), Recipe(searches=SearchPrices(request_items=0))
-        events = floodscan.read_events(
-            folder / "events.csv", phase_offset_days=together.phase_offset_days
-        )
-        planned = [len(plan_searches(events, recipe)) / len(events) for recipe in (apart, together)]
-        print("planned: {:.3f} searches an event, coalesced {:.3f}".format(*planned))
+        events = latest_events(given.events, folder)
+        count_plan(events)
         if given.api == "none":
             return
-        n_items = write_catalog(
-            folder, generate_items(regions_of(events, together), world_dem=True)
-        )
+        n_items = write_catalog(events, MERGED, folder)
         print(f"{len(events)} events, {n_items} items on {given.api}")
-        ways = {
-            "one search per slot": (apart, Limits()),
-            "coalesced": (together, Limits()),
-            f"coalesced, {given.page_items} items a page": (
-                together,
-                Limits(page_items=given.page_items),
-            ),
-        }
-        found = []
-        with serve(given.api, folder) as server, open_client("local") as client:
-            for label, (recipe, limits) in ways.items():
-                out = folder / label.replace(" ", "-")
-                print(f"{label}: {sweep(events, recipe, server, client, limits, out)}")
-                found.append(results(out))
-        print(
-            f"same candidates and manifests, byte for byte: {all(each == found[0] for each in found)}"
-        )
+        log = folder / "server.log"
+        with (
+            SERVERS[given.api](folder, landing_id="generated", log=log) as server,
+            open_client("local") as client,
+        ):
+            count_requests(server, client, events, folder, page_items=given.page_items)
 
 
 if __name__ == "__main__":

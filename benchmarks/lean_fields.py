@@ -1,11 +1,11 @@
-"""Which form of ``fields`` costs pgstac and the client least, for what floodscan needs of an item.
+"""Compare the forms of ``fields``: which one costs pgstac and the client least.
 
-What is needed: the scene's properties, and of twelve assets whether they are there and where. Each
-form is asked of the same search in turn; printed are the bytes, bare and packed, the time until the
-answer is there (which is the server's work, on loopback), the CPU of reading it, and what all that
-comes to over a network.
+floodscan needs the scene's properties and, of up to twelve assets, presence and href. Each form is
+sent with the same search, in turn. For each it prints the bytes, plain and packed, the time until
+the answer is there (on loopback this is the server's work), the CPU time to read it, and the sum
+over a network.
 
-    uv run python -m benchmarks.lean_fields [--events 30]
+    uv run python -m benchmarks.lean_fields [--events 12]
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from benchmarks.generated_catalog import generate_items, read_floods, regions_of, write_catalog
+from benchmarks.sweeps import latest_events, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import EDGES, STAC_NAMES, decode_page
 from floodscan.catalogs.stac_api import lean_fields
-from tests.servers.launch import pgstac_server
+from floodscan.testing.servers.launch import pgstac_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from floodscan.model import SensorRecipe
 
-N_ITEMS, N_CHOSEN, REPEATS, MEGABITS = 200, 4, 7, 100
+N_ITEMS, N_CHOSEN, MEGABITS = 200, 4, 100
 
 SHAPE = ["bbox", "geometry"]
 SCENE = [*SHAPE, *(f"properties.{name}" for name in STAC_NAMES)]
@@ -41,61 +41,36 @@ UNUSED = ["title", "type", "roles", "gsd", "proj:shape", "proj:transform"]
 
 
 def hrefs_of(assets: Sequence[str]) -> list[str]:
-    """Name a path for each href, and one for the edges of the raster."""
+    """List a path for each href, and one for the edges of the raster."""
     return [*(f"assets.{key}.href" for key in assets), f"assets.{assets[0]}.{EDGES}"]
 
 
 def forms_of(collection: str, assets: Sequence[str]) -> dict[str, dict[str, list[str]]]:
-    """Write all forms in which some assets can be asked for."""
-    each = [f"assets.{key}" for key in assets]
+    """List all forms of a search for some assets, by name."""
+    each, hrefs = [f"assets.{key}" for key in assets], hrefs_of(assets)
     ours = lean_fields(collection, assets)
     unused = [f"{asset}.{name}" for asset in each for name in UNUSED]
+    everything = [*SHAPE, "properties"]
+    included = {
+        "each property, each asset's href": [*SCENE, *hrefs],
+        "each property, each asset": [*SCENE, *each],
+        "each property, no assets": SCENE,
+        "all properties, each asset's href": [*everything, *hrefs],
+        "all properties, each asset": [*everything, *each],
+        "all properties, all assets": [*everything, "assets"],
+        "all properties, no assets": everything,
+    }
     return {
         "whole items": {},
         "whole items, no links": {"exclude": LINKS},
         "as floodscan asks": ours,
         "as floodscan asks, less of each asset": {"exclude": [*ours["exclude"], *unused]},
-        "each property, each asset's href": {
-            "include": [*SCENE, *hrefs_of(assets)],
-            "exclude": LINKS,
-        },
-        "each property, each asset": {"include": [*SCENE, *each], "exclude": LINKS},
-        "each property, no assets": {"include": SCENE, "exclude": LINKS},
-        "all properties, each asset's href": {
-            "include": [*SHAPE, "properties", *hrefs_of(assets)],
-            "exclude": LINKS,
-        },
-        "all properties, each asset": {"include": [*SHAPE, "properties", *each], "exclude": LINKS},
-        "all properties, all assets": {
-            "include": [*SHAPE, "properties", "assets"],
-            "exclude": LINKS,
-        },
-        "all properties, no assets": {"include": [*SHAPE, "properties"], "exclude": LINKS},
+        **{name: {"include": paths, "exclude": LINKS} for name, paths in included.items()},
     }
 
 
-def main() -> None:
-    """Ask in each form and print what it took."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=30)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
-        folder = Path(name)
-        floods = read_floods(200)[-given.events :]
-        write_catalog(folder, generate_items(regions_of(floods)))
-        with (
-            pgstac_server(folder, landing_id="generated", log=folder / "log") as server,
-            requests.Session() as http,
-        ):
-            print(
-                f"up to {N_ITEMS} items of pgstac, median of {REPEATS}; total over {MEGABITS} Mbit/s, packed"
-            )
-            for asked in Recipe().sensors.values():
-                compare(http, server.url, asked)
-
-
-def compare(http: requests.Session, url: str, asked: SensorRecipe) -> None:
-    """Ask for the items of a collection in every form."""
+def compare(http: requests.Session, url: str, asked: SensorRecipe, *, repeats: int) -> None:
+    """Search for the items of a collection in every form."""
     search = {"collections": [asked.collection], "limit": N_ITEMS}
     forms = {
         label: {**search, "fields": fields}
@@ -109,27 +84,27 @@ def compare(http: requests.Session, url: str, asked: SensorRecipe) -> None:
     }
     print(f"{asked.collection}: {len(items)} items, {len(asked.assets)} assets")
     rounds = [
-        {label: ask(http, url, body) for label, body in forms.items()} for _ in range(REPEATS)
+        {label: ask(http, url, body) for label, body in forms.items()} for _ in range(repeats)
     ]
     for label in forms:
-        tell(label, [each[label] for each in rounds], asked)
+        report(label, [each[label] for each in rounds], asked)
 
 
-def tell(label: str, answers: list[tuple[bytes, float]], asked: SensorRecipe) -> None:
-    """Print what a form took."""
+def report(label: str, answers: list[tuple[bytes, float]], asked: SensorRecipe) -> None:
+    """Print the cost of a form."""
     content = answers[0][0]
     packed = len(gzip.compress(content, 6))
-    read = median(cpu_of_reading(content, asked) for _ in range(REPEATS))
+    read = median(cpu_of_reading(content, asked) for _ in answers)
     server = median(seconds for _, seconds in answers)
     total = server + read + packed * 8 / (MEGABITS * 1e6)
-    sizes = f"{len(content) / 1024:8.0f} KB {packed / 1024:6.0f} KB packed"
     print(
-        f"{label:42} {sizes} {server * 1e3:8.0f} ms {read * 1e3:7.1f} ms to read {total * 1e3:8.0f} ms in all"
+        f"{label:42} {len(content) / 1024:8.0f} KB {packed / 1024:6.0f} KB packed "
+        f"{server * 1e3:8.0f} ms {read * 1e3:7.1f} ms to read {total * 1e3:8.0f} ms in total"
     )
 
 
 def ask(http: requests.Session, url: str, body: dict[str, object]) -> tuple[bytes, float]:
-    """Make a search, and time it."""
+    """Search, and measure the time until the answer is there."""
     started = time.perf_counter()
     answer = http.post(
         f"{url}/search", json=body, timeout=120, headers={"Accept-Encoding": "identity"}
@@ -139,12 +114,34 @@ def ask(http: requests.Session, url: str, body: dict[str, object]) -> tuple[byte
 
 
 def cpu_of_reading(content: bytes, asked: SensorRecipe) -> float:
-    """Measure what it takes to make a table of an answer."""
+    """Measure the CPU seconds to make a table of an answer."""
     started = time.process_time()
-    parse_items(
-        decode_page(content).features or [], collection=asked.collection, assets=asked.assets
-    )
+    features = decode_page(content).features or []
+    parse_items(features, collection=asked.collection, assets=asked.assets)
     return time.process_time() - started
+
+
+def main() -> None:
+    """Search in each form, and print its cost."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=12)
+    parser.add_argument("--repeats", type=int, default=7)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
+        folder = Path(name)
+        write_catalog(latest_events(given.events, folder), Recipe(), folder)
+        with (
+            pgstac_server(folder, landing_id="generated", log=folder / "log") as server,
+            requests.Session() as http,
+        ):
+            print(
+                f"up to {N_ITEMS} items of pgstac, median of {given.repeats}; "
+                f"the total is over {MEGABITS} Mbit/s, packed"
+            )
+            for asked in Recipe().sensors.values():
+                compare(http, server.url, asked, repeats=given.repeats)
 
 
 if __name__ == "__main__":

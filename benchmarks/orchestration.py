@@ -1,9 +1,9 @@
-"""What the engine costs beside the work: many synthetic events, and a catalog that answers at once with nothing.
+"""Measure what the engine costs in addition to the work: many events, and a catalog without items.
 
-For each number of events a process of its own scans them on workers of one thread each, manifests
-packed, and tells the wall time, the time that the tasks took, what of the wall time is beyond it,
-and the greatest resident memory of the driver, in which the scheduler runs too. All else is real:
-events are read from a file, planned, cut, sent, written.
+For each number of events a process of its own scans them on workers of one thread, with packed
+manifests. It prints the wall time, the time of the tasks, the difference, and the memory of the
+driver, in which the scheduler runs too. All else is as usual: events are read from a file, planned,
+cut into batches, sent and written.
 
     uv run python -m benchmarks.orchestration [--events 10000 100000] [--workers 2]
 """
@@ -25,14 +25,20 @@ from dask import config
 from distributed import Client, LocalCluster
 
 import floodscan
-from floodscan.assessment.outcomes import FAILED
+from floodscan.assessment.labels import Status
 from floodscan.clusters.local import SETTINGS
 from floodscan.testing.fake_catalog import NoItems
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
+    from floodscan import ScanResult
+
 SEED = 20260
+COLUMNS = (
+    "events", "wall s", "work s a worker", "extra ms an event", "events/s without work",
+    "MB once read", "at a tenth", "at the end", "at most", "files",
+)  # fmt: skip
 
 
 def write_events(path: Path, n: int) -> None:
@@ -48,8 +54,9 @@ def write_events(path: Path, n: int) -> None:
         )
 
 
-def measure(events: Path, n_workers: int, folder: Path) -> str:
-    """Scan, and give a row of the table."""
+def measure(events: Path, n_workers: int) -> str:
+    """Scan, and return a row of the table."""
+    out, resident_mb = events.parent / "out", []
     with (
         config.set(SETTINGS),
         LocalCluster(
@@ -58,67 +65,59 @@ def measure(events: Path, n_workers: int, folder: Path) -> str:
         Client(cluster) as client,
     ):
         client.wait_for_workers(n_workers)
-        resident_mb: list[float] = []
         started = time.perf_counter()
         result = floodscan.scan(
             events,
             catalog=NoItems(),
             client=client,
-            out=folder / "out",
+            out=out,
             pack_manifests=True,
             on_progress=lambda *_: resident_mb.append(psutil.Process().memory_info().rss / 1e6),
         )
         wall = time.perf_counter() - started
         work = client.run_on_scheduler(sum_work) / n_workers
-    n_events = result.counts["events"]
-    if result.counts[FAILED] != n_events:
+    if result.counts[Status.FAILED] != result.counts["events"]:
         raise RuntimeError("a catalog without items can't fill a slot")
+    return describe(result, wall, work, resident_mb)
+
+
+def describe(result: ScanResult, wall: float, work: float, resident_mb: list[float]) -> str:
+    """Write a row of the table."""
+    n_events = result.counts["events"]
+    extra = (wall - work) / n_events
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    beside = (wall - work) / n_events
-    files = sum(path.is_file() for path in (folder / "out").rglob("*"))
-    figures = (
-        f"{wall:.1f}",
-        f"{work:.1f}",
-        f"{1000 * beside:.2f}",
-        f"{1 / beside:,.0f}",
-        *(
-            f"{mb:.0f}"
-            for mb in (
-                resident_mb[0],
-                resident_mb[len(resident_mb) // 10],
-                resident_mb[-1],
-                peak_mb,
-            )
-        ),
-        f"{files:,}",
-    )
-    return f"| {n_events:,} | " + " | ".join(figures) + " |"
+    memory = (resident_mb[0], resident_mb[len(resident_mb) // 10], resident_mb[-1], peak_mb)
+    n_files = sum(path.is_file() for path in result.folder.path.rglob("*"))
+    cells = [f"{n_events:,}", f"{wall:.1f}", f"{work:.1f}", f"{1000 * extra:.2f}"]
+    cells += [f"{1 / extra:,.0f}", *(f"{mb:.0f}" for mb in memory), f"{n_files:,}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def sum_work(dask_scheduler: Scheduler) -> float:
-    """Sum up the seconds that tasks took."""
+    """Add up the seconds of all tasks."""
     return sum(prefix.all_durations["compute"] for prefix in dask_scheduler.task_prefixes.values())
 
 
 def main() -> None:
     """Print a table with a row for each number of events."""
-    parser = argparse.ArgumentParser(description="Measure what the engine costs beside the work.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
-        print(measure(given.measure, given.workers, given.measure.parent))
+        print(measure(given.measure, given.workers))
         return
-    print("| events | wall s | work s a worker | ms an event beside | events/s beside | ", end="")
-    print("MB once read | at a tenth | at the end | at most | files |")
-    print("|" + "---:|" * 10, flush=True)
+    print(f"| {' | '.join(COLUMNS)} |")
+    print("|" + "---:|" * len(COLUMNS), flush=True)
     for n in given.events:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "events.csv"
             write_events(path, n)
             command = [sys.executable, "-m", "benchmarks.orchestration", "--measure", str(path)]
-            subprocess.run([*command, "--workers", str(given.workers)], check=True)  # noqa: S603 - this file itself
+            subprocess.run([*command, "--workers", str(given.workers)], check=True)
 
 
 if __name__ == "__main__":

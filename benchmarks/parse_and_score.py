@@ -1,12 +1,12 @@
-"""Microseconds of CPU per candidate, from the bytes of a search's pages to a ranked slot, against a plain loop.
+"""Measure the CPU time per candidate from bytes to a ranked slot, against a plain loop.
 
-The plain loop is what a notebook does: pystac objects, signed, one shapely intersection at a time.
-Both take the same pages in the same run, in turn, and must give the same ids in the same order with
-the same overlaps.
+The plain loop is what people write in a notebook: pystac objects, signed, and one shapely
+intersection at a time. Both get the same pages in the same run, in turn, and must return the same
+ids in the same order with the same overlaps.
 
-    uv run python benchmarks/parse_and_score.py [--items FILE] [--n-items N] [--repeats N]
+    uv run python -m benchmarks.parse_and_score [--items FILE] [--n-items N] [--repeats N]
 
-``--items`` takes Sentinel-2 items from a stac-geoparquet file in place of the bundled demo's.
+``--items`` takes Sentinel-2 items from a stac-geoparquet file instead of the bundled demo.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import statistics
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,45 +56,55 @@ OPTICAL = Recipe().sensors[Sensor.S2L2A]
 
 def main() -> None:
     """Measure both on whole and on lean pages, and print medians and their ratios."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--items", type=Path)
-    arguments.add_argument("--n-items", type=int, default=1000)
-    arguments.add_argument("--repeats", type=int, default=5)
-    given = arguments.parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--items", type=Path)
+    parser.add_argument("--n-items", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
     items = load_items(given.items, n_items=given.n_items)
     event, day = middle(items)
     stock_token()
-    whole = paginate(items)
-    lean = paginate([project(item) for item in items])
-    expected = plain_loop(whole, event, day)
-    for name, pages in {"whole": whole, "lean": lean}.items():
-        ranking = floodscan_way(pages, event, day)
-        assert [i for i, _ in ranking] == [i for i, _ in expected], (  # noqa: S101
-            "the same scenes in the same order"
-        )
-        assert all(abs(a - b) < 1e-9 for (_, a), (_, b) in zip(ranking, expected, strict=True))  # noqa: S101
-        print(f"{name}: {sum(map(len, pages)) / len(items) / 1024:.1f} KB an item")
-    timed = measure(
-        {
-            "plain loop, whole pages": lambda: plain_loop(whole, event, day),
-            "orjson.loads alone, whole pages": lambda: [orjson.loads(page) for page in whole],
-            "floodscan, whole pages": lambda: floodscan_way(whole, event, day),
-            "orjson.loads alone, lean pages": lambda: [orjson.loads(page) for page in lean],
-            "floodscan, lean pages": lambda: floodscan_way(lean, event, day),
-        },
-        repeats=given.repeats,
-    )
+    pages = {"whole": paginate(items), "lean": paginate([project(item) for item in items])}
+    expected = plain_loop(pages["whole"], event, day)
+    for name, each in pages.items():
+        check_ranking(floodscan_way(each, event, day), expected)
+        print(f"{name}: {sum(map(len, each)) / len(items) / 1024:.1f} KB an item")
+    ways: dict[str, Callable[[], object]] = {
+        "plain loop, whole pages": lambda: plain_loop(pages["whole"], event, day)
+    }
+    for name, each in pages.items():
+        ways[f"orjson.loads alone, {name} pages"] = partial(loads, each)
+        ways[f"floodscan, {name} pages"] = partial(floodscan_way, each, event, day)
+    report(measure(ways, repeats=given.repeats), n_items=len(items), n_ranked=len(expected))
+
+
+def check_ranking(ranking: Ranking, expected: Ranking) -> None:
+    """Raise where the scenes, their order or their overlaps differ."""
+    if [item_id for item_id, _ in ranking] != [item_id for item_id, _ in expected]:
+        raise RuntimeError("the scenes or their order differ")
+    if any(abs(a - b) >= 1e-9 for (_, a), (_, b) in zip(ranking, expected, strict=True)):
+        raise RuntimeError("the overlaps differ")
+
+
+def report(timed: dict[str, list[float]], *, n_items: int, n_ranked: int) -> None:
+    """Print the CPU time per item of each way."""
     plain = timed["plain loop, whole pages"]
-    print(f"{len(items)} items, {len(expected)} ranked, median of {given.repeats}")
+    print(f"{n_items} items, {n_ranked} ranked, median of {len(plain)}")
     for name, seconds in timed.items():
         ratio = statistics.median(p / s for p, s in zip(plain, seconds, strict=True))
-        print(
-            f"{name:32} {statistics.median(seconds) / len(items) * 1e6:8.1f} µs CPU an item   plain / this {ratio:6.1f}"
-        )
+        cost = statistics.median(seconds) / n_items * 1e6
+        print(f"{name:32} {cost:8.1f} µs CPU an item   plain / this {ratio:6.1f}")
+
+
+def loads(pages: list[bytes]) -> list[Json]:
+    """Read pages as JSON, and nothing else."""
+    return [orjson.loads(page) for page in pages]
 
 
 def load_items(path: Path | None, *, n_items: int) -> list[Json]:
-    """Take items from a file or the demo, repeated under other ids up to the size of the benchmark."""
+    """Take items from a file or the demo, and repeat them under other ids up to a number."""
     table = None if path is None else pq.read_table(path)
     found = build_items()[COLLECTION] if table is None else list(stac_table_to_items(table))
     copies = -(-n_items // len(found))
@@ -109,7 +120,7 @@ def load_items(path: Path | None, *, n_items: int) -> list[Json]:
 
 
 def middle(items: list[Json]) -> tuple[Event, date]:
-    """Make an event of 0.8° x 0.7° over the middle of the items, at the middle of their time."""
+    """Make an event of 0.8° × 0.7° in the middle of the items, on the middle day."""
     centres = [shapely.box(*item["bbox"]).centroid for item in items]
     x, y = statistics.median(c.x for c in centres), statistics.median(c.y for c in centres)
     day = sorted(item["properties"]["datetime"] for item in items)[len(items) // 2][:10]
@@ -124,7 +135,7 @@ def middle(items: list[Json]) -> tuple[Event, date]:
 
 
 def stock_token() -> None:
-    """Put a token where the signing library looks for one, so that no network is needed."""
+    """Put a token into the cache of the signing library, so that it needs no network."""
     url = f"{Settings.get().sas_url}/{HOST.split('.', maxsplit=1)[0]}/sentinel2-l2"
     token = {"msft:expiry": datetime.now(UTC) + timedelta(hours=1), "token": "st=now&sig=benchmark"}
     sas.TOKEN_CACHE[url] = sas.SASToken(**token)  # type: ignore[arg-type]
@@ -140,7 +151,7 @@ def paginate(items: list[Json]) -> list[bytes]:
 
 
 def project(item: Json) -> Json:
-    """Keep what the catalog client asks for where the server conforms to ``fields``."""
+    """Keep the members that the client asks for if the server conforms to ``fields``."""
     kept = copy.deepcopy(item)
     for path in lean_fields(COLLECTION, OPTICAL.assets)["exclude"]:
         *parents, name = path.split(".")
@@ -152,7 +163,7 @@ def project(item: Json) -> Json:
 
 
 def plain_loop(pages: list[bytes], event: Event, day: date) -> Ranking:
-    """Do it the way of a notebook."""
+    """Rank as in a notebook."""
     found = []
     for page in pages:
         for raw in json.loads(page)["features"]:
@@ -172,7 +183,7 @@ def plain_loop(pages: list[bytes], event: Event, day: date) -> Ranking:
 
 
 def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
-    """Do it in arrays."""
+    """Rank in arrays."""
     tables = [
         parse_items(decode_page(page).features or [], collection=COLLECTION, assets=OPTICAL.assets)
         for page in pages

@@ -1,112 +1,62 @@
-"""What both policies choose for real floods: violations, coverage and chips, on the demo and a generated catalog.
+"""Compare the choices of both policies for real floods: violations, coverage and chips.
 
-    python benchmarks/policies.py [--events N] [--out FILE]
+    uv run python -m benchmarks.policies [--events N] [--out FILE]
 
-The catalog is that of ``generated_catalog.py``, over floods of the Global Flood Database, on
-their own days. Few of them (129 of 913) are from the time of the satellites. So there are two
-sweeps: over all of them, from 2000 on, as if all four satellites had flown all along; and over
-those from 2015 on, with each satellite from its launch. Both policies choose from the same
-candidates: one scan by ``change-detection``, chosen from again by ``reference``.
+The floods are the demo and the ones of the Global Flood Database, on their own days, with generated
+catalogs. Few floods (129 of 913) are from the time of the satellites. So there are two sweeps: over
+all floods, from 2000 on, as if all four satellites had flown all along; and over the floods from
+2015 on, with each satellite from its first day. Both policies choose from the same candidates: one
+scan by ``change-detection``, and a second choice from it by ``reference``.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-import shapely
-from generated_catalog import COLLECTIONS, generate_items, read_database, regions_of, write_events
-
 import floodscan
-from floodscan import Policy, Recipe, scanning
+from floodscan import Policy, Recipe
 from floodscan.assessment.outcomes import count_warnings
-from floodscan.catalogs.base import Answer
-from floodscan.catalogs.item_table import parse_items
-from floodscan.catalogs.page_json import decode_items
 from floodscan.model import DEFAULT_SENSORS
-from floodscan.schemas import ITEMS
+from floodscan.testing.fake_catalog import ItemsInMemory
+from floodscan.testing.floods import read_floods, write_events
+from floodscan.testing.synthetic import generate_items, regions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import pyarrow as pa
-    from generated_catalog import Flood
+    from collections.abc import Sequence
 
     from floodscan import ScanResult
-    from floodscan.model import Search
+    from floodscan.catalogs import Catalog
+    from floodscan.testing.floods import Flood
 
-LADDER_DAYS = 5  # that the widest window of the default ladder is wider than the recipe's
+LADDER_DAYS = 5  # the widest window of the default ladder is wider by this than the recipe's
 VIOLATIONS = ("wrong_side_of_onset", "reused_scene", "reused_pass", "out_of_order", "mixed_tracks")
 COVERAGE = ("low_coverage", "low_joint_coverage")
 
 
-@dataclass(frozen=True)
-class Memory:
-    """Items in memory as a catalog.
-
-    Attributes:
-        items: ITEMS by collection.
-        trees: Of their footprints.
-    """
-
-    items: dict[str, pa.Table]
-    trees: dict[str, shapely.STRtree]
-
-    @property
-    def location(self) -> str:
-        """Say that it is no place."""
-        return "generated"
-
-    def describe(self, _: Iterable[str]) -> str:
-        """Name the catalog."""
-        return "generated"
-
-    def search(self, search: Search) -> Answer:
-        """Find what touches the box; windows are applied by the scoring."""
-        if search.collection not in self.items:
-            return Answer(items=ITEMS.empty_table())
-        found = self.trees[search.collection].query(shapely.box(*search.bbox))
-        return Answer(items=self.items[search.collection].take(np.sort(found)), n_requests=1)
-
-
-def generate(floods: Sequence[Flood], path: Path, *, before_launch: bool) -> Memory:
-    """Write the events, and make the catalog over them, wide enough for the ladder."""
-    write_events(path, floods)
+def generate(floods: Sequence[Flood], *, from_first: bool) -> ItemsInMemory:
+    """Make the catalog over floods, wide enough for the ladder."""
     margin = timedelta(days=LADDER_DAYS)
     regions = [
-        region._replace(
-            start=region.start - margin, end=region.end + margin, before_launch=before_launch
-        )
+        region._replace(start=region.start - margin, end=region.end + margin)
         for region in regions_of(floods)
     ]
-    made: dict[str, list[object]] = {name: [] for name in COLLECTIONS}
-    for item in generate_items(regions):
-        made[item["collection"]].append(item)
     assets = {asked.collection: asked.assets for asked in DEFAULT_SENSORS.values()}
-    tables = {
-        name: parse_items(decode_items(items), collection=name, assets=assets[name])
-        for name, items in made.items()
-    }
-    trees = {
-        name: shapely.STRtree(shapely.from_wkb(table["geometry"].to_numpy()))
-        for name, table in tables.items()
-    }
-    return Memory(tables, trees)
+    return ItemsInMemory.read(generate_items(regions, from_first=from_first), assets)
 
 
-def summarise(result: ScanResult) -> list[str]:
-    """Put the figures of one policy in words, a cell each."""
-    counts, outcomes = count_warnings(result.folder.read_events()), result.outcomes
+def summarize(result: ScanResult) -> list[str]:
+    """Write the figures of one policy, a cell each."""
+    counts = count_warnings(result.folder.read_events()["choice_warnings"])
+    outcomes = result.outcomes
     covered = [outcome.joint_frac or 0.0 for outcome in outcomes]
     valid = [outcome.valid_pixel_frac or 0.0 for outcome in outcomes]
     chips, total = sum(o.chips or 0 for o in outcomes), sum(o.chips_total or 0 for o in outcomes)
-    violated = sum(any(w.split()[0] in VIOLATIONS for w in o.warnings) for o in outcomes)
+    violated = sum(any(w.code in VIOLATIONS for w in o.choice_warnings) for o in outcomes)
     return [
         f"{sum(o.n_filled for o in outcomes):,} of {sum(o.n_slots for o in outcomes):,}",
         f"{violated} of {len(outcomes)}",
@@ -117,47 +67,59 @@ def summarise(result: ScanResult) -> list[str]:
     ]
 
 
-def run(label: str, listed: str, catalog: str | Memory, folder: Path) -> dict[str, list[str]]:
-    """Choose by both policies from the same candidates; a column of the table each."""
+def compare(label: str, events: str, catalog: str | Catalog, folder: Path) -> dict[str, list[str]]:
+    """Choose by both policies from the same candidates; return a column of the table each."""
     recipe = Recipe(policy=Policy.CHANGE_DETECTION)
-    scanned = floodscan.scan(listed, catalog=catalog, out=folder / f"{label}-1", recipe=recipe)
+    scanned = floodscan.scan(events, catalog=catalog, out=folder / f"{label}-1", recipe=recipe)
     started = perf_counter()
-    again = scanning.reselect(
-        folder / f"{label}-1", out=folder / f"{label}-2", policy=Policy.REFERENCE
-    )
-    print(f"{label}: {len(again.outcomes)} events chosen again in {perf_counter() - started:.1f} s")
+    out = folder / f"{label}-2"
+    again = floodscan.reselect(folder / f"{label}-1", out=out, policy=Policy.REFERENCE)
+    print(f"{label}: {len(again.outcomes)} events reselected in {perf_counter() - started:.1f} s")
     return {
-        f"{label}, reference": summarise(again),
-        f"{label}, change-detection": summarise(scanned),
+        f"{label}, reference": summarize(again),
+        f"{label}, change-detection": summarize(scanned),
     }
 
 
-def main() -> None:
-    """Run both policies over the demo and the sweeps, and write a table."""
-    parser = argparse.ArgumentParser(description="Compare the policies.")
-    parser.add_argument("--events", type=int, help="the first so many of each sweep; else all")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "results" / "policies.md"
-    )
-    given = parser.parse_args()
+def compare_floods(n_events: int | None, folder: Path) -> dict[str, list[str]]:
+    """Compare on both sweeps over floods."""
     columns: dict[str, list[str]] = {}
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        columns |= run("demo", "demo", "demo", folder)
-        floods = read_database()
-        for since, before_launch in (("2000", True), ("2015", False)):
-            label, path = f"{since} to 2018", folder / f"{since}.csv"
-            asked = [flood for flood in floods if flood.event_date >= since][: given.events]
-            catalog = generate(asked, path, before_launch=before_launch)
-            columns |= run(label, str(path), catalog, folder)
-    rows = ("slots filled", "events with a violation", *VIOLATIONS, *COVERAGE, "mean joint coverage",
-            "mean valid pixels", "chips")  # fmt: skip
+    for since, from_first in (("2000", False), ("2015", True)):
+        label, path = f"{since} to 2018", folder / f"{since}.csv"
+        floods = [flood for flood in read_floods() if flood.event_date >= since][:n_events]
+        write_events(path, floods)
+        catalog = generate(floods, from_first=from_first)
+        columns |= compare(label, str(path), catalog, folder)
+    return columns
+
+
+def to_markdown(columns: dict[str, list[str]]) -> str:
+    """Write the table."""
+    rows = (
+        "slots filled", "events with a violation", *VIOLATIONS, *COVERAGE,
+        "mean joint coverage", "mean valid pixels", "chips",
+    )  # fmt: skip
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     lines += [
         f"| {row} | {' | '.join(cells)} |"
         for row, *cells in zip(rows, *columns.values(), strict=True)
     ]
-    text = "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Compare the policies on the demo and on both sweeps, and write a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, help="only the first N floods of each sweep")
+    default = Path(__file__).parent / "results" / "policies.md"
+    parser.add_argument("--out", type=Path, default=default)
+    given = parser.parse_args()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        columns = compare("demo", "demo", "demo", folder) | compare_floods(given.events, folder)
+    text = to_markdown(columns)
     given.out.write_text(text, "utf-8")
     print(text)
 

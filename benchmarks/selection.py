@@ -1,11 +1,11 @@
-"""What choosing costs by policy ``change-detection``: events of 8 slots with 40 candidates each, on one core.
+"""Measure the CPU time of both policies per event: 8 slots with 40 candidates each, on one core.
 
-    python benchmarks/selection.py [--events 10000]
+    uv run python -m benchmarks.selection [--events 10000]
 
-Candidates are made up, seeded: of each Sentinel-1 slot ten passes of four frames on five tracks, of
-each Sentinel-2 slot seven passes of three orbits over six tiles, with any cloud; a frame's
-footprint and a tile's in an orbit are the same in each pass, as real ones are, and a tile is a
-square of its UTM zone. Making them is not measured.
+The candidates are made up, from a fixed seed: each Sentinel-1 slot has ten passes of four frames on
+five tracks, each Sentinel-2 slot has seven passes of three orbits over six tiles, with any cloud
+cover. As in reality a frame has the same footprint in each pass, and so has a tile of an orbit; a
+tile is a square of its UTM zone. The time to make them does not count.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LIMIT_MS = 5.0
 
 
 def make_events(first: int, number: int) -> list[Event]:
-    """Make events about the world."""
+    """Make events all over the world."""
     events = []
     for index in range(first, first + number):
         west, south = (index * 7.3) % 340 - 170, (index * 3.1) % 110 - 55
@@ -59,12 +59,12 @@ def make_events(first: int, number: int) -> list[Event]:
 
 
 def utm_zone(lon: float, lat: float) -> int:
-    """Tell the EPSG code of the zone that a place is in."""
+    """Return the EPSG code of the zone of a place."""
     return (32600 if lat >= 0 else 32700) + int((lon + 180) // 6) + 1
 
 
 def make_candidates(plan: EventPlan, rng: np.random.Generator) -> pa.Table:
-    """Make an event's scored candidates: 40 for each slot that has a date, and four DEM tiles."""
+    """Make the scored candidates of an event: 40 for each dated slot, and four DEM tiles."""
     slots = [slot for slot in plan.slots if slot.phase is not None]
     parts = [_slot_rows(plan, number, rng) for number in range(len(slots))]
     return pa.concat_tables([*parts, _dem_rows(plan)])
@@ -82,17 +82,17 @@ def _slot_rows(plan: EventPlan, number: int, rng: np.random.Generator) -> pa.Tab
     footprints, edges = (
         (_frames(plan, orbits * members + parts), None) if radar else _tiles(plan, parts, orbits)
     )
-    area = plan.event.aoi
-    overlaps = np.round(shapely.area(shapely.intersection(footprints, area)) / area.area, 12)
+    overlaps = _overlaps(plan, footprints)
     ids = [f"{slot.sensor}_{slot.phase}_{i:02}" for i in range(PER_SLOT)]
-    start = datetime.combine(slot.day or FLOOD, time.min, UTC)
     cloud = rng.uniform(0, 100, PER_SLOT)
-    verdicts = np.where(overlaps == 0, "no_overlap", "eligible")
+    cloudy = (cloud >= 25) & (not radar)
+    verdicts = np.select([overlaps == 0, cloudy], ["no_overlap", "too_cloudy"], "eligible")
     return _table(
         {
-            "event_id": plan.event.event_id, "target_id": "aoi", "phase": str(slot.phase), "sensor": str(slot.sensor),
+            "event_id": plan.event.event_id, "target_id": "aoi",
+            "phase": str(slot.phase), "sensor": str(slot.sensor),
             "collection": DEFAULT_SENSORS[slot.sensor].collection, "item_id": ids,
-            "datetime": [start + timedelta(days=int(d), seconds=int(s)) for d, s in zip(offsets, seconds, strict=True)],
+            "datetime": _times(slot.day or FLOOD, offsets, seconds),
             "days_from_phase": np.abs(offsets), "day_offset": offsets, "overlap_frac": overlaps,
             "cloud_cover": None if radar else cloud,
             "relative_orbit": orbits + 1, "orbit_state": "descending", "platform": "S",
@@ -100,15 +100,26 @@ def _slot_rows(plan: EventPlan, number: int, rng: np.random.Generator) -> pa.Tab
             "mgrs_tile": None if radar else [f"31UG{i % members}" for i in range(PER_SLOT)],
             "processing_baseline": "05.00", "polarizations": [["VV", "VH"]] * PER_SLOT,
             "proj_epsg": None if radar else utm_zone(*plan.event.bbox[:2]), "proj_bbox": edges,
-            "verdict": np.where((verdicts == "eligible") & (cloud >= 25) & (not radar), "too_cloudy", verdicts),
-            "geometry": shapely.to_wkb(footprints),
+            "verdict": verdicts, "geometry": shapely.to_wkb(footprints),
         },
         PER_SLOT,
     )  # fmt: skip
 
 
+def _overlaps(plan: EventPlan, footprints: np.ndarray) -> np.ndarray:
+    area = plan.event.aoi
+    covered: np.ndarray = shapely.area(shapely.intersection(footprints, area))
+    return np.round(covered / area.area, 12)
+
+
+def _times(day: date, offsets: np.ndarray, seconds: np.ndarray) -> list[datetime]:
+    start = datetime.combine(day, time.min, UTC)
+    shifts = zip(offsets.tolist(), seconds.tolist(), strict=True)
+    return [start + timedelta(days=days, seconds=shift) for days, shift in shifts]
+
+
 def _frames(plan: EventPlan, kinds: np.ndarray) -> np.ndarray:
-    """Draw slanted boxes near the event, one of each kind."""
+    """Draw a slanted box near the event for each kind."""
     size, lean = 2.4, 0.2
     left, low = _corners(plan, kinds, size)
     corners = [
@@ -125,7 +136,8 @@ def _tiles(
 ) -> tuple[np.ndarray, list[list[float]]]:
     """Draw squares of the event's zone near it, cut by the swath of an orbit.
 
-    Tell also the squares' edges.
+    Returns:
+        The footprints, and the edges of the squares.
     """
     zone = f"EPSG:{utm_zone(*plan.event.bbox[:2])}"
     left, low = open_transformer("OGC:CRS84", zone).transform(*_corners(plan, tiles, 1.2))
@@ -138,7 +150,7 @@ def _tiles(
 
 
 def _corners(plan: EventPlan, kinds: np.ndarray, size: float) -> np.ndarray:
-    """Place south-western corners near the event, one of each kind."""
+    """Place a south-western corner near the event for each kind."""
     west, south, _, _ = plan.event.bbox
     rng = np.random.default_rng(round(1000 * (west + 180)))
     shifts = rng.uniform(-size * 0.8, 0.4, (kinds.max() + 1, 2))
@@ -153,12 +165,14 @@ def _dem_rows(plan: EventPlan) -> pa.Table:
         for i in (0, 1)
         for j in (0, 1)
     ]
-    overlaps = shapely.area(shapely.intersection(cells, plan.event.aoi)) / plan.event.aoi.area
+    overlaps = _overlaps(plan, np.array(cells))
     return _table(
         {
-            "event_id": plan.event.event_id, "target_id": "aoi", "sensor": "DEM", "collection": "cop-dem-glo-30",
+            "event_id": plan.event.event_id, "target_id": "aoi",
+            "sensor": "DEM", "collection": "cop-dem-glo-30",
             "item_id": [f"dem{i}" for i in range(4)], "overlap_frac": overlaps,
-            "verdict": np.where(overlaps == 0, "no_overlap", "eligible"), "geometry": shapely.to_wkb(cells),
+            "verdict": np.where(overlaps == 0, "no_overlap", "eligible"),
+            "geometry": shapely.to_wkb(cells),
         },
         4,
     )  # fmt: skip
@@ -181,7 +195,11 @@ def identified(scored: pa.Table) -> pa.Table:
 
 
 def measure(n_events: int) -> dict[str, list[float]]:
-    """Time both policies, and the checks of what they chose, in milliseconds of CPU per event, batch by batch."""
+    """Time both policies and the checks of their choices.
+
+    Returns:
+        Milliseconds of CPU per event, a figure per batch.
+    """
     rng = np.random.default_rng(20210715)
     recipes = {policy: Recipe(policy=policy) for policy in Policy}
     spent: dict[str, list[float]] = {}
@@ -205,7 +223,9 @@ def measure(n_events: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description="Time the choice of scenes, per event.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=10_000)
     given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,19 +1,25 @@
-"""Everything that floodscan raises on purpose, in one tree.
+"""All exceptions that floodscan raises on purpose, in one tree.
 
     FloodscanError
-    ├── InputError            something a person wrote can't be used; nothing was started
-    │   ├── EventError        an event file, by file, row and field
-    │   ├── RecipeError       a recipe, by file and field
-    │   ├── ProfileError      a profile of worker jobs, by file and field
+    ├── InputError            an input is invalid; no work was started
+    │   ├── EventError        an event file: names file, row and field
+    │   ├── RecipeError       a recipe: names file and field
+    │   ├── ProfileError      a profile of worker jobs: names file and field
     │   └── OutputError       the output folder
-    ├── CatalogError          a catalog can't be asked, or answered with an error
+    ├── CatalogError          a catalog can't be reached, or answers with an error
     │   └── MissingCollectionError
-    │                         a catalog lacks a collection that the recipe names
+    │                         a catalog lacks a collection of the recipe
     ├── ClusterError          a cluster has no workers left, and gets no more
-    └── ManifestError         a file that is not a manifest
+    └── ManifestError         a file is not a manifest
 
-Every one survives pickling, so that a worker can send it: the arguments are kept, and the text is
-made in ``__str__``.
+Workers send exceptions to the driver, so each one survives pickling: it keeps its arguments, and
+makes its text in ``__str__``. Five words for things that are not as wished have one meaning each:
+
+    InputProblem    a field of an input file that is invalid (here)
+    MissingPart     a part of a search that a catalog did not answer (catalogs.base)
+    EmptySlot       a slot without a scene, with the reason (assessment.outcomes)
+    ChoiceWarning   something to know about a choice before it is used (assessment.quality)
+    Verdict         why a candidate was not chosen (selection.labels)
 """
 
 from __future__ import annotations
@@ -33,23 +39,29 @@ _QUERY = re.compile(r"\?[^\s?'\"]*=[^\s'\"]*")
 
 
 class FloodscanError(Exception):
-    """Base of all errors that floodscan raises on purpose."""
+    """Base of all exceptions that floodscan raises on purpose."""
 
 
 class InputError(FloodscanError):
-    """Something a person wrote can't be used; no work was started."""
+    """An input is invalid; no work was started."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputProblem:
-    """What is wrong with one field of one row of a file."""
+    """A field of an input file that is invalid.
+
+    Attributes:
+        row: Name of the row, such as ``row 3``; empty for the file as a whole.
+        field: Name of the field; empty for the row as a whole.
+        text: What is wrong, and what is valid.
+    """
 
     row: str
     field: str
     text: str
 
     def __str__(self) -> str:
-        """Name the place, then what is wrong with it."""
+        """Name row and field, then the problem."""
         place = ", ".join(
             part for part in (self.row, self.field and f"field '{self.field}'") if part
         )
@@ -57,7 +69,7 @@ class InputProblem:
 
 
 class _FileError(InputError):
-    """A file with one or more problems, each with its place."""
+    """A file with one or more problems."""
 
     def __init__(self, source: str, problems: Sequence[InputProblem]) -> None:
         super().__init__(source, tuple(problems))
@@ -72,23 +84,23 @@ class _FileError(InputError):
 
 
 class EventError(_FileError):
-    """An event file can't be used: says which file, row and field."""
+    """An event file is invalid: names file, row and field."""
 
 
 class RecipeError(_FileError):
-    """A recipe can't be used: says which file and field."""
+    """A recipe is invalid: names file and field."""
 
 
 class ProfileError(_FileError):
-    """A profile of worker jobs can't be used: says which file and field."""
+    """A profile of worker jobs is invalid: names file and field."""
 
 
 class OutputError(InputError):
-    """The output folder can't be written, or holds another run."""
+    """The output folder can't be written, or has another run in it."""
 
 
 class CatalogError(FloodscanError):
-    """A catalog can't be asked, or answered with an error."""
+    """A catalog can't be reached, or answers with an error."""
 
     def __init__(self, catalog: str, problem: str) -> None:
         super().__init__(catalog, problem)
@@ -100,7 +112,7 @@ class CatalogError(FloodscanError):
 
 
 class MissingCollectionError(CatalogError):
-    """A catalog lacks a collection that the recipe names."""
+    """A catalog lacks a collection of the recipe."""
 
 
 class ClusterError(FloodscanError):
@@ -108,7 +120,7 @@ class ClusterError(FloodscanError):
 
 
 class ManifestError(FloodscanError):
-    """A file that should be a manifest is none."""
+    """A file is not a manifest."""
 
     def __init__(self, source: str, problem: str) -> None:
         super().__init__(source, problem)
@@ -128,7 +140,7 @@ def public_traceback(err: BaseException) -> str:
 
 
 def suggest(given: str, known: Iterable[str]) -> str:
-    """Say what may stand where ``given`` stood, the nearest spelling first."""
+    """Suggest the known name that is spelled most like ``given``, or list all known names."""
     names = [str(name) for name in known]
     near = get_close_matches(given, names, n=1)
     return f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(names)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from floodscan.geometry.footprints import BBox
 
 DEMO = "demo"
-"""Name of the bundled event, and of the bundled catalog snapshot over it."""
+"""Name of the bundled event, and of the bundled archive around it."""
 
 _LAST_SECOND = time(23, 59, 59)
 _Number = TypeVar("_Number", bound=float)
@@ -36,12 +36,12 @@ class Event:
     """One flood: where, and around which dates.
 
     Attributes:
-        event_id: Unique in its file, and fit to be a file's name.
-        aoi: Area of interest, WGS 84, valid; cut at the antimeridian where it crosses it.
+        event_id: Unique in a run, and usable as a file name.
+        aoi: Area of interest, WGS 84, valid; cut in two if it crosses the antimeridian.
         bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
-        phase_dates: UTC date of each of the four phases, none before the one that precedes it.
-        onset: When the water came, UTC.
-        target_crs: Projected system of the event's pixel grid, such as ``EPSG:32632``.
+        phase_dates: UTC date of each of the four phases, in order.
+        onset: When the flood began, UTC.
+        target_crs: Projected coordinate system of the event's pixel grid, such as ``EPSG:32632``.
     """
 
     event_id: str
@@ -53,7 +53,7 @@ class Event:
 
     @property
     def digest(self) -> str:
-        """Digest of all that it says, in hexadecimal digits."""
+        """Digest of all attributes, in hexadecimal digits."""
         phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
         facts = [
             self.event_id,
@@ -67,7 +67,7 @@ class Event:
 
 
 class Sensor(StrEnum):
-    """The kinds of scenes that fill a slot, by the names that manifests use."""
+    """The kinds of scenes, by their names in manifests."""
 
     S1RTC = "S1RTC"
     S2L2A = "S2L2A"
@@ -75,7 +75,7 @@ class Sensor(StrEnum):
 
 
 class Policy(StrEnum):
-    """The rules by which scenes are chosen."""
+    """How scenes are chosen."""
 
     REFERENCE = "reference"
     CHANGE_DETECTION = "change-detection"
@@ -83,7 +83,7 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """A span of time, closed at both ends as STAC's intervals are.
+    """A span of time, with both ends inside it, as in a STAC search.
 
     Attributes:
         start: First instant inside, UTC.
@@ -94,14 +94,17 @@ class TimeWindow:
     end: datetime
 
     def __post_init__(self) -> None:
-        """Refuse a window that ends before it starts."""
+        """Raise ValueError for a window that ends before it starts."""
         if self.end < self.start:
             message = f"a window can't end ({self.end}) before it starts ({self.start})"
             raise ValueError(message)
 
     @classmethod
     def around(cls, day: date, days: int) -> TimeWindow:
-        """Span whole UTC days: from 00:00:00 ``days`` before ``day`` to 23:59:59 ``days`` after it."""
+        """Return the window from ``days`` before a UTC day to ``days`` after it.
+
+        It starts at 00:00:00 and ends at 23:59:59, as the published procedure searches.
+        """
         margin = timedelta(days=days)
         return cls(
             datetime.combine(day - margin, time.min, UTC),
@@ -109,20 +112,20 @@ class TimeWindow:
         )
 
     def __str__(self) -> str:
-        """Write the interval as STAC does, ``start/end``."""
+        """Return the interval as STAC writes it, ``start/end``."""
         return f"{self.start:%Y-%m-%dT%H:%M:%SZ}/{self.end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorRecipe:
-    """What is asked of one sensor.
+    """The rules for the scenes of one sensor.
 
     Attributes:
         collection: STAC collection id.
-        assets: Asset keys that a scene must have.
-        window_days: Days before and after a phase's date that are searched; None searches all time.
+        assets: Keys of the assets that a scene must have.
+        window_days: Days to search before and after a phase's date; None searches all time.
         polarizations: Channels that a SAR scene must have, in any order.
-        max_cloud_percent: A scene's cloud cover must be strictly below this; None accepts all.
+        max_cloud_percent: The cloud cover of a scene must be below this; None accepts any.
     """
 
     collection: str
@@ -134,13 +137,13 @@ class SensorRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relaxation:
-    """A step of the ladder: which rule is loosened for slots that would stay empty; exactly one is.
+    """A step of the ladder: it loosens exactly one rule, for slots that would stay empty.
 
     Attributes:
-        sensor: Whose rule.
-        window_days: Days before and after a phase's date that are searched.
-        max_cloud_percent: A scene's cloud cover must be strictly below this.
-        mixed_track: Whether SAR phases may lie on different tracks.
+        sensor: The sensor of the rule.
+        window_days: Days to search before and after a phase's date.
+        max_cloud_percent: The cloud cover of a scene must be below this.
+        mixed_track: Whether SAR phases may be of different tracks.
     """
 
     sensor: Sensor
@@ -149,12 +152,12 @@ class Relaxation:
     mixed_track: bool = False
 
     def __str__(self) -> str:
-        """Write the step as ``S1RTC.window_days=7``."""
+        """Return the step as text, such as ``S1RTC.window_days=7``."""
         name, value = next((k, v) for k, v in self.to_dict().items() if k != "sensor")
         return f"{self.sensor}.{name}={str(value).lower() if value is True else f'{value:g}'}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell it out in JSON types: the sensor, and the rule that is loosened."""
+        """Return the sensor and the loosened rule in JSON types."""
         rules = {"window_days": self.window_days, "max_cloud_percent": self.max_cloud_percent}
         given = {name: value for name, value in rules.items() if value is not None}
         return {
@@ -232,11 +235,11 @@ DEFAULT_SENSORS: Mapping[Sensor, SensorRecipe] = {
 }
 
 DEFAULT_LADDER = (
-    # 15 days hold a whole 12-day cycle: every track passes once
+    # in 15 days, each track of a 12-day cycle passes at least once
     Relaxation(sensor=Sensor.S1RTC, window_days=7),
     Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=50.0),
     Relaxation(sensor=Sensor.S2L2A, window_days=15),
-    # a satellite that flies alone needs its next cycle for the second scene after the onset
+    # a satellite without a twin takes its second scene after the onset one cycle later
     Relaxation(sensor=Sensor.S1RTC, window_days=12),
     Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
 )
@@ -251,15 +254,13 @@ DEFAULT_PHASE_OFFSET_DAYS: Mapping[Phase, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPrices:
-    """What searches cost, to tell when one for several slots is cheaper; results don't hang on it.
+    """Estimated costs of searches. They decide which searches are merged, and change no result.
 
     Attributes:
-        request_items: Surplus items that one request less is worth; 0 lets every slot ask for
-            itself.
-        page_items: Items that one request brings at most.
-        items_per_day: How many items of each sensor are made in a day over an area of one
-            footprint.
-        footprint_degrees: Edge of a footprint of each sensor, degrees.
+        request_items: A saved request is worth this many extra items; 0 never merges searches.
+        page_items: Maximum number of items in one response.
+        items_per_day: New items of each sensor per day, over an area of one footprint.
+        footprint_degrees: Edge length of a footprint of each sensor, degrees.
     """
 
     request_items: float = 250.0
@@ -274,20 +275,21 @@ class SearchPrices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """The rules of a run, the same for all of its events.
+    """The rules of a run.
 
     Attributes:
         policy: How scenes are chosen.
-        sensors: What is asked of each sensor, in the order of the manifest.
-        phase_offset_days: Days from an event's date to each phase's, for events that give one date.
-        tile_size_m: Edge of the tiles that each AOI is cut into, metres; None leaves it whole.
-        relax: Steps by which policy ``change-detection`` loosens the rules for slots that would
-            stay empty, the first ones first.
-        min_coverage: Share of a target that a pass must cover to be chosen by ``change-detection``.
-        onset_guard_minutes: How long before the onset a scene must be to count as before the flood.
-        warn_coverage_below: Share of a target that a choice must cover lest it gets a warning.
-        searches: What searches cost.
-        rules: Each sensor's rules under the policy, derived from the above.
+        sensors: The rules of each sensor, in the order of the manifest.
+        phase_offset_days: Days from an event's date to each phase, for events with a single date.
+        tile_size_m: Edge length of the tiles of each AOI, metres; None makes no tiles.
+        relax: The ladder: steps by which ``change-detection`` loosens the rules for slots that
+            would stay empty, in this order.
+        min_coverage: ``change-detection`` chooses only passes that cover this share of a target.
+        onset_guard_minutes: A scene counts as before the flood if it is at least this long before
+            the onset.
+        warn_coverage_below: Warn when a choice covers less than this share of its target.
+        searches: Estimated costs of searches.
+        rules: Each sensor's rules under the policy, derived from the other attributes.
     """
 
     policy: Policy = Policy.REFERENCE
@@ -305,7 +307,7 @@ class Recipe:
     rules: Mapping[Sensor, SensorRules] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Resolve each sensor's rules once."""
+        """Derive each sensor's rules once."""
         rules = {
             sensor: _resolve_rules(asked, self._ladder(sensor))
             for sensor, asked in self.sensors.items()
@@ -318,7 +320,7 @@ class Recipe:
         return tuple(step for step in self.relax if step.sensor is sensor)
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell out in plain JSON types all that results hang on, every default included."""
+        """Return in JSON types all rules that can change a result, with every default."""
         return {
             "policy": str(self.policy),
             "tile_size_m": self.tile_size_m,
@@ -342,13 +344,13 @@ def _plain(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One question to a catalog.
+    """A search of a catalog.
 
     Attributes:
         collection: STAC collection id.
         bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
-        window: When items may be from; None is any time.
-        assets: Asset keys whose hrefs are wanted.
+        window: Time window of the items; None is any time.
+        assets: Keys of the assets whose hrefs are wanted.
     """
 
     collection: str
@@ -358,5 +360,5 @@ class Search:
 
     @property
     def crosses_antimeridian(self) -> bool:
-        """Whether the box has a part on either side of 180°."""
+        """Whether the box has a part on each side of 180°."""
         return self.bbox[0] > self.bbox[2]

@@ -1,4 +1,16 @@
-"""One batch on one page: ask, choose, write; what comes back is a small row."""
+"""One batch on one page: ask, choose, write. Read this file first.
+
+A batch is a group of neighbouring events. Workers do these steps with it:
+
+    answers = ask(run, searches)                       searches → an Answer with ITEMS each
+    part = choose(run, plan, answers)                  ITEMS → scored CANDIDATES → decide
+        decide(scored, plans, answers)                 → ranked CANDIDATES, manifests, outcomes
+    result = write(run.folder, name, parts)            files; the outcomes last
+
+The engine runs ``ask`` and ``choose`` several times in parallel, each for a part of the batch, and
+``write`` once. Choosing again from stored candidates (``reselection.py``) begins with ``decide``.
+Only the small result of ``write`` returns to the process that drives the run.
+"""
 
 from __future__ import annotations
 
@@ -25,33 +37,23 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
     from floodscan.model import Recipe, Search
-    from floodscan.planning.slots import BatchPlan
+    from floodscan.planning.slots import BatchPlan, EventPlan
     from floodscan.store import RunFolder
 
 
 _log = logging.getLogger(__name__)
 
-_ANSWER_COLUMNS = (
-    "complete",
-    "n_pages",
-    "n_requests",
-    "n_retries",
-    "n_bisections",
-    "cached",
-    "seconds",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What all batches of a run share.
+    """Settings that all batches of a run share.
 
     Attributes:
-        catalog: Where items are searched.
+        catalog: Answers the searches.
         catalog_id: STAC id of the catalog.
         recipe: The rules.
-        folder: Where results go; workers write there themselves.
-        search_on_driver: Whether workers beside the driver search, and nodes do everything else.
+        folder: Output folder; workers write there themselves.
+        search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
     """
 
@@ -65,12 +67,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPart:
-    """What was chosen for some events of a batch.
+    """The choices for some events of a batch.
 
     Attributes:
         candidates: Ranked CANDIDATES.
-        searches: What became of the searches, SEARCHES.
-        manifests: Each event's, as the bytes of its file.
+        searches: SEARCHES that were made for these events.
+        manifests: The bytes of each event's manifest, by event id.
         outcomes: How each event ended.
     """
 
@@ -82,7 +84,7 @@ class BatchPart:
     def __reduce__(
         self,
     ) -> tuple[Callable[..., BatchPart], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
-        """Be pickled with each table as one piece."""
+        """Pickle each table as one buffer."""
         others = {name: getattr(self, name) for name in ("manifests", "outcomes")}
         return _unpack, (pack_table(self.candidates), pack_table(self.searches), others)
 
@@ -93,11 +95,11 @@ def _unpack(candidates: pa.Buffer, searches: pa.Buffer, others: dict[str, Any]) 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What is told of a batch that is on disk.
+    """A batch that is on disk.
 
     Attributes:
-        name: Which batch.
-        counts: Its events by status, slots, candidates and requests.
+        name: Name of the batch.
+        counts: Its events by status, slots, candidates, requests and warnings.
     """
 
     name: str
@@ -112,6 +114,85 @@ def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
     """
     with ThreadPoolExecutor(len(searches)) as threads:
         return list(threads.map(partial(_ask_one, run), searches))
+
+
+def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> BatchPart:
+    """Choose scenes for the events of a part of a batch.
+
+    Args:
+        run: Settings that all batches share.
+        part: The events.
+        answers: The answer to each search of the part.
+    """
+    by_event = _distribute(part, answers)
+    complete = [
+        answered[slot.search].complete
+        for plan, answered in zip(part.plans, by_event, strict=True)
+        for slot in plan.slots
+    ]
+    items = pa.concat_tables([answers[search].items for search in part.searches])
+    slots = [slot for plan in part.plans for slot in plan.slots]
+    scored = score(items, slots, run.recipe, complete=complete)
+    chosen = decide(scored, part.plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
+    return replace(chosen, searches=tabulate_searches(part, answers))
+
+
+def decide(
+    scored: pa.Table,
+    plans: Sequence[EventPlan],
+    answers: Sequence[Mapping[Search, Answer]],
+    *,
+    recipe: Recipe,
+    catalog_id: str,
+) -> BatchPart:
+    """Select among scored candidates, and assess the choices.
+
+    Args:
+        scored: CANDIDATES of the events, not ranked yet.
+        plans: The events.
+        answers: For each event the answers to its slot searches.
+        recipe: The rules.
+        catalog_id: STAC id of the catalog.
+
+    Returns:
+        The choices, without SEARCHES.
+    """
+    candidates = select(scored, plans, recipe)
+    manifests, outcomes = assess_events(
+        plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
+    )
+    return BatchPart(
+        candidates=candidates,
+        searches=SEARCHES.empty_table(),
+        manifests=manifests,
+        outcomes=tuple(outcomes),
+    )
+
+
+def write(
+    folder: RunFolder, name: str, parts: Sequence[BatchPart], *, given_up: Sequence[Outcome]
+) -> BatchResult:
+    """Write the files of a batch.
+
+    The outcomes are written last: a batch with outcomes on disk is complete, and is not run again.
+
+    Args:
+        folder: Output folder.
+        name: Name of the batch.
+        parts: The choices, in the order of the batch.
+        given_up: Outcomes of events that could not be processed.
+    """
+    candidates = pa.concat_tables([CANDIDATES.empty_table(), *(part.candidates for part in parts)])
+    searches = pa.concat_tables([SEARCHES.empty_table(), *(part.searches for part in parts)])
+    manifests = {key: content for part in parts for key, content in part.manifests.items()}
+    outcomes = [*(outcome for part in parts for outcome in part.outcomes), *given_up]
+    events = tabulate_outcomes(name, outcomes)
+    folder.write_candidates(name, candidates)
+    folder.write_manifests(name, manifests)
+    folder.drop_manifests(outcome.event_id for outcome in given_up)
+    folder.searches.write(name, searches)
+    folder.events.write(name, events)
+    return BatchResult(name, count_outcomes(events))
 
 
 def _ask_one(run: Run, search: Search) -> Answer:
@@ -132,65 +213,38 @@ def _fail(err: CatalogError) -> Answer:
     return Answer(items=ITEMS.empty_table(), complete=False, n_requests=1, problem=str(err))
 
 
-def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> BatchPart:
-    """Score what was found for a part of a batch, select, and say why.
+def _distribute(part: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Search, Answer]]:
+    """Give each event the answers to its own slot searches.
 
-    Args:
-        run: What all batches share.
-        part: The events.
-        answers: Of all searches of the part.
+    The cost of a merged search is charged to the first event that uses it.
     """
-    shared = _share(part, answers)
-    items = pa.concat_tables([answers[search].items for search in part.searches])
-    slots = [slot for plan in part.plans for slot in plan.slots]
-    complete = [
-        answered[slot.search].complete
-        for plan, answered in zip(part.plans, shared, strict=True)
-        for slot in plan.slots
-    ]
-    scored = score(items, slots, run.recipe, complete=complete)
-    candidates = select(scored, part.plans, run.recipe)
-    manifests, outcomes = assess_events(
-        part.plans, candidates, shared, recipe=run.recipe, catalog_id=run.catalog_id
-    )
-    return BatchPart(
-        candidates=candidates,
-        searches=tabulate_searches(part, answers),
-        manifests=manifests,
-        outcomes=tuple(outcomes),
-    )
+    charged = set(part.reported_in_earlier_part)
+    by_event: list[dict[Search, Answer]] = []
+    for plan in part.plans:
+        own: dict[Search, Answer] = {}
+        for slot_search in plan.searches:
+            merged = part.merged_search_for(slot_search)
+            answer = answers[merged].answer_for(slot_search)
+            free = replace(answer, n_requests=0, seconds=0.0)
+            own[slot_search] = free if merged in charged else answer
+            charged.add(merged)
+        by_event.append(own)
+    return by_event
 
 
-def write(
-    run: Run, name: str, parts: Sequence[BatchPart], *, given_up: Sequence[Outcome]
-) -> BatchResult:
-    """Put a batch on disk: candidates, searches, manifests, and last the outcomes, which mark it as done.
-
-    Args:
-        run: What all batches share.
-        name: The batch's.
-        parts: What was chosen, in the order of the batch.
-        given_up: Ends of events that nothing could be chosen for.
-    """
-    outcomes = [*(outcome for part in parts for outcome in part.outcomes), *given_up]
-    events = tabulate_outcomes(name, outcomes)
-    searches = pa.concat_tables([SEARCHES.empty_table(), *(part.searches for part in parts)])
-    candidates = pa.concat_tables([CANDIDATES.empty_table(), *(part.candidates for part in parts)])
-    run.folder.write_candidates(name, candidates)
-    run.folder.write_manifests(
-        name, {key: each for part in parts for key, each in part.manifests.items()}
-    )
-    run.folder.drop_manifests(outcome.event_id for outcome in given_up)
-    run.folder.searches.write(name, searches)
-    run.folder.events.write(name, events)
-    return BatchResult(name, count_outcomes(events))
+_ANSWER_COLUMNS = (
+    "complete",
+    "n_pages",
+    "n_requests",
+    "n_retries",
+    "n_bisections",
+    "cached",
+    "seconds",
+)
 
 
 def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:
-    """Tell what became of searches, a SEARCHES row each.
-
-    Those that another part tells of are left to it.
-    """
+    """Make a SEARCHES row of each search that no earlier part of the batch reports."""
     rows = [
         {
             "batch": part.name,
@@ -206,23 +260,3 @@ def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.T
         if search not in part.reported_in_earlier_part
     ]
     return make_table(rows, SEARCHES)
-
-
-def _share(part: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[Search, Answer]]:
-    """Give each event the answers to its own slot_searches.
-
-    What a shared search took is put down to the first event.
-    """
-    charged = set(part.reported_in_earlier_part)
-    shared: list[dict[Search, Answer]] = []
-    for plan in part.plans:
-        own: dict[Search, Answer] = {}
-        for slot_search in plan.searches:
-            merged = part.merged_search_for(slot_search)
-            answer = answers[merged].answer_for(slot_search)
-            own[slot_search] = (
-                replace(answer, n_requests=0, seconds=0.0) if merged in charged else answer
-            )
-            charged.add(merged)
-        shared.append(own)
-    return shared

@@ -1,4 +1,4 @@
-"""Choose again from the candidates of a finished run, by other rules, without asking the catalog."""
+"""Choose again from the candidates of a finished run, by other rules, without searching."""
 
 from __future__ import annotations
 
@@ -9,55 +9,57 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import shapely
 
-from floodscan.assessment import assess_events
-from floodscan.assessment.outcomes import is_given_up, read_outcomes, tabulate_outcomes
+from floodscan.assessment.outcomes import read_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import recipe_from_dict
-from floodscan.model import Event, Phase
+from floodscan.model import Event, Phase, Policy
+from floodscan.pipeline import decide, write
 from floodscan.planning.slots import plan_event
-from floodscan.schemas import CANDIDATES, ITEMS
-from floodscan.selection import select
-from floodscan.selection.candidates import beyond, judge, withhold
-from floodscan.selection.passes import identify_passes
+from floodscan.schemas import ITEMS, SLOT
+from floodscan.selection.candidates import MEASURED, beyond, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from floodscan.assessment.outcomes import Outcome
     from floodscan.model import Recipe, Relaxation, Search, Sensor, SensorRecipe
+    from floodscan.pipeline import BatchResult
     from floodscan.planning.slots import EventPlan, Slot
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
+    Mask = NDArray[np.bool_]
 
 
 def read_finished(folder: RunFolder) -> Json:
-    """Read what a finished run was.
+    """Read the description of a finished run.
 
     Raises:
-        InputError: The folder holds no run, one that has not finished, or no table of its events.
+        InputError: The folder has no run, the run has not finished, or its table of events is
+            missing.
     """
     run = folder.read_run()
     if "finished" not in run:
         raise InputError(
-            f"{folder.path}: its run has not finished; go on with the scan first: start the same again"
+            f"{folder.path}: its run has not finished; start the same scan again to finish it"
         )
     folder.check_events()
     return run
 
 
 def has_default_ladder(recipe: Recipe) -> bool:
-    """Tell whether a recipe's ladder is the one that it has where it names none."""
+    """Return whether a recipe has the ladder that it gets if its file names none."""
     others = {name: value for name, value in recipe.to_dict().items() if name != "relax"}
     return recipe.relax == recipe_from_dict(others, source="recipe").relax
 
 
 def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
-    """Leave out the steps of a ladder that need a wider window than was searched."""
+    """Remove the ladder steps that need a wider window than the stored run searched."""
     unfit = [
         step for sensor in searched.sensors for step in _steps_beyond(recipe, searched, sensor)
     ]
@@ -65,112 +67,105 @@ def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
 
 
 def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Relaxation]:
-    """List the steps that a recipe takes for a sensor and that need a wider window than was searched."""
+    """List the ladder steps of a sensor that need a wider window than the stored run searched."""
     days = searched.rules[sensor].widest_window_days
-    return [
-        step
-        for step in recipe.rules[sensor].ladder
-        if days is not None and (step.window_days or 0) > days
-    ]
+    if days is None or recipe.policy is Policy.REFERENCE:
+        return []
+    steps = (step for step in recipe.relax if step.sensor is sensor)
+    return [step for step in steps if (step.window_days or 0) > days]
 
 
 def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
-    """Refuse rules that the stored candidates can't answer.
+    """Refuse rules for which the stored candidates are not enough.
 
     Args:
-        recipe: The rules to choose by.
-        searched: Those that the candidates were searched by.
-        source: Name of the run, for the message.
+        recipe: The new rules.
+        searched: The rules of the stored run.
+        source: Name of the stored run, for the message.
 
     Raises:
-        InputError: IdSet each rule that asks for more than was searched.
+        InputError: Names each rule that asks for more than was searched.
     """
     problems = [
         problem
         for sensor, asked in recipe.sensors.items()
-        for problem in (
-            _gaps(recipe, searched, sensor, asked)
-            if sensor in searched.sensors
-            else [f"{sensor} was not searched"]
-        )
+        for problem in _find_problems(recipe, searched, sensor, asked)
     ]
     if recipe.tile_size_m != searched.tile_size_m:
-        problems.append(f"tile_size_m is {recipe.tile_size_m}, searched was {searched.tile_size_m}")
+        problems.append(
+            f"tile_size_m is {recipe.tile_size_m}, but the stored run used {searched.tile_size_m}"
+        )
     if recipe.phase_offset_days != searched.phase_offset_days:
-        problems.append("phase_offset_days are others than those that were searched by")
+        problems.append("phase_offset_days differ from those of the stored run")
     if problems:
         raise InputError(
             f"{source}: its candidates can't answer this recipe: {'; '.join(problems)}; scan again"
         )
 
 
-def _gaps(recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe) -> list[str]:
-    had = searched.sensors[sensor]
-    problems = []
-    if asked.collection != had.collection:
-        problems.append(f"{sensor}.collection is {asked.collection}, searched was {had.collection}")
-    if missing := sorted(set(asked.assets) - set(had.assets)):
-        problems.append(f"{sensor}.assets {', '.join(missing)} were not asked for")
-    had_days = searched.rules[sensor].widest_window_days
-    if had_days is not None and (asked.window_days or 0) > had_days:
-        problems.append(f"{sensor}.window_days is {asked.window_days}, searched were {had_days}")
-    return problems + [
-        f"the ladder's step {step}, searched were {had_days} (leave it out of relax, or write relax = [])"
-        for step in _steps_beyond(recipe, searched, sensor)
-    ]
+def _find_problems(
+    recipe: Recipe, searched: Recipe, sensor: Sensor, asked: SensorRecipe
+) -> Iterator[str]:
+    if sensor not in searched.sensors:
+        yield f"{sensor} was not searched"
+        return
+    stored, days = searched.sensors[sensor], searched.rules[sensor].widest_window_days
+    only = f"but the stored run searched only {days}"
+    if asked.collection != stored.collection:
+        found = f"but the stored run searched {stored.collection}"
+        yield f"{sensor}.collection is {asked.collection}, {found}"
+    if missing := sorted(set(asked.assets) - set(stored.assets)):
+        yield f"{sensor}.assets {', '.join(missing)} are not in the stored run"
+    if days is not None and (asked.window_days or 0) > days:
+        yield f"{sensor}.window_days is {asked.window_days}, {only}"
+    for step in _steps_beyond(recipe, searched, sensor):
+        yield f"the ladder has {step}, {only} (leave it out of relax, or write relax = [])"
 
 
 def reselect(
     source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str
-) -> Iterator[pa.Table]:
-    """Choose again for every event of a run, and write a run's folder of its own.
-
-    Gives EVENTS batch by batch.
+) -> Iterator[BatchResult]:
+    """Choose again for every event of a run, batch by batch, and write another run's folder.
 
     Args:
         source: A finished run.
-        out: Where results go; prepared, without the run's description.
-        recipe: The rules to choose by, which the stored candidates can answer.
-        catalog_id: STAC id of the catalog that they are from.
+        out: Output folder, prepared.
+        recipe: The new rules, for which the stored candidates are enough.
+        catalog_id: STAC id of the catalog of the candidates.
     """
-    # events that were added to the source since are in other batches
+    # the source may have got more events since an earlier call: then its batches differ
     out.keep(frozenset())
-    for batch, ends in source.events.batches():
-        yield _choose(source, out, recipe, batch, read_outcomes(ends), catalog_id=catalog_id)
+    for batch, events in source.events.batches():
+        yield _reselect_batch(
+            source, out, recipe, batch, read_outcomes(events), catalog_id=catalog_id
+        )
 
 
-def _choose(
+def _reselect_batch(
     source: RunFolder,
     out: RunFolder,
     recipe: Recipe,
     batch: str,
-    ends: Sequence[Outcome],
+    outcomes: Sequence[Outcome],
     *,
     catalog_id: str,
-) -> pa.Table:
-    given_up = [end for end in ends if is_given_up(end)]
-    worked_on = [end.event_id for end in ends if end not in given_up]
-    stored = [orjson.loads(content) for content in source.read_manifests(batch, worked_on)]
-    plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in stored]
+) -> BatchResult:
+    given_up = [outcome for outcome in outcomes if outcome.is_given_up]
+    event_ids = [outcome.event_id for outcome in outcomes if not outcome.is_given_up]
+    manifests = [orjson.loads(content) for content in source.read_manifests(batch, event_ids)]
+    plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in manifests]
     answers = [
-        _answers(plan, manifest["provenance"]["searches"])
-        for plan, manifest in zip(plans, stored, strict=True)
+        _restore_answers(plan, manifest["provenance"]["searches"])
+        for plan, manifest in zip(plans, manifests, strict=True)
     ]
-    judged = _judge_again(source.read_part(batch), plans, answers, recipe)
-    candidates = select(judged, plans, recipe)
-    manifests, outcomes = assess_events(
-        plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
-    )
-    out.write_candidates(batch, candidates)
-    out.write_manifests(batch, manifests)
-    out.drop_manifests(end.event_id for end in given_up)
-    events = tabulate_outcomes(batch, [*outcomes, *given_up])
-    out.events.write(batch, events)
-    return events
+    measured = _narrow(source.read_part(batch), recipe)
+    scored = judge(measured, recipe, complete=_are_complete(measured, plans, answers))
+    part = decide(scored, plans, answers, recipe=recipe, catalog_id=catalog_id)
+    return write(out, batch, [part], given_up=given_up)
 
 
 def read_event(facts: Json) -> Event:
-    """Make an event of what its manifest tells of it."""
+    """Make an event of the facts in its manifest."""
     return Event(
         event_id=facts["name"],
         aoi=shapely.geometry.shape(facts["aoi"]),
@@ -183,19 +178,23 @@ def read_event(facts: Json) -> Event:
     )
 
 
-def _answers(plan: EventPlan, searches: Sequence[Json]) -> Mapping[Search, Answer]:
-    """Stand in for the answers to a plan's searches: nothing new, as complete as what the candidates came from."""
-    by_search, nothing = {slot.search: slot for slot in plan.slots}, ITEMS.empty_table()
+def _restore_answers(plan: EventPlan, searches: Sequence[Json]) -> dict[Search, Answer]:
+    """Make answers to the searches of a plan.
+
+    They have no items, because the stored candidates replace these. They are complete if the
+    searches in the manifest were.
+    """
+    nothing = ITEMS.empty_table()
     return {
-        search: Answer(items=nothing, complete=_is_complete(slot, search, searches))
-        for search, slot in by_search.items()
+        slot.search: Answer(items=nothing, complete=_was_complete(slot, searches))
+        for slot in plan.slots
     }
 
 
-def _is_complete(slot: Slot, search: Search, searches: Sequence[Json]) -> bool:
-    """Tell whether no search that could have brought candidates of a slot was answered in part."""
+def _was_complete(slot: Slot, searches: Sequence[Json]) -> bool:
+    """Return whether each stored search that may have found candidates of a slot was complete."""
     for made in searches:
-        if made["collection"] == search.collection and not made["complete"]:
+        if made["collection"] == slot.search.collection and not made["complete"]:
             opens, _, closes = (made["datetime"] or "/").partition("/")
             wanted = ("", "") if slot.window is None else str(slot.window).split("/")
             if not opens or not wanted[0] or (opens <= wanted[1] and wanted[0] <= closes):
@@ -203,90 +202,68 @@ def _is_complete(slot: Slot, search: Search, searches: Sequence[Json]) -> bool:
     return True
 
 
-def _judge_again(
-    stored: pa.Table,
-    plans: Sequence[EventPlan],
-    answers: Sequence[Mapping[Search, Answer]],
-    recipe: Recipe,
-) -> pa.Table:
-    """Give the stored candidates the verdicts that a scan by these rules would have given them."""
+def _narrow(stored: pa.Table, recipe: Recipe) -> pa.Table:
+    """Reduce stored candidates to those that a scan by a recipe would find.
+
+    Args:
+        stored: CANDIDATES of a run that searched at least as much.
+        recipe: The rules.
+
+    Returns:
+        MEASURED table.
+    """
     sensors = np.array(stored["sensor"].to_pylist(), dtype=object)
-    kept, outside = np.zeros((2, len(stored)), dtype=bool)
-    for sensor, asked in recipe.sensors.items():
-        here, widest = sensors == sensor, recipe.rules[sensor].widest_window_days
+    kept = np.zeros(len(stored), dtype=bool)
+    for sensor, rules in recipe.rules.items():
+        here = sensors == sensor
+        if rules.widest_window_days is not None:
+            here &= ~beyond(stored["datetime"], stored["day_offset"], rules.widest_window_days)
         kept |= here
-        if asked.window_days is not None and widest is not None:
-            kept &= ~(here & beyond(stored["datetime"], stored["day_offset"], widest))
-            outside |= here & beyond(stored["datetime"], stored["day_offset"], asked.window_days)
-    candidates, sensors, outside = stored.filter(pa.array(kept)), sensors[kept], outside[kept]
-    missing = _still_missing(candidates, sensors, recipe)
-    verdicts = judge(
-        candidates,
-        sensors,
-        recipe,
-        overlaps=candidates["overlap_frac"].to_numpy(),
-        lacking=np.asarray(pc.list_value_length(missing)) > 0,
-        outside=outside,
-    )
-    n = len(candidates)
-    fresh = {
-        "pass_id": identify_passes(candidates),
-        "missing_assets": missing,
-        "assets": _still_wanted(candidates, sensors, recipe),
-        "rank": pa.nulls(n, pa.int32()),
-        "selected": pa.array(np.zeros(n, dtype=bool)),
-        "verdict": pa.array(verdicts, pa.string()),
-        "relaxed": pa.nulls(n, CANDIDATES.field("relaxed").type),
-        "superseded_by": pa.nulls(n, pa.string()),
+    found, sensors = stored.filter(pa.array(kept)), sensors[kept]
+    narrowed = {
+        "missing_assets": _narrow_missing(found["missing_assets"], sensors, recipe),
+        "assets": _narrow_assets(found["assets"], sensors, recipe),
     }
-    judged = pa.table(
-        [fresh.get(name, candidates[name]) for name in CANDIDATES.names], schema=CANDIDATES
+    return pa.table(
+        [narrowed.get(field.name, found[field.name]) for field in MEASURED], schema=MEASURED
     )
-    return withhold(judged, _complete(judged, plans, answers), recipe)
 
 
-def _still_missing(candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe) -> pa.Array:
+def _narrow_missing(
+    missing_assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe
+) -> pa.Array:
+    """Keep the missing assets that the rules ask for."""
     wanted = {str(sensor): set(asked.assets) for sensor, asked in recipe.sensors.items()}
-    lists = candidates["missing_assets"].to_pylist()
     kept = [
         [key for key in keys if key in wanted[sensor]]
-        for sensor, keys in zip(sensors, lists, strict=True)
+        for sensor, keys in zip(sensors, missing_assets.to_pylist(), strict=True)
     ]
-    return pa.array(kept, CANDIDATES.field("missing_assets").type)
+    return pa.array(kept, missing_assets.type)
 
 
-def _still_wanted(
-    candidates: pa.Table, sensors: np.ndarray[Any, Any], recipe: Recipe
-) -> pa.Array | pa.ChunkedArray:
+def _narrow_assets(
+    assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe
+) -> pa.Array:
     """Keep the hrefs of the assets that the rules ask for, in the recipe's order."""
     order = {str(sensor): asked.assets for sensor, asked in recipe.sensors.items()}
-    maps = candidates["assets"].to_pylist()
-    found = [
-        [(key, dict(pairs)[key]) for key in order[sensor] if key in dict(pairs)]
-        for sensor, pairs in zip(sensors, maps, strict=True)
+    kept = [
+        [(key, hrefs[key]) for key in order[sensor] if key in hrefs]
+        for sensor, hrefs in zip(sensors, map(dict, assets.to_pylist()), strict=True)
     ]
-    return pa.array(found, CANDIDATES.field("assets").type)
+    return pa.array(kept, assets.type)
 
 
-def _complete(
+def _are_complete(
     candidates: pa.Table,
     plans: Sequence[EventPlan],
     answers: Sequence[Mapping[Search, Answer]],
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Tell of each candidate whether the answer that it came from was complete, shape (n,)."""
-    partial = {
-        (
-            plan.event.event_id,
-            slot.target.target_id,
-            slot.phase and str(slot.phase),
-            str(slot.sensor),
-        )
+) -> Mask:
+    """Return whether each candidate is from a complete answer, shape (n,)."""
+    incomplete = {
+        (slot.event_id, slot.target.target_id, slot.phase, slot.sensor)
         for plan, answered in zip(plans, answers, strict=True)
         for slot in plan.slots
         if not answered[slot.search].complete
     }
-    if not partial:
-        return np.ones(len(candidates), dtype=bool)
-    names = ("event_id", "target_id", "phase", "sensor")
-    keys = zip(*(candidates[name].to_pylist() for name in names), strict=True)
-    return np.array([key not in partial for key in keys], dtype=bool)
+    slots = zip(*(candidates[name].to_pylist() for name in SLOT), strict=True)
+    return np.array([slot not in incomplete for slot in slots], dtype=bool)

@@ -1,4 +1,4 @@
-"""What a run left behind, for Python: counts at once, tables and manifests when they are asked for."""
+"""The result of a run, for Python: counts at once; tables and manifests are read on access."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from floodscan.assessment.labels import Status
 from floodscan.assessment.manifest import Manifest, parse_manifest
-from floodscan.assessment.outcomes import COMPLETE, read_outcomes
+from floodscan.assessment.outcomes import read_outcomes
 from floodscan.errors import ManifestError
 from floodscan.store import RunFolder
 
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ScanResult:
-    """What a run left behind.
+    """The result of a run.
 
     Attributes:
-        folder: Where it is.
-        ids: The events, in the order in which they were given.
+        folder: The output folder.
+        ids: The event ids, in the order of the input.
         counts: Events by status, slots, candidates, requests and warnings.
     """
 
@@ -38,25 +39,25 @@ class ScanResult:
 
     @property
     def event_ids(self) -> tuple[str, ...]:
-        """The events, in the order in which they were given, all in memory."""
+        """The event ids, in the order of the input, all in memory."""
         return tuple(self.ids)
 
     @property
     def ok(self) -> bool:
         """Whether every slot of every event is filled."""
-        return self.counts[COMPLETE] == self.counts["events"]
+        return self.counts[Status.COMPLETE] == self.counts["events"]
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
-        """How each event ended, in the order in which they were given."""
+        """How each event ended, in the order of the input."""
         ends = {outcome.event_id: outcome for outcome in read_outcomes(self.folder.read_events())}
         return tuple(ends[event_id] for event_id in self.ids)
 
     @property
     def candidates(self) -> gpd.GeoDataFrame:
-        """Every candidate of every slot: ranked, chosen and rejected.
+        """Every candidate of every slot: chosen, ranked and rejected.
 
-        Columns as in ``tables.CANDIDATES``.
+        The columns are those of ``schemas.CANDIDATES``.
         """
         import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
 
@@ -64,17 +65,16 @@ class ScanResult:
 
     @property
     def manifests(self) -> Mapping[str, Manifest]:
-        """The manifest of each event, by event id; read when it is asked for."""
+        """The manifest of each event, by event id; each is read on access."""
         return _Manifests(self)
 
 
 def read_manifest(path: str | Path, event_id: str | None = None) -> Manifest:
-    """Read a manifest and check it against its JSON schema.
+    """Read a manifest, and check it against its JSON schema.
 
     Args:
-        path: A manifest; or, with ``event_id``, a run's folder, whether its manifests are packed or
-            not.
-        event_id: Which event of the folder.
+        path: A manifest file; with ``event_id``, the folder of a run.
+        event_id: An event of that run.
 
     Raises:
         ManifestError: The file can't be read, or is not a manifest.
@@ -90,7 +90,7 @@ def read_manifest(path: str | Path, event_id: str | None = None) -> Manifest:
 
 
 class _Manifests(Mapping[str, Manifest]):
-    """The manifests of a run, which may be more than memory holds."""
+    """The manifests of a run; together they may be larger than memory."""
 
     def __init__(self, result: ScanResult) -> None:
         self._result = result
@@ -106,7 +106,7 @@ class _Manifests(Mapping[str, Manifest]):
 
     @cached_property
     def _batches(self) -> Mapping[str, str]:
-        """The batch of each event, for all of them at once: one by one, the whole table would be read for each."""
+        """The batch of each event; a search for a single event would read the whole table too."""
         tables = self._result.folder.events.batches(["event_id"])
         return {
             event_id: batch for batch, rows in tables for event_id in rows["event_id"].to_pylist()

@@ -26,6 +26,7 @@ from floodscan.engine.record import (
 )
 from floodscan.engine.resume import check_same, find_done
 from floodscan.engine.run_batches import enter_client, run_batches
+from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
 from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.model import DEMO, Recipe
@@ -122,15 +123,15 @@ def reselect(
     held = RunFolder(Path(source).absolute())
     searched = read_finished(held)
     rules = _rules_for(searched, policy, recipe, held)
-    folder = RunFolder(Path(out).absolute(), packed=searched["manifests"] == PACKED)
+    folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
     head, planned = describe_reselection(searched, rules), searched["planned"]
     with _taken(folder, head):
         record = begin_record(
             folder, head, n_events=planned["events"], n_batches=planned["batches"]
         )
         counts = count_outcomes(EVENTS.empty_table())
-        for outcomes in choose_again(held, folder, rules, catalog_id=searched["catalog"]["id"]):
-            counts.update(count_outcomes(outcomes))
+        for batch in choose_again(held, folder, rules, catalog_id=searched["catalog"]["id"]):
+            counts.update(batch.counts)
         finish_record(folder, record, counts)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
     return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)
@@ -176,6 +177,13 @@ def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None
         by_size = PACKED if n_events > MOST_MANIFEST_FILES else FILES
         packed = held.get("manifests", by_size) == PACKED
     return replace(folder, packed=packed)
+
+
+def _choose_other_folder(held: RunFolder, out: str | Path, *, packed: bool) -> RunFolder:
+    """Name the folder of a reselection; it must not be the folder of the run itself."""
+    if Path(out).resolve() == held.path.resolve():
+        raise OutputError(f"{out}: is the run to choose from; choose another --out")
+    return RunFolder(Path(out).absolute(), packed=packed)
 
 
 def _finish(

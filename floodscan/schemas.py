@@ -60,17 +60,17 @@ CANDIDATES = pa.schema(
         pa.field("collection", pa.string(), nullable=False),
         pa.field("item_id", pa.string(), nullable=False),
         pa.field("datetime", _TIME),
-        pa.field("days_from_phase", pa.int32()),  # 999 where the time is unknown
+        pa.field("days_from_phase", pa.int32()),  # 999 if the time is unknown
         pa.field("day_offset", pa.int32()),  # signed: negative is before the phase's date
         pa.field("overlap_frac", pa.float64(), nullable=False),
         *_SCENE_FIELDS,
-        # "SENTINEL-1A 37 descending 2021-07-15T05:50:12Z": platform, relative orbit, orbit state and
-        # first acquisition time of the pass over the target. The same for all candidates of one
-        # event, target and sensor that are of one pass, in every phase. "?" for an unknown part; the
-        # item's id where no time is known; null for the DEM.
+        # Platform, relative orbit, orbit state and first acquisition time of the pass over the
+        # target, such as "SENTINEL-1A 37 descending 2021-07-15T05:50:12Z". All candidates of one
+        # pass have the same id, in every phase of an event, target and sensor. "?" stands for an
+        # unknown part, and the item id for an unknown time. Null for the DEM.
         pa.field("pass_id", pa.string()),
-        # "37 descending VH+VV": relative orbit, orbit state and polarisations of a SAR scene. "?" for
-        # an unknown part; null for other sensors.
+        # Relative orbit, orbit state and polarisations of a SAR scene, such as
+        # "37 descending VH+VV". "?" stands for an unknown part. Null for other sensors.
         pa.field("track_id", pa.string()),
         pa.field("missing_assets", pa.list_(pa.string()), nullable=False),
         pa.field("rank", pa.int32()),  # 1 is best; null for the rejected
@@ -84,11 +84,34 @@ CANDIDATES = pa.schema(
 )
 """Every item that a slot could take, with its measures and its verdict: one row per slot × item."""
 
+_EMPTY_SLOT = pa.struct(
+    [
+        pa.field("target_id", pa.string()),  # the place is null for all slots of the event
+        pa.field("phase", pa.string()),
+        pa.field("sensor", pa.string()),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("detail", pa.string()),
+        pa.field("steps", pa.list_(pa.string()), nullable=False),  # ladder steps that did not help
+        pa.field("hint", pa.string(), nullable=False),
+    ]
+)
+
+_WARNING = pa.struct(
+    [
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("target_id", pa.string(), nullable=False),
+        pa.field("phase", pa.string()),  # null for several phases
+        pa.field("sensor", pa.string()),  # null for several sensors
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+
 EVENTS = pa.schema(
     [
         pa.field("event_id", pa.string(), nullable=False),
         pa.field("status", pa.string(), nullable=False),  # complete, partial or failed
-        pa.field("reason", pa.string()),  # null where every slot is filled
+        pa.field("reason", pa.string()),  # reasons as one text; null if every slot is filled
+        pa.field("reasons", pa.list_(_EMPTY_SLOT), nullable=False),
         pa.field("n_slots", pa.int32(), nullable=False),
         pa.field("n_filled", pa.int32(), nullable=False),
         pa.field("n_candidates", pa.int32(), nullable=False),
@@ -98,7 +121,8 @@ EVENTS = pa.schema(
         pa.field("valid_pixel_frac", pa.float64()),  # predicted, on the event's 10 m grid
         pa.field("chips", pa.int32()),
         pa.field("chips_total", pa.int32()),
-        pa.field("warnings", pa.list_(pa.string()), nullable=False),  # kind and place of each
+        pa.field("warnings", pa.list_(pa.string()), nullable=False),  # code and place of each
+        pa.field("choice_warnings", pa.list_(_WARNING), nullable=False),
         pa.field("batch", pa.string(), nullable=False),  # names the part of the candidates
     ]
 )

@@ -142,6 +142,8 @@ class Follower:
             name, _, value = words[1].partition("=")
             self._patch.setenv(name, os.path.expandvars(value))
             return 0
+        if words[0] == "source":
+            words = ["bash", "-c", shlex.join(words)]
         if words[0] != "floodscan":
             return subprocess.run(words, check=False).returncode  # noqa: S603 - our own documents
         self._patch.setattr(sys, "argv", ["floodscan", *self._adapt(words[1:])])

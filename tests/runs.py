@@ -1,4 +1,4 @@
-"""What tests compare of runs."""
+"""The results of runs, for comparisons in tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def result_bytes(out: Path) -> dict[str, bytes]:
-    """Read all that the same input must give the same bytes of: candidates and manifests, by file name."""
+    """Read candidates and manifests, by file name; the same input gives the same bytes."""
     files = [*out.glob("candidates/*.parquet"), *out.glob("manifests/*.json")]
     assert files
     return {str(file.relative_to(out)): file.read_bytes() for file in files}

@@ -1,25 +1,29 @@
-"""Sweeps of several batches over the demo's snapshot, and catalogs with faults that only a sweep shows."""
+"""Sweeps of copies of the demo, and the demo's catalog with faults."""
 
 from __future__ import annotations
 
-import os
-import signal
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from floodscan import Recipe
-from floodscan.catalogs import Answer, Catalog, open_catalog
+from floodscan import CatalogError, Recipe
 from floodscan.inputs.event_files import load_events
+from floodscan.testing.fake_catalog import FakeCatalog, KillProcess, RaiseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from floodscan import Event
-    from floodscan.model import Search
+    from floodscan.testing.fake_catalog import Fault
 
 POISON = (100.0, 10.0, 100.5, 10.5)
-"""Box of an event that ends its workers."""
+"""The box of an event whose searches kill their workers."""
+
+OPTICAL = "sentinel-2-l2a"
+GATEWAY_TIMEOUT = RaiseError(
+    CatalogError("faulty", "answered with HTTP status 504"), collection=OPTICAL
+)
+"""Fails all searches for optical scenes."""
 
 (DEMO,) = load_events("demo", phase_offset_days=Recipe().phase_offset_days)
 
@@ -40,36 +44,25 @@ def write_table(path: Path, events: Sequence[Event]) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class DeadlyCatalog:
-    """The demo's snapshot.
+def faulty_demo(*faults: Fault) -> FakeCatalog:
+    """Put faults before the demo; with other faults it is the same catalog to a run."""
+    return FakeCatalog(faults=faults, location="faulty")
 
-    Who searches at a place is killed, as by a fault in a library or for want of memory.
 
-    Attributes:
-        deaths: Folder with a file per death.
-        most_deaths: After so many it kills no more.
-        unlucky_at: After so many it kills whoever is next, wherever he searches.
+def deadly_demo(
+    deaths: Path,
+    *,
+    most_deaths: int = 1000,
+    unlucky_at: int | None = None,
+    location: str = "deadly",
+) -> FakeCatalog:
+    """Let the demo kill each process that searches at the poisoned place.
+
+    Args:
+        deaths: Folder that gets a file for each death.
+        most_deaths: After this number of deaths the place is harmless.
+        unlucky_at: After this number of deaths the next search is fatal, wherever it is.
+        location: Location of the catalog.
     """
-
-    deaths: Path
-    most_deaths: int = 1000
-    unlucky_at: int | None = None
-    location: str = "deadly"
-
-    def describe(self, collections: Iterable[str]) -> str:
-        """Tell the demo's id."""
-        return open_catalog("demo").describe(collections)
-
-    def search(self, search: Search) -> Answer:
-        """Answer, or end this process."""
-        west, south, east, north = search.bbox
-        near = west <= POISON[0] and south <= POISON[1] and east >= POISON[2] and north >= POISON[3]
-        deaths = len(list(self.deaths.iterdir()))
-        if (near and deaths < self.most_deaths) or deaths == self.unlucky_at:
-            (self.deaths / f"{os.getpid()}").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return open_catalog("demo").search(search)
-
-
-_: Catalog = DeadlyCatalog(Path())
+    kill = KillProcess(box=POISON, deaths=deaths, most_deaths=most_deaths, unlucky_at=unlucky_at)
+    return FakeCatalog(faults=(kill,), location=location)

@@ -1,6 +1,6 @@
-"""Every benchmark runs, at a small size.
+"""Every benchmark runs, at a tiny size.
 
-Of what it measures, requests are looked at, which are always the same.
+The tests check counts, which are the same in each run, and no times.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.scaling.measure import STEPS
-from tests.servers.records import SHARED_DATA
+from tests.paths import REPO_ROOT
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.processes
+
+TOTALS = {"wall_seconds", "drawn_seconds", "worker_cpu_seconds", "driver_cpu_seconds"}
+"""The columns of the scaling benchmark that are not a step of its threads' time."""
 
 
 def run(name: str, *words: str) -> str:
-    """Run a benchmark and give what it prints."""
-    script = name if name == "-m" else str(BENCHMARKS / name)
-    command = [sys.executable, "-X", "faulthandler", "-W", "ignore", script, *words]
+    """Run a benchmark from the root of the repository and return its output."""
+    command = [sys.executable, "-X", "faulthandler", "-W", "ignore", "-m", f"benchmarks.{name}"]
     with subprocess.Popen(  # noqa: S603 - our own
-        command,
-        cwd=BENCHMARKS.parent,
+        [*command, *words],
+        cwd=REPO_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -36,90 +40,88 @@ def run(name: str, *words: str) -> str:
         try:
             stdout, stderr = process.communicate(timeout=300)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGABRT)  # all of its processes tell where they hang
+            os.killpg(process.pid, signal.SIGABRT)  # all of its processes print their stacks
             stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     return stdout
 
 
 def test_parse_and_score_gives_the_results_of_the_plain_loop() -> None:
-    """It checks ids, order and overlaps before it measures."""
-    output = run("parse_and_score.py", "--n-items", "100", "--repeats", "1")
+    """It compares ids, order and overlaps before it measures."""
+    output = run("parse_and_score", "--n-items", "100", "--repeats", "1")
     assert "plain / this" in output
 
 
 def test_selection_is_timed() -> None:
     """Both policies choose among made-up candidates."""
-    output = run("selection.py", "--events", "4")
+    output = run("selection", "--events", "4")
     assert "change-detection is" in output
 
 
-def test_what_the_engine_costs_is_told() -> None:
-    """A row per number of events."""
-    output = run("-m", "benchmarks.orchestration", "--events", "20", "--workers", "1")
+def test_cost_of_the_engine_is_measured() -> None:
+    """The table has a row for each number of events."""
+    output = run("orchestration", "--events", "20", "--workers", "1")
     assert output.splitlines()[-1].startswith("| 20 | ")
 
 
-def test_scaling_tells_where_the_time_goes(tmp_path: Path) -> None:
-    """Every kind is run, all of the threads' time is accounted for, and drawn."""
+def test_scaling_shows_where_the_time_goes(tmp_path: Path) -> None:
+    """Every kind runs, the steps add up to the time of the threads, and a picture is drawn."""
     words = ["--workers", "1", "--events", "8", "--repeats", "1", "--out", str(tmp_path)]
-    words += [
-        "--in-flight",
-        "1",
-        "4",
-        "--mean-wait",
-        "0.01",
-        "--rounds",
-        "1",
-        "--least-searches",
-        "9",
-    ]
-    output = run("-m", "benchmarks.scaling", *words)
+    words += ["--in-flight", "1", "4", "--mean-wait", "0.01"]
+    words += ["--rounds", "1", "--least-searches", "9"]
+    output = run("scaling", *words)
     assert "latency scaling on `local`" in output
     runs = pq.read_table(tmp_path / "scaling.parquet").to_pylist()
     assert {run["kind"] for run in runs} == {"strong", "weak", "latency"}
     for each in runs:
-        seconds = sum(each[f"{step}_seconds"] for step in STEPS)
-        assert seconds == pytest.approx(each["n_threads"] * each["wall_seconds"])
+        steps = [name for name in each if name.endswith("_seconds") and name not in TOTALS]
+        assert len(steps) == 10
+        threads_time = each["n_threads"] * each["wall_seconds"]
+        assert sum(each[name] for name in steps) == pytest.approx(threads_time)
     assert (tmp_path / "scaling.png").stat().st_size > 10_000
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")
-def test_asking_is_measured_against_a_plain_loop() -> None:
-    """Wall time and requests of both, and the client's CPU."""
-    output = run("-m", "benchmarks.client", "--events", "12", "--latency", "0.01", "--workers", "1")
+def test_floodscan_is_compared_with_a_plain_loop() -> None:
+    """Wall time and requests of both are printed, and the client's CPU."""
+    words = ["--events", "4", "--latency", "0.01", "--workers", "1", "--repeats", "1"]
+    output = run("client", *words)
     assert "floodscan, lean" in output
-    assert "ratio" in output
+    (n_items, n_candidates) = re.findall(r"(\d+) items\n.* (\d+) candidates", output)[0]
+    assert n_items == n_candidates
 
 
-@pytest.mark.usefixtures("pgstac_api")
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")
+@pytest.mark.usefixtures("postgres")
 def test_requests_are_counted() -> None:
-    """With fewer searches, with one per slot and with answers of many pages, the result is the same."""
-    output = run("-m", "benchmarks.count_requests", "--events", "3", "--page-items", "10")
-    _, apart, together, paged = (
-        float(number) for number in re.findall(r"([\d.]+) searches an event", output)
-    )
-    assert together < apart / 3
-    assert paged > together
+    """Merged searches, one search per slot and answers of many pages give the same result."""
+    output = run("count_requests", "--events", "5", "--page-items", "10")
+    found = re.findall(r"([\d.]+) searches an event", output)
+    _, apart, merged, paged = (float(number) for number in found)
+    assert merged < apart / 3
+    assert paged > merged
     assert "all complete: False" not in output
     assert "byte for byte: True" in output
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the floods of others")
 def test_a_sweep_of_many_floods_needs_few_searches() -> None:
-    """At most 2.2 an event, and a quarter of what one search per slot takes."""
-    output = run("-m", "benchmarks.count_requests", "--events", "200", "--api", "none")
-    apart, together = (
+    """At most 2.2 searches an event are planned, a quarter of one search per slot."""
+    output = run("count_requests", "--events", "200", "--api", "none")
+    apart, merged = (
         float(number) for number in re.findall(r"[\d.]+(?= searches|$)", output, re.MULTILINE)
     )
-    assert together <= min(2.2, apart / 4)
+    assert merged <= min(2.2, apart / 4)
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the grids and floods of others")
+@pytest.mark.usefixtures("postgres")
+def test_forms_of_fields_are_compared() -> None:
+    """Each of the twelve forms is measured for each of the three collections."""
+    output = run("lean_fields", "--events", "1", "--repeats", "1")
+    assert output.count("ms in total") == 3 * 12
+    assert output.count("as floodscan asks ") == 3
+
+
 def test_policies_are_compared(tmp_path: Path) -> None:
-    """A table with a column per policy comes out."""
-    run("policies.py", "--events", "2", "--out", str(tmp_path / "table.md"))
+    """The table has a column for each policy, with the published figures of the demo."""
+    run("policies", "--events", "2", "--out", str(tmp_path / "table.md"))
     header, *rows = (tmp_path / "table.md").read_text("utf-8").splitlines()
     assert "demo, change-detection" in header
     assert any(row.startswith("| chips | 890 of 1,120 | 1,120 of 1,120 |") for row in rows)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from floodscan import Recipe, guide, scan
-from floodscan.assessment import quality
+from floodscan.assessment.labels import Reason, WarningCode
 from floodscan.cli.main import cli
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import parse_recipe
@@ -38,10 +39,6 @@ CHECKED = [
 ]
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 PACKAGE = ROOT / "floodscan"
-WARNINGS = (
-    *(quality.WRONG_SIDE, quality.NO_TIME, quality.REUSED_SCENE, quality.REUSED_PASS),
-    *(quality.OUT_OF_ORDER, quality.MIXED_TRACKS, quality.LOW_COVERAGE, quality.LOW_JOINT_COVERAGE),
-)
 FLOW: list[tuple[str, str]] = re.findall(
     r"^\| `([\w/]+\.py)` \| `(\w+)` \|",
     (GUIDE / "architecture.md").read_text("utf-8"),
@@ -116,6 +113,16 @@ def test_links_lead_to_files(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", CHECKED, ids=lambda path: path.name)
+def test_files_that_are_named_are_there(document: Path) -> None:
+    """Such as the test that shows what a sentence says."""
+    named = re.findall(
+        r"`((?:tests|benchmarks|floodscan|jobs)/[\w/.]+)`", document.read_text("utf-8")
+    )
+    made = {"jobs/mine.yaml"}  # by the reader
+    assert [each for each in named if each not in made and not (ROOT / each).exists()] == []
+
+
+@pytest.mark.parametrize("document", CHECKED, ids=lambda path: path.name)
 def test_prose_is_plain_and_fits_a_screen(document: Path) -> None:
     """No retired word, and lines of at most 100 columns but for tables and links."""
     prose = document.read_text("utf-8")
@@ -133,42 +140,51 @@ def test_guide_describes_each_column(schema: pa.Schema) -> None:
     assert [name for name in schema.names if f"`{name}`" not in page] == []
 
 
-def test_guide_describes_each_verdict_and_warning() -> None:
-    """Verdicts on the page of candidates, warnings on that of policies."""
+def test_guide_describes_each_verdict_reason_and_warning() -> None:
+    """Verdicts and reasons on the page of candidates, warnings on that of policies."""
     candidates, policies = (
         (GUIDE / f"{name}.md").read_text("utf-8") for name in ("candidates", "policies")
     )
-    assert [word for word in Verdict if f"| `{word}` |" not in candidates] == []
-    assert [word for word in WARNINGS if f"| `{word}` |" not in policies] == []
+    words = (*Verdict, *Reason)
+    assert [word for word in words if f"| `{word}` |" not in candidates] == []
+    assert [word for word in WarningCode if f"| `{word}` |" not in policies] == []
 
 
-def test_each_command_is_shown() -> None:
+def test_guide_describes_each_argument_of_scan() -> None:
+    """On the page for Python."""
+    page = (GUIDE / "python.md").read_text("utf-8")
+    assert [name for name in signature(scan).parameters if f"| `{name}` |" not in page] == []
+
+
+def test_each_command_and_option_is_shown() -> None:
     """In README or on a page of the guide."""
     shown = "".join(document.read_text("utf-8") for document in FOLLOWED)
     assert [name for name in cli.commands if f"floodscan {name}" not in shown] == []
+    params = [param for command in cli.commands.values() for param in command.params]
+    options = {name for param in params for name in param.opts if name.startswith("--")}
+    assert [name for name in sorted(options) if name not in shown] == []
 
 
 def test_tree_of_the_guide_is_the_tree() -> None:
     """Every folder and every module is in it, and nothing else."""
     (tree,) = [b for b in read_blocks(GUIDE / "architecture.md") if b.language == "text"]
-    first, *lines = tree.text.splitlines()
-    assert first == "floodscan/"
-    listed, folder = set(), ""
-    for line in lines:
+    listed: set[str] = set()
+    folders: list[str] = []
+    for line in tree.text.splitlines():
         name = line.split()[0]
-        if name.endswith("/"):
-            folder = name
-            listed.add(name)
-        else:
-            listed.add(folder + name if line.startswith("    ") else name)
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders[depth:] = [name] if name.endswith("/") else []
+        listed.add("".join(folders) if name.endswith("/") else "".join(folders) + name)
     assert listed == _list_package()
 
 
 def _list_package() -> set[str]:
-    modules = {module.relative_to(PACKAGE) for module in PACKAGE.rglob("*.py")}
-    return {
-        f"{path.parent}/" if path.name == "__init__.py" and path.parent != Path() else str(path)
-        for path in modules
+    modules = {module.relative_to(ROOT) for module in PACKAGE.rglob("*.py")}
+    folders = {f"{module.parent}/" for module in modules}
+    return folders | {
+        str(module)
+        for module in modules
+        if module.name != "__init__.py" or module.parent == Path("floodscan")
     }
 
 
@@ -222,6 +238,7 @@ def test_unknown_topic_names_the_nearest() -> None:
         guide.read("recipes")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("lines", "paged"), [(1000, False), (20, True)], ids=["short", "long"])
 def test_guide_formats_a_page_for_a_terminal(lines: int, paged: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
     """A page that is longer than the screen goes through the pager, and no other does."""

@@ -10,15 +10,15 @@ import pyarrow.parquet as pq
 
 import floodscan
 from floodscan import Recipe
-from floodscan.assessment.outcomes import FAILED
+from floodscan.assessment.labels import Status
 from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.clusters import open_client
 from floodscan.model import TimeWindow
+from floodscan.testing.servers.faults import MENDABLE_FAULTS
+from floodscan.testing.servers.proxy import fault_proxy
 from tests.catalogs.test_faults import LIMITS
 from tests.planning.test_merged_searches import APART, make_events
 from tests.runs import result_bytes
-from tests.servers.faults import MENDABLE_FAULTS
-from tests.servers.proxy import fault_proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,5 +120,5 @@ def test_events_whose_searches_all_fail_are_failed_with_the_reason(
     """A catalog that refuses every search fails the events, not the run."""
     with fault_proxy(lean_api.url, script=lambda _: "400") as proxy:
         result = floodscan.scan(EVENTS[:3], catalog=proxy.url, access=Access(), out=tmp_path)
-    assert {outcome.status for outcome in result.outcomes} == {FAILED}
+    assert {outcome.status for outcome in result.outcomes} == {Status.FAILED}
     assert all("HTTP status 400" in str(outcome.reason) for outcome in result.outcomes)

@@ -1,79 +1,58 @@
-"""One batch: what happens where a catalog fails, holds back, or has nothing."""
+"""One batch: a catalog that fails, holds back items, or has none."""
 
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan import CatalogError, Event, ManifestError, Recipe, scan
-from floodscan.catalogs import Answer, Catalog, open_catalog
+from floodscan import Event, ManifestError, Recipe, scan
+from floodscan.catalogs import open_catalog
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run, ask, choose
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.store import RunFolder
+from floodscan.testing.fake_catalog import Incomplete, RaiseError, WithoutItems
 from tests.runs import result_bytes
+from tests.sweeps import GATEWAY_TIMEOUT, OPTICAL, faulty_demo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from floodscan.catalogs import Answer
     from floodscan.model import Search
+    from floodscan.testing.fake_catalog import Ask, Fault
 
 EVENT = "luxembourg_flood_2021_multimodal"
 SIGNED = "https://me:hidden@store.test/scene.tif?st=1&sig=hidden"
 
 
-@dataclass(frozen=True)
-class FaultyCatalog:
-    """The demo's snapshot, with a fault in the answers about one collection."""
-
-    fault: str  # error, bug, incomplete, empty or none
-    collection: str = "sentinel-2-l2a"
-    location: str = "faulty"
-
-    def describe(self, collections: Iterable[str]) -> str:
-        """Tell the demo's id."""
-        return open_catalog("demo").describe(collections)
-
-    def search(self, search: Search) -> Answer:
-        """Answer with the fault."""
-        answer = open_catalog("demo").search(search)
-        if search.collection != self.collection or self.fault == "none":
-            return answer
-        if self.fault == "error":
-            raise CatalogError(self.location, "answered with HTTP status 504")
-        if self.fault == "bug":
-            return {"url": SIGNED}["missing"]  # type: ignore[return-value]
-        if self.fault == "signed bug":
-            message = f"no route to {SIGNED}"
-            raise AttributeError(message)
-        return replace(
-            answer,
-            items=answer.items if self.fault == "incomplete" else answer.items.slice(0, 0),
-            complete=self.fault == "empty",
-        )
-
-
-_: Catalog = FaultyCatalog("error")
+def look_up_a_missing_key(search: Search, ask: Ask) -> Answer:
+    """Fail searches for optical scenes by a bug."""
+    if search.collection == OPTICAL:
+        return {"url": SIGNED}["missing"]  # type: ignore[return-value]
+    return ask(search)
 
 
 @pytest.mark.parametrize(
     ("fault", "reason", "hint"),
     [
-        ("error", "search_failed (catalog faulty: answered with HTTP status 504)", "run again"),
-        ("incomplete", "incomplete", "run again"),
-        ("empty", "no_candidates", "widen S2L2A.window_days (now 10)"),
+        (
+            GATEWAY_TIMEOUT,
+            "search_failed (catalog faulty: answered with HTTP status 504)",
+            "run again",
+        ),
+        (Incomplete(OPTICAL), "incomplete", "run again"),
+        (WithoutItems(OPTICAL), "no_candidates", "widen S2L2A.window_days (now 10)"),
     ],
 )
 def test_a_fault_empties_its_slots_with_a_reason(
-    tmp_path: Path, fault: str, reason: str, hint: str
+    tmp_path: Path, fault: Fault, reason: str, hint: str
 ) -> None:
-    """The other sensors are chosen as ever; nothing is chosen from an answer that is not whole."""
-    result = scan("demo", catalog=FaultyCatalog(fault), out=tmp_path / "out")
+    """Other sensors are not affected; nothing is chosen from an incomplete answer."""
+    result = scan("demo", catalog=faulty_demo(fault), out=tmp_path / "out")
     (outcome,) = result.outcomes
     assert (outcome.status, outcome.n_slots, outcome.n_filled) == ("partial", 9, 5)
     manifest = result.manifests[EVENT]
@@ -88,7 +67,7 @@ def test_a_bug_in_a_catalog_ends_the_run_and_is_logged_with_its_search(
 ) -> None:
     """A wrong key in a catalog's own code is not an answer of the catalog."""
     with pytest.raises(KeyError, match="missing"):
-        scan("demo", catalog=FaultyCatalog("bug"), out=tmp_path / "out")
+        scan("demo", catalog=faulty_demo(look_up_a_missing_key), out=tmp_path / "out")
     logged = caplog.records[0].getMessage()
     assert "Search(collection='sentinel-2-l2a', bbox=" in logged
     assert 'return {"url": SIGNED}["missing"]' in logged
@@ -99,8 +78,9 @@ def test_no_credential_of_a_url_is_in_the_log_of_a_bug(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """User, password and query of any URL are left out."""
+    bug = RaiseError(AttributeError(f"no route to {SIGNED}"))
     with pytest.raises(AttributeError):
-        scan("demo", catalog=FaultyCatalog("signed bug"), out=tmp_path / "out")
+        scan("demo", catalog=faulty_demo(bug), out=tmp_path / "out")
     assert "no route to https://store.test/scene.tif" in caplog.text
     assert "hidden" not in caplog.text
 
@@ -108,29 +88,29 @@ def test_no_credential_of_a_url_is_in_the_log_of_a_bug(
 def test_a_run_that_keeps_going_fails_the_batch_of_a_bug_and_retries_it(tmp_path: Path) -> None:
     """The events have a reason and no manifest; ``retry_failed`` runs them again."""
     out = tmp_path / "out"
-    result = scan("demo", catalog=FaultyCatalog("bug"), out=out, keep_going=True)
+    result = scan("demo", catalog=faulty_demo(look_up_a_missing_key), out=out, keep_going=True)
     (outcome,) = result.outcomes
     assert not result.ok
     assert (outcome.status, outcome.n_slots, outcome.n_filled) == ("failed", 9, 0)
     assert str(outcome.reason).startswith("internal_error (KeyError")
     with pytest.raises(ManifestError, match="internal_error"):
         _ = result.manifests[EVENT]
-    again = scan("demo", catalog=FaultyCatalog("none"), out=out, retry_failed=True)
+    again = scan("demo", catalog=faulty_demo(), out=out, retry_failed=True)
     assert again.ok
-    calm = scan("demo", catalog=FaultyCatalog("none"), out=tmp_path / "calm")
+    calm = scan("demo", catalog=faulty_demo(), out=tmp_path / "calm")
     assert result_bytes(out) == result_bytes(calm.folder.path)
 
 
 def test_candidates_of_an_incomplete_answer_stay_in_the_table(tmp_path: Path) -> None:
-    """They are written down with their verdict, unranked."""
-    result = scan("demo", catalog=FaultyCatalog("incomplete"), out=tmp_path / "out")
+    """They have a verdict, but no rank."""
+    result = scan("demo", catalog=faulty_demo(Incomplete(OPTICAL)), out=tmp_path / "out")
     optical = result.candidates.query("sensor == 'S2L2A'")
     assert not optical["selected"].any()
     assert "incomplete_answer" in set(optical["verdict"])
 
 
 def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
-    """The hint names a cloud limit under which the slot is filled."""
+    """With the cloud limit of the hint, the slot is filled."""
     recipe = Recipe()
     strict = replace(
         recipe,
@@ -153,8 +133,8 @@ def test_rejected_candidates_give_a_hint_that_helps(tmp_path: Path) -> None:
     assert manifest.scene_id(failure["phase"], "S2L2A") is not None
 
 
-def test_event_without_any_scene_fails_and_ends_nothing(tmp_path: Path) -> None:
-    """Beside it another event is complete; both are rows."""
+def test_event_without_any_scene_fails_alone(tmp_path: Path) -> None:
+    """The other event of the run is complete; both have a row."""
     (demo,) = load_events("demo", phase_offset_days=Recipe().phase_offset_days)
     far = Event(
         event_id="far",
@@ -174,8 +154,8 @@ def test_event_without_any_scene_fails_and_ends_nothing(tmp_path: Path) -> None:
     assert not result.ok
 
 
-def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
-    """What a worker sends to another arrives equal, each table as one piece."""
+def test_answers_and_parts_are_pickled_with_one_buffer_per_table() -> None:
+    """They are equal after pickling."""
     recipe = Recipe()
     (batch,) = cut_batches(list_events(load_events("demo", phase_offset_days={})), run_id="run")
     plan = plan_batch(batch, recipe)
@@ -183,8 +163,8 @@ def test_answers_and_sections_travel_whole_and_in_few_pieces() -> None:
         catalog=open_catalog("demo"), catalog_id="demo", recipe=recipe, folder=RunFolder(Path())
     )
     answers = ask(run, plan.searches)
-    section = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))
-    for sent, n_tables in [(answers, len(answers)), (section, 2)]:
+    part = choose(run, plan, dict(zip(plan.searches, answers, strict=True)))
+    for sent, n_tables in [(answers, len(answers)), (part, 2)]:
         pieces: list[pickle.PickleBuffer] = []
         packed = pickle.dumps(sent, protocol=5, buffer_callback=pieces.append)
         assert pickle.loads(packed, buffers=pieces) == sent  # noqa: S301 - our own bytes

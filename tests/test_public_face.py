@@ -34,6 +34,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = floodscan.scam  # type: ignore[attr-defined]
 
 
+@pytest.mark.processes
 def test_import_loads_no_heavy_package() -> None:
     """Only the use of a name loads what it needs."""
     code = "import sys, floodscan; print(*{name.partition('.')[0] for name in sys.modules})"

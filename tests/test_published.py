@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from floodscan import ScanResult, scan
-from tests.servers.fixtures import shared_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,9 +132,9 @@ def test_finds_the_published_dem_tiles(demo: ScanResult) -> None:
     assert [tile["id"] for tile in tiles] == list(DEM_TILES)
 
 
-def test_figures_of_this_test_are_the_published_ones() -> None:
+def test_figures_of_this_test_are_the_published_ones(foreign_data: Path) -> None:
     """The expectations above are those of the published record."""
-    record = orjson.loads((shared_data() / "luxembourg-2021_published-results.json").read_bytes())
+    record = orjson.loads((foreign_data / "luxembourg-2021_published-results.json").read_bytes())
     for phase, sensor, prefix, time, days, overlap, cloud in SCENES:
         published = record["selected"][sensor][phase]
         assert published["id_prefix"].startswith(prefix)

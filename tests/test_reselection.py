@@ -1,4 +1,4 @@
-"""Choosing again from stored candidates gives what a scan by the same rules gives, or is refused."""
+"""Choosing again from stored candidates: the results of a scan by the same rules, or refused."""
 
 from __future__ import annotations
 
@@ -13,24 +13,22 @@ import shapely
 
 import floodscan
 from floodscan import InputError, OutputError, Policy, Recipe, Sensor, scanning
-from floodscan.catalogs.base import Answer
 from floodscan.model import Phase, Relaxation
 from floodscan.report.compare import compare
 from floodscan.reselection import check_answerable
-from floodscan.schemas import ITEMS
 from floodscan.store import RunFolder
 from floodscan.store.ledger import Ledger
+from floodscan.testing.fake_catalog import FakeCatalog, Incomplete, NoItems
 from tests.sweeps import demo_copies
 
 CHANGE_DETECTION = Recipe(policy=Policy.CHANGE_DETECTION)
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Read what a run left behind, but for times and where its answers came from."""
-    files: dict[str, Any] = {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in (folder / "candidates").glob("part-*.parquet")
-    }
+    """Read candidates and manifests of a run."""
+    parts = sorted((folder / "candidates").glob("*.parquet"))
+    assert parts
+    files: dict[str, Any] = {f"part {n}": part.read_bytes() for n, part in enumerate(parts)}
     for path in (folder / "manifests").iterdir():
         files[path.name] = orjson.loads(path.read_bytes())
     return files
@@ -48,15 +46,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_the_reference_policy_from_stored_candidates_is_that_of_a_scan(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    """What only the wider windows found is left out: the same bytes as if it had never been searched."""
+    """The bytes are the same: candidates of wider windows are left out."""
     scanning.reselect(runs["change-detection"], out=tmp_path / "again", policy=Policy.REFERENCE)
     assert contents(tmp_path / "again") == contents(runs["reference"])
 
 
-def test_change_detection_from_its_own_candidates_is_that_of_the_scan(
+def test_choosing_again_by_the_same_rules_changes_nothing(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Nothing changes where no rule does."""
+    """Candidates and manifests have the same bytes."""
     scanning.reselect(runs["change-detection"], out=tmp_path / "again")
     assert contents(tmp_path / "again") == contents(runs["change-detection"])
 
@@ -64,10 +62,7 @@ def test_change_detection_from_its_own_candidates_is_that_of_the_scan(
 def test_a_reference_run_can_be_chosen_from_by_the_other_policy(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Steps that need more than was searched are left out of the default ladder.
-
-    The recipe says which are left.
-    """
+    """Steps of the default ladder that need wider windows are removed from the recipe."""
     result = scanning.reselect(
         runs["reference"], out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
     )
@@ -87,19 +82,22 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(
     [
         (
             {"relax": (Relaxation(sensor=Sensor.S1RTC, window_days=9),)},
-            "the ladder's step S1RTC.window_days=9",
+            "the ladder has S1RTC.window_days=9",
         ),
         ({"tile_size_m": 5000.0}, "tile_size_m is 5000.0"),
-        ({"S2L2A": {"window_days": 11}}, "S2L2A.window_days is 11, searched were 10"),
-        ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL were not asked for"),
+        (
+            {"S2L2A": {"window_days": 11}},
+            "S2L2A.window_days is 11, but the stored run searched only 10",
+        ),
+        ({"S2L2A": {"assets": ("B02", "SCL")}}, "S2L2A.assets SCL are not in the stored run"),
         ({"DEM": {"collection": "nasadem"}}, "DEM.collection is nasadem"),
-        ({"phase_offset_days": dict.fromkeys(Phase, 0)}, "phase_offset_days are others"),
+        ({"phase_offset_days": dict.fromkeys(Phase, 0)}, "phase_offset_days differ"),
     ],
 )
 def test_rules_that_ask_for_more_are_refused(
     runs: dict[str, Path], tmp_path: Path, change: dict[str, Any], named: str
 ) -> None:
-    """The message names what was not searched, and nothing is written."""
+    """The message names the rule, and nothing is written."""
     recipe = replace(CHANGE_DETECTION, relax=())
     sensors = {s: replace(asked, **change.get(str(s), {})) for s, asked in recipe.sensors.items()}
     own = {name: value for name, value in change.items() if name not in list(Sensor)}
@@ -111,14 +109,14 @@ def test_rules_that_ask_for_more_are_refused(
 
 
 def test_a_sensor_that_was_not_searched_is_named() -> None:
-    """So is each other thing that asks for more, in one message."""
+    """One message names all rules that ask for more."""
     searched = replace(Recipe(), sensors={Sensor.S1RTC: Recipe().sensors[Sensor.S1RTC]})
     wider = replace(Recipe().sensors[Sensor.S1RTC], window_days=30)
     asked = replace(Recipe(), sensors={**Recipe().sensors, Sensor.S1RTC: wider})
     with pytest.raises(InputError) as caught:
         check_answerable(asked, searched, source="run")
     for named in (
-        "S1RTC.window_days is 30, searched were 4",
+        "S1RTC.window_days is 30, but the stored run searched only 4",
         "S2L2A was not searched",
         "DEM was not searched",
     ):
@@ -126,7 +124,7 @@ def test_a_sensor_that_was_not_searched_is_named() -> None:
 
 
 def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Path) -> None:
-    """Narrower windows, less cloud and fewer bands give the same bytes as a scan by them."""
+    """Narrower windows, less cloud and fewer bands give the manifest of a scan by these rules."""
     sensors = dict(Recipe().sensors)
     sensors[Sensor.S1RTC] = replace(sensors[Sensor.S1RTC], window_days=2)
     sensors[Sensor.S2L2A] = replace(
@@ -136,30 +134,27 @@ def test_stricter_rules_are_those_of_a_scan(runs: dict[str, Path], tmp_path: Pat
     floodscan.scan("demo", out=tmp_path / "scan", recipe=recipe)
     scanning.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
     ours, theirs = contents(tmp_path / "again"), contents(tmp_path / "scan")
-    # the first asset asked for tells the square of the raster: a scan by other bands asks another
-    # one
+    # the candidates differ: the square of a raster is read from the first asset of the recipe
     assert ours.keys() == theirs.keys()
     (name,) = (name for name in ours if name.endswith(".json"))
     assert ours[name] == theirs[name]
 
 
+@pytest.mark.parametrize("policy", Policy)
+def test_fewer_sensors_are_chosen_from(
+    policy: Policy, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    """Candidates of the other sensors are left out."""
+    recipe = replace(Recipe(policy=policy), sensors={Sensor.DEM: Recipe().sensors[Sensor.DEM]})
+    result = scanning.reselect(runs["reference"], out=tmp_path / "again", recipe=recipe)
+    assert set(result.candidates["sensor"]) == {"DEM"}
+    assert result.outcomes[0].n_slots == 1
+
+
 def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
-    """What a catalog held back can't be chosen by other rules either."""
-    demo = scanning.open_source("demo", "demo")
-
-    class Partial:
-        """The demo, but its SAR answers are known to lack something."""
-
-        location = "partial"
-
-        def describe(self, collections: Any) -> str:  # noqa: ANN401
-            return demo.describe(collections)
-
-        def search(self, search: Any) -> Answer:  # noqa: ANN401
-            answer = demo.search(search)
-            return replace(answer, complete=search.collection != "sentinel-1-rtc")
-
-    floodscan.scan("demo", catalog=Partial(), out=tmp_path / "part")
+    """Nothing is chosen from it by other rules either."""
+    part = FakeCatalog(faults=(Incomplete("sentinel-1-rtc"),))
+    floodscan.scan("demo", catalog=part, out=tmp_path / "part")
     result = scanning.reselect(
         tmp_path / "part", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
     )
@@ -170,21 +165,8 @@ def test_an_incomplete_answer_stays_incomplete(tmp_path: Path) -> None:
 
 
 def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
-    """An event that nothing was found for fails again, with its reason."""
-    bare = scanning.open_source("demo", "demo")
-
-    class Empty:
-        """A catalog without items."""
-
-        location = "empty"
-
-        def describe(self, collections: Any) -> str:  # noqa: ANN401
-            return bare.describe(collections)
-
-        def search(self, _: Any) -> Answer:  # noqa: ANN401
-            return Answer(items=ITEMS.empty_table())
-
-    floodscan.scan("demo", catalog=Empty(), out=tmp_path / "none")
+    """They fail again, with their reason."""
+    floodscan.scan("demo", catalog=NoItems(), out=tmp_path / "none")
     result = scanning.reselect(
         tmp_path / "none", out=tmp_path / "again", policy=Policy.CHANGE_DETECTION
     )
@@ -192,13 +174,13 @@ def test_events_without_candidates_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    """Says what is missing."""
+    """The message names the missing file."""
     with pytest.raises(OutputError, match=r"run\.json"):
         scanning.reselect(tmp_path, out=tmp_path / "out")
 
 
 def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
-    """With what to do, and nothing is written; once it has finished, it is chosen from."""
+    """The message says what to do, and nothing is written."""
     events = demo_copies(2)
 
     def interrupt(*_: int) -> None:
@@ -206,17 +188,17 @@ def test_a_run_that_has_not_finished_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         floodscan.scan(events, catalog="demo", out=tmp_path / "run", on_progress=interrupt)
-    with pytest.raises(InputError, match="has not finished; go on with the scan first"):
+    with pytest.raises(InputError, match="has not finished; start the same scan again"):
         scanning.reselect(tmp_path / "run", out=tmp_path / "again")
     assert not (tmp_path / "again").exists()
     floodscan.scan(events, catalog="demo", out=tmp_path / "run")
     assert scanning.reselect(tmp_path / "run", out=tmp_path / "again").ok
 
 
-def test_the_version_is_that_of_the_program_that_chose(
+def test_the_new_run_has_the_version_of_the_program_that_chose(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Not that of the one that searched; the same again into the same folder is the same run."""
+    """Another version in the same folder is another run."""
     old, again = tmp_path / "old", tmp_path / "again"
     shutil.copytree(runs["reference"], old)
     searched = RunFolder(old).read_run()
@@ -234,7 +216,7 @@ def test_the_version_is_that_of_the_program_that_chose(
 
 
 def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their table is read batch by batch, and not again for each packed manifest."""
+    """Their table is read batch by batch, and only once for packed manifests."""
     first = floodscan.scan(
         demo_copies(70), catalog="demo", out=tmp_path / "run", pack_manifests=True
     )
@@ -250,8 +232,8 @@ def test_events_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.Monk
     assert packs[0] == packs[1]
 
 
-def test_events_that_were_added_are_chosen_for_once(tmp_path: Path) -> None:
-    """What was chosen before from fewer events is not kept beside it."""
+def test_events_that_were_added_appear_once(tmp_path: Path) -> None:
+    """Choices of an earlier call, for fewer events, are deleted."""
     for n_events in (2, 4):
         floodscan.scan(demo_copies(n_events), catalog="demo", out=tmp_path / "run")
         again = scanning.reselect(tmp_path / "run", out=tmp_path / "again")
@@ -259,10 +241,8 @@ def test_events_that_were_added_are_chosen_for_once(tmp_path: Path) -> None:
     assert contents(tmp_path / "again") == contents(tmp_path / "run")
 
 
-def test_a_table_of_events_that_cannot_be_read_is_told(
-    runs: dict[str, Path], tmp_path: Path
-) -> None:
-    """Before anything is written."""
+def test_a_damaged_table_of_events_is_reported(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Nothing is written."""
     shutil.copytree(runs["reference"], tmp_path / "run")
     table = tmp_path / "run" / "events.parquet"
     table.write_bytes(table.read_bytes()[:-8])
@@ -275,7 +255,7 @@ def test_a_table_of_events_that_cannot_be_read_is_told(
 
 
 def test_compare_lists_what_differs_with_reasons(runs: dict[str, Path]) -> None:
-    """Each run tells how it judged what the other chose."""
+    """Each run has a judgement of the other run's choice."""
     found = compare(RunFolder(runs["reference"]), RunFolder(runs["change-detection"]))
     assert found["same"] == 2
     slots = {(slot["phase"], slot["sensor"]): slot for slot in found["slots"]}

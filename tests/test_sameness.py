@@ -46,6 +46,7 @@ def test_stac_api_gives_the_bytes_of_the_snapshot(
     assert written(tmp_path / "out") == reference
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("n_workers", [1, 3])
 def test_local_cluster_gives_the_bytes_of_one_process(
     n_workers: int, reference: dict[str, bytes], tmp_path: Path

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from floodscan.assessment.outcomes import Outcome, give_up, tabulate_outcomes
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import EmptySlot, Outcome, give_up, tabulate_outcomes
+from floodscan.assessment.quality import ChoiceWarning
 from floodscan.catalogs import Answer, open_catalog
 from floodscan.inputs.event_files import load_events
 from floodscan.model import Recipe
@@ -112,9 +114,21 @@ def test_a_row_fits_its_schema_or_is_refused(row: dict[str, int]) -> None:
 
 def test_an_outcome_fits_the_table_of_events() -> None:
     """Every column of EVENTS is written, and no field of an outcome is lost."""
-    outcome = give_up(PLAN, "worker_lost")
-    row = tabulate_outcomes("batch", [outcome]).to_pylist()[0]
-    assert row.keys() == set(EVENTS.names) == {f.name for f in fields(Outcome)} | {"batch"}
+    outcome = give_up(PLAN, Reason.WORKER_LOST, detail="crashed", hint="try again")
+    (row,) = tabulate_outcomes("batch", [outcome]).to_pylist()
+    texts = {"reason", "warnings", "batch"}
+    assert row.keys() == set(EVENTS.names) == {f.name for f in fields(Outcome)} | texts
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [("reasons", EmptySlot), ("choice_warnings", ChoiceWarning)]
+)
+def test_reasons_and_warnings_fit_their_columns(
+    column: str, kind: type[EmptySlot | ChoiceWarning]
+) -> None:
+    """Every field of their classes is a field of the structs, in the same order."""
+    structs = EVENTS.field(column).type.value_type
+    assert [field.name for field in structs] == [f.name for f in fields(kind)]
 
 
 def test_an_answer_fits_the_table_of_searches(answers: list[Answer]) -> None:

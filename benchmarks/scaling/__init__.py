@@ -1,4 +1,4 @@
-"""How a sweep scales: with workers, and with searches on their way at once.
+"""How a sweep scales: with workers, and with the number of requests at once.
 
 ``python -m benchmarks.scaling --help``.
 """

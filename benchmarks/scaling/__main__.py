@@ -1,16 +1,15 @@
-"""Strong, weak and latency-bound scaling of sweeps on a cluster, with a picture of where the time goes.
+"""Measure how sweeps scale on a cluster, and draw where the time goes.
 
-Strong: the same sweep on 1, 2, … workers. Weak: a sweep that grows with them. Latency: on the most
-workers, a catalog that takes its time, asked so many searches at once; there one search per slot,
-of which each brings little. Workers are processes of a local cluster, worker jobs of SLURM, or
-nodes of an allocation; they are up before a clock starts.
+Strong scaling: the same sweep on 1, 2, … workers. Weak: a sweep that grows with the workers.
+Latency: on the most workers, a slow catalog that gets a number of requests at once, with one search
+per slot and small answers. Workers are processes of a local cluster, worker jobs of SLURM, or nodes
+of an allocation. They are up before a clock starts.
 
     uv run python -m benchmarks.scaling --workers 1 2
-    uv run python -m benchmarks.scaling --cluster slurm --profile jobs/mine.yaml --workers 1 2 4 8
-    16 --out FOLDER
+    uv run python -m benchmarks.scaling --cluster slurm --profile mine.yaml --workers 1 2 4 8 16
 
-writes FOLDER/scaling.parquet, in which runs of the same kind on the same cluster are replaced and
-others are kept, and FOLDER/scaling.png of all of them, and prints tables.
+It prints tables and writes ``scaling.parquet`` and ``scaling.png`` into a folder. The table keeps
+earlier runs; a new run replaces the runs of the same kind on the same cluster.
 """
 
 from __future__ import annotations
@@ -52,15 +51,15 @@ if TYPE_CHECKING:
 
     from benchmarks.scaling.measure import Json
 
-_SLOT_SEARCHES = 9  # of an event: four phases of two sensors, and the DEM
+_SLOT_SEARCHES = 9  # in an event: four phases of two sensors, and the DEM
 _SELDOM_DAYS = 12
-_WARM_UP_EVENTS = 48  # of each worker
+_WARM_UP_EVENTS = 48  # for each worker
 
 
 def plan_scaling(
     given: argparse.Namespace, n_workers: int, folder: Path
 ) -> Iterator[tuple[str, Sweep]]:
-    """List the sweeps that are run on a number of workers."""
+    """List the sweeps that run on a number of workers."""
     most = max(given.workers)
     for kind, n_events in (
         (STRONG, given.events),
@@ -81,7 +80,7 @@ def plan_scaling(
 
 
 def plan_latency(given: argparse.Namespace, in_flight: int, folder: Path) -> Sweep:
-    """Plan a sweep of at least so many searches for each place at the rate_limiter."""
+    """Plan a sweep with many searches for each of the requests at once."""
     n_searches = max(given.rounds * in_flight, given.least_searches)
     return Sweep(
         events=make_events(math.ceil(n_searches / _SLOT_SEARCHES), folder),
@@ -96,7 +95,7 @@ def plan_latency(given: argparse.Namespace, in_flight: int, folder: Path) -> Swe
 
 @contextmanager
 def open_workers(given: argparse.Namespace, n_workers: int, folder: Path) -> Iterator[Client]:
-    """Open a cluster, wait for all of its workers, and let them import, connect and warm up."""
+    """Open a cluster, wait for its workers, and let them import, connect and warm up."""
     processes = load_profile(given.profile).values.get("processes", 1) if given.profile else 1
     with open_client(given.cluster, n_workers=n_workers, profile=given.profile) as client:
         client.wait_for_workers(n_workers * processes)
@@ -116,7 +115,7 @@ def open_workers(given: argparse.Namespace, n_workers: int, folder: Path) -> Ite
 
 
 def run_all(given: argparse.Namespace, folder: Path) -> Iterator[Json]:
-    """Run everything that was asked for."""
+    """Run all sweeps."""
     for n_workers in given.workers:
         with open_workers(given, n_workers, folder) as client:
             for kind, sweep in plan_scaling(given, n_workers, folder):
@@ -136,18 +135,18 @@ def run_all(given: argparse.Namespace, folder: Path) -> Iterator[Json]:
 
 
 def read_arguments() -> argparse.Namespace:
-    """Read what is asked for."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scaling",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--cluster", choices=["local", "slurm", "allocation"], default="local")
-    parser.add_argument("--profile", help="what worker jobs are like, for slurm and allocation")
+    parser.add_argument("--profile", help="settings of worker jobs, for slurm and allocation")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N")
     parser.add_argument("--show", choices=KINDS, nargs="+", default=KINDS)
     parser.add_argument(
-        "--events", type=int, default=400, help="of the strong sweep, and of the largest weak one"
+        "--events", type=int, default=400, help="in the strong sweep and the largest weak one"
     )
     parser.add_argument(
         "--latency", type=float, default=0.0, help="mean seconds of a search in strong and weak"
@@ -159,18 +158,21 @@ def read_arguments() -> argparse.Namespace:
         "--mean-wait", type=float, default=0.25, help="mean seconds of a search in latency"
     )
     parser.add_argument(
-        "--rounds", type=int, default=100, help="searches for each one at once in latency"
+        "--rounds", type=int, default=100, help="searches for each request at once in latency"
     )
     parser.add_argument("--least-searches", type=int, default=160, help="in latency")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
-        "--out", type=Path, default=Path("benchmarks/results"), help="folder that all workers see"
+        "--out",
+        type=Path,
+        default=Path("benchmarks/results"),
+        help="a folder that all workers can write to",
     )
     return parser.parse_args()
 
 
 def report(runs: Sequence[Json], out: Path) -> None:
-    """Keep runs, print tables, and draw the picture."""
+    """Keep the runs, print the tables, and draw the picture."""
     kept = keep(runs, out / "scaling.parquet")
     sums = summarize(kept)
     print(to_markdown(sums))
@@ -178,8 +180,8 @@ def report(runs: Sequence[Json], out: Path) -> None:
 
 
 def main() -> None:
-    """Run, keep, print and draw; what was run is kept too where it ends early."""
-    # without a handler a driver that is told to end leaves its worker jobs behind
+    """Run, keep, print and draw; an interrupted benchmark keeps its finished runs."""
+    # without a handler a driver that gets SIGTERM leaves its worker jobs behind
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     given = read_arguments()
     given.out.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,7 @@ class TimedCatalog:
     def search(self, search: Search) -> Answer:
         """Wait for a permit and for the answer, and read it."""
         asked = time.perf_counter()
-        with self.rate_limiter.enter():
+        with self.rate_limiter.acquire():
             entered = time.perf_counter()
             page = self.items.make_page(search)
             wait = draw_seconds(search, self.mean_seconds)

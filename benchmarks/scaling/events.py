@@ -1,4 +1,4 @@
-"""Made-up floods: boxes as large as the demo's, evenly spread over the world, so that few share a search."""
+"""Made-up floods, as large as the demo and evenly spread, so that few share a search."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 _FIRST_DAY, _DAYS = datetime(2018, 1, 1, tzinfo=UTC), 1400
 _SIZE_DEGREES = (0.8, 0.74)
 _WEST, _SOUTH, _WIDTH, _HEIGHT = -175.0, -55.0, 350.0, 115.0
-_STEPS = (
-    0.7548776662466927,
-    0.5698402909980532,
-)  # of the R2 sequence, which fills a square evenly: Roberts, 2018
+# The steps of the R2 sequence, which fills a square evenly: Roberts, 2018.
+_STEPS = (0.7548776662466927, 0.5698402909980532)
 
 
 def make_events(count: int, folder: Path) -> list[Event]:
-    """Write floods as a table, as a user has them, and read it.
+    """Write floods as a table, as users have them, and read it.
 
-    Those of a smaller count are the first of a larger.
+    The first floods are the same, whatever the count.
     """
     path = folder / "events.csv"
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""One sweep on workers that are up: how long it took, and where the time went."""
+"""Measure one sweep on running workers: its time, and where the time went."""
 
 from __future__ import annotations
 
@@ -29,31 +29,22 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-STEPS = (
-    "rate_limiter",
-    "catalog",
-    "parse",
-    "score",
-    "select",
-    "summarize_event",
-    "write",
-    "other",
-    "moving",
-    "idle",
-)
-"""Where the time of the workers' threads goes; together they are all of it."""
+_SEARCHING, _CHOOSING = ("rate_limiter", "catalog", "parse"), ("score", "select", "assess")
+
+STEPS = (*_SEARCHING, *_CHOOSING, "write", "other", "moving", "idle")
+"""The steps of the workers' threads; together they take all of the threads' time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What is run.
+    """A sweep to measure.
 
     Attributes:
-        events: All of them.
+        events: The events.
         catalog: Answers the searches.
         recipe: The rules.
-        in_flight: Searches on their way at once, over all workers; None is any number.
-        folder: Where results go for a while, on a disk that all workers share.
+        in_flight: Most requests at once over all workers; None is any number.
+        folder: Folder for the results, on a disk that all workers share.
     """
 
     events: Sequence[Event]
@@ -64,7 +55,12 @@ class Sweep:
 
 
 def measure(sweep: Sweep, client: Client) -> Json:
-    """Run a sweep and tell its wall time, from events to the merged tables, and its threads' seconds by step."""
+    """Run a sweep and return its times.
+
+    Returns:
+        Sizes of the sweep and the cluster; the wall time from the events to the merged tables; the
+        CPU seconds of workers and driver; and the seconds of the workers' threads by step.
+    """
     out = sweep.folder / uuid.uuid4().hex
     before = take_seconds(client)
     with (
@@ -101,27 +97,23 @@ def split_time(
 ) -> dict[str, float]:
     """Split the time of all worker threads into steps.
 
-    How long each kind of task held a thread is Dask's own task stream's; what is in a task of
-    several steps is split as their own clocks say. The searches of one task are asked side by side:
-    the time of the task goes to rate_limiter, catalog and parse as the sums over its searches do, and so
-    does the wait for the slowest of them.
+    The time of a kind of task is from Dask's task stream. A task with several steps is split by the
+    clocks around them. A task makes its searches side by side, so its time is split in proportion
+    to the sums over its searches; this includes the wait for the slowest search.
 
     Args:
-        tasks: Of the task stream.
-        counted: Seconds of steps, summed over all threads.
-        thread_seconds: Wall time by the number of threads.
+        tasks: Tasks of the task stream.
+        counted: Seconds by step, summed over all threads.
+        thread_seconds: Wall time times the number of threads.
     """
     held: dict[str, float] = dict.fromkeys((*TaskKind, "moving"), 0.0)
     for task in tasks:
         for span in task["startstops"]:
             kind = key_split(task["key"]) if span["action"] == "compute" else "moving"
             held[kind] = held.get(kind, 0.0) + span["stop"] - span["start"]
-    asking = sum(counted[step] for step in ("rate_limiter", "catalog", "parse")) or 1.0
-    steps = {
-        step: held[TaskKind.SEARCH] * counted[step] / asking
-        for step in ("rate_limiter", "catalog", "parse")
-    }
-    steps |= {step: counted[step] for step in ("score", "select", "summarize_event")}
+    searching = sum(counted[step] for step in _SEARCHING) or 1.0
+    steps = {step: held[TaskKind.SEARCH] * counted[step] / searching for step in _SEARCHING}
+    steps |= {step: counted[step] for step in _CHOOSING}
     steps |= {"write": held[TaskKind.WRITE], "moving": held["moving"]}
     steps["other"] = sum(held.values()) - sum(steps.values())
     steps["idle"] = thread_seconds - sum(steps.values())

@@ -1,4 +1,4 @@
-"""The picture of a scaling benchmark: how fast against how fast at best, and where the time went."""
+"""Draw the picture of a scaling benchmark: speed against the ideal, and where the time went."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ _TITLES = {
     WEAK: "Weak: the sweep grows",
     LATENCY: "Bound by the catalog's latency",
 }
-_SIZES = {STRONG: "workers", WEAK: "workers", LATENCY: "searches on their way at once"}
+_SIZES = {STRONG: "workers", WEAK: "workers", LATENCY: "requests at once"}
 _STEPS = {
     "catalog": ("waiting for the catalog", SKY),
-    "rate_limiter": ("waiting at the rate_limiter", "#B9DDF1"),
+    "rate_limiter": ("waiting for the rate limiter", "#B9DDF1"),
     "parse": ("parse", BLUE),
     "score": ("score", GREEN),
     "select": ("select", "#7FCDB4"),
-    "summarize_event": ("check, write manifest", ORANGE),
+    "assess": ("check, make manifests", ORANGE),
     "write": ("write files", VERMILION),
     "other": ("rest of the tasks", PURPLE),
-    "moving": ("between workers", "#5f5f5f"),
-    "idle": ("idle, or scheduler", PALE),
+    "moving": ("moving between workers", "#5f5f5f"),
+    "idle": ("idle, or waiting for the scheduler", PALE),
 }
 
 
 def draw(sums: pd.DataFrame, path: Path, *, machine: str) -> None:
-    """Draw a column per kind: efficiency and speed-up above, shares of the threads' time below."""
+    """Draw a column for each kind: speed-up and efficiency above, shares of time below."""
     kinds = [kind for kind in _TITLES if (sums["kind"] == kind).any()]
     with house_style():
         figure = Figure(figsize=(4.1 * len(kinds) + 0.4, 7.6), layout="constrained")
@@ -67,41 +67,23 @@ def draw(sums: pd.DataFrame, path: Path, *, machine: str) -> None:
 
 
 def _draw_lines(axes: Axes, sums: pd.DataFrame, kind: str) -> None:
-    """Draw speed-ups on logarithmic axes, or of weak scaling efficiencies, each point with its efficiency."""
+    """Draw speed-ups on logarithmic axes, or efficiencies of weak scaling, against the ideal."""
     column = "efficiency" if kind == WEAK else "speed_up"
     sizes = sorted(sums["size"].unique())
-    axes.plot(
-        sizes,
-        [1.0 if kind == WEAK else size for size in sizes],
-        color=GREY,
-        ls=":",
-        lw=1.2,
-        label="ideal",
-    )
+    ideal = [1.0 if kind == WEAK else size for size in sizes]
+    axes.plot(sizes, ideal, color=GREY, ls=":", lw=1.2, label="ideal")
     for cluster, each in sums.groupby("cluster"):
         colour, marker = _CLUSTERS[cluster]
         axes.plot(
             each["size"], each[column], color=colour, marker=marker, ms=4.5, lw=1.6, label=cluster
         )
-        below = cluster != "local"
-        for size, height, efficiency in zip(
-            each["size"], each[column], each["efficiency"], strict=True
-        ):
-            offset = (0, -12) if below else (0, 7)
+        for row in each.itertuples():
             axes.annotate(
-                f"{efficiency:.0%}", (size, height), offset, textcoords="offset points", ha="center", fontsize=7,
-                color=colour,
+                f"{row.efficiency:.0%}", (row.size, getattr(row, column)),
+                (0, 7) if cluster == "local" else (0, -12), textcoords="offset points",
+                ha="center", fontsize=7, color=colour,
             )  # fmt: skip
-    axes.set_xscale("log", base=2)
-    _set_ticks(axes.xaxis, sizes)
-    if kind == WEAK:
-        axes.set_ylim(0, 1.25)
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-    else:
-        axes.set_yscale("log", base=2)
-        axes.set_ylim(0.6, sizes[-1] * 1.7)
-        _set_ticks(axes.yaxis, sizes)
-    axes.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
+    _set_scales(axes, kind, sizes)
     axes.set_title(_TITLES[kind], loc="left", fontsize=9.5, fontweight="bold")
     axes.set_xlabel(_SIZES[kind])
     axes.set_ylabel("efficiency" if kind == WEAK else "speed-up (and efficiency)")
@@ -110,8 +92,21 @@ def _draw_lines(axes: Axes, sums: pd.DataFrame, kind: str) -> None:
     axes.legend(frameon=False, fontsize=8, loc="lower left" if kind == WEAK else "upper left")
 
 
+def _set_scales(axes: Axes, kind: str, sizes: list[int]) -> None:
+    axes.set_xscale("log", base=2)
+    _set_ticks(axes.xaxis, sizes)
+    axes.set_xlim(sizes[0] / 1.3, sizes[-1] * 1.3)
+    if kind == WEAK:
+        axes.set_ylim(0, 1.25)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+    else:
+        axes.set_yscale("log", base=2)
+        axes.set_ylim(0.6, sizes[-1] * 1.7)
+        _set_ticks(axes.yaxis, sizes)
+
+
 def _draw_bars(axes: Axes, sums: pd.DataFrame, kind: str) -> None:
-    """Draw a bar per cluster and size, from what is waited for at the bottom to what is idle at the top."""
+    """Draw a bar for each cluster and size, from waiting at the bottom to idle at the top."""
     names = [f"{row.cluster}\n{int(row.n)}" for row in sums.assign(n=sums["size"]).itertuples()]
     places = range(len(names))
     floor = sums[next(iter(_STEPS))].to_numpy() * 0

@@ -1,4 +1,4 @@
-"""What the steps of a batch take, counted on the workers: Dask's task stream knows whole tasks only."""
+"""Clocks around the steps of a task, on the workers: Dask's task stream knows only whole tasks."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
     from distributed import Client, Worker
 
-_CHOICES = {"score": "score", "select": "select", "assess_events": "summarize_event"}
+_CHOICES = {"score": "score", "select": "select", "assess_events": "assess"}
 
 _seconds: Counter[str] = Counter()
 _lock = Lock()
 
 
 def count(step: str, seconds: float) -> None:
-    """Add to what a step took in this process."""
+    """Add seconds to a step, in this process."""
     with _lock:
         _seconds[step] += seconds
 
 
 @contextmanager
 def timed(step: str) -> Iterator[None]:
-    """Count the time that a step takes."""
+    """Count the time of a step."""
     started = time.perf_counter()
     try:
         yield
@@ -41,12 +41,12 @@ def timed(step: str) -> Iterator[None]:
 
 
 class StepTimes(WorkerPlugin):
-    """Times the steps of a choice, on all workers and on those that come later."""
+    """Puts clocks around the steps of a choice, on all workers and on later ones."""
 
     name = "step-times"
 
     def setup(self, worker: Worker) -> None:
-        """Put a clock around each step; workers that share a process share it."""
+        """Put a clock around each step; the workers of a process share it."""
         del worker
         for name, step in _CHOICES.items():
             if not hasattr(getattr(pipeline, name), "__wrapped__"):
@@ -54,16 +54,16 @@ class StepTimes(WorkerPlugin):
 
 
 def take_seconds(client: Client) -> Counter[str]:
-    """Give what the steps took on all workers since it was last asked.
+    """Return the seconds by step on all workers since the last call.
 
-    And the CPU of their processes, ever.
+    ``cpu`` is the CPU time of their processes since they started.
     """
     return sum(client.run(_take).values(), Counter())
 
 
 def _clocked(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the function takes and gives
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any function
         with timed(step):
             return function(*args, **kwargs)
 

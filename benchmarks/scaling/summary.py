@@ -1,4 +1,4 @@
-"""Runs as a table: kept beside earlier ones, summed up by medians, and printed."""
+"""Keep runs in a table with earlier runs, summarize them by medians, and print them."""
 
 from __future__ import annotations
 
@@ -27,39 +27,33 @@ _GROUP = ["kind", "cluster", "n_workers", "in_flight"]
 
 
 def describe_machine() -> Json:
-    """Tell on what a figure was measured, with which versions."""
-    model = next(
-        (
-            line
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        "",
-    )
-    commit = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=12",
-        "--exclude=*",
-    ]
-    done = subprocess.run(commit, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    """Describe the machine and the versions of a measurement."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line for line in lines if line.startswith("model name")), "")
+    name = model.partition(":")[2].strip() or platform.machine()
+    memory = psutil.virtual_memory().total / 2**30
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{model.partition(':')[2].strip() or platform.machine()}, {psutil.cpu_count()} cores, "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "machine": f"{name}, {psutil.cpu_count()} cores, {memory:.0f} GiB",
         "load": psutil.getloadavg()[0],
         "python": platform.python_version(),
-        "commit": done.stdout.strip(),
+        "commit": _describe_commit(),
         **{f"{package}_version": version(package) for package in _PACKAGES},
     }
 
 
+def _describe_commit() -> str:
+    here = str(Path(__file__).parent)
+    command = ["git", "-C", here, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 def keep(runs: Sequence[Json], path: Path) -> pd.DataFrame:
-    """Write runs to a Parquet file, in the place of those of the same kind on the same cluster, and give all."""
+    """Write runs to a Parquet file, and return all of its runs.
+
+    Earlier runs of the same kind on the same cluster are replaced.
+    """
     new = pd.DataFrame(runs).astype({"in_flight": "Int64"})
     if path.exists():
         old = pd.read_parquet(path)
@@ -73,12 +67,12 @@ def keep(runs: Sequence[Json], path: Path) -> pd.DataFrame:
 
 
 def summarize(runs: pd.DataFrame) -> pd.DataFrame:
-    """Take medians over repeats, and put each to the smallest of its kind on its cluster.
+    """Take medians over repeats, and compare each with the smallest of its kind and cluster.
 
     Returns:
-        A row for each kind, cluster and size, with ``size`` (workers; of ``latency``, searches on
-        their way at most), ``busy_places`` (searches on their way in the mean), ``speed_up``,
-        ``efficiency``, and each step's share of the threads' time.
+        A row for each kind, cluster and size: ``size`` (workers; in ``latency``, most requests at
+        once), ``busy_places`` (mean requests at once), ``speed_up``, ``efficiency``, and the share
+        of each step in the threads' time.
     """
     sums = runs.groupby(_GROUP, dropna=False, as_index=False).median(numeric_only=True)
     spread = (
@@ -94,10 +88,9 @@ def summarize(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compare(sums: pd.DataFrame) -> pd.DataFrame:
-    """Put the sizes of one kind on one cluster to the smallest."""
+    """Compare the sizes of one kind on one cluster with the smallest."""
     sums = sums.sort_values("size").copy()
-    # of sweeps that differ in length, what is done in a second is compared: seconds of waiting, or
-    # events
+    # the sweeps differ in length, so rates are compared: seconds of waiting or events, per second
     done = sums["drawn_seconds"] if (sums["kind"] == LATENCY).all() else sums["n_events"]
     rate = done / sums["wall_seconds"]
     sums["speed_up"] = rate / rate.iloc[0] * sums["size"].iloc[0]
@@ -112,7 +105,7 @@ def _compare(sums: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_markdown(sums: pd.DataFrame) -> str:
-    """Write the tables of a report: sizes, times, efficiency; and where the time went."""
+    """Write the tables: sizes, times and efficiency, and the share of each step."""
     return "\n\n".join(
         f"{kind} scaling on `{cluster}`\n\n{_table(each, kind)}\n\n{_steps(each)}"
         for (kind, cluster), each in sums.groupby(["kind", "cluster"])
@@ -120,8 +113,9 @@ def to_markdown(sums: pd.DataFrame) -> str:
 
 
 def _table(sums: pd.DataFrame, kind: str) -> str:
-    size = "searches at once" if kind == LATENCY else "workers"
-    head = f"| {size} | threads | events | searches | wall, s (range) | speed-up | efficiency | on their way | cores |"
+    size = "requests at once" if kind == LATENCY else "workers"
+    head = f"| {size} | threads | events | searches | wall, s (range) | "
+    head += "speed-up | efficiency | mean at once | cores |"
     cells = [
         "| {size} | {n_threads:.0f} | {n_events:.0f} | {n_searches:.0f}",
         "{wall_seconds:.2f} ({least_seconds:.2f} to {most_seconds:.2f})",

@@ -1,4 +1,4 @@
-"""How events end once their scenes are chosen: what is missing, what is said of the choice, the row of each."""
+"""Assessment of the choices: empty slots, coverage, warnings, and the manifest of each event."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def assess_events(
     recipe: Recipe,
     catalog_id: str,
 ) -> tuple[dict[str, bytes], list[Outcome]]:
-    """Write the manifest of each event, and sum it up.
+    """Make the manifest and the outcome of each event.
 
     Args:
         plans: The events and their slots.
         candidates: Ranked CANDIDATES of these events.
-        answers: What came back for each event's own questions.
+        answers: For each event the answers to its slot searches.
         recipe: The rules.
         catalog_id: STAC id of the catalog.
 

@@ -1,9 +1,7 @@
-"""The acquisition manifest of an event: what was chosen, why, and what wasn't found.
+"""The acquisition manifest of an event: chosen scenes, reasons, empty slots, provenance.
 
-Written, checked and read.
-
-It is a superset of the published manifest, and never holds a signed URL: whoever reads it signs
-what is to be read.
+It is a superset of the published manifest. It never has a signed URL in it, because signatures are
+credentials: readers sign the URLs when they read the pixels.
 """
 
 from __future__ import annotations
@@ -73,41 +71,44 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     recipe: Recipe,
     catalog_id: str,
     answers: Mapping[Search, Answer],
-    empty_slots: Iterable[EmptySlot],
+    empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
 ) -> Json:
-    """Say in JSON types what was chosen for an event.
+    """Make the manifest of an event in JSON types.
 
     Args:
         plan: The event and its slots.
         candidates: Ranked CANDIDATES of this event.
         recipe: The rules.
         catalog_id: STAC id of the catalog.
-        answers: What came back for each search of the plan.
-        empty_slots: Slots that stayed empty, and why.
-        assessment: What there is to say of the choices.
+        answers: The answer to each search of the plan.
+        empty_slots: The slots without a scene, with reasons.
+        assessment: Coverage and warnings of the choices.
 
     Returns:
         A manifest that fits the JSON schema ``manifest.schema.json``.
     """
     rows = _top_rows(candidates)
-    empty = list(empty_slots)
+    n_empty = sum(slot.target_id == AOI for slot in empty_slots)
     return {
         "schema_version": SCHEMA_VERSION,
         "event": _event_facts(plan.event),
+        **_describe_request(recipe),
+        **_describe_choices(rows.get(AOI, ()), recipe, assessment),
+        "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
+        "failures": [slot.to_dict() for slot in empty_slots],
+        "coverage": _describe_coverage(assessment, n_empty),
+        "warnings": [warning.to_dict() for warning in assessment.warnings],
+        "items": _list_items(chain.from_iterable(rows.values())),
+        "provenance": _describe_origin(plan, recipe, catalog_id, answers),
+    }
+
+
+def _describe_request(recipe: Recipe) -> Json:
+    return {
         "phase_order": [str(phase) for phase in Phase],
         "collections": {str(s): asked.collection for s, asked in recipe.sensors.items()},
         "assets": {str(s): list(asked.assets) for s, asked in recipe.sensors.items()},
-        **_choices(rows.get(AOI, ()), recipe, assessment),
-        "tiles": [
-            _describe_tile(tile, rows.get(tile.target_id, ()), recipe, assessment)
-            for tile in plan.targets[1:]
-        ],
-        "failures": [empty_slot.to_dict() for empty_slot in empty],
-        "coverage": _describe_coverage(assessment, sum(each.target_id == AOI for each in empty)),
-        "warnings": [finding.to_dict() for finding in assessment.warnings],
-        "items": _items(chain.from_iterable(rows.values())),
-        "provenance": _describe_origin(plan, recipe, catalog_id, answers),
     }
 
 
@@ -124,7 +125,7 @@ def _describe_origin(
 
 @lru_cache(maxsize=1)
 def _version() -> str:
-    """Tell the package's version; looking it up takes as long as all else in a manifest."""
+    """Return the version of the package; looking it up takes as long as the rest of a manifest."""
     return version("floodscan")
 
 
@@ -134,18 +135,18 @@ def _event_facts(event: Event) -> Json:
         "bbox": list(event.bbox),
         "target_crs": event.target_crs,
         "phase_dates": {str(phase): day.isoformat() for phase, day in event.phase_dates.items()},
-        "onset": _text(event.onset),
+        "onset": _format_time(event.onset),
         "aoi": orjson.loads(shapely.to_geojson(event.aoi)),
     }
 
 
 def _describe_tile(
-    tile: Target, rows: Sequence[Json], recipe: Recipe, assessment: Assessment
+    tile: Target, rows: Mapping[str, Sequence[Json]], recipe: Recipe, assessment: Assessment
 ) -> Json:
     return {
         "target_id": tile.target_id,
         "bbox": list(tile.bbox),
-        **_choices(rows, recipe, assessment),
+        **_describe_choices(rows.get(tile.target_id, ()), recipe, assessment),
     }
 
 
@@ -161,7 +162,10 @@ def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
 
 
 def _top_rows(candidates: pa.Table) -> dict[str, list[Json]]:
-    """Take by target what a manifest tells of: the selected, and the first that is ranked behind them in each slot."""
+    """Return the candidates that a manifest shows, by target.
+
+    These are the selected candidates, and the best of the others in each slot.
+    """
     selected = candidates["selected"].to_numpy(zero_copy_only=False)
     ranked = candidates["rank"].is_valid().to_numpy(zero_copy_only=False)
     slots = slot_numbers(candidates)
@@ -173,7 +177,7 @@ def _top_rows(candidates: pa.Table) -> dict[str, list[Json]]:
     return by_target
 
 
-def _choices(rows: Sequence[Json], recipe: Recipe, assessment: Assessment) -> Json:
+def _describe_choices(rows: Sequence[Json], recipe: Recipe, assessment: Assessment) -> Json:
     imagery = [sensor for sensor in recipe.sensors if sensor is not Sensor.DEM]
     selected: Json = {str(phase): dict.fromkeys(map(str, imagery)) for phase in Phase}
     runners_up = {(row["phase"], row["sensor"]): row for row in rows if not row["selected"]}
@@ -182,7 +186,7 @@ def _choices(rows: Sequence[Json], recipe: Recipe, assessment: Assessment) -> Js
         if row["selected"] and row["phase"] is not None:
             members.setdefault((row["phase"], row["sensor"]), []).append(row)
     for slot, mosaic in members.items():
-        selected[slot[0]][slot[1]] = _choice(mosaic, runners_up.get(slot), assessment)
+        selected[slot[0]][slot[1]] = _describe_choice(mosaic, runners_up.get(slot), assessment)
     dem = [_measures(row) for row in rows if row["selected"] and row["phase"] is None]
     return {"selected": selected, "dem_items": dem}
 
@@ -195,15 +199,20 @@ def _measures(row: Json) -> Json:
     }
 
 
-def _choice(members: Sequence[Json], runner_up: Json | None, assessment: Assessment) -> Json:
-    """Tell of a slot's scenes; what stands for one scene is that of the first, which adds most."""
+def _describe_choice(
+    members: Sequence[Json], runner_up: Json | None, assessment: Assessment
+) -> Json:
+    """Describe the scenes of a slot.
+
+    The keys of the published manifest describe one scene: the first one, which adds most.
+    """
     row = members[0]
     mosaic = assessment.mosaics[row["target_id"], row["phase"], row["sensor"]]
     grade, reason = assessment.grades[row["target_id"]] or (None, None)
     geometry = {"grade": grade, "grade_reason": reason} if row["sensor"] == Sensor.S1RTC else {}
     return {
         **_measures(row),
-        "datetime": _text(row["datetime"]),
+        "datetime": _format_time(row["datetime"]),
         "days_from_phase": row["days_from_phase"],
         "day_offset": row["day_offset"],
         **{key: row[column] for key, column in _SENSOR_KEYS[row["sensor"]].items()},
@@ -219,31 +228,31 @@ def _choice(members: Sequence[Json], runner_up: Json | None, assessment: Assessm
 
 
 def margin(row: Json, runner_up: Json) -> Json:
-    """Tell by which measure a candidate is ahead of the next one, and both values of it.
+    """Find the measure by which a candidate is better than the runner-up.
 
     Args:
         row: A row of CANDIDATES.
-        runner_up: The row that is ranked behind it in the same slot.
+        runner_up: The next candidate of the same slot.
 
     Returns:
-        ``by`` (a column; ``item_id`` where all measures tie), ``selected`` and ``runner_up``. Where
-        a policy chose all slots together, no measure of one slot decides: ``by`` is then
-        ``all_slots_together``.
+        ``by`` is the name of the measure, or ``item_id`` if all measures are equal; ``selected``
+        and ``runner_up`` are its two values. If the policy chose all slots together, no measure of
+        one slot decides, and ``by`` is ``all_slots_together``.
     """
     if row["relaxed"] is not None:
         return {"by": "all_slots_together", "selected": None, "runner_up": None}
     by = next((key for key in _MARGIN_KEYS[row["sensor"]] if row[key] != runner_up[key]), "item_id")
     values = {"selected": row[by], "runner_up": runner_up[by]}
-    return {"by": by, **{k: _text(v) if by == "datetime" else v for k, v in values.items()}}
+    return {"by": by, **{k: _format_time(v) if by == "datetime" else v for k, v in values.items()}}
 
 
-def _items(rows: Iterable[Json]) -> list[Json]:
-    """List the chosen scenes as STAC items, each once, in the order in which they were chosen."""
+def _list_items(rows: Iterable[Json]) -> list[Json]:
+    """List the chosen scenes as STAC items, each once, in the order of the candidates."""
     unique = {(row["collection"], row["item_id"]): row for row in rows if row["selected"]}
-    return [_item(row) for row in unique.values()]
+    return [_make_item(row) for row in unique.values()]
 
 
-def _item(row: Json) -> Json:
+def _make_item(row: Json) -> Json:
     footprint = wkb.loads(row["geometry"])
     properties = {name: row[column] for name, column in _STAC_PROPERTIES.items()}
     known = {name: value for name, value in properties.items() if value is not None}
@@ -255,7 +264,7 @@ def _item(row: Json) -> Json:
         "collection": row["collection"],
         "geometry": orjson.loads(shapely.to_geojson(footprint)),
         "bbox": list(bbox_of(footprint)),
-        "properties": {"datetime": _text(row["datetime"]), **known},
+        "properties": {"datetime": _format_time(row["datetime"]), **known},
         "assets": {key: {"href": href} for key, href in row["assets"]},
         "links": [],
     }
@@ -270,8 +279,8 @@ def _describe_search(search: Search, answer: Answer) -> Json:
     }
 
 
-def _text(time: datetime | None) -> str | None:
-    """Write a time as catalogs do: in UTC with ``Z``, with as many decimals (0, 3 or 6) as it needs."""
+def _format_time(time: datetime | None) -> str | None:
+    """Return a time as catalogs write it: in UTC with ``Z``, with 0, 3 or 6 decimals as needed."""
     if time is None:
         return None
     unit = (
@@ -285,32 +294,32 @@ def _text(time: datetime | None) -> str | None:
 
 
 def dump_manifest(manifest: Json) -> bytes:
-    """Write a manifest's bytes: the same for the same manifest."""
+    """Return the bytes of a manifest; equal manifests have equal bytes."""
     return orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest that was read and checked.
+    """A manifest that fits its JSON schema.
 
     Attributes:
-        content: All of it, in JSON types.
+        content: The whole manifest in JSON types.
     """
 
     content: Json
 
     @property
     def event_id(self) -> str:
-        """Which event it is of."""
+        """Id of its event."""
         return str(self.content["event"]["name"])
 
     @property
     def failures(self) -> list[Json]:
-        """Slots that stayed empty, each with target, phase, sensor, reason and hint."""
+        """Slots that stayed empty, each with target, phase, sensor, code, reason and hint."""
         return list(self.content["failures"])
 
     def scene_id(self, phase: str, sensor: str) -> str | None:
-        """Tell which scene fills a slot of the AOI; None where none does.
+        """Return the id of the scene that fills a slot of the AOI; None if the slot is empty.
 
         Raises:
             KeyError: There is no such phase or sensor.
@@ -319,11 +328,11 @@ class Manifest:
         return choice and str(choice["id"])
 
     def items(self, *, sign: bool = False) -> pystac.ItemCollection:
-        """Give the chosen scenes, each once, ready for ``odc.stac.load``.
+        """Return the chosen scenes, each once, ready for ``odc.stac.load``.
 
         Args:
-            sign: Sign the assets' hrefs with ``planetary_computer``. They are valid for less than
-                an hour, and credentials: don't write them to a file.
+            sign: Sign the hrefs of the assets with ``planetary_computer``. Signed hrefs are valid
+                for less than an hour. They are credentials: do not write them to a file.
         """
         collection = pystac.ItemCollection(
             [pystac.Item.from_dict(item) for item in self.content["items"]], clone_items=False
@@ -337,11 +346,11 @@ class Manifest:
 
 
 def parse_manifest(content: bytes, *, source: str) -> Manifest:
-    """Check the bytes of a manifest against its JSON schema.
+    """Decode a manifest, and check it against its JSON schema.
 
     Args:
-        content: JSON.
-        source: Where it is from, for messages.
+        content: The bytes of its file.
+        source: Its origin, for messages.
 
     Raises:
         ManifestError: It is not a manifest.

@@ -1,16 +1,19 @@
-"""How a slot and an event ended: what is missing, why, and what would help.
+"""How slots and events ended: which slots are empty, why, and which rule to loosen.
 
-Data, never exceptions.
+A failed event is data: a row of EVENTS with its reasons, never an exception.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from floodscan.assessment.labels import TRANSIENT_REASONS, Reason, Status
+from floodscan.assessment.quality import ChoiceWarning
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
@@ -18,24 +21,12 @@ from floodscan.selection import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import pyarrow as pa
-
     from floodscan.assessment.quality import Assessment
     from floodscan.catalogs.base import Answer
     from floodscan.model import Recipe, Search, Sensor
     from floodscan.planning.slots import EventPlan, Slot
 
-COMPLETE = "complete"
-PARTIAL = "partial"
-FAILED = "failed"
-
-SEARCH_FAILED = "search_failed"
-INCOMPLETE = "incomplete"
-WORKER_LOST = "worker_lost"
-INTERNAL_ERROR = "internal_error"
-
-PASSING = (SEARCH_FAILED, INCOMPLETE, WORKER_LOST, INTERNAL_ERROR)
-"""Reasons that another try may mend."""
+    Json = dict[str, Any]
 
 _SUMMED = {
     "slots": "n_slots",
@@ -47,40 +38,71 @@ _SUMMED = {
 
 @dataclass(frozen=True, slots=True)
 class EmptySlot:
-    """A slot without a scene.
+    """A slot without a scene, or all slots of an event that could not be processed.
 
     Attributes:
-        target_id: ``aoi``, or a tile.
-        phase: None for the DEM.
-        sensor: The kind of scene.
-        reason: Code and counts: ``no_candidates``, ``all_rejected``, ``incomplete`` or
-            ``search_failed``.
-        hint: What would help.
+        target_id: ``aoi``, or a tile; None for all slots of the event.
+        phase: None for the DEM, and for all slots.
+        sensor: None for all slots.
+        code: Why it is empty.
+        detail: What happened: an error, or the number of candidates per verdict.
+        steps: Steps of the recipe's ladder that did not help.
+        hint: What to try next.
     """
 
-    target_id: str
+    target_id: str | None
     phase: str | None
-    sensor: str
-    reason: str
+    sensor: str | None
+    code: Reason
+    detail: str | None
+    steps: tuple[str, ...]
     hint: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Spell it out in JSON types."""
-        return asdict(self)
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> EmptySlot:
+        """Read an entry of the column ``reasons``."""
+        return cls(**{**row, "code": Reason(row["code"]), "steps": tuple(row["steps"])})
+
+    @property
+    def reason(self) -> str:
+        """The reason as text."""
+        detail = f" ({self.detail})" if self.detail else ""
+        steps = f" after {', '.join(self.steps)}" if self.steps else ""
+        return f"{self.code}{detail}{steps}"
+
+    def is_about(self, target_id: str, phase: str | None, sensor: str) -> bool:
+        """Return whether the slot is this one, or one of all slots of the event."""
+        place = (self.target_id, self.phase, self.sensor)
+        return self.target_id is None or place == (target_id, phase, sensor)
+
+    def to_dict(self) -> Json:
+        """Return it in JSON types, as manifests have it."""
+        return {
+            "target_id": self.target_id,
+            "phase": self.phase,
+            "sensor": self.sensor,
+            "code": str(self.code),
+            "reason": self.reason,
+            "hint": self.hint,
+        }
 
     def __str__(self) -> str:
-        """Name the slot and the reason."""
+        """Name the slot, if it is one, and the reason."""
         place = "/".join(filter(None, (self.target_id, self.phase, self.sensor)))
-        return f"{place}: {self.reason}"
+        return f"{place}: {self.reason}" if place else self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an event ended; a row of EVENTS."""
+    """How an event ended, with the columns of EVENTS.
+
+    Code reads ``reasons`` and ``choice_warnings``. People read ``reason`` and ``warnings``, the
+    texts that are made of them.
+    """
 
     event_id: str
-    status: str
-    reason: str | None
+    status: Status
+    reasons: tuple[EmptySlot, ...]
     n_slots: int
     n_filled: int
     n_candidates: int
@@ -90,7 +112,36 @@ class Outcome:
     valid_pixel_frac: float | None
     chips: int | None
     chips_total: int | None
-    warnings: tuple[str, ...]
+    choice_warnings: tuple[ChoiceWarning, ...]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Outcome:
+        """Read a row of EVENTS."""
+        values: Json = {field.name: row[field.name] for field in fields(cls)}
+        values["status"] = Status(row["status"])
+        values["reasons"] = tuple(map(EmptySlot.from_row, row["reasons"]))
+        values["choice_warnings"] = tuple(map(ChoiceWarning.from_row, row["choice_warnings"]))
+        return cls(**values)
+
+    @property
+    def reason(self) -> str | None:
+        """Each empty slot and its reason as text; None if every slot is filled."""
+        return "; ".join(map(str, self.reasons)) or None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Code and place of each warning as text."""
+        return tuple(map(str, self.choice_warnings))
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the event could not be processed at all, so that it has no manifest."""
+        return any(each.target_id is None for each in self.reasons)
+
+    def to_dict(self) -> Json:
+        """Return all columns of EVENTS but ``batch``, in their order."""
+        found = {**asdict(self), "reason": self.reason, "warnings": self.warnings}
+        return {name: found[name] for name in EVENTS.names if name != "batch"}
 
 
 def find_empty_slots(
@@ -101,12 +152,12 @@ def find_empty_slots(
     Args:
         plan: The event and its slots.
         candidates: Ranked CANDIDATES of this event.
-        answers: What came back for each search of the plan.
-        recipe: The rules, for hints on which of them to loosen.
+        answers: The answer to each search of the plan.
+        recipe: The rules; a hint names a rule to loosen.
     """
     verdicts = _count_verdicts(candidates)
     return [
-        _empty_slot(slot, found, answers[slot.search], recipe)
+        _explain(slot, found, answers[slot.search], recipe)
         for slot in plan.slots
         if Verdict.SELECTED not in (found := verdicts.get(_key(slot), {}))
     ]
@@ -119,17 +170,22 @@ def summarize_event(
     empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
 ) -> Outcome:
-    """Sum up an event as a row of EVENTS.
+    """Sum up an event.
 
-    The reason names every slot of the AOI that stayed empty.
+    Args:
+        plan: The event and its slots.
+        candidates: Ranked CANDIDATES of this event.
+        answers: The answer to each search of the plan.
+        empty_slots: The slots without a scene.
+        assessment: Coverage and warnings of its choices.
     """
     n_filled = len(plan.slots) - len(empty_slots)
     asked = [answers[search] for search in plan.searches]
     forecast = assessment.forecast
     return Outcome(
         event_id=plan.event.event_id,
-        status=COMPLETE if not empty_slots else PARTIAL if n_filled else FAILED,
-        reason="; ".join(map(str, empty_slots)) or None,
+        status=_status(n_filled, len(empty_slots)),
+        reasons=tuple(empty_slots),
         n_slots=len(plan.slots),
         n_filled=n_filled,
         n_candidates=len(candidates),
@@ -139,16 +195,29 @@ def summarize_event(
         valid_pixel_frac=forecast.valid_pixel_frac if forecast else None,
         chips=forecast.chips if forecast else None,
         chips_total=forecast.chips_total if forecast else None,
-        warnings=tuple(map(str, assessment.warnings)),
+        choice_warnings=assessment.warnings,
     )
 
 
-def give_up(plan: EventPlan, reason: str) -> Outcome:
-    """Make the row of an event that could not be worked on at all."""
+def _status(n_filled: int, n_empty: int) -> Status:
+    if n_empty == 0:
+        return Status.COMPLETE
+    return Status.PARTIAL if n_filled else Status.FAILED
+
+
+def give_up(plan: EventPlan, code: Reason, *, detail: str, hint: str) -> Outcome:
+    """Make the outcome of an event that could not be processed at all.
+
+    Args:
+        plan: The event and its slots.
+        code: Why all its slots are empty.
+        detail: What happened.
+        hint: What to try next.
+    """
     return Outcome(
         event_id=plan.event.event_id,
-        status=FAILED,
-        reason=reason,
+        status=Status.FAILED,
+        reasons=(EmptySlot(None, None, None, code, detail, (), hint),),
         n_slots=len(plan.slots),
         n_filled=0,
         n_candidates=0,
@@ -158,47 +227,62 @@ def give_up(plan: EventPlan, reason: str) -> Outcome:
         valid_pixel_frac=None,
         chips=None,
         chips_total=None,
-        warnings=(),
+        choice_warnings=(),
     )
-
-
-def is_given_up(outcome: Outcome) -> bool:
-    """Tell whether an event could not be worked on at all, so that there is no manifest of it."""
-    return (outcome.reason or "").startswith((WORKER_LOST, INTERNAL_ERROR))
 
 
 def tabulate_outcomes(batch: str, outcomes: Sequence[Outcome]) -> pa.Table:
     """Make EVENTS rows of the outcomes of a batch."""
-    return make_table([asdict(outcome) | {"batch": batch} for outcome in outcomes], EVENTS)
+    return make_table([outcome.to_dict() | {"batch": batch} for outcome in outcomes], EVENTS)
 
 
 def read_outcomes(events: pa.Table) -> list[Outcome]:
     """Make outcomes of EVENTS rows."""
-    rows = events.drop_columns(["batch"]).to_pylist()
-    return [Outcome(**{**row, "warnings": tuple(row["warnings"])}) for row in rows]
+    return list(map(Outcome.from_row, events.to_pylist()))
 
 
 def is_worth_a_retry(events: pa.Table) -> pa.ChunkedArray:
-    """Tell of each EVENTS row whether asking again may help: nothing was found, or something could not be had."""
-    passing = pc.match_substring_regex(events["reason"], "|".join(PASSING))
-    return pc.or_(pc.equal(events["status"], FAILED), pc.fill_null(passing, False))
+    """Return for each EVENTS row whether another try may help, shape (n,).
+
+    It may if every slot is empty, or if a reason is transient.
+    """
+    rows, codes = _codes_by_row(events["reasons"])
+    transient = rows.filter(pc.is_in(codes, pa.array(TRANSIENT_REASONS, pa.string())))
+    numbers = pa.array(range(len(events)), rows.type)
+    return pc.or_(pc.equal(events["status"], Status.FAILED), pc.is_in(numbers, transient))
 
 
 def count_outcomes(events: pa.Table) -> Counter[str]:
     """Count EVENTS rows by status, and their slots, candidates, requests and warnings."""
-    counts = Counter({"events": len(events), **dict.fromkeys((COMPLETE, PARTIAL, FAILED), 0)})
+    counts = Counter({"events": len(events), **dict.fromkeys(map(str, Status), 0)})
     counts.update(events["status"].to_pylist())
     for name, column in _SUMMED.items():
         counts[name] = pc.sum(events[column]).as_py() or 0
-    counts["warnings"] = pc.sum(pc.list_value_length(events["warnings"])).as_py() or 0
+    counts["warnings"] = pc.sum(pc.list_value_length(events["choice_warnings"])).as_py() or 0
     return counts
 
 
-def count_warnings(events: pa.Table) -> Counter[str]:
-    """Count the warnings of EVENTS rows by kind."""
-    return Counter(
-        warning.split()[0] for warning in pc.list_flatten(events["warnings"]).to_pylist()
-    )
+def count_warnings(choice_warnings: pa.ChunkedArray) -> Counter[str]:
+    """Count the warnings in the column ``choice_warnings`` of EVENTS by code."""
+    _, codes = _codes_by_row(choice_warnings)
+    return Counter(codes.to_pylist())
+
+
+def count_reasons(reasons: pa.ChunkedArray) -> dict[str, int]:
+    """Count the events that have each reason, by the column ``reasons`` of EVENTS.
+
+    Returns:
+        Number of events by code, the most frequent code first.
+    """
+    rows, codes = _codes_by_row(reasons)
+    once = set(zip(rows.to_pylist(), codes.to_pylist(), strict=True))
+    return dict(Counter(sorted(code for _, code in once)).most_common())
+
+
+def _codes_by_row(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """Return the row number and the code of each struct in a column of lists of structs."""
+    column = lists.combine_chunks()
+    return pc.list_parent_indices(column), pc.struct_field(pc.list_flatten(column), "code")
 
 
 def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
@@ -223,43 +307,51 @@ class _Count:
 
 
 def _key(slot: Slot) -> tuple[str, str | None, str]:
-    return (slot.target.target_id, slot.phase, slot.sensor)
+    return slot.target.target_id, slot.phase and str(slot.phase), str(slot.sensor)
 
 
-def _empty_slot(
-    slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe
-) -> EmptySlot:
-    reason, hint = _explain(slot, found, answer, recipe)
-    phase = slot.phase and str(slot.phase)
-    return EmptySlot(slot.target.target_id, phase, str(slot.sensor), reason, hint)
+def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> EmptySlot:
+    """Find why a slot is empty.
 
-
-def _explain(
-    slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe
-) -> tuple[str, str]:
+    Args:
+        slot: The slot.
+        found: Its candidates by verdict.
+        answer: The answer to its search.
+        recipe: The rules.
+    """
     if answer.problem:
-        return f"{SEARCH_FAILED} ({answer.problem})", "run again when the catalog answers"
+        hint = "run again when the catalog answers"
+        return _empty(slot, Reason.SEARCH_FAILED, answer.problem, hint=hint)
     if not answer.complete:
-        return (
-            INCOMPLETE,
-            "the catalog held back part of its answer; run again with a smaller area",
-        )
-    rules = recipe.rules[slot.sensor]
-    wider = f"widen {slot.sensor}.window_days (now {rules.widest_window_days})"
-    climbed = ", ".join(map(str, rules.ladder))
-    after = f" after {climbed}" if climbed and slot.window is not None else ""
-    if slot.window is None:
-        wider = f"look whether {rules.asked.collection} covers the area"
+        hint = "the catalog held back part of its answer; run again with a smaller area"
+        return _empty(slot, Reason.INCOMPLETE, hint=hint)
+    steps = () if slot.window is None else tuple(map(str, recipe.rules[slot.sensor].ladder))
+    hint = ", or ".join(_suggest(slot, found, recipe))
     if not found:
-        return f"no_candidates{after}", wider
+        return _empty(slot, Reason.NO_CANDIDATES, hint=hint, steps=steps)
     counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
-    return f"all_rejected ({counts}){after}", ", or ".join(
-        [*_looser(slot.sensor, found, recipe), wider]
-    )
+    return _empty(slot, Reason.ALL_REJECTED, counts, hint=hint, steps=steps)
 
 
-def _looser(sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe) -> Iterator[str]:
-    """Name the rules that reject what there is."""
+def _empty(
+    slot: Slot, code: Reason, detail: str | None = None, *, hint: str, steps: tuple[str, ...] = ()
+) -> EmptySlot:
+    return EmptySlot(*_key(slot), code, detail, steps, hint)
+
+
+def _suggest(slot: Slot, found: Mapping[str, _Count], recipe: Recipe) -> Iterator[str]:
+    """Name rules to loosen: first the rules that reject candidates, then the window."""
+    yield from _name_strict_rules(slot.sensor, found, recipe)
+    rules = recipe.rules[slot.sensor]
+    if slot.window is None:
+        yield f"check whether {rules.asked.collection} covers the area"
+    else:
+        yield f"widen {slot.sensor}.window_days (now {rules.widest_window_days})"
+
+
+def _name_strict_rules(
+    sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe
+) -> Iterator[str]:
     rules = recipe.rules[sensor]
     if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud is not None:
         now = rules.highest_cloud_percent

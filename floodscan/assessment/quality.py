@@ -1,27 +1,31 @@
-"""What there is to say of an event's choices, whatever policy made them: coverage, geometry, and warnings."""
+"""Measures of an event's choices, whatever policy made them: coverage, SAR geometry, warnings."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import shapely
 
+from floodscan.assessment.labels import WarningCode
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
-from floodscan.geometry.rasters import covered_ground
+from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
+from floodscan.schemas import SLOT
 from floodscan.selection.attributes import wrong_side
 from floodscan.selection.columns import NO_INSTANT, microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
 
+    from floodscan.geometry.footprints import Geometries
     from floodscan.geometry.pixel_grid import PixelForecast
     from floodscan.model import Recipe
     from floodscan.planning.slots import EventPlan
@@ -29,55 +33,51 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
     SlotKey = tuple[str | None, str]
-
-WRONG_SIDE = "wrong_side_of_onset"
-NO_TIME = "no_time"
-REUSED_SCENE = "reused_scene"
-REUSED_PASS = "reused_pass"  # noqa: S105 - of a satellite
-OUT_OF_ORDER = "out_of_order"
-MIXED_TRACKS = "mixed_tracks"
-LOW_COVERAGE = "low_coverage"
-LOW_JOINT_COVERAGE = "low_joint_coverage"
+    Outlines = tuple[int, ...]
 
 _SAME_FRAME = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceWarning:
-    """A warning: a choice that a flood mapper would want to know of before using it.
+    """Something to know about a choice before it is used.
 
     Attributes:
         code: Kind of warning.
         target_id: ``aoi``, or a tile.
-        phase: None where several phases are concerned.
-        sensor: None where several sensors are.
+        phase: None for several phases.
+        sensor: None for several sensors.
         text: What was found.
     """
 
-    code: str
+    code: WarningCode
     target_id: str
     phase: str | None
     sensor: str | None
     text: str
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> ChoiceWarning:
+        """Read an entry of the column ``choice_warnings``."""
+        return cls(**{**row, "code": WarningCode(row["code"])})
+
     def to_dict(self) -> Json:
-        """Spell it out in JSON types."""
+        """Return it in JSON types."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """Name the kind and the place."""
-        return " ".join(
-            [self.code, "/".join(filter(None, (self.target_id, self.phase, self.sensor)))]
-        )
+        """Name the code and the place."""
+        place = "/".join(filter(None, (self.target_id, self.phase, self.sensor)))
+        return f"{self.code} {place}"
 
 
 @dataclass(frozen=True, slots=True)
 class Mosaic:
-    """What fills a slot.
+    """The scenes that fill a slot.
 
     Attributes:
-        coverage_frac: Part of the target that its scenes cover, in equal-area terms.
-        shares: Part of the target that each scene adds to those before it, by item id.
+        coverage_frac: Share of the target that they cover, in equal-area terms.
+        shares: Share of the target that each scene adds to the scenes before it, by item id.
     """
 
     coverage_frac: float
@@ -86,15 +86,14 @@ class Mosaic:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """All there is to say of an event's choices.
+    """Measures and warnings of an event's choices.
 
     Attributes:
-        mosaics: What fills each slot, by target, phase and sensor.
-        joint_frac: Part of each target that all its chosen slots cover together; None where none is
-            filled.
-        forecast: Pixels and chips of the event's grid that this makes; None where there is no such
-            grid.
-        grades: SAR geometry of each target: grade and reason; None with less than two scenes.
+        mosaics: The scenes of each filled slot, by target, phase and sensor.
+        joint_frac: Share of each target that the scenes of all filled slots have in common; None
+            for a target without a filled slot.
+        forecast: Valid pixels and chips of the event's grid; None without such a grid.
+        grades: SAR geometry of each target: grade and reason; None for less than two SAR phases.
         warnings: The warnings.
     """
 
@@ -116,7 +115,7 @@ def assess(
         recipe: The rules.
 
     Returns:
-        What there is to say, by event id.
+        The assessments by event id.
     """
     chosen = _Chosen(plans, candidates.filter(candidates["selected"]), recipe)
     return {plan.event.event_id: _assess_event(chosen, plan, recipe) for plan in plans}
@@ -143,89 +142,120 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
 
 
 class _Chosen:
-    """The chosen rows of some events, with what each covers."""
+    """The chosen candidates of some events, row by row.
+
+    Scenes of one satellite track have the same outline in every phase, and often in the next
+    event. Outlines are therefore numbered, and each set of outlines is joined only once.
+
+    Attributes:
+        ids: Item ids.
+        passes: Pass ids.
+        times: Microseconds since 1970, or ``NO_INSTANT``.
+        wrong: Whether a scene is on the wrong side of the onset.
+        tracks: Track ids of SAR scenes.
+    """
 
     def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
+        onsets = {plan.event.event_id: plan.event.onset for plan in plans}
         self.ids = rows["item_id"].to_pylist()
-        self._ground = covered_ground(rows)
-        self._unions: dict[tuple[int, ...], BaseGeometry] = {}
         self.passes = rows["pass_id"].to_pylist()
         self.times = microseconds(rows["datetime"]).tolist()
-        self.wrong = wrong_side(
-            rows, {plan.event.event_id: plan.event.onset for plan in plans}, recipe
-        ).tolist()
+        self.wrong = wrong_side(rows, onsets, recipe).tolist()
         self.tracks = rows["track_id"].to_pylist()
         self._slots = _rows_by_slot(rows)
+        self._outlines, self._ground = _number_outlines(rows)
+        self._joined: dict[Outlines, BaseGeometry] = {}
 
     def slots(self, plan: EventPlan, target: Target) -> dict[SlotKey, list[int]]:
-        """List the rows of each filled slot of a target, in order."""
+        """Return the rows of each filled slot of a target, in order."""
         return self._slots.get((plan.event.event_id, target.target_id), {})
 
-    def ground(self, rows: Sequence[int]) -> BaseGeometry:
-        """Join what some rows cover; what is of the same scenes is one object."""
-        key = tuple(id(self._ground[row]) for row in rows)
-        if key not in self._unions:
-            self._unions[key] = union(self._ground[rows])
-        return self._unions[key]
+    def outlines(self, rows: Sequence[int]) -> Outlines:
+        """Return the number of each row's outline."""
+        return tuple(self._outlines[row] for row in rows)
+
+    def ground(self, outlines: Outlines) -> BaseGeometry:
+        """Return the ground inside some outlines."""
+        if outlines not in self._joined:
+            self._joined[outlines] = union(self._ground[list(outlines)])
+        return self._joined[outlines]
 
 
 def _rows_by_slot(rows: pa.Table) -> dict[tuple[str, str], dict[SlotKey, list[int]]]:
     found: dict[tuple[str, str], dict[SlotKey, list[int]]] = {}
-    names = ("event_id", "target_id", "phase", "sensor")
-    keys = zip(*(rows[name].to_pylist() for name in names), strict=True)
+    keys = zip(*(rows[name].to_pylist() for name in SLOT), strict=True)
     for row, (event_id, target_id, phase, sensor) in enumerate(keys):
         found.setdefault((event_id, target_id), {}).setdefault((phase, sensor), []).append(row)
     return found
 
 
+def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
+    """Number the distinct outlines of scenes.
+
+    Returns:
+        The number of each row's outline, and the ground inside each outline.
+    """
+    columns = [rows[name].to_pylist() for name in ("geometry", "mgrs_tile", "proj_epsg")]
+    edges = [box and tuple(box) for box in rows["proj_bbox"].to_pylist()]
+    numbers: dict[tuple[object, ...], int] = {}
+    outlines = [numbers.setdefault(key, len(numbers)) for key in zip(*columns, edges, strict=True)]
+    _, firsts = np.unique(np.array(outlines, dtype=int), return_index=True)
+    return outlines, covered_areas(rows.take(firsts))
+
+
 def _measure(
     chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
 ) -> tuple[dict[SlotKey, Mosaic], BaseGeometry | None, float | None]:
-    """Measure what fills each slot of a target, and what all that covers together: the ground, and its share."""
-    grown = {
-        slot: [chosen.ground(rows[:n]) for n in range(1, len(rows) + 1)]
+    """Measure the coverage of a target.
+
+    A slot's first scene, its first two scenes, and so on, each cover a growing share of it.
+
+    Returns:
+        Each slot's mosaic, the ground that all slots have in common, and its share of the target.
+    """
+    growing = {
+        slot: [chosen.outlines(rows[: n + 1]) for n in range(len(rows))]
         for slot, rows in slots.items()
     }
-    joint = intersect({id(ground): ground for *_, ground in grown.values()}.values())
+    joint = intersect(map(chosen.ground, dict.fromkeys(steps[-1] for steps in growing.values())))
     if joint is None:
         return {}, None, None
-    areas = {id(area): area for area in [*chain.from_iterable(grown.values()), joint]}
-    fracs = dict(zip(areas, area_fracs(list(areas.values()), target.area), strict=True))
+    distinct = list(dict.fromkeys(step for steps in growing.values() for step in steps))
+    *fracs, joint_frac = area_fracs([*map(chosen.ground, distinct), joint], target.area)
+    frac_of = dict(zip(distinct, fracs, strict=True))
     mosaics = {
-        slot: _mosaic([chosen.ids[row] for row in rows], [fracs[id(area)] for area in grown[slot]])
+        slot: _mosaic([chosen.ids[row] for row in rows], [frac_of[step] for step in growing[slot]])
         for slot, rows in slots.items()
     }
-    return mosaics, joint, fracs[id(joint)]
+    return mosaics, joint, joint_frac
 
 
 def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
-    """Tell what each scene adds to those before it."""
+    """Compute the share that each scene adds to the scenes before it."""
     added = [round(max(now - before, 0.0), 12) for before, now in pairwise([0.0, *covered])]
     return Mosaic(covered[-1], dict(zip(ids, added, strict=True)))
 
 
 def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, str | None] | None:
-    """Grade the SAR geometry: A one track and frame, B one track, C several.
+    """Grade the SAR geometry.
 
-    With the reason for less than A.
+    Returns:
+        A for one track and frame, B for one track, C for several tracks; and the reason for B and
+        C. None for less than two SAR phases.
     """
     radar = {phase: rows for (phase, sensor), rows in slots.items() if sensor == Sensor.S1RTC}
     if len(radar) <= 1:
         return None
     by_track = _phases_by_track(chosen, radar)
     if len(by_track) > 1:
-        return "C", "several tracks: " + "; ".join(
-            f"{', '.join(p)} on {t}" for t, p in by_track.items()
-        )
-    frames = {phase: chosen.ground(rows) for phase, rows in radar.items()}
+        return "C", f"several tracks: {_list_tracks(by_track)}"
+    frames = {phase: chosen.outlines(rows) for phase, rows in radar.items()}
     first, *others = frames
     for phase in others:
-        shared = _shared(frames[first], frames[phase])
+        shared = _shared_frac(chosen, frames[first], frames[phase])
         if shared < _SAME_FRAME:
-            return (
-                "B",
-                f"one track, other frames: {phase} shares {shared:.0%} of its ground with {first}",
-            )
+            place = f"{phase} shares {shared:.0%} of its ground with {first}"
+            return "B", f"one track, other frames: {place}"
     return "A", None
 
 
@@ -236,66 +266,79 @@ def _phases_by_track(chosen: _Chosen, radar: Mapping[Any, list[int]]) -> dict[st
     return by_track
 
 
-def _shared(one: BaseGeometry, other: BaseGeometry) -> float:
-    if one is other:
+def _list_tracks(by_track: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{', '.join(phases)} on {track}" for track, phases in by_track.items())
+
+
+def _shared_frac(chosen: _Chosen, one: Outlines, other: Outlines) -> float:
+    """Divide the ground that two sets of outlines share by the ground of both."""
+    if one == other:
         return 1.0
-    joined = shapely.union(one, other).area
-    return float(shapely.intersection(one, other).area / joined) if joined else 1.0
+    grounds = chosen.ground(one), chosen.ground(other)
+    joined = shapely.union(*grounds).area
+    return float(shapely.intersection(*grounds).area / joined) if joined else 1.0
 
 
 def _check_target(
     chosen: _Chosen, plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
-) -> Iterable[ChoiceWarning]:
+) -> Iterator[ChoiceWarning]:
     for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
         own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
         for phase, rows in own.items():
-            if wrong := [row for row in rows if chosen.wrong[row]]:
-                side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
-                text = (
-                    f"{chosen.ids[wrong[0]]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
-                )
-                yield ChoiceWarning(WRONG_SIDE, target.target_id, phase, sensor, text)
-            if timeless := [row for row in rows if chosen.times[row] == NO_INSTANT]:
-                text = f"{chosen.ids[timeless[0]]} tells no time, so nobody knows its side of the onset"
-                yield ChoiceWarning(NO_TIME, target.target_id, phase, sensor, text)
-        yield from _check_reuse(chosen, target, sensor, own)
+            for code, text in _check_times(chosen, plan, phase, rows):
+                yield ChoiceWarning(code, target.target_id, phase, sensor, text)
+        for phase, code, text in _check_order(chosen, own):
+            yield ChoiceWarning(code, target.target_id, phase, sensor, text)
         if sensor == Sensor.S1RTC and len(tracks := _phases_by_track(chosen, own)) > 1:
-            text = "a change between phases is partly geometry: " + "; ".join(
-                f"{', '.join(p)} on {t}" for t, p in tracks.items()
-            )
-            yield ChoiceWarning(MIXED_TRACKS, target.target_id, None, sensor, text)
+            text = f"a change between phases is partly geometry: {_list_tracks(tracks)}"
+            yield ChoiceWarning(WarningCode.MIXED_TRACKS, target.target_id, None, sensor, text)
 
 
-def _check_reuse(
-    chosen: _Chosen, target: Target, sensor: str, slots: Mapping[Phase, list[int]]
-) -> Iterable[ChoiceWarning]:
-    """Find phases that hold what an earlier one holds, or what is not later than that."""
-    phases = list(slots)
-    for number, phase in enumerate(phases):
-        for earlier in phases[:number]:
-            if kind := _clash(chosen, slots[earlier], slots[phase]):
-                text = f"{chosen.ids[slots[phase][0]]}: {_CLASHES[kind]} {earlier}"
-                yield ChoiceWarning(kind, target.target_id, phase, sensor, text)
-                break
+def _check_times(
+    chosen: _Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
+) -> Iterator[tuple[WarningCode, str]]:
+    """Find scenes of a phase that are, or may be, on the wrong side of the onset."""
+    if wrong := [chosen.ids[row] for row in rows if chosen.wrong[row]]:
+        side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
+        text = f"{wrong[0]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
+        yield WarningCode.WRONG_SIDE_OF_ONSET, text
+    if timeless := [chosen.ids[row] for row in rows if chosen.times[row] == NO_INSTANT]:
+        text = f"{timeless[0]} has no readable time: it may be on the wrong side of the onset"
+        yield WarningCode.NO_TIME, text
 
 
 _CLASHES = {
-    REUSED_SCENE: "the scene is in this phase and in",
-    REUSED_PASS: "the pass is in this phase and in",
-    OUT_OF_ORDER: "is not later than the scene of",
+    WarningCode.REUSED_SCENE: "the scene is in this phase and in",
+    WarningCode.REUSED_PASS: "the pass is in this phase and in",
+    WarningCode.OUT_OF_ORDER: "the scene is not later than the scene of",
 }
 
 
-def _clash(chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]) -> str | None:
+def _check_order(
+    chosen: _Chosen, slots: Mapping[Phase, list[int]]
+) -> Iterator[tuple[Phase, WarningCode, str]]:
+    """Find phases that share a scene or a pass with an earlier phase, or are not later than it."""
+    phases = list(slots)
+    for number, phase in enumerate(phases):
+        for earlier in phases[:number]:
+            if code := _find_clash(chosen, slots[earlier], slots[phase]):
+                yield phase, code, f"{chosen.ids[slots[phase][0]]}: {_CLASHES[code]} {earlier}"
+                break
+
+
+def _find_clash(
+    chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]
+) -> WarningCode | None:
     if {chosen.ids[row] for row in earlier} & {chosen.ids[row] for row in later}:
-        return REUSED_SCENE
+        return WarningCode.REUSED_SCENE
     if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:
-        return REUSED_PASS
+        return WarningCode.REUSED_PASS
     times = [
         [chosen.times[row] for row in rows if chosen.times[row] != NO_INSTANT]
         for rows in (earlier, later)
     ]
-    return OUT_OF_ORDER if all(times) and min(times[1]) <= max(times[0]) else None
+    disordered = all(times) and min(times[1]) <= max(times[0])
+    return WarningCode.OUT_OF_ORDER if disordered else None
 
 
 def _check_coverage(
@@ -305,7 +348,8 @@ def _check_coverage(
     for (phase, sensor), mosaic in mosaics.items():
         if mosaic.coverage_frac < limit:
             text = f"covers {mosaic.coverage_frac:.1%} of the target, less than {limit:.0%}"
-            yield ChoiceWarning(LOW_COVERAGE, target.target_id, phase, sensor, text)
+            yield ChoiceWarning(WarningCode.LOW_COVERAGE, target.target_id, phase, sensor, text)
     if joint_frac is not None and joint_frac < limit:
-        text = f"all chosen scenes together cover {joint_frac:.1%} of the target, less than {limit:.0%}"
-        yield ChoiceWarning(LOW_JOINT_COVERAGE, target.target_id, None, None, text)
+        share = f"{joint_frac:.1%} of the target, less than {limit:.0%}"
+        text = f"all chosen scenes together cover {share}"
+        yield ChoiceWarning(WarningCode.LOW_JOINT_COVERAGE, target.target_id, None, None, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ from floodscan.schemas import ITEMS, check_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from floodscan.geometry.footprints import Geometries
     from floodscan.model import Search
@@ -61,8 +64,7 @@ class ArchiveCatalog:
             if collection not in found:
                 problem = f"has no collection '{collection}'; it has {', '.join(sorted(found))}"
                 raise MissingCollectionError(self.location, problem)
-        raw = (files[0].dataset.schema.metadata or {}).get(CATALOG_KEY)
-        return str(orjson.loads(raw)["id"]) if raw else self.path.stem
+        return _catalog_id(files[0].dataset.schema) or self.path.stem
 
     def digest(self) -> str:
         """Tell by the footers of its files, which sum up what is in them, whether it is the same.
@@ -83,7 +85,7 @@ class ArchiveCatalog:
                 for file in self._files()
                 if search.collection in file.collections
             ]
-        except (pa.ArrowException, OSError, KeyError) as err:
+        except (pa.ArrowException, OSError) as err:
             raise CatalogError(self.location, f"can't be read: {err}") from err
         return Answer(items=pa.concat_tables([ITEMS.empty_table(), *tables]))
 
@@ -133,7 +135,16 @@ def _open_file(path: Path) -> _File:
         message = f"{path} has no column {', '.join(sorted(missing))}"
         raise OSError(message)
     names = dataset.to_table(columns=["collection"])["collection"].unique().to_pylist()
-    return _File(dataset, frozenset(names))
+    return _File(dataset, frozenset(name for name in names if isinstance(name, str)))
+
+
+def _catalog_id(schema: pa.Schema) -> str | None:
+    """Read the STAC id that the metadata of a file gives; None if they give none."""
+    with suppress(orjson.JSONDecodeError):
+        facts = orjson.loads((schema.metadata or {}).get(CATALOG_KEY, b"null"))
+        if isinstance(facts, dict) and isinstance(facts.get("id"), str):
+            return str(facts["id"])
+    return None
 
 
 def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
@@ -171,18 +182,24 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
 
 
 def _asset_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
-    kind = file.schema.field("assets").type if "assets" in file.schema.names else pa.struct([])
-    known = {field.name for field in kind}
-    return [key for key in wanted if key in known]
+    """Keep the asset keys that have a column of hrefs."""
+    return [key for key in wanted if _asset_field(file.schema, key, "href") is not None]
 
 
 def _edge_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
-    known = _asset_keys(file, wanted[:1])
-    return [
-        key
-        for key in known
-        if EDGES in {field.name for field in file.schema.field("assets").type.field(key).type}
-    ]
+    """Keep the first asset key if it has a column of raster edges."""
+    return [key for key in wanted[:1] if _asset_field(file.schema, key, EDGES) is not None]
+
+
+def _asset_field(schema: pa.Schema, *path: str) -> pa.DataType | None:
+    """Find the type of a member of an asset; None if the file has no such column."""
+    kind = pa.struct(schema)
+    for name in ("assets", *path):
+        place = kind.get_field_index(name) if pa.types.is_struct(kind) else -1
+        if place < 0:
+            return None
+        kind = kind.field(place).type
+    return kind
 
 
 def _values(found: pa.Table, name: str) -> list[Any]:
@@ -228,11 +245,19 @@ def _parse_geometries(found: pa.Table) -> tuple[Geometries, Geometries]:
     raw = found["geometry"].cast(pa.binary())
     corners = [_corners(bbox) for bbox in _values(found, "bbox")]
     footprints = shapely.from_wkb(np.asarray(raw, dtype=object), on_invalid="ignore")
-    unreadable = shapely.is_missing(footprints)
-    footprints[unreadable] = shapely.Polygon()
+    footprints[shapely.is_missing(footprints) | _have_empty_rings(footprints)] = shapely.Polygon()
     fill_from_bbox(footprints, corners, where=raw.is_null().to_numpy())
     footprints = repair(footprints)
     return footprints, extents_of_empty(footprints, corners)
+
+
+def _have_empty_rings(footprints: Geometries) -> NDArray[np.bool_]:
+    """Find polygons with an empty ring, on which GEOS crashes."""
+    parts, owners = shapely.get_parts(footprints, return_index=True)
+    rings, places = shapely.get_rings(parts, return_index=True)
+    found = np.zeros(len(footprints), dtype=bool)
+    found[owners[places[shapely.is_empty(rings)]]] = True
+    return found
 
 
 def _corners(bbox: Any) -> list[float] | None:  # noqa: ANN401 - a struct, a list or nothing
@@ -244,7 +269,11 @@ def _read_assets(found: pa.Table, wanted: Sequence[str]) -> pa.MapArray:
     keys = [key for key in wanted if f"asset {key}" in found.column_names]
     hrefs = [found[f"asset {key}"].to_pylist() for key in keys]
     rows = [
-        [(key, unsigned(href)) for key, href in zip(keys, row, strict=True) if href]
+        [
+            (key, unsigned(href))
+            for key, href in zip(keys, row, strict=True)
+            if href and isinstance(href, str)
+        ]
         for row in zip(*hrefs, strict=True)
     ]
     return pa.array(rows or [[]] * len(found), ITEMS.field("assets").type)

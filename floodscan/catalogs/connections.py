@@ -1,7 +1,11 @@
-"""Connections to a catalog: made as the environment says, kept alive, and bounded in time from first byte to last.
+"""Connections to a catalog: opened as the environment says, kept alive, and bounded in time.
 
-``requests`` reads proxies, certificates and passwords and opens the pools; what is sent again and
-again then goes straight to a pool of ``urllib3``, for a third of the CPU.
+``requests`` reads proxies, certificates and passwords from the environment and opens the pools.
+Requests then go straight to a pool of ``urllib3``, which takes a third of the CPU.
+
+The timeout of a socket bounds a single read only. A server that sends a byte now and then could
+keep a worker for hours, so the connections here bound the whole answer, from the first byte of its
+head to the last byte of its body.
 """
 
 from __future__ import annotations
@@ -16,72 +20,83 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import Timeout
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
     import socket
 
     from requests import PreparedRequest
-    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 CHUNK = 2**16
 _CONNECTIONS = 64
-_WAYS = 64
+_ROUTES = 64
+
+UNDOCUMENTED = {
+    "http.client.HTTPConnection.response_class": "answers are not bounded in time",
+    "http.client.HTTPResponse.fp": "answers are not bounded in time",
+    "urllib3.HTTPConnectionPool.ConnectionCls": "answers are not bounded in time",
+    "urllib3.PoolManager.pool_classes_by_scheme": "answers are not bounded in time",
+    "requests.Session.should_strip_auth": "passwords go to other hosts, or nowhere",
+    "requests.utils.get_netrc_auth": "passwords of .netrc are not sent",
+    "requests.utils.get_auth_from_url": "passwords of a URL are not sent",
+    "requests.adapters.HTTPAdapter.get_connection_with_tls_context": "no pool is opened",
+    "requests.adapters.HTTPAdapter.cert_verify": "certificates of the environment are not used",
+}
+"""Parts of other packages without a promise in their documentation, and what breaks without each.
+
+Tried with urllib3 2.0 to 2.8 and requests 2.32 to 2.34; a test looks for every part.
+"""
 
 
 class Connections:
-    """Sends requests; used by all threads of a process.
+    """Sends requests; shared by all threads of a process.
 
     Args:
-        url: Any address of the catalog. Its password, or the environment's, and its query go with
-            each request to the same host, and with no other.
-        connect_seconds: For a connection to be there.
-        silence_seconds: Without a byte from the server.
-        request_seconds: From the first byte of an answer's head that is waited for to the last of
-            its body.
+        url: Any address of the catalog. The password and query of this URL, or the password that
+            the environment holds for its host, are sent with each request to the same host, and
+            with no other.
+        connect_seconds: Longest time to open a connection.
+        silence_seconds: Longest time without a byte from the server.
+        request_seconds: Longest time from the first byte of an answer to the last.
     """
 
     def __init__(
         self, url: str, *, connect_seconds: float, silence_seconds: float, request_seconds: float
     ) -> None:
         self._timeout = Timeout(connect=connect_seconds, read=silence_seconds)
-        self._response = partial(
-            _TimedResponse, silence_seconds=silence_seconds, seconds=request_seconds
-        )
-        self._adapter = _Adapter(pool_connections=4, pool_maxsize=_CONNECTIONS)
+        self._adapter = _Adapter(silence_seconds=silence_seconds, request_seconds=request_seconds)
         self._session = requests.Session()
         self._session.headers["Accept-Encoding"] = "gzip"
         settings = self._session.merge_environment_settings(url, {}, None, None, None)
-        self._proxies, self._verify, self._cert = (
-            settings["proxies"],
-            settings["verify"],
-            settings["cert"],
-        )
+        self._proxies = settings["proxies"]
+        self._verify, self._cert = settings["verify"], settings["cert"]
         auth = requests.utils.get_auth_from_url(url)
         self._auth = auth if any(auth) else requests.utils.get_netrc_auth(url)
         self._url, self._query = url, parse_qsl(urlsplit(url).query, keep_blank_values=True)
         self._session.trust_env = False
-        self._find_way = lru_cache(maxsize=_WAYS)(self._find_new_way)
+        self._find_route = lru_cache(maxsize=_ROUTES)(self._make_route)
 
     def send(self, method: str, url: str, body: bytes | None) -> BaseHTTPResponse:
-        """Send a request and give its answer, of which only the head is read.
+        """Send a request, and return its answer as soon as the head is there.
 
         Redirects are not followed.
         """
-        way = self._find_way(method, url)
-        return way.pool.urlopen(
+        route = self._find_route(method, url)
+        return route.pool.urlopen(
             method,
-            way.target,
+            route.target,
             body=body,
-            headers=way.headers,
+            headers=route.headers,
             timeout=self._timeout,
             redirect=False,
-            assert_same_host=False,  # a proxy is asked for another host than its own
+            assert_same_host=False,  # a proxy is asked for the URL of another host
             retries=False,
             preload_content=False,
         )
 
-    def _find_new_way(self, method: str, url: str) -> _Way:
+    def _make_route(self, method: str, url: str) -> _Route:
         prepared = self._session.prepare_request(requests.Request(method, url))
         if not self._session.should_strip_auth(self._url, url):  # type: ignore[no-untyped-call]
             given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
@@ -92,25 +107,22 @@ class Connections:
         pool = self._adapter.open_pool(
             prepared, verify=self._verify, proxies=self._proxies, cert=self._cert
         )
-        if getattr(pool.ConnectionCls, "response_class", None) is HTTPResponse:
-            timed = {"response_class": staticmethod(self._response)}
-            pool.ConnectionCls = type("TimedConnection", (pool.ConnectionCls,), timed)
         headers = {
             name: value for name, value in prepared.headers.items() if name != "Content-Length"
         }
         if method == "POST":
             headers["Content-Type"] = "application/json"
-        return _Way(pool, self._adapter.request_url(prepared, self._proxies), headers)
+        return _Route(pool, self._adapter.request_url(prepared, self._proxies), headers)
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How to ask one address.
+class _Route:
+    """The way of a request to one address.
 
     Attributes:
-        pool: Connections to its host, or to the proxy before it.
-        target: What to ask for there.
-        headers: What to send with it.
+        pool: Connections to the host, or to the proxy in front of it.
+        target: URL or path in the first line of the request.
+        headers: Headers of the request.
     """
 
     pool: HTTPConnectionPool
@@ -118,41 +130,27 @@ class _Way:
     headers: dict[str, str]
 
 
-class _Adapter(HTTPAdapter):
-    """Opens pools without sending anything."""
-
-    def open_pool(
-        self,
-        prepared: PreparedRequest,
-        *,
-        verify: Any,  # noqa: ANN401 - as inherited
-        proxies: Any,  # noqa: ANN401 - as inherited
-        cert: Any,  # noqa: ANN401 - as inherited
-    ) -> HTTPConnectionPool:
-        if not str(prepared.url).lower().startswith(("http://", "https://")):
-            raise requests.exceptions.InvalidSchema
-        pool = self.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=cert)
-        self.cert_verify(pool, prepared.url, verify, cert)  # type: ignore[no-untyped-call]
-        return cast("HTTPConnectionPool", pool)
-
-
 class _TimedResponse(HTTPResponse):
-    """An answer that must be there in time, its head too: a timeout of a socket bounds each read alone."""
+    """An answer that is bounded in time as a whole, its head included."""
 
     def __init__(
         self,
         sock: socket.socket,
         *args: Any,  # noqa: ANN401 - as inherited
         silence_seconds: float,
-        seconds: float,
+        request_seconds: float,
         **more: Any,  # noqa: ANN401 - as inherited
     ) -> None:
         super().__init__(sock, *args, **more)
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(_TimedReader(raw, sock, silence_seconds, seconds), CHUNK)
+        self.fp = io.BufferedReader(
+            _TimedReader(raw, sock, silence_seconds, request_seconds), CHUNK
+        )
 
 
 class _TimedReader(io.RawIOBase):
+    """Reads from a socket, each time with no more than the time that is left as its timeout."""
+
     def __init__(
         self, raw: io.RawIOBase, sock: socket.socket, silence_seconds: float, seconds: float
     ) -> None:
@@ -174,3 +172,77 @@ class _TimedReader(io.RawIOBase):
     def close(self) -> None:
         super().close()
         self._raw.close()
+
+
+class _Timed:
+    """Adds the bounds to a connection, which makes the objects of its answers itself."""
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - as inherited
+        silence_seconds: float,
+        request_seconds: float,
+        **more: Any,  # noqa: ANN401 - as inherited
+    ) -> None:
+        super().__init__(*args, **more)
+        self.response_class: Any = partial(
+            _TimedResponse, silence_seconds=silence_seconds, request_seconds=request_seconds
+        )
+
+
+class _TimedHTTPConnection(_Timed, HTTPConnection):
+    pass
+
+
+class _TimedHTTPSConnection(_Timed, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _TimedHTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _TimedHTTPSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Opens pools of timed connections, without sending anything.
+
+    Behind a SOCKS proxy the pools are urllib3's own, where the timeout of each read is the only
+    bound: they come with PySocks, which floodscan does not depend on.
+    """
+
+    def __init__(self, *, silence_seconds: float, request_seconds: float) -> None:
+        # a pool passes arguments that it does not know on to its connections
+        bounds: Any = {"silence_seconds": silence_seconds, "request_seconds": request_seconds}
+        self._pools: Any = {
+            "http": partial(_HTTPPool, **bounds),
+            "https": partial(_HTTPSPool, **bounds),
+        }
+        super().__init__(pool_connections=4, pool_maxsize=_CONNECTIONS)
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as inherited
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> PoolManager:  # noqa: ANN401 - as inherited
+        manager: PoolManager = super().proxy_manager_for(proxy, **more)
+        if isinstance(manager, ProxyManager):
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def open_pool(
+        self,
+        prepared: PreparedRequest,
+        *,
+        verify: Any,  # noqa: ANN401 - as inherited
+        proxies: Any,  # noqa: ANN401 - as inherited
+        cert: Any,  # noqa: ANN401 - as inherited
+    ) -> HTTPConnectionPool:
+        """Return the pool of connections for a request."""
+        if not str(prepared.url).lower().startswith(("http://", "https://")):
+            raise requests.exceptions.InvalidSchema
+        pool = self.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=cert)
+        self.cert_verify(pool, prepared.url, verify, cert)  # type: ignore[no-untyped-call]
+        return cast("HTTPConnectionPool", pool)

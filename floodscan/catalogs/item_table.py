@@ -156,8 +156,17 @@ def _edges(items: Sequence[Item], assets: Sequence[str]) -> list[object]:
     """Take what the first asset asked for tells of its raster, as JSON has it, shape (n,)."""
     first = [(item.assets or {}).get(assets[0]) if assets else None for item in items]
     texts = [_NULL if asset is None else asset.edges for asset in first]
-    found: list[object] = msgspec.json.decode(b"[" + b",".join(texts) + b"]")
+    try:
+        found: list[object] = msgspec.json.decode(b"[" + b",".join(texts) + b"]")
+    except msgspec.DecodeError:  # a number that no float holds
+        return [_decode_or_none(text) for text in texts]
     return found
+
+
+def _decode_or_none(text: bytes) -> object:
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(text)
+    return None
 
 
 def _coerce_edges(value: object) -> list[float] | None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
+import orjson
+
 from floodscan.catalogs.base import MissingPart
 from floodscan.catalogs.bisection import halve, split_at_antimeridian
 from floodscan.catalogs.page_json import decode_page
@@ -77,16 +79,14 @@ class Pager:
         """Give the items of each page of a search.
 
         Args:
-            body: The search as it is posted, but for ``limit``.
+            body: The search as it is posted.
             counters: Counts pages and requests.
 
         Raises:
             RequestError: A page can't be had.
             NotTheEndError: The last page was not the end.
         """
-        request: Request | None = Request(
-            "POST", self.url, {**body, "limit": self.transport.limits.page_items}
-        )
+        request: Request | None = Request("POST", self.url, body)
         asked: list[Request] = []
         seen: set[str] = set()
         n_empty = 0
@@ -114,6 +114,7 @@ class Pager:
         try:
             following = self._follow(link, request)
             elsewhere = origin(following.url) != origin(self.url)
+            orjson.dumps(following.body)  # JSON knows larger numbers than the encoder
         except (TypeError, ValueError) as err:
             raise NotTheEndError("the link to the next page can't be read") from err
         if elsewhere:

@@ -1,8 +1,8 @@
-"""How many requests may be on their way at once, and when the next may start, for all who share a catalog.
+"""A limit on the requests to a catalog, shared by all who search it.
 
-A rate_limiter is asked before each request. ``PermitCounter`` decides, with the clock as an argument;
-``LocalRateLimiter`` lets the threads of one process through by it, and a cluster's rate_limiter
-(``floodscan.engine.rate_limiter``) the workers of a cluster.
+Each request needs a permit from a rate limiter. ``PermitCounter`` decides when a permit is granted,
+with the time as an argument. ``LocalRateLimiter`` applies it to the threads of one process, and
+``floodscan.engine.rate_limiter`` to the workers of a cluster.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 LEASE_SECONDS = 600.0
-"""After so long a request counts as over, whatever became of who made it."""
+"""A permit that is not released after this time counts as released."""
 
 
 class RateLimiter(Protocol):
-    """What every request passes. Implementations are small values that travel to workers."""
+    """Gives permits for requests. Implementations are small values that travel to workers."""
 
-    def enter(self) -> AbstractContextManager[None]:
-        """Wait until a request may start; it is over when the context ends."""
+    def acquire(self) -> AbstractContextManager[None]:
+        """Wait for a permit; the end of the context releases it."""
         ...
 
     def pause(self, seconds: float) -> None:
-        """Let nothing start for some seconds: the catalog asked for it."""
+        """Grant no permit for some seconds, because the catalog asked for it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The limits of a rate_limiter.
+    """The limits of a rate limiter.
 
     Attributes:
-        max_in_flight: Requests on their way at once; None is any number.
-        max_per_second: Requests that start in a second; None is any number.
+        max_in_flight: Most requests in progress; None is no limit.
+        max_per_second: Most requests that start in a second; None is no limit.
     """
 
     max_in_flight: int | None = None
@@ -50,95 +50,96 @@ class RateLimits:
 
 @dataclass(slots=True)
 class PermitCounter:
-    """Counts who is inside and decides who may enter.
+    """Counts granted permits and decides when the next is granted.
 
-    After a catalog asked to wait, half as many are let in at once as before, and one more after
-    each round that went well.
+    A pause halves the limit on requests in progress. After that, the limit grows by one for each
+    round of released permits, up to its first value.
 
     Attributes:
         rates: The limits.
-        inside: Moment at which each permit runs out.
+        granted: Moment at which the lease of each granted permit ends.
     """
 
     rates: RateLimits
-    inside: dict[str, float] = field(default_factory=dict)
+    granted: dict[str, float] = field(default_factory=dict)
     _allowed: float = inf
     _next_start: float = -inf
-    _held_until: float = -inf
+    _paused_until: float = -inf
 
     def __post_init__(self) -> None:
-        """Start with all places open."""
+        """Start with the full limit."""
         self._allowed = self.rates.max_in_flight or inf
 
     def try_acquire(self, permit: str, now: float) -> float:
-        """Let a permit in, or tell how long to wait before it is worth asking again.
+        """Grant a permit, or return how long to wait before the next try.
 
         Args:
-            permit: IdSet the request.
-            now: Seconds on a clock that doesn't jump.
+            permit: Id of the permit.
+            now: Seconds on a clock that does not jump.
 
         Returns:
-            0 where it is inside now; infinity where somebody has to leave first.
+            0 if the permit is granted; infinity if another permit must be released first.
         """
-        self.inside = {each: until for each, until in self.inside.items() if until > now}
-        start = max(self._held_until, self._next_start)
+        self.granted = {each: end for each, end in self.granted.items() if end > now}
+        start = max(self._paused_until, self._next_start)
         if now < start:
             return start - now
-        if len(self.inside) >= max(int(self._allowed) if self._allowed < inf else inf, 1):
+        if len(self.granted) >= max(int(self._allowed) if self._allowed < inf else inf, 1):
             return inf
-        self.inside[permit] = now + LEASE_SECONDS
+        self.granted[permit] = now + LEASE_SECONDS
         if self.rates.max_per_second:
             self._next_start = now + 1 / self.rates.max_per_second
         return 0.0
 
-    def leave(self, permit: str) -> None:
-        """Take a permit back; one that is unknown or ran out is no error."""
-        if self.inside.pop(permit, None) is not None and self.rates.max_in_flight:
+    def release(self, permit: str) -> None:
+        """Take a permit back; it may be unknown, or its lease may have ended."""
+        if self.granted.pop(permit, None) is not None and self.rates.max_in_flight:
             self._allowed = min(self._allowed + 1 / self._allowed, self.rates.max_in_flight)
 
     def pause(self, seconds: float, now: float) -> None:
-        """Let nobody in for some seconds, and fewer at once after that."""
-        if now >= self._held_until and self.rates.max_in_flight:
+        """Grant nothing for some seconds, and fewer permits at once after that."""
+        if now >= self._paused_until and self.rates.max_in_flight:
             self._allowed = max(self._allowed / 2, 1.0)
-        self._held_until = max(self._held_until, now + seconds)
+        self._paused_until = max(self._paused_until, now + seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRateLimiter:
-    """Lets the threads of this process through; equal rate_limiters are one rate_limiter.
+    """The rate limiter of a process; equal values share their permits.
 
     Attributes:
         rates: The limits.
-        name: Tells rate_limiters with the same limits apart.
+        name: Tells rate limiters with the same limits apart.
     """
 
     rates: RateLimits = RateLimits()
     name: str = ""
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Wait until a request may start."""
-        turnstile, changed = _open(self)
+    def acquire(self) -> Iterator[None]:
+        """Wait for a permit; the end of the context releases it."""
+        counter, changed = _open(self)
         permit = f"{threading.get_ident()}"
         with changed:
-            while wait := turnstile.try_acquire(permit, time.monotonic()):
+            while wait := counter.try_acquire(permit, time.monotonic()):
                 changed.wait(min(wait, LEASE_SECONDS))
         try:
             yield
         finally:
             with changed:
-                turnstile.leave(permit)
+                counter.release(permit)
                 changed.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """Let nothing start for some seconds."""
-        turnstile, changed = _open(self)
+        """Grant no permit for some seconds."""
+        counter, changed = _open(self)
         with changed:
-            turnstile.pause(seconds, time.monotonic())
+            counter.pause(seconds, time.monotonic())
 
 
 @cache
 def _open(rate_limiter: LocalRateLimiter) -> tuple[PermitCounter, threading.Condition]:
+    """Return the counter of a rate limiter, and the condition that guards it."""
     return PermitCounter(rate_limiter.rates), threading.Condition()
 
 

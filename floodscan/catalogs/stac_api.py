@@ -1,4 +1,20 @@
-"""A STAC API as a catalog, through pystac-client: pages as dictionaries, asked for only what is used."""
+"""A STAC API as a catalog, on pystac-client.
+
+pystac-client opens an API and builds every search: ``Client`` reads the landing page, its search
+link and its conformance classes, and ``ItemSearch`` checks the parameters of a search and writes
+them as the body of a POST request. Both stand on ``_TransportIO``, a ``StacApiIO`` that sends its
+requests through our own transport.
+
+Three parts are our own, because pystac-client lacks them or spends most of the CPU there:
+
+- ``transport`` bounds each answer in time and size, repeats failed POST requests too, and obeys
+  ``Retry-After`` on all workers;
+- ``paging`` follows ``next`` links, and never takes a full page without such a link for the last;
+- ``page_json`` decodes bytes straight into the few members that are used.
+
+To build a request with ``ItemSearch`` costs 30 µs of CPU more than to write its body by hand, under
+1 % of a search of 73 items (``benchmarks/results/client.md``).
+"""
 
 from __future__ import annotations
 
@@ -13,9 +29,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
 import pyarrow as pa
-from pystac import STACError, STACTypeError
+from pystac import STACError, STACObjectType, STACTypeError
 from pystac.serialization import identify_stac_object_type
-from pystac_client import Client, ConformanceClasses
+from pystac_client import Client, ConformanceClasses, ItemSearch
 from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
@@ -37,40 +53,34 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _DESCRIBE_PAUSE_SECONDS = 1.0
-_NOT_STAC = (
-    *(APIError, ClientTypeError, STACError, STACTypeError),
-    *(AttributeError, LookupError, RecursionError, TypeError, ValueError),
-)
-"""What pystac and its client raise where a document is not what it should be.
+_NOT_STAC = (APIError, ClientTypeError, STACError, STACTypeError)
+"""Raised by pystac and pystac-client for a document of another kind than expected."""
 
-The text may hold the URL.
-"""
+_ODD_STAC = (*_NOT_STAC, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""Raised by pystac for a document that breaks the STAC specification: it reads without checking."""
+
 _OTHER_ASSETS = {
     "sentinel-2-l2a": (
         *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview"),
-        *(
-            "product-metadata",
-            "granule-metadata",
-            "inspire-metadata",
-            "datastrip-metadata",
-            "safe-manifest",
-        ),
+        *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata"),
+        "safe-manifest",
     )
 }
-"""What items have beside their bands, where it is so much that it pays to leave it out.
+"""Assets beside the bands, for collections where these make up much of an item.
 
-A name too many is no harm.
+A name that an item does not have does no harm.
 """
 _OPENING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What the landing page of an API tells.
+    """How an API is searched, as its landing page says.
 
     Attributes:
         url: Where searches are posted.
-        lean: Whether items can be asked for in part.
+        lean: Whether the API conforms to the ``fields`` extension, so that a search may leave out
+            parts of items.
     """
 
     url: str
@@ -78,7 +88,7 @@ class Endpoint:
 
 
 _KNOWN: dict[str, Endpoint] = {}
-"""By the URL of the landing page, what was read there last."""
+"""The endpoint that this process read last, by the URL of the landing page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +97,9 @@ class StacApiCatalog:
 
     Attributes:
         url: Its landing page.
-        limits: How long, how large and how often it is asked.
-        rate_limiter: What every request to it passes.
-        endpoint: Where it is searched, and how; None is read from the landing page.
+        limits: Bounds on time, size and number of its requests.
+        rate_limiter: Gives a permit to each request.
+        endpoint: How the API is searched; None reads the landing page first.
     """
 
     url: str = field(repr=False)
@@ -98,7 +108,7 @@ class StacApiCatalog:
     endpoint: Endpoint | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what is no URL, without telling it: where it has a password can't be known."""
+        """Refuse an invalid URL without quoting it: its password may stand anywhere in it."""
         try:
             _ = urlsplit(self.url).port
         except ValueError:
@@ -112,7 +122,10 @@ class StacApiCatalog:
 
     @property
     def identity(self) -> str:
-        """What tells it, and who asks, from others: its location with the user and what is no secret of the query."""
+        """Location with the user and the public part of the query.
+
+        Two catalogs with one identity give the same answers, whatever their passwords are.
+        """
         parts = urlsplit(self.url)
         query = [
             each
@@ -125,8 +138,8 @@ class StacApiCatalog:
         )
 
     def describe(self, collections: Iterable[str]) -> str:
-        """Check that the API answers and has these collections, and tell its STAC id."""
-        # a person waits for this one, so an address where nobody answers is told soon
+        """Check that the API answers and has these collections, and return its STAC id."""
+        # a person waits for this, so a dead address is reported after short pauses
         pause = min(self.limits.max_pause_seconds, _DESCRIBE_PAUSE_SECONDS)
         limits = replace(self.limits, max_pause_seconds=pause)
         client = _open_client(replace(self, limits=limits), Budget(_undivided(limits)))
@@ -139,7 +152,7 @@ class StacApiCatalog:
         return client.id
 
     def located(self) -> StacApiCatalog:
-        """Give it with what this process has learnt of it, so that no other process need ask the landing page."""
+        """Return it with its endpoint, so that no other process reads the landing page."""
         return replace(self, endpoint=_KNOWN.get(self.url, self.endpoint))
 
     def _has(self, client: Client, collection: str) -> bool:
@@ -148,22 +161,13 @@ class StacApiCatalog:
         except RequestError as err:
             if err.status == HTTPStatus.NOT_FOUND:
                 return False
-            raise CatalogError(self.location, err.reason) from None
+            raise CatalogError(self.location, err.reason) from None  # its cause may quote the URL
         except _NOT_STAC:
-            raise CatalogError(
-                self.location, f"can't be read: '{collection}' is not a STAC collection"
-            ) from None
-
-    def _read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item] | MissingPart]:
-        try:
-            api = _open(self, counters.budget)
-        except CatalogError as err:
-            yield MissingPart(search, err.problem)
-        else:
-            yield from read_whole(search, api.read, counters, self.limits)
+            problem = f"can't be read: '{collection}' is not a STAC collection"
+            raise CatalogError(self.location, problem) from None  # as above
 
     def search(self, search: Search) -> Answer:
-        """Find items, page by page and, where that can't be, part by part."""
+        """Find items page by page and, where the whole search can't be answered, part by part."""
         started = time.perf_counter()
         counters = SearchCounters(Budget(self.limits))
         tables = [ITEMS.empty_table()]
@@ -187,38 +191,29 @@ class StacApiCatalog:
             problem=missing_parts[0].reason if missing_parts else None,
         )
 
+    def _read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item] | MissingPart]:
+        try:
+            api = _open(self, counters.budget)
+        except CatalogError as err:
+            yield MissingPart(search, err.problem)
+        else:
+            yield from read_whole(search, api.read, counters, self.limits)
+
 
 def public_url(url: str) -> str:
-    """Take from a URL what may be secret: user, password, query and fragment."""
+    """Remove from a URL what may be secret: user, password, query and fragment."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class _OpenApi:
-    """An API that can be searched.
+class _TransportIO(StacApiIO):
+    """Lets pystac-client send its requests through our transport.
 
-    Attributes:
-        pager: Reads pages.
-        lean: Whether items can be asked for in part.
+    Args:
+        transport: Sends the requests.
+        budget: Pays for them.
     """
-
-    pager: Pager
-    lean: bool
-
-    def read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item]]:
-        """Give the items of each page of a search that doesn't cross the antimeridian."""
-        body: Json = {"collections": [search.collection], "bbox": search.bbox}
-        if search.window:
-            body["datetime"] = str(search.window)
-        if self.lean:
-            body["fields"] = lean_fields(search.collection, search.assets)
-        return self.pager.read(body, counters)
-
-
-class _BoundedIO(StacApiIO):
-    """Makes pystac-client's own requests, of landing page and collections, with the same care as searches."""
 
     def __init__(self, transport: Transport, budget: Budget) -> None:
         super().__init__()
@@ -232,31 +227,75 @@ class _BoundedIO(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: Json | None = None,
     ) -> str:
-        """Make a request.
+        """Send a request, and return the STAC document that answers it.
 
         Raises:
-            RequestError: It wasn't answered.
+            RequestError: The request wasn't answered, or not by a STAC catalog or collection.
         """
         del headers
         request = Request(method or "GET", href, parameters or None, leaves_host=True)
-        return self._transport.ask(request, self._budget, decode=_check_stac)
+        return self._transport.ask(request, self._budget, decode=self._decode)
+
+    def _decode(self, content: bytes) -> str:
+        """Refuse a document that pystac can't read, such as the page of a proxy or of a login.
+
+        pystac reads a first time here, where its errors can only come from the document. The same
+        errors are bugs everywhere else, and must not be taken for odd documents.
+        """
+        document = orjson.loads(content)
+        try:
+            if identify_stac_object_type(document) not in _DOCUMENTS:
+                raise STACTypeError(document, Client)
+            found = self.stac_object_from_dict(document)
+            if isinstance(found, Client):
+                _read_endpoint(found, "")
+                _ = [link.absolute_href for link in found.get_links("data")]
+        except _ODD_STAC as err:
+            raise ValueError("the answer is not a STAC document") from err
+        return content.decode()
 
 
-def _check_stac(content: bytes) -> str:
-    """Refuse what is no STAC: it may be what stands before the API that answers for it."""
-    found = orjson.loads(content)
-    if not isinstance(found, dict) or identify_stac_object_type(found) is None:
-        raise ValueError
-    return content.decode()
+_DOCUMENTS = {STACObjectType.CATALOG, STACObjectType.COLLECTION}
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenApi:
+    """An API that can be searched.
+
+    Attributes:
+        pager: Reads pages.
+        client: Knows what the API conforms to.
+        io: Stands behind the client's searches.
+        lean: Whether searches leave out parts of items.
+    """
+
+    pager: Pager
+    client: Client
+    io: StacApiIO
+    lean: bool
+
+    def read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item]]:
+        """Yield the items of each page of a search that doesn't cross the antimeridian."""
+        checked = ItemSearch(
+            self.pager.url,
+            client=self.client,
+            stac_io=self.io,
+            limit=self.pager.transport.limits.page_items,
+            collections=[search.collection],
+            bbox=search.bbox,
+            datetime=(search.window.start, search.window.end) if search.window else None,
+            fields=lean_fields(search.collection, search.assets) if self.lean else None,
+        )
+        return self.pager.read(checked.get_parameters(), counters)
 
 
 def _undivided(limits: Limits) -> Limits:
-    """Give what can't be asked for in halves as many tries as anything."""
+    """Let requests that have no halves be tried as often as any other."""
     return replace(limits, tries_too_much=limits.tries)
 
 
 def _open(catalog: StacApiCatalog, budget: Budget) -> _OpenApi:
-    """Open the API; where that fails, what it took is put down to the search."""
+    """Open the API; if that fails, its requests are charged to the search."""
     with _OPENING:  # threads that start together would each read the landing page
         if catalog.endpoint is None and catalog.url not in _KNOWN:
             own = Budget(_undivided(catalog.limits))
@@ -273,32 +312,40 @@ def _open(catalog: StacApiCatalog, budget: Budget) -> _OpenApi:
 def _open_api(catalog: StacApiCatalog, endpoint: Endpoint) -> _OpenApi:
     """Open the API once per process; connections are kept alive between searches."""
     transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
-    return _OpenApi(Pager(transport, endpoint.url), endpoint.lean)
+    # a worker knows of the landing page only this, which saves a request for each of them
+    client = Client("endpoint", "")
+    for name in ("ITEM_SEARCH", *(["FIELDS"] if endpoint.lean else [])):
+        client.add_conforms_to(name)
+    io = _TransportIO(transport, Budget(catalog.limits))
+    return _OpenApi(Pager(transport, endpoint.url), client, io, endpoint.lean)
 
 
 def _open_client(catalog: StacApiCatalog, budget: Budget) -> Client:
     """Read the landing page."""
     transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
     try:
-        client = Client.open(catalog.url, stac_io=_BoundedIO(transport, budget))
-        client.set_root(client)  # or each link would ask for the landing page again
-        link = client.get_search_link()
-        url = str(link.absolute_href) if link else f"{public_url(catalog.url).rstrip('/')}/search"
-        _KNOWN[catalog.url] = Endpoint(url, client.conforms_to(ConformanceClasses.FIELDS))
+        client = Client.open(catalog.url, stac_io=_TransportIO(transport, budget))
     except RequestError as err:
-        raise CatalogError(catalog.location, err.reason) from None
+        raise CatalogError(catalog.location, err.reason) from None  # its cause may quote the URL
     except _NOT_STAC:
-        raise CatalogError(
-            catalog.location, "can't be read: its landing page is not a STAC API's"
-        ) from None
+        problem = "can't be read: its landing page is not a STAC API's"
+        raise CatalogError(catalog.location, problem) from None  # as above
+    client.set_root(client)  # else each link would read the landing page again
+    _KNOWN[catalog.url] = _read_endpoint(client, catalog.url)
     return client
 
 
-def lean_fields(collection: str, assets: Sequence[str]) -> Json:
-    """Name what is not used of an item, for servers that conform to the ``fields`` extension.
+def _read_endpoint(client: Client, url: str) -> Endpoint:
+    link = client.get_search_link()
+    address = str(link.absolute_href) if link else f"{public_url(url).rstrip('/')}/search"
+    return Endpoint(address, client.conforms_to(ConformanceClasses.FIELDS))
 
-    To name what is used would bring half as much, but costs pgstac more than the whole item does:
-    it walks the item once for each path that is included (``benchmarks/results/lean_fields.md``).
+
+def lean_fields(collection: str, assets: Sequence[str]) -> Json:
+    """Name the unused parts of an item, for APIs that conform to the ``fields`` extension.
+
+    To name the used parts instead would halve the bytes again, but costs pgstac more than the whole
+    item does: it walks the item once for each included path (``benchmarks/results/lean_fields.md``).
     """
     others = [f"assets.{key}" for key in _OTHER_ASSETS.get(collection, ()) if key not in assets]
     bands = [f"assets.{key}.eo:bands" for key in assets if others]

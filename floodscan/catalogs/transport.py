@@ -196,7 +196,7 @@ class Transport:
 
     def __init__(self, url: str, limits: Limits, rate_limiter: RateLimiter) -> None:
         self.limits = limits
-        self._gate = rate_limiter
+        self._rate_limiter = rate_limiter
         self._closed_until = -inf
         self._connections = Connections(
             url,
@@ -239,7 +239,7 @@ class Transport:
     def _receive(self, request: Request, budget: Budget) -> bytes:
         self._check_open()
         asked = time.monotonic()
-        with self._gate.enter():
+        with self._rate_limiter.acquire():
             budget.excused += time.monotonic() - asked
             self._check_open()
             budget.n_requests += 1
@@ -265,7 +265,7 @@ class Transport:
         if seconds > self.limits.search_seconds:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
         else:
-            self._gate.pause(seconds)
+            self._rate_limiter.pause(seconds)
 
     def _send(self, request: Request) -> BaseHTTPResponse:
         body = None if request.body is None else orjson.dumps(request.body)
@@ -290,7 +290,7 @@ class Transport:
             if budget.seconds_left < 0:
                 raise RequestError(f"{reason} and asked to wait for {pause:.0f} s", status=status)
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._gate.pause(self.limits.pause_seconds)
+            self._rate_limiter.pause(self.limits.pause_seconds)
         passing = pause is not None or status in _PASSING
         gave_up = status in _GAVE_UP and seconds >= self.limits.too_much_seconds
         too_much = gave_up or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from io import StringIO
 from typing import NoReturn
 
 import click
@@ -33,13 +34,16 @@ def main() -> None:
     try:
         status = cli.main(standalone_mode=False)
     except click.ClickException as err:
-        err.show()
+        from floodscan.cli.output import print_problem
+
+        usage = StringIO()
+        err.show(usage)
+        print_problem(usage.getvalue().rstrip())
         status = ExitStatus.BAD_INPUT
     except FloodscanError as err:
-        from rich.console import Console
+        from floodscan.cli.output import print_problem
 
-        console = Console(stderr=True, soft_wrap=True)
-        console.print(f"error: {err}", style="red", markup=False, highlight=False)
+        print_problem(f"error: {err}", style="red")
         status = ExitStatus.BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
         status = ExitStatus.INTERRUPTED

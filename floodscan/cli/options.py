@@ -39,6 +39,15 @@ class ClusterChoice:
     profile: str | None
     search_on_driver: bool
 
+    def list_unused(self) -> list[str]:
+        """Return the options that were given and have no effect on this kind of cluster."""
+        for_slurm = self.cluster in {"slurm", "allocation"}
+        unused = {
+            "--profile": self.profile is not None and not for_slurm,
+            "--workers": self.n_workers is not None and not (for_slurm or self.cluster == "local"),
+        }
+        return [name for name, is_unused in unused.items() if is_unused]
+
     def n_searches(self, access: Access) -> int | None:
         """Return the number of searches at once on the driver; None if the nodes search."""
         return access.max_in_flight if self.search_on_driver else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import orjson
@@ -19,7 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from floodscan.assessment.outcomes import count_warnings, is_given_up
+from floodscan.assessment.outcomes import count_warnings
+from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _EVENTS_SHOWN_WHOLE = 3
 _PIPED_WIDTH = 1000
+_CONTROLS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def open_console() -> Console:
@@ -38,8 +40,47 @@ def open_console() -> Console:
 
 def print_json(content: object) -> None:
     """Print a value as indented JSON."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    sys.stdout.buffer.write(orjson.dumps(content, option=options))
+    for piece in _write_pieces(content):
+        write_json(piece)
+    write_json(b"\n")
+
+
+def write_json(content: bytes) -> None:
+    """Write JSON as it is, but escape the control characters that JSON allows on a terminal."""
+    if sys.stdout.isatty():
+        text = content.decode("utf-8")
+        content = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
+    sys.stdout.buffer.write(content)
+
+
+def _write_pieces(content: object, indent: bytes = b"\n") -> Iterator[bytes]:
+    """Make indented JSON; long lists are made entry by entry, because their text can be large."""
+    if isinstance(content, dict) and any(isinstance(value, list) for value in content.values()):
+        before = b"{"
+        for name, value in content.items():
+            yield before + indent + b"  " + orjson.dumps(name) + b": "
+            yield from _write_pieces(value, indent + b"  ")
+            before = b","
+        yield indent + b"}"
+    elif isinstance(content, list) and content:
+        before = b"["
+        for value in content:
+            yield before + indent + b"  " + _dump(value, indent + b"  ")
+            before = b","
+        yield indent + b"]"
+    else:
+        yield _dump(content, indent)
+
+
+def _dump(content: object, indent: bytes) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2).replace(b"\n", indent)
+
+
+def print_problem(text: str, *, style: str = "") -> None:
+    """Print a message of one or more lines on the standard error."""
+    console = Console(stderr=True)
+    for line in text.split("\n"):
+        print_line(console, line, style=style, whole=True)
 
 
 @contextmanager
@@ -75,22 +116,27 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
             yield update
         except BaseException:
             if last is not None:
-                console.print(
+                print_line(
+                    console,
                     f"{last[0]} of {last[1]} events are done and kept; "
-                    "run the same command again to continue"
+                    "run the same command again to continue",
                 )
             raise
 
 
 def print_result(result: ScanResult, *, as_json: bool) -> None:
-    """Print the choices of a few events, or a table of many, and where the files are."""
+    """Print the result of a run for people, or as JSON."""
     if as_json:
-        events = [asdict(outcome) for outcome in result.outcomes]
+        events = [outcome.to_dict() for outcome in result.outcomes]
         print_json({"out": str(result.folder.path), "counts": result.counts, "events": events})
         return
-    console = open_console()
+    show_result(open_console(), result)
+
+
+def show_result(console: Console, result: ScanResult) -> None:
+    """Print the choices of a few events, or a table of many, and where the files are."""
     few = len(result.ids) <= _EVENTS_SHOWN_WHOLE
-    if few and not any(map(is_given_up, result.outcomes)):
+    if few and not any(outcome.is_given_up for outcome in result.outcomes):
         for manifest in result.manifests.values():
             show_choices(console, manifest)
     else:
@@ -102,32 +148,31 @@ def print_result(result: ScanResult, *, as_json: bool) -> None:
 
 def _print_files(console: Console, result: ScanResult) -> None:
     counts, folder = result.counts, result.folder
-    console.print(
-        f"{counts['filled']} of {counts['slots']} slots filled "
-        f"from {counts['candidates']} candidates in {counts['requests']} requests; "
-        f"in {folder.path}:"
-    )
+    out = path_from_here(folder.path)
     manifests = "manifests/*.parquet" if folder.packed else "manifests/<event>.json"
-    console.print(
-        f"  candidates/*.parquet  {manifests}  events.parquet  searches.parquet  run.json"
-    )
-    words = shlex.join([str(folder.path), next(iter(result.ids))])
-    console.print(
-        f"Why: floodscan explain {words}; pictures: floodscan plot {words}",
-        markup=False,
-        soft_wrap=True,
-    )
+    words = shlex.join([out, next(iter(result.ids))])
+    filled = f"{counts['filled']} of {counts['slots']} slots filled"
+    for line in (
+        f"{filled} from {counts['candidates']} candidates in {counts['requests']} requests; in {out}:",
+        f"  candidates/*.parquet  {manifests}",
+        "  events.parquet  searches.parquet  run.json",
+        f"Why:      floodscan explain {words}",
+        f"Pictures: floodscan plot {words}",
+    ):
+        print_line(console, line, whole=True)
 
 
 def _print_warnings(console: Console, result: ScanResult) -> None:
     """Sum up the warnings at the end of the output, where a user sees them."""
     kinds: Counter[str] = Counter()
     n_events = 0
-    for _, rows in result.folder.events.batches(["warnings"]):
-        kinds.update(count_warnings(rows))
-        n_events += sum(map(bool, rows["warnings"].to_pylist()))
+    for _, rows in result.folder.events.batches(["choice_warnings"]):
+        kinds.update(count_warnings(rows["choice_warnings"]))
+        n_events += sum(map(bool, rows["choice_warnings"].to_pylist()))
     if kinds:
         counts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-        console.print(
-            f"warnings at {n_events} of {result.counts['events']} events: {counts}", style="yellow"
+        print_line(
+            console,
+            f"warnings at {n_events} of {result.counts['events']} events: {counts}",
+            style="yellow",
         )

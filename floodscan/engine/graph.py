@@ -98,7 +98,7 @@ def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -
         }
     with _on_workers_with(SCORE, run):
         parts = [_draw_part(run, part, answers) for part in plan.parts()]
-        finish = PickledCall.of(write, run, plan.name, given_up=given_up)
+        finish = PickledCall.of(write, run.folder, plan.name, given_up=given_up)
         return _draw(TaskKind.WRITE, finish, parts)
 
 

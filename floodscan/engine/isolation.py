@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from distributed import KilledWorker, wait
 
-from floodscan.assessment.outcomes import WORKER_LOST, give_up
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import give_up
 from floodscan.engine.graph import draw_batch
 from floodscan.pipeline import write
 from floodscan.planning.slots import plan_batch, plan_searches
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from floodscan.pipeline import BatchResult, Run
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
 
-_REASON = f"{WORKER_LOST} (every worker that ran it crashed; --retry-failed tries again)"
+_DETAIL = "every worker that ran it crashed; --retry-failed tries again"
+_HINT = "look for the cause in the logs of the workers, then scan again with --retry-failed"
 _MAX_ROUNDS = 3
 
 
@@ -51,7 +53,7 @@ def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
         if result := _try(run, rest, bad, client):
             return result
         bad += _find_bad(run, rest, client)
-    return write(run, batch.name, [], given_up=_give_up(plan.plans))
+    return write(run.folder, batch.name, [], given_up=_give_up(plan.plans))
 
 
 def _try(run: Run, plan: BatchPlan, bad: Sequence[EventPlan], client: Client) -> BatchResult | None:
@@ -98,4 +100,4 @@ def _select(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
 
 
 def _give_up(plans: Sequence[EventPlan]) -> list[Outcome]:
-    return [give_up(each, _REASON) for each in plans]
+    return [give_up(each, Reason.WORKER_LOST, detail=_DETAIL, hint=_HINT) for each in plans]

@@ -1,27 +1,46 @@
-"""One rate_limiter before a catalog for all workers of a cluster: a plugin of the scheduler counts, and workers ask it.
+"""One rate limiter for all workers of a cluster.
 
-The scheduler is what all workers know and what outlives each of them. It holds the ``PermitCounter``; a
-worker asks to enter before each request and says when it is done. The places of a worker that is
-gone are kept for a while: the catalog may still be at work on what it was asked.
+A plugin of the scheduler counts the permits, because every worker knows the scheduler and the
+scheduler outlives the workers. A request of one worker looks like this::
+
+    thread of a task              loop of the worker          loop of the scheduler
+    ────────────────              ──────────────────          ─────────────────────
+    with limiter.acquire():
+        send ─────────────────────── acquire ───────────────▶ the permit waits in line
+        wait for an answer                                    PermitCounter grants it
+        the answer is there ◀──────── granted ◀────────────── (at once, or later)
+        … one HTTP request …
+    end of the with block
+        send ─────────────────────── release ───────────────▶ the next in line is granted
+
+The messages travel on the stream that worker and scheduler keep open. A thread that waited for the
+response of an RPC instead would need a connection of its own. Exceptions to the picture:
+
+- The run has ended: its plugin is gone, and the scheduler answers ``refused``, which raises.
+- The worker closes: the thread looks after it now and then while it waits, and raises.
+- The worker dies: its waiting permits are dropped, and its granted permits released after
+  ``LOST_SECONDS``, because the catalog may still work on the requests.
+- A thread raises while it waits: it sends ``release`` all the same, which takes it out of the line.
+- A pause is an RPC: it holds on all workers when the call returns.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, update_wrapper
-from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from distributed import SchedulerPlugin, get_worker
-from distributed.comm.core import CommClosedError
 from distributed.utils import sync
 from distributed.worker import WORKER_ANY_RUNNING
 
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, PermitCounter, RateLimiter, RateLimits
+from floodscan.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,206 +48,222 @@ if TYPE_CHECKING:
     from distributed import Client, Worker
     from distributed.scheduler import Scheduler
 
-_LOOK_SECONDS = 5.0
-"""Who waits looks so often whether those he waits for are still there."""
-
-_ACQUIRE_OP, _RELEASE_OP, _PAUSE_OP = (
-    f"floodscan-rate_limiter-{verb}" for verb in ("enter", "leave", "hold")
-)
-_GRANTED_OP, _TURNED_AWAY_OP = (
-    "floodscan-rate_limiter-entered",
-    "floodscan-rate_limiter-turned-away",
-)
-"""What a worker is told, of whatever rate_limiter: permits are never the same."""
+CHECK_SECONDS = 5.0
+"""How often a waiting thread checks that its worker is alive, and the scheduler that leases end."""
 
 LOST_SECONDS = 30.0
-"""After so long a catalog has given up on a request, whose worker is gone."""
+"""When a worker is lost, the catalog has given up on its requests after this time."""
+
+UNDOCUMENTED = {
+    "distributed.Scheduler.stream_handlers": "workers can't ask for permits",
+    "distributed.Scheduler.handlers": "workers can't pause the others",
+    "distributed.Scheduler.send_all": "permits don't reach the workers",
+    "distributed.Scheduler.plugins": "the scheduler doesn't find the rate limiter",
+    "distributed.Worker.stream_handlers": "permits don't reach the threads that wait",
+    "distributed.Worker.batched_send": "workers can't ask for permits",
+    "distributed.Worker.loop": "threads can't send anything",
+    "distributed.Worker.scheduler": "workers can't pause the others",
+    "distributed.Worker.status": "threads wait for ever on a worker that closes",
+    "distributed.worker.WORKER_ANY_RUNNING": "threads wait for ever on a worker that closes",
+    "distributed.utils.sync": "workers can't pause the others",
+}
+"""Parts of distributed without a promise in its documentation, and what breaks without each.
+
+A test looks for every part.
+"""
+
+_ACQUIRE, _RELEASE, _PAUSE, _GRANTED, _REFUSED = (
+    f"floodscan-rate_limiter-{verb}"
+    for verb in ("acquire", "release", "pause", "granted", "refused")
+)
 
 
 @contextmanager
 def open_rate_limiter(client: Client | None, rates: RateLimits) -> Iterator[RateLimiter]:
-    """Put up a rate_limiter where tasks run, and take it down at the end.
+    """Open a rate limiter for the tasks of a run, and remove it at the end.
 
     Args:
-        client: Client of the cluster; None is this process.
-        rates: The limits of the rate_limiter.
+        client: Client of the cluster; None runs tasks in this process.
+        rates: The limits.
     """
     name = f"floodscan-rate_limiter-{uuid.uuid4().hex}"
     if client is None:
         yield LocalRateLimiter(rates, name)
-    else:
-        client.register_plugin(RateLimiterPlugin(rates, name))
-        try:
-            yield ClusterRateLimiter(name)
-        finally:
-            if client.status == "running":  # else there is no scheduler any more
-                client.unregister_scheduler_plugin(name)
+        return
+    client.register_plugin(RateLimiterPlugin(rates, name))
+    try:
+        yield ClusterRateLimiter(name)
+    finally:
+        if client.status == "running":  # else the scheduler is gone too
+            client.unregister_scheduler_plugin(name)
 
 
 class RateLimiterPlugin(SchedulerPlugin):
-    """The scheduler's side of a rate_limiter.
+    """The scheduler's side of a rate limiter.
+
+    All methods run in the event loop of the scheduler, so that they need no lock.
 
     Args:
         rates: The limits.
-        name: Tells rate_limiters apart.
+        name: Tells the rate limiters of a scheduler apart.
     """
 
     def __init__(self, rates: RateLimits, name: str) -> None:
         self.name = name
         self._rates = rates
-        self._line: dict[str, str] = {}
-        self._inside: dict[str, str] = {}
+        self._waiting: dict[str, str] = {}  # permit to address of the worker, first come first
+        self._granted: dict[str, str] = {}
 
     async def start(self, scheduler: Scheduler) -> None:
         """Listen to workers."""
         self._scheduler = scheduler
-        self._turnstile = PermitCounter(self._rates)
-        self._next_look = asyncio.get_running_loop().call_soon(self._let_in)
-        # the same for all rate_limiters, and never taken away: a message that nobody knows would end its
-        # worker's connection
-        scheduler.stream_handlers[_ACQUIRE_OP] = partial(_enter, scheduler)
-        scheduler.stream_handlers[_RELEASE_OP] = partial(_leave, scheduler)
-        scheduler.handlers[_PAUSE_OP] = update_wrapper(
-            partial(_pause, scheduler), _pause
-        )  # distributed asks for its name
+        self._counter = PermitCounter(self._rates)
+        self._timer = asyncio.get_running_loop().call_soon(self._grant)
+        # shared by all rate limiters and never removed: distributed closes the connection of a
+        # worker that sends a message without a handler
+        scheduler.stream_handlers[_ACQUIRE] = partial(_on_acquire, scheduler)
+        scheduler.stream_handlers[_RELEASE] = partial(_on_release, scheduler)
+        # distributed reads the name of this handler
+        scheduler.handlers[_PAUSE] = update_wrapper(partial(_on_pause, scheduler), _on_pause)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ANN401 - as inherited
-        """Free the places of a worker that is gone, after a while.
-
-        One that had nothing to ask has none.
-        """
+        """Take back the permits of a lost worker: waiting ones now, granted ones later."""
         del scheduler
-        self._line = {
-            permit: address for permit, address in self._line.items() if address != worker
-        }
-        for permit in [permit for permit, address in self._inside.items() if address == worker]:
-            asyncio.get_running_loop().call_later(LOST_SECONDS, self.leave, permit)
+        self._waiting = {permit: at for permit, at in self._waiting.items() if at != worker}
+        for permit in [permit for permit, at in self._granted.items() if at == worker]:
+            asyncio.get_running_loop().call_later(LOST_SECONDS, self.release, permit)
 
-    def request_permit(self, permit: str, worker: str) -> None:
-        """Let in who comes, sooner or later."""
-        self._line[permit] = worker
-        self._let_in()
+    def acquire(self, permit: str, worker: str) -> None:
+        """Put a permit in the line of those that are waited for."""
+        self._waiting[permit] = worker
+        self._grant()
 
-    def _let_in(self) -> None:
-        """Let in whoever may enter now, in the order of asking, and look again when the next may."""
-        self._next_look.cancel()
-        while self._line:
-            if self.name not in self._scheduler.plugins:
-                _turn_away(self._scheduler, *self._line.popitem())
-                continue
-            permit = next(iter(self._line))
-            if wait := self._turnstile.try_acquire(permit, monotonic()):
-                self._next_look = asyncio.get_running_loop().call_later(
-                    min(wait, _LOOK_SECONDS), self._let_in
-                )
-                return
-            self._inside[permit] = worker = self._line.pop(permit)
-            self._scheduler.send_all({}, {worker: [{"op": _GRANTED_OP, "permit": permit}]})
-
-    def leave(self, permit: str) -> None:
-        """Free a place."""
-        self._line.pop(permit, None)
-        self._inside.pop(permit, None)
-        self._turnstile.leave(permit)
-        self._let_in()
+    def release(self, permit: str) -> None:
+        """Take a permit back, whether it is granted or waited for."""
+        self._waiting.pop(permit, None)
+        self._granted.pop(permit, None)
+        self._counter.release(permit)
+        self._grant()
 
     def pause(self, seconds: float) -> None:
-        """Let nobody in for some seconds."""
-        self._turnstile.pause(seconds, monotonic())
+        """Grant no permit for some seconds."""
+        self._counter.pause(seconds, monotonic())
+
+    def _grant(self) -> None:
+        """Grant as many waiting permits as the limits allow, and set a timer for the rest."""
+        self._timer.cancel()
+        while self._waiting:
+            if self.name not in self._scheduler.plugins:  # the run has ended
+                _send(self._scheduler, _REFUSED, *self._waiting.popitem())
+                continue
+            permit = next(iter(self._waiting))
+            if seconds := self._counter.try_acquire(permit, monotonic()):
+                self._timer = asyncio.get_running_loop().call_later(
+                    min(seconds, CHECK_SECONDS), self._grant
+                )
+                return
+            self._granted[permit] = worker = self._waiting.pop(permit)
+            _send(self._scheduler, _GRANTED, permit, worker)
 
 
-def _enter(scheduler: Scheduler, rate_limiter: str, permit: str, worker: str) -> None:
-    if isinstance(plugin := scheduler.plugins.get(rate_limiter), RateLimiterPlugin):
-        plugin.request_permit(permit, worker)
+def _on_acquire(scheduler: Scheduler, rate_limiter: str, permit: str, worker: str) -> None:
+    if plugin := _find(scheduler, rate_limiter):
+        plugin.acquire(permit, worker)
     else:
-        _turn_away(scheduler, permit, worker)
+        _send(scheduler, _REFUSED, permit, worker)
 
 
-def _leave(scheduler: Scheduler, rate_limiter: str, permit: str, worker: str) -> None:
+def _on_release(scheduler: Scheduler, rate_limiter: str, permit: str, worker: str) -> None:
     del worker
-    if isinstance(plugin := scheduler.plugins.get(rate_limiter), RateLimiterPlugin):
-        plugin.leave(permit)
+    if plugin := _find(scheduler, rate_limiter):
+        plugin.release(permit)
 
 
-def _pause(scheduler: Scheduler, rate_limiter: str, seconds: float) -> None:
-    if isinstance(plugin := scheduler.plugins.get(rate_limiter), RateLimiterPlugin):
+def _on_pause(scheduler: Scheduler, rate_limiter: str, seconds: float) -> None:
+    if plugin := _find(scheduler, rate_limiter):
         plugin.pause(seconds)
 
 
-def _turn_away(scheduler: Scheduler, permit: str, worker: str) -> None:
-    """Tell who is left of a run that has ended to make no more requests."""
-    scheduler.send_all({}, {worker: [{"op": _TURNED_AWAY_OP, "permit": permit}]})
+def _find(scheduler: Scheduler, rate_limiter: str) -> RateLimiterPlugin | None:
+    """Return the plugin of a rate limiter; None if its run has ended."""
+    plugin = scheduler.plugins.get(rate_limiter)
+    return plugin if isinstance(plugin, RateLimiterPlugin) else None
+
+
+def _send(scheduler: Scheduler, verb: str, permit: str, worker: str) -> None:
+    scheduler.send_all({}, {worker: [{"op": verb, "permit": permit}]})
 
 
 _HERE: dict[str, Worker] = {}
-_GRANTED: dict[str, Event] = {}
+"""The worker of this process."""
+
+_ANSWERS: dict[str, Future[None]] = {}
+"""The answer that a thread waits for, by permit."""
 
 
 def remember_worker() -> None:
-    """Note the worker that a task runs on: threads that the task starts have no other way to it."""
+    """Note the worker that runs this task: the threads of a task can't find it themselves."""
     _HERE["worker"] = worker = get_worker()
-    worker.stream_handlers[_GRANTED_OP] = _note_entered
-    worker.stream_handlers[_TURNED_AWAY_OP] = _note_turned_away
+    worker.stream_handlers[_GRANTED] = _on_granted
+    worker.stream_handlers[_REFUSED] = _on_refused
 
 
-def _note_entered(permit: str) -> None:
-    if entered := _GRANTED.get(permit):
-        entered.set()
+def _on_granted(permit: str) -> None:
+    if answer := _ANSWERS.pop(permit, None):
+        answer.set_result(None)
 
 
-def _note_turned_away(permit: str) -> None:
-    if entered := _GRANTED.pop(permit, None):
-        entered.set()
+def _on_refused(permit: str) -> None:
+    if answer := _ANSWERS.pop(permit, None):
+        answer.set_exception(ClusterError("the run that asked for a permit has ended"))
 
 
 @dataclass(frozen=True)
 class ClusterRateLimiter:
-    """The workers' side of a rate_limiter.
-
-    All but a hold is told in passing, on the connection that worker and scheduler keep: to wait for
-    an answer would take a connection for each thread.
+    """The workers' side of a rate limiter.
 
     Attributes:
-        name: Which rate_limiter.
+        name: Name of the scheduler's side.
     """
 
     name: str
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Wait until a request may start.
+    def acquire(self) -> Iterator[None]:
+        """Wait for a permit; the end of the context releases it.
 
         Raises:
-            CommClosedError: The scheduler is gone, or the rate_limiter.
+            ClusterError: The run has ended, or the worker closes.
         """
         worker, permit = _HERE["worker"], uuid.uuid4().hex
-        entered = _GRANTED[permit] = Event()
+        answer = _ANSWERS[permit] = Future()
         try:
-            self._tell(worker, _ACQUIRE_OP, permit)
-            while not entered.wait(_LOOK_SECONDS):
+            self._send(worker, _ACQUIRE, permit)
+            while not wait([answer], timeout=CHECK_SECONDS).done:
                 if worker.status not in WORKER_ANY_RUNNING:
-                    raise CommClosedError
-            if permit not in _GRANTED:
-                raise CommClosedError
+                    raise ClusterError("the worker closes")
+            answer.result()
             yield
         finally:
-            self._tell(worker, _RELEASE_OP, permit)
-            _GRANTED.pop(permit, None)
+            self._send(worker, _RELEASE, permit)
+            _ANSWERS.pop(permit, None)
 
     def pause(self, seconds: float) -> None:
-        """Let nothing start for some seconds, on any worker, from the moment that this returns."""
-        worker = _HERE["worker"]
-        sync(
-            worker.loop,
-            getattr(worker.scheduler, _PAUSE_OP),
-            rate_limiter=self.name,
-            seconds=seconds,
-        )
+        """Grant no permit for some seconds, on any worker, from when this returns.
 
-    def _tell(self, worker: Worker, verb: str, permit: str) -> None:
-        worker.loop.add_callback(
-            worker.batched_send, {"op": verb, "rate_limiter": self.name, "permit": permit}
-        )
+        Raises:
+            ClusterError: The scheduler can't be reached.
+        """
+        worker = _HERE["worker"]
+        call = getattr(worker.scheduler, _PAUSE)
+        try:
+            sync(worker.loop, call, rate_limiter=self.name, seconds=seconds)
+        except OSError as err:
+            raise ClusterError("the scheduler can't be reached") from err
+
+    def _send(self, worker: Worker, verb: str, permit: str) -> None:
+        message = {"op": verb, "rate_limiter": self.name, "permit": permit}
+        worker.loop.add_callback(worker.batched_send, message)
 
 
 _: type[RateLimiter] = ClusterRateLimiter

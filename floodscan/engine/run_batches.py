@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 from dask.base import compute
 from distributed import CancelledError, KilledWorker, as_completed
 
-from floodscan.assessment.outcomes import INTERNAL_ERROR, give_up
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import give_up
 from floodscan.engine.graph import draw_batch
 from floodscan.engine.isolation import isolate
 from floodscan.errors import ClusterError, FloodscanError, public_traceback
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from floodscan.assessment.outcomes import Outcome
     from floodscan.pipeline import Run
     from floodscan.planning.slots import Batch
 
@@ -88,9 +90,16 @@ def _keep_going(
         if not run.keep_going or (client and client.status != "running"):
             raise
         _log.error("batch %s failed by a bug: %s", batch.name, public_traceback(err))
-        reason = f"{INTERNAL_ERROR} ({type(err).__name__}; the log has its traceback)"
-        plans = plan_batch(batch, run.recipe).plans
-        return write(run, batch.name, [], given_up=[give_up(plan, reason) for plan in plans])
+        return write(run.folder, batch.name, [], given_up=_fail_events(run, batch, err))
+
+
+def _fail_events(run: Run, batch: Batch, err: Exception) -> list[Outcome]:
+    detail = f"{type(err).__name__}; the log has its traceback"
+    hint = "report the bug; --retry-failed tries again"
+    return [
+        give_up(plan, Reason.INTERNAL_ERROR, detail=detail, hint=hint)
+        for plan in plan_batch(batch, run.recipe).plans
+    ]
 
 
 def enter_client(client: OpenClient) -> AbstractContextManager[Client | None]:

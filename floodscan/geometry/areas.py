@@ -1,4 +1,4 @@
-"""What areas cover together, in equal-area terms."""
+"""Unions, intersections and equal-area shares of areas."""
 
 from __future__ import annotations
 
@@ -20,41 +20,43 @@ _EDGE_DEGREES = 0.1
 _ECCENTRICITY = 0.0818191908426
 
 
-def union(ground: Geometries) -> BaseGeometry:
-    """Join what several scenes cover."""
-    return ground[0] if len(ground) == 1 else shapely.union_all(ground)
+def union(areas: Geometries) -> BaseGeometry:
+    """Return the union of areas; a single area is returned as it is."""
+    return areas[0] if len(areas) == 1 else shapely.union_all(areas)
 
 
-def intersect(grounds: Iterable[BaseGeometry]) -> BaseGeometry | None:
-    """Keep what all of some areas cover together; None of none."""
+def intersect(areas: Iterable[BaseGeometry]) -> BaseGeometry | None:
+    """Return the intersection of areas; None if there are no areas."""
     joint: BaseGeometry | None = None
-    for ground in grounds:
-        joint = ground if joint is None else shapely.intersection(joint, ground)
+    for area in areas:
+        joint = area if joint is None else shapely.intersection(joint, area)
     return joint
 
 
-def area_fracs(grounds: Sequence[BaseGeometry], target: BaseGeometry) -> list[float]:
-    """Measure which part of a target each of some areas covers, in equal-area terms, between 0 and 1."""
-    areas = np.array(grounds, dtype=object)
-    partial = np.flatnonzero(~shapely.covers(areas, target))
-    fracs = np.ones(len(areas))
+def area_fracs(areas: Sequence[BaseGeometry], target: BaseGeometry) -> list[float]:
+    """Measure the share of a target that each area covers, on the ellipsoid, between 0 and 1."""
+    covering = np.array(areas, dtype=object)
+    partial = np.flatnonzero(~shapely.covers(covering, target))
+    fracs = np.ones(len(covering))
     if len(partial):
-        measured = equal_area(
-            np.array([*shapely.intersection(areas[partial], target), target], dtype=object)
-        )
+        shared = shapely.intersection(covering[partial], target)
+        measured = equal_area(np.array([*shared, target], dtype=object))
         fracs[partial] = np.minimum(measured[:-1] / measured[-1], 1.0)
     return [round(frac, 12) for frac in fracs.tolist()]
 
 
 def equal_area(areas: Geometries) -> NDArray[np.float64]:
-    """Measure areas on the ellipsoid, in units of its own, shape (n,)."""
+    """Measure areas on the ellipsoid, shape (n,); the unit is arbitrary, but the same for all."""
     flat = shapely.transform(shapely.segmentize(areas, _EDGE_DEGREES), _flatten)
     measured: NDArray[np.float64] = shapely.area(flat)
     return measured
 
 
 def authalic(latitudes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map latitudes in degrees to heights on an equal-area cylinder, between −2 and 2 (Snyder 1987, 3-12)."""
+    """Map latitudes in degrees to heights on an equal-area cylinder, between −2 and 2.
+
+    The formula is number 3-12 of Snyder, Map Projections: A Working Manual (1987).
+    """
     sine = np.sin(np.radians(latitudes))
     e = _ECCENTRICITY
     heights: NDArray[np.float64] = (1 - e**2) * (

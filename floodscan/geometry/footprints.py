@@ -1,8 +1,7 @@
-"""Geometry in arrays: from GeoJSON to valid footprints, across the antimeridian, to overlaps.
+"""Footprints in arrays: from GeoJSON to valid polygons, and their overlaps with a target.
 
-All coordinates are degrees of longitude and latitude, WGS 84, and all areas planar in them, as in
-the published procedure. A footprint that crosses the antimeridian is cut there into parts on both
-sides.
+All coordinates are degrees of longitude and latitude, WGS 84. All areas are planar in degrees, as
+in the published procedure. Polygons that cross the antimeridian are cut there.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     BBox = tuple[float, float, float, float]
 
 OVERLAP_DECIMALS = 12
-"""Overlaps are rounded so far, because the last digits hang on vertex order and a tie must be a tie."""
+"""Decimals of overlaps: later digits depend on the order of vertices, and a tie must stay a tie."""
 
 _EMPTY = shapely.Polygon()
 _Ring = Annotated[list[tuple[float, float]], msgspec.Meta(min_length=4)]
@@ -47,7 +46,7 @@ def bbox_polygon(west: float, south: float, east: float, north: float) -> BaseGe
 
 
 def bbox_of(area: BaseGeometry) -> BBox:
-    """Tell an area's bbox; west > east where its parts lie at both sides of the antimeridian."""
+    """Return an area's bbox; west > east if its parts lie at both sides of the antimeridian."""
     west, south, east, north = area.bounds
     if (west, east) == (-180, 180):
         parts_west, _, parts_east, _ = shapely.bounds(shapely.get_parts(area)).T
@@ -58,7 +57,7 @@ def bbox_of(area: BaseGeometry) -> BBox:
 
 
 def parse_geometry(geometry: dict[str, Any]) -> BaseGeometry:
-    """Read one GeoJSON geometry of any type as it stands; what can't be read comes back empty."""
+    """Read one GeoJSON geometry of any type, without repair; an unreadable one becomes empty."""
     try:
         parsed: BaseGeometry = shapely.geometry.shape(geometry)
     except (
@@ -76,15 +75,15 @@ def parse_geometry(geometry: dict[str, Any]) -> BaseGeometry:
 def parse_footprints(
     geometries: Sequence[bytes | None], bboxes: Sequence[Sequence[float] | None]
 ) -> tuple[Geometries, Geometries]:
-    """Make footprints of GeoJSON, many at once.
+    """Parse the GeoJSON geometries of many items.
 
     Args:
         geometries: GeoJSON text of each item, shape (n,); None takes the bbox instead.
         bboxes: ``[west, south, east, north]`` of each item, or with two heights, shape (n,).
 
     Returns:
-        Footprints, shape (n,): valid polygons; empty where a geometry is empty or is none.
-        Extents of the empty ones, as of ``extents_of_empty``, shape (n,).
+        Footprints: valid polygons, empty if the geometry is empty or unreadable, shape (n,).
+        Extents of the empty footprints, see ``extents_of_empty``, shape (n,).
     """
     footprints = _parse_polygons(geometries)
     fill_from_bbox(footprints, bboxes, where=np.array([g is None for g in geometries], dtype=bool))
@@ -95,7 +94,13 @@ def parse_footprints(
 def fill_from_bbox(
     footprints: Geometries, bboxes: Sequence[Sequence[float] | None], *, where: NDArray[np.bool_]
 ) -> None:
-    """Put the item's bbox where ``where`` is true, in place; a bbox that can't be read is empty."""
+    """Set the footprints to the items' bboxes, in place; an unreadable bbox becomes empty.
+
+    Args:
+        footprints: Shape (n,); they are changed.
+        bboxes: Of the items, shape (n,).
+        where: Which footprints to set, shape (n,).
+    """
     for index in np.flatnonzero(where):
         footprints[index] = _parse_bbox(bboxes[int(index)])
 
@@ -103,9 +108,10 @@ def fill_from_bbox(
 def extents_of_empty(
     footprints: Geometries, bboxes: Sequence[Sequence[float] | None]
 ) -> Geometries:
-    """Give each empty footprint's bbox, so that a search still finds the item.
+    """Return the bboxes of the items with an empty footprint: a search finds these items too.
 
-    None for the others.
+    Returns:
+        Polygons, shape (n,); None for the other items.
     """
     found = np.full(len(footprints), None, dtype=object)
     empty = shapely.is_empty(footprints)
@@ -116,23 +122,38 @@ def extents_of_empty(
 
 
 def repair(footprints: Geometries) -> Geometries:
-    """Cut what crosses the antimeridian and mend what is invalid; the rest is left as it is."""
-    mended = footprints.copy()
+    """Cut polygons that cross the antimeridian, and make invalid ones valid.
+
+    A footprint that GEOS can't repair, such as one with coordinates of 1e300, becomes empty.
+
+    Returns:
+        Valid polygons within ±180°, shape (n,); valid footprints are returned as they are.
+    """
+    try:
+        return _repair(footprints)
+    except shapely.GEOSException:
+        if len(footprints) == 1:
+            return np.array([_EMPTY], dtype=object)
+        return np.concatenate([repair(footprints[n : n + 1]) for n in range(len(footprints))])
+
+
+def _repair(footprints: Geometries) -> Geometries:
+    repaired = footprints.copy()
     for index in np.flatnonzero(_cross_antimeridian(footprints)):
-        mended[index] = _cut(footprints[index])
-    return _make_valid(mended)
+        repaired[index] = _cut(footprints[index])
+    return _make_valid(repaired)
 
 
 def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[np.float64]:
-    """Measure which part of a target each footprint covers.
+    """Measure the share of a target that each footprint covers.
 
-    Planar area in lon/lat degrees of footprint ∩ target over the area of the target, rounded to
-    ``OVERLAP_DECIMALS``. A footprint that contains the whole target is told by a predicate, which
-    is 5 to 16 times cheaper than an intersection.
+    The share is the planar area in lon/lat degrees of footprint ∩ target over the area of the
+    target, rounded to ``OVERLAP_DECIMALS``. A predicate finds the footprints that contain the whole
+    target: it is 5 to 16 times cheaper than an intersection.
 
     Args:
         footprints: Valid polygons, shape (n,).
-        target: A valid polygon or several, with an area.
+        target: A valid polygon or multipolygon with an area.
 
     Returns:
         Fractions between 0 and 1, shape (n,).
@@ -146,9 +167,9 @@ def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[n
 
 
 class _Polygon(msgspec.Struct, gc=False):
-    """A GeoJSON polygon as nearly all footprints are written.
+    """A plain GeoJSON polygon, as nearly all footprints are.
 
-    What is written otherwise is read with care.
+    ``_parse_one`` reads the others.
     """
 
     type: Literal["Polygon"]
@@ -175,12 +196,16 @@ def _parse_polygons(geometries: Sequence[bytes | None]) -> Geometries:
 
 @dataclass(slots=True)
 class _Flat:
-    """Polygons as they are built in one call: objects of one polygon are gone before the next is read.
+    """Coordinates of many polygons in flat lists.
+
+    Shapely builds all polygons from them in one call, faster than in one call for each. The Python
+    objects of one polygon are freed before the next polygon is read, so that the garbage collector
+    has little to walk through.
 
     Attributes:
         numbers: Longitudes and latitudes in turn.
-        ring_ends: Positions before the end of each ring.
-        polygon_ends: Rings before the end of each polygon.
+        ring_ends: Number of positions up to the end of each ring, from 0.
+        polygon_ends: Number of rings up to the end of each polygon, from 0.
     """
 
     numbers: list[float] = field(default_factory=list)
@@ -188,17 +213,17 @@ class _Flat:
     polygon_ends: list[int] = field(default_factory=lambda: [0])
 
     def add(self, rings: Sequence[Sequence[Sequence[float]]]) -> None:
-        """Take one more polygon."""
+        """Add a polygon, given by its rings of positions."""
         for ring in rings:
             self.numbers += chain.from_iterable(ring)
             self.ring_ends.append(self.ring_ends[-1] + len(ring))
         self.polygon_ends.append(self.polygon_ends[-1] + len(rings))
 
     def build(self) -> Geometries:
-        """Build two-dimensional polygons in one call.
+        """Build two-dimensional polygons.
 
         Raises:
-            ValueError: Some position has other than two numbers, or some number is not finite.
+            ValueError: A position has not two numbers, or a number is not finite.
         """
         numbers = np.fromiter(self.numbers, dtype=np.float64)
         if numbers.size != 2 * self.ring_ends[-1] or not np.isfinite(numbers).all():
@@ -214,15 +239,15 @@ class _Flat:
 
 
 def _parse_one(text: bytes) -> BaseGeometry:
-    """Read one geometry with care: several parts, heights, empty members, or no polygon at all."""
+    """Read any geometry: with several parts, heights or empty members, or no polygon at all."""
     parts = _Flat()
     try:
         geometry = orjson.loads(text)
         for member in {"Polygon": lambda c: [c], "MultiPolygon": list}[geometry["type"]](
             geometry["coordinates"]
         ):
-            if member:
-                parts.add([[position[:2] for position in ring] for ring in member])
+            if member and member[0]:  # GEOS crashes on empty rings, of shells and of holes
+                parts.add([[position[:2] for position in ring] for ring in member if ring])
         polygons = parts.build().tolist()
     except (LookupError, TypeError, ValueError, shapely.GEOSException):
         return _EMPTY
@@ -249,7 +274,10 @@ def _parse_bbox(bbox: Sequence[float] | None) -> BaseGeometry:
 
 
 def _make_valid(polygons: Geometries) -> Geometries:
-    """Mend invalid polygons by their structure: lobes that cross are joined, what has no area goes."""
+    """Make polygons valid, in place.
+
+    Lobes that cross are joined, and parts without an area are dropped.
+    """
     invalid = ~shapely.is_valid(polygons)
     if invalid.any():
         polygons[invalid] = shapely.make_valid(
@@ -259,7 +287,7 @@ def _make_valid(polygons: Geometries) -> Geometries:
 
 
 def _cross_antimeridian(footprints: Geometries) -> NDArray[np.bool_]:
-    """Find footprints with a part that leaves ±180° or is wider than half the Earth."""
+    """True for footprints with a part that leaves ±180° or is wider than half the Earth."""
     west, _, east, _ = shapely.bounds(footprints).T
     suspects = np.flatnonzero(
         (west < -_HALF_TURN) | (east > _HALF_TURN) | (east - west > _HALF_TURN)
@@ -275,7 +303,11 @@ def _cross_antimeridian(footprints: Geometries) -> NDArray[np.bool_]:
 
 
 def _cut(footprint: BaseGeometry) -> BaseGeometry:
-    """Unroll the parts that jump from one edge of the map to the other, cut at ±180° and bring all inside."""
+    """Cut a footprint at ±180° and move all pieces inside.
+
+    Parts that jump from one edge of the map to the other are unrolled first: their negative
+    longitudes go on beyond 180.
+    """
     parts = shapely.get_parts(footprint)
     west, _, east, _ = shapely.bounds(parts).T
     jumps = east - west > _HALF_TURN

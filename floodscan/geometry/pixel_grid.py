@@ -12,6 +12,7 @@ import pyproj
 import shapely
 
 from floodscan.geometry.projections import WGS84, open_transformer
+from floodscan.geometry.scan_lines import cross_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,9 +29,7 @@ MIN_CHIP_VALID_FRAC = 0.8
 
 _EDGE_DEGREES = 0.01
 _BOUND_POINTS = 21
-_MOST_PIXELS = (
-    500_000  # of a side: what is wider than 5,000 km fits no projection for pixels of 10 m
-)
+_MAX_PIXELS = 500_000  # of a side: no projection fits an area wider than 5,000 km
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class PixelGrid:
 
     @property
     def chips_shape(self) -> tuple[int, int]:
-        """Chips from north to south and from west to east."""
+        """Number of chips from north to south and from west to east."""
         rows, columns = (
             max(0, (n - CHIP_PIXELS) // CHIP_STRIDE_PIXELS + 1) for n in (self.height, self.width)
         )
@@ -60,12 +59,12 @@ class PixelGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelForecast:
-    """What packaging will make of the choices.
+    """What a packaging step will find in the pixels of the chosen scenes.
 
     Attributes:
-        valid_pixel_frac: Pixels with data of every chosen scene over all pixels.
-        chips: Chips with enough valid pixels.
-        chips_total: All chips of the grid.
+        valid_pixel_frac: Share of the grid's pixels in which every chosen scene has data.
+        chips: Number of chips with enough valid pixels.
+        chips_total: Number of all chips of the grid.
     """
 
     valid_pixel_frac: float
@@ -76,7 +75,8 @@ class PixelForecast:
 def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
     """Lay the pixel grid of an AOI's bbox.
 
-    None where the CRS can't hold it, or only far out of shape.
+    Returns:
+        The grid; None if the CRS cannot hold the bbox or distorts it beyond any use.
     """
     west, south, east, north = open_transformer(WGS84, crs).transform_bounds(
         *bbox, densify_pts=_BOUND_POINTS
@@ -84,7 +84,7 @@ def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
     if not all(map(isfinite, (west, south, east, north))) or west >= east or south >= north:
         return None
     width, height = ceil((east - west) / PIXEL_METRES), ceil((north - south) / PIXEL_METRES)
-    if max(width, height) > _MOST_PIXELS:
+    if max(width, height) > _MAX_PIXELS:
         return None
     return PixelGrid(crs=crs, bounds=(west, south, east, north), width=width, height=height)
 
@@ -92,18 +92,18 @@ def plan_grid(bbox: BBox, crs: str) -> PixelGrid | None:
 def forecast_pixels(grid: PixelGrid, joint: BaseGeometry | None) -> PixelForecast:
     """Count the pixels and the chips of a grid that lie in an area.
 
-    A pixel counts where its centre lies in the area. Rows of pixels are kept as runs, so that
-    memory and time follow the area's outline, not its pixels.
+    A pixel lies in the area if its centre does. Covered pixels are kept as runs along the rows: a
+    grid may have 10^10 pixels, but memory and time then follow the area's outline.
 
     Args:
         grid: The event's grid.
-        joint: What all chosen scenes cover, in lon/lat; None counts nothing.
+        joint: The area that all chosen scenes cover together, in lon/lat; None counts nothing.
     """
     chips_total = int(np.prod(grid.chips_shape))
     near = _surroundings(grid)
     if joint is not None and near is not None and shapely.covers(joint, near):
         return PixelForecast(valid_pixel_frac=1.0, chips=chips_total, chips_total=chips_total)
-    rows, starts, ends = _runs(grid, joint, near)
+    rows, starts, ends = _find_runs(grid, joint, near)
     counts = _count_in_chips(grid, rows, starts, ends)
     return PixelForecast(
         valid_pixel_frac=int((ends - starts).sum()) / (grid.width * grid.height),
@@ -113,10 +113,7 @@ def forecast_pixels(grid: PixelGrid, joint: BaseGeometry | None) -> PixelForecas
 
 
 def _surroundings(grid: PixelGrid) -> BaseGeometry | None:
-    """Draw a box in lon/lat that holds a grid with some room.
-
-    None where it would cross the antimeridian.
-    """
+    """Draw a box in lon/lat around a grid; None if the box would cross the antimeridian."""
     west, south, east, north = open_transformer(WGS84, grid.crs).transform_bounds(
         *grid.bounds, densify_pts=_BOUND_POINTS, direction=pyproj.enums.TransformDirection.INVERSE
     )
@@ -128,22 +125,27 @@ def _surroundings(grid: PixelGrid) -> BaseGeometry | None:
     )
 
 
-def _runs(
+def _find_runs(
     grid: PixelGrid, joint: BaseGeometry | None, near: BaseGeometry | None
 ) -> tuple[Indices, Indices, Indices]:
-    """Cut an area into runs of pixels: the row, the first column and the one after the last, shape (n,) each."""
+    """Cut an area into runs of pixels along the rows.
+
+    Returns:
+        Row, first column and column after the last of each run, shape (n,) each.
+    """
     none = np.zeros(0, dtype=np.int64)
     if joint is None or joint.is_empty:
         return none, none, none
     west, _, east, north = grid.bounds
     pixel_width = (east - west) / grid.width
     pixel_height = (north - grid.bounds[1]) / grid.height
-    # what lies far from the grid may have no place in its CRS
+    # far from the grid, the CRS may have no coordinates for a part of the area
     xs, ys, same_ring = _outline(grid, joint if near is None else shapely.intersection(joint, near))
+    # in units of pixels from the centre of the north-western one, so that row n of pixels is at n
     across, down = (xs - west) / pixel_width - 0.5, (north - ys) / pixel_height - 0.5
-    rows, places = _crossings(across, down, same_ring, grid.height)
+    _, rows, places = cross_rows(across, down, same_ring, np.arange(grid.height, dtype=np.float64))
     columns = np.clip(np.ceil(places).astype(np.int64), 0, grid.width)
-    # an outline goes down or up for long: a sort that merges such runs is ten times faster
+    # an outline is nearly sorted in long pieces, which a merging sort handles ten times faster
     pixels = np.sort(rows * (grid.width + 1) + columns, kind="stable")
     rows, starts = np.divmod(pixels[::2], grid.width + 1)
     ends = starts + pixels[1::2] - pixels[::2]
@@ -161,62 +163,70 @@ def _outline(
     return xs, ys, owners[1:] == owners[:-1]
 
 
-def _crossings(
-    across: NDArray[np.float64],
-    down: NDArray[np.float64],
-    same_ring: NDArray[np.bool_],
-    height: int,
-) -> tuple[Indices, NDArray[np.float64]]:
-    """Find where outlines cross the middles of rows: the rows, and the place in each, shape (n,) each."""
-    tops, bottoms = np.minimum(down[:-1], down[1:]), np.maximum(down[:-1], down[1:])
-    first = np.clip(np.ceil(tops), 0, height).astype(np.int64)
-    last = np.clip(np.ceil(bottoms), 0, height).astype(np.int64)
-    repeats = np.where(same_ring, last - first, 0)
-    edges = np.repeat(np.arange(len(repeats)), repeats)
-    rows = first[edges] + np.arange(len(edges)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    slopes = np.diff(across)[edges] / np.diff(down)[edges]
-    return rows, across[edges] + (rows - down[edges]) * slopes
-
-
 def _count_in_chips(grid: PixelGrid, rows: Indices, starts: Indices, ends: Indices) -> Indices:
-    """Count the pixels of runs in each chip, shape (rows of chips, columns of chips)."""
+    """Count the pixels of runs in each chip, shape (rows of chips, columns of chips).
+
+    Chips overlap, so the counts come from a summed-area table: it holds for a row edge and a column
+    edge the number of covered pixels above the one and left of the other. Then ::
+
+        count = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+
+    A grid of 3 × 3 pixels, and its table at all edges::
+
+        1 0 1        0 0 0 0
+        0 1 1        0 1 1 2
+        1 1 1        0 1 2 4
+                     0 2 4 7
+
+    The lower right 2 × 2 pixels lie between edges 1 and 3 in both directions: 7 - 2 - 2 + 1 = 4.
+    The table here has the edges of chips only.
+    """
     (row_edges, tops, bottoms), (column_edges, lefts, rights) = map(_chip_edges, grid.chips_shape)
-    bands = np.searchsorted(row_edges, rows, side="right")
-    before = _count_before(bands, starts, len(row_edges), column_edges)
-    before -= _count_before(bands, ends, len(row_edges), column_edges)
-    in_rows = before[bottoms] - before[tops]
+    first_edges = np.searchsorted(row_edges, rows, side="right")
+    # a run counts as if it had no end, less a run from its end on that has no end either
+    table = _sum_endless_runs(first_edges, starts, len(row_edges), column_edges)
+    table -= _sum_endless_runs(first_edges, ends, len(row_edges), column_edges)
+    in_rows = table[bottoms] - table[tops]
     counts: Indices = in_rows[:, rights] - in_rows[:, lefts]
     return counts
 
 
 @lru_cache(maxsize=256)
 def _chip_edges(n_chips: int) -> tuple[Indices, Indices, Indices]:
-    """List where chips begin and end, ascending, and the numbers of each chip's first and last edge among these."""
+    """List the edges of chips in one direction, ascending, without repeats.
+
+    Returns:
+        The edges in pixels, and the number of each chip's first and of its last edge.
+    """
     starts = np.arange(n_chips) * CHIP_STRIDE_PIXELS
     edges = np.union1d(starts, starts + CHIP_PIXELS)
     return edges, np.searchsorted(edges, starts), np.searchsorted(edges, starts + CHIP_PIXELS)
 
 
-def _count_before(bands: Indices, columns: Indices, n_bands: int, edges: Indices) -> Indices:
-    """Count pixels above and left of edges, if a run goes from each column to the right without end.
+def _sum_endless_runs(
+    first_edges: Indices, columns: Indices, n_row_edges: int, column_edges: Indices
+) -> Indices:
+    """Make the summed-area table of runs that start at a column and go on to the right without end.
+
+    Left of the column edge e lie e - c pixels of a run from column c: of n runs n · e - (sum of c).
 
     Args:
-        bands: Number of edges at or above each run, shape (n,).
+        first_edges: Number of the first row edge below each run, shape (n,).
         columns: Where each run starts, shape (n,).
-        n_bands: Edges from top to bottom.
-        edges: Edges from left to right, ascending.
+        n_row_edges: Number of row edges.
+        column_edges: Column edges, ascending, shape (c,).
 
     Returns:
-        Counts, shape (n_bands, edges).
+        Counts of pixels, shape (n_row_edges, c).
     """
-    shape = (n_bands + 1, len(edges) + 1)
-    places = bands * shape[1] + np.searchsorted(edges, columns)
+    shape = (n_row_edges + 1, len(column_edges) + 1)
+    cells = first_edges * shape[1] + np.searchsorted(column_edges, columns)
     number, sums = (
-        np.bincount(places, weights, minlength=shape[0] * shape[1])
+        np.bincount(cells, weights, minlength=shape[0] * shape[1])
         .reshape(shape)[:-1, :-1]
         .cumsum(0)
         .cumsum(1)
         for weights in (None, columns)
     )
-    counts: Indices = number * edges - sums.astype(np.int64)
+    counts: Indices = number * column_edges - sums.astype(np.int64)
     return counts

@@ -1,9 +1,10 @@
-"""What chosen scenes cover together: of an area, in equal-area terms, and of an event's pixel grid.
+"""The areas that the pixels of scenes cover.
 
-A Sentinel-2 scene's pixels fill a square in a UTM zone of their own. Straight lon/lat lines between
-its corners, as its footprint has them, leave the square's edge by hundreds of metres, so a
-footprint is bent until its corners' straight lines are the square's edges; what it lacks of the
-square stays lacking. Other scenes' edges are straight in lon/lat.
+The pixels of a Sentinel-2 scene fill a square in the UTM zone of its tile. The scene's footprint
+has straight lines in lon/lat between the corners of that square, and these lines are up to hundreds
+of metres away from the square's edges. So the footprint is bent: its straight lines between corners
+become the edges of the square. Parts of the square that the footprint leaves out stay left out.
+The footprints of other sensors are used as they are.
 """
 
 from __future__ import annotations
@@ -26,24 +27,25 @@ if TYPE_CHECKING:
 
     from floodscan.geometry.footprints import Geometries
 
-_EDGE_PARTS = 128  # a tile's edge in parts of under a kilometre, each straight to 3 cm
+_EDGE_PARTS = 128  # parts of a tile's edge: under a kilometre long, and straight to 3 cm
 _WHOLE = 0.9999
 _BEND_STEPS = 8
 _HALF_TURN = 180.0
 
 
-def covered_ground(rows: pa.Table) -> Geometries:
-    """Draw what each scene's pixels cover.
+def covered_areas(rows: pa.Table) -> Geometries:
+    """Draw the area that the pixels of each scene cover.
 
     Args:
         rows: Table with ``geometry``, ``proj_epsg``, ``proj_bbox`` and ``mgrs_tile``, n rows.
 
     Returns:
-        Valid polygons in lon/lat, cut at the antimeridian, shape (n,); what is alike is one object.
+        Valid polygons in lon/lat, cut at the antimeridian, shape (n,). Scenes with the same
+        footprint and raster share one object.
     """
     names = ("geometry", "mgrs_tile", "proj_epsg", "proj_bbox")
     drawn: dict[tuple[bytes, int | None, tuple[float, ...]], BaseGeometry] = {}
-    ground = np.full(len(rows), None, dtype=object)
+    areas = np.full(len(rows), None, dtype=object)
     for index, (footprint, tile, epsg, edges) in enumerate(
         zip(*(rows[n].to_pylist() for n in names), strict=True)
     ):
@@ -54,56 +56,62 @@ def covered_ground(rows: pa.Table) -> Geometries:
         )
         if key not in drawn:
             drawn[key] = _draw(*key)
-        ground[index] = drawn[key]
-    return ground
+        areas[index] = drawn[key]
+    return areas
 
 
 @lru_cache(maxsize=1024)
 def _draw(footprint: bytes, epsg: int | None, edges: tuple[float, ...]) -> BaseGeometry:
-    """Draw a scene.
+    """Draw the area of one scene.
 
-    A tile's scenes of one orbit have one outline, in every phase and in the next event.
+    The result is kept: all scenes of one tile and orbit have the same outline, in every phase and
+    in neighbouring events.
     """
     outline: BaseGeometry = shapely.from_wkb(footprint)
-    return outline if epsg is None else _fill_square(outline, epsg, edges)
+    if epsg is None:
+        return outline
+    try:
+        return _fill_square(outline, epsg, edges)
+    except (shapely.GEOSException, np.linalg.LinAlgError):
+        return outline  # edges of another projection, or of no raster at all, draw no square
 
 
 def _fill_square(footprint: BaseGeometry, epsg: int, edges: tuple[float, ...]) -> BaseGeometry:
-    """Bend a footprint's straight lines so that those between the raster's corners become the raster's edges."""
+    """Bend a footprint so that its lines between the raster's corners become the raster's edges."""
     square = _square(epsg, edges)
-    if square is None or not shapely.intersects(footprint, square.ground):
+    if square is None or not shapely.intersects(footprint, square.area):
         return footprint
     shares = shapely.transform(footprint, square.to_shares)
     if shares.area > _WHOLE:
-        return square.ground
+        return square.area
     bent: BaseGeometry = repair(square.bend(np.array([shapely.make_valid(shares)])))[0]
     return bent
 
 
 @dataclass(frozen=True, slots=True)
 class _Square:
-    """A raster's square.
+    """The square that a raster fills.
 
     Attributes:
-        edges: West, south, east, north in its own system.
+        edges: West, south, east, north in the raster's system.
         transformer: From that system to lon/lat.
-        corners: South-west, south-east, north-east and north-west in lon/lat, unrolled, shape (4,
-            2).
-        inverse: From lon/lat to shares of width and height, but for what ``twist`` bends, shape (2,
-            2).
-        ground: The square in lon/lat, cut at the antimeridian.
+        corners: South-west, south-east, north-east and north-west in lon/lat, shape (4, 2); across
+            the antimeridian longitudes go on beyond 180.
+        inverse: Linear part of the map from lon/lat to shares of width and height, shape (2, 2).
+        area: The square in lon/lat, cut at the antimeridian.
     """
 
     edges: tuple[float, ...]
     transformer: pyproj.Transformer
     corners: NDArray[np.float64]
     inverse: NDArray[np.float64]
-    ground: BaseGeometry
+    area: BaseGeometry
 
     def to_shares(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Tell where points in lon/lat lie between the four corners: shares of width and height, shape (n, 2).
+        """Map points in lon/lat to shares of width and height, from 0 to 1, shape (n, 2).
 
-        That inverts the bilinear map of the corners, by iteration: tiles are nearly parallelograms.
+        The map from shares to lon/lat is bilinear in the four corners, and a fixed-point iteration
+        inverts it. It converges in a few steps because tiles are nearly parallelograms.
         """
         origin, east, far, north = self.corners
         unrolled = np.where(
@@ -120,7 +128,7 @@ class _Square:
         return clipped
 
     def bend(self, shares: Geometries) -> Geometries:
-        """Draw in lon/lat what is given in shares of the square."""
+        """Map polygons in shares of the square to lon/lat."""
         return _bend(self.edges, self.transformer, shapely.segmentize(shares, 1 / _EDGE_PARTS))
 
 
@@ -141,9 +149,9 @@ def _square(epsg: int, edges: tuple[float, ...]) -> _Square | None:
     if np.ptp(corners[:, 0]) > _HALF_TURN:
         corners[corners[:, 0] < 0, 0] += 2 * _HALF_TURN
     unit = shapely.segmentize(np.array([shapely.box(0, 0, 1, 1)]), 1 / _EDGE_PARTS)
-    (ground,) = repair(_bend(edges, transformer, unit))
+    (area,) = repair(_bend(edges, transformer, unit))
     inverse = np.linalg.inv(np.column_stack([corners[1] - corners[0], corners[3] - corners[0]]))
-    return _Square(edges, transformer, corners, inverse, ground)
+    return _Square(edges, transformer, corners, inverse, area)
 
 
 def _bend(

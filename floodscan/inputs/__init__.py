@@ -1,1 +1,1 @@
-"""Files that a person wrote: events and recipes, read and checked."""
+"""Readers of input files: events and recipes. They report all problems of a file at once."""

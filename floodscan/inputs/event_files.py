@@ -1,4 +1,4 @@
-"""Flood events: what one is, and how tables and files of them are read and checked."""
+"""Readers of event files: TOML, GeoJSON, GeoParquet and CSV."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _ROWS_AT_ONCE = 2000
 def load_events(
     events: str | Path | Event | Sequence[Event], *, phase_offset_days: Mapping[Phase, int]
 ) -> list[Event]:
-    """Give events as they are, or read them from a file, or the bundled one that is called ``demo``.
+    """Return events: given ones as they are, or those of a file, or the bundled event ``demo``.
 
     Raises:
-        EventError: The file can't be used.
+        EventError: The file is invalid.
     """
     return list(iterate_events(events, phase_offset_days=phase_offset_days))
 
@@ -52,10 +52,10 @@ def load_events(
 def iterate_events(
     events: str | Path | Event | Iterable[Event], *, phase_offset_days: Mapping[Phase, int]
 ) -> Iterator[Event]:
-    """Give events as ``load_events`` does, one at a time; what is wrong is told after the last.
+    """Yield events as ``load_events`` returns them, one at a time.
 
     Raises:
-        EventError: The file can't be used.
+        EventError: The file is invalid. It is raised after the last event.
     """
     if isinstance(events, Event):
         return iter([events])
@@ -74,7 +74,7 @@ def read_events(path: str | Path, *, phase_offset_days: Mapping[Phase, int]) -> 
         phase_offset_days: Days from ``event_date`` to each phase, for events that give only that.
 
     Raises:
-        EventError: The file can't be read or a row can't be used; names file, row and field.
+        EventError: The file can't be read, or a row is invalid; names file, row and field.
     """
     return list(_read_each(Path(path), phase_offset_days))
 
@@ -89,7 +89,7 @@ def _read_rows(path: Path) -> Rows:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         kinds = ", ".join(_READERS)
-        raise EventError(str(path), [InputProblem("", "", f"unknown kind of file; known: {kinds}")])
+        raise EventError(str(path), [InputProblem("", "", f"unknown type of file; known: {kinds}")])
     try:
         yield from reader(path)
     except OSError as err:
@@ -105,16 +105,16 @@ def parse_events(
     folder: Path,
     phase_offset_days: Mapping[Phase, int],
 ) -> Iterator[Event]:
-    """Check records one by one and make events of them.
+    """Check records, and yield an event for each one that is valid.
 
     Args:
         rows: Name of each row, such as ``row 3``, and its fields.
         source: Name of the file, for error messages.
-        folder: Where files that a row names are looked up.
+        folder: Folder of the files that rows name.
         phase_offset_days: Days from ``event_date`` to each phase.
 
     Raises:
-        EventError: After the last event; tells every bad row and field.
+        EventError: Some rows are invalid; names each of them. It is raised after the last event.
     """
     taken = IdSet()
     problems: list[InputProblem] = []
@@ -127,13 +127,13 @@ def parse_events(
             taken.add(event.event_id)
             yield event
     if not taken and not problems:
-        problems.append(InputProblem("", "", "holds no event"))
+        problems.append(InputProblem("", "", "has no event in it"))
     if problems:
         raise EventError(source, problems)
 
 
 class _BadFieldError(Exception):
-    """A field's name and what is wrong with it; becomes a InputProblem with its row."""
+    """An invalid field: its name and the problem. With its row, it becomes an InputProblem."""
 
 
 def _parse_event(
@@ -158,10 +158,10 @@ def _parse_id(value: object, taken: Container[str]) -> str:
     if not _FILE_NAME.fullmatch(text):
         raise _BadFieldError(
             "event_id",
-            f"'{text}' can't be a file name; use letters, digits, '.', '_' and '-' (up to 128)",
+            f"'{text}' can't be a file name; use up to 128 letters, digits, '.', '_' and '-'",
         )
     if text in taken:
-        raise _BadFieldError("event_id", f"'{text}' is there twice")
+        raise _BadFieldError("event_id", f"'{text}' is used twice")
     return text
 
 
@@ -169,7 +169,7 @@ def _parse_aoi(record: Record, folder: Path) -> tuple[BaseGeometry, BBox]:
     named = [name for name in ("geometry", "aoi", "bbox") if not _is_missing(record.get(name))]
     if not named:
         raise _BadFieldError(
-            "bbox", "is missing; give bbox, or aoi with the name of a GeoJSON file"
+            "bbox", "is missing; write bbox, or aoi with the name of a GeoJSON file"
         )
     field = named[0]
     if field == "bbox":
@@ -187,7 +187,7 @@ def _parse_bbox(value: object) -> BBox:
         raise _BadFieldError("bbox", "must be four numbers: west, south, east, north") from err
     if not (_on_earth(west, south) and _on_earth(east, north)):
         raise _BadFieldError(
-            "bbox", f"{[west, south, east, north]} leaves ±180° longitude or ±90° latitude"
+            "bbox", f"{[west, south, east, north]} is not within ±180° longitude and ±90° latitude"
         )
     if south > north:
         raise _BadFieldError("bbox", f"south {south} is above north {north}")
@@ -210,14 +210,16 @@ def _load_aoi(path: Path) -> BaseGeometry:
 
 def _check_aoi(field: str, aoi: BaseGeometry) -> None:
     if aoi.geom_type not in {"Polygon", "MultiPolygon"}:
-        raise _BadFieldError(field, f"must be a polygon or several, is a {aoi.geom_type}")
+        raise _BadFieldError(field, f"must be a Polygon or MultiPolygon, but is a {aoi.geom_type}")
     if not aoi.is_valid:
         raise _BadFieldError(field, f"is not valid: {shapely.is_valid_reason(aoi)}")
     if aoi.area == 0:
         raise _BadFieldError(field, "has no area")
     west, south, east, north = aoi.bounds
     if not (_on_earth(west, south) and _on_earth(east, north)):
-        raise _BadFieldError(field, "leaves ±180° longitude or ±90° latitude; is it WGS 84?")
+        raise _BadFieldError(
+            field, "is not within ±180° longitude and ±90° latitude; is it WGS 84?"
+        )
 
 
 def _on_earth(longitude: float, latitude: float) -> bool:
@@ -229,7 +231,7 @@ def _parse_phase_dates(record: Record, offsets: Mapping[Phase, int]) -> dict[Pha
     if _is_missing(given):
         given = {name: record[name] for name in Phase if not _is_missing(record.get(name))}
     if not isinstance(given, dict):
-        raise _BadFieldError("phase_dates", "must be a table of dates by phase")
+        raise _BadFieldError("phase_dates", "must be a table with a date for each phase")
     for name in given:
         if name not in list(Phase):
             raise _BadFieldError(f"phase_dates.{name}", f"unknown phase; {suggest(name, Phase)}")
@@ -239,7 +241,7 @@ def _parse_phase_dates(record: Record, offsets: Mapping[Phase, int]) -> dict[Pha
     dates = {phase: _parse_date(f"phase_dates.{phase}", given.get(phase)) for phase in Phase}
     if list(dates.values()) != sorted(dates.values()):
         raise _BadFieldError(
-            "phase_dates", "are out of order; each phase follows the one before it"
+            "phase_dates", "are out of order; no phase may be before the phase that precedes it"
         )
     return dates
 
@@ -264,7 +266,7 @@ def _parse_onset(value: object, event_date: date) -> datetime:
         onset = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError as err:
         raise _BadFieldError(
-            "onset", f"'{value}' is no time; write it like 2021-07-14T18:00Z"
+            "onset", f"'{value}' is not a time; write it like 2021-07-14T18:00Z"
         ) from err
     return onset.replace(tzinfo=UTC) if onset.tzinfo is None else onset.astimezone(UTC)
 
@@ -276,17 +278,22 @@ def _parse_crs(value: object, aoi: BaseGeometry) -> str:
         crs = pyproj.CRS.from_user_input(value)
     except pyproj.exceptions.CRSError as err:
         raise _BadFieldError(
-            "target_crs", f"'{value}' is not a coordinate system; write EPSG:32632"
+            "target_crs", f"'{value}' is not a coordinate system; write it like EPSG:32632"
         ) from err
     if not crs.is_projected:
-        raise _BadFieldError("target_crs", f"'{value}' is not projected; its unit must be a length")
+        raise _BadFieldError(
+            "target_crs",
+            f"'{value}' is not a projected system; write one like {utm_crs(aoi)}",
+        )
     if plan_grid(bbox_of(aoi), str(value)) is None:
-        raise _BadFieldError("target_crs", f"'{value}' can't hold the area; {utm_crs(aoi)} would")
+        raise _BadFieldError(
+            "target_crs", f"'{value}' does not cover the area; {utm_crs(aoi)} does"
+        )
     return str(value)
 
 
 def utm_crs(aoi: BaseGeometry) -> str:
-    """Name the UTM zone in which the middle of an area's bbox lies."""
+    """Return the UTM zone at the centre of an area's bbox."""
     west, south, east, north = bbox_of(aoi)
     longitude = (west + (east - west) % 360 / 2 + 180) % 360
     hemisphere = 32600 if south + north >= 0 else 32700
@@ -294,7 +301,8 @@ def utm_crs(aoi: BaseGeometry) -> str:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value == "" or value != value  # noqa: PLR0124 - NaN and NaT differ from themselves
+    # NaN and NaT, the missing values of tables, differ from themselves
+    return value is None or value == "" or value != value  # noqa: PLR0124
 
 
 def _read_toml(path: Path) -> Rows:
@@ -325,7 +333,7 @@ def _read_geojson(path: Path) -> Rows:
     features = raw.get("features") if isinstance(raw, dict) else None
     if not isinstance(features, list):
         raise EventError(
-            str(path), [InputProblem("", "features", "must be a list: a FeatureCollection")]
+            str(path), [InputProblem("", "features", "must be a list, as in a FeatureCollection")]
         )
     for number, feature in enumerate(features, 1):
         properties = feature.get("properties") or {}
@@ -346,7 +354,7 @@ def _read_geoparquet(path: Path) -> Rows:
 
 
 def _as_file(rows: pa.RecordBatch) -> pa.BufferReader:
-    """Write some rows as a file of their own: geopandas reads no part of one."""
+    """Write some rows as a file in memory: geopandas can't read a file in parts."""
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_batches([rows]), sink)
     return pa.BufferReader(sink.getvalue())

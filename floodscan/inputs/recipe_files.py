@@ -1,4 +1,4 @@
-"""What is looked for, and by which rules: sensors, collections, assets, windows, filters, policy."""
+"""Readers of recipes: TOML files, and the recipe in the description of a run."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def load_recipe(path: str | Path | None) -> Recipe:
-    """Read a recipe from a TOML file; None gives the default one.
+    """Read a recipe from a TOML file; None returns the default recipe.
 
     Raises:
-        RecipeError: The file is missing or broken, or a key or value in it can't be used.
+        RecipeError: The file can't be read, or a key or value in it is invalid.
     """
     if path is None:
         return Recipe()
@@ -44,10 +44,10 @@ def load_recipe(path: str | Path | None) -> Recipe:
 
 
 def recipe_from_dict(spelled: Mapping[str, Any], *, source: str) -> Recipe:
-    """Read back what ``Recipe.to_dict`` spelled out, such as a run's ``run.json`` holds.
+    """Read what ``Recipe.to_dict`` returned, such as the recipe in ``run.json``.
 
     Raises:
-        RecipeError: It is none.
+        RecipeError: It is not a recipe.
     """
     sensors = spelled.get("sensors", {})
     tables = {
@@ -61,7 +61,7 @@ def recipe_from_dict(spelled: Mapping[str, Any], *, source: str) -> Recipe:
 
 
 def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
-    """Make a recipe of parsed TOML; what it doesn't say keeps its default.
+    """Make a recipe of parsed TOML. A key that is missing keeps its default.
 
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
@@ -70,7 +70,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         source: Name of the file, for error messages.
 
     Raises:
-        RecipeError: IdSet the field and what it may be.
+        RecipeError: Names each invalid field, and its valid values.
     """
     reader = FieldReader(source)
     reader.check_keys("", raw, [f.name for f in fields(Recipe)] + list(Sensor))
@@ -169,7 +169,7 @@ def _parse_by_sensor(
 def _parse_ladder(
     reader: FieldReader, raw: Mapping[str, Any], sensors: Mapping[Sensor, SensorRecipe]
 ) -> tuple[Relaxation, ...]:
-    """Read the steps; without any, take those of the default ladder that loosen something here."""
+    """Read the ladder steps. Without any, return the default steps that loosen a rule here."""
     now = {
         sensor: (asked.window_days, asked.max_cloud_percent) for sensor, asked in sensors.items()
     }
@@ -182,7 +182,7 @@ def _parse_ladder(
     if not isinstance(raw["relax"], list) or not all(
         isinstance(step, dict) for step in raw["relax"]
     ):
-        reader.fail("relax", "must be tables; write [[relax]], in double brackets")
+        reader.fail("relax", "must be a list of tables; write [[relax]], in double brackets")
         return ()
     steps = [
         _parse_step(reader, f"relax {number}", step) for number, step in enumerate(raw["relax"], 1)
@@ -192,7 +192,7 @@ def _parse_ladder(
             days, percent = now[step.sensor]
             if not _loosens(step, days, percent):
                 reader.fail(
-                    f"relax {number}", f"{step} loosens nothing: the rule is no stricter before it"
+                    f"relax {number}", f"{step} loosens nothing: the rule is not stricter before"
                 )
             now[step.sensor] = (step.window_days or days, step.max_cloud_percent or percent)
     return tuple(step for step in steps if step is not None)

@@ -1,1 +1,1 @@
-"""From events to work: targets, slots, merged searches and batches."""
+"""Planning: targets, slots, searches and batches of events."""

@@ -1,12 +1,13 @@
-"""What is asked of a catalog: one search, the halves it can be cut into, and the fewest that cover several.
+"""Merge the searches of neighbouring slots where that saves requests.
 
-A search that covers others brings items that none of them asked for; whoever reads the answer picks
-out its own. So it only has to be told when one request less is worth such a surplus:
-``recipe.SearchPrices`` holds the figures.
+A merged search returns extra items, which are filtered later: results are the same either way.
+Searches are merged only if the saved requests are worth more than the extra items. The prices are
+in ``SearchPrices``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from floodscan.model import SearchPrices, Sensor
 
-    Bounds = NDArray[np.float64]
+    Numbers = NDArray[np.float64]
 
 _TURN = 360.0
 _DAY_SECONDS = 86_400
@@ -29,42 +30,25 @@ _DAY_SECONDS = 86_400
 def coalesce(
     slot_searches: Iterable[Search], *, sensor: Sensor, prices: SearchPrices
 ) -> dict[Search, Search]:
-    """Cover slot_searches by searches that cost less together, whatever order the slot_searches are given in.
-
-    In rounds: of the searches that there are, all pairs are joined in which each saves most with
-    the other.
+    """Merge searches where that costs less. The result does not depend on their order.
 
     Args:
         slot_searches: Searches of one sensor.
-        sensor: Which one.
-        prices: What requests and surplus items cost.
+        sensor: The sensor.
+        prices: The cost of requests and of extra items.
 
     Returns:
-        For each slot_search the search whose answer holds all that it asks for.
+        For each slot search the search to send. It finds everything that the slot search finds,
+        and is the slot search itself if no merge pays.
     """
-    alike: dict[object, list[Search]] = {}
+    by_kind: dict[object, list[Search]] = {}
     for slot_search in sorted(set(slot_searches), key=_order):
-        alike.setdefault(_kind(slot_search), []).append(slot_search)
-    groups = [group for kind in alike.values() for group in _group(kind, sensor, prices)]
-    return {
-        slot_search: merged
-        for group in groups
-        for merged in [_cover(group)]
-        for slot_search in group
-    }
-
-
-def expect_items(search: Search, *, sensor: Sensor, prices: SearchPrices) -> float:
-    """Estimate how many items a search finds, from how often a sensor comes by and how large its footprints are."""
-    return float(_expect(np.array(_bounds(search)), sensor, prices))
-
-
-def merge(first: Search, second: Search) -> Search | None:
-    """Make the least search that covers two.
-
-    None where there is none, or none that is worth making.
-    """
-    return _cover([first, second]) if _kind(first) == _kind(second) else None
+        by_kind.setdefault(_kind(slot_search), []).append(slot_search)
+    groups = [group for alike in by_kind.values() for group in _group(alike, sensor, prices)]
+    merged_searches: dict[Search, Search] = {}
+    for group in groups:
+        merged_searches |= dict.fromkeys(group, _cover(group))
+    return merged_searches
 
 
 def _order(search: Search) -> tuple[object, ...]:
@@ -73,9 +57,10 @@ def _order(search: Search) -> tuple[object, ...]:
 
 
 def _kind(search: Search) -> object:
-    """Tell what searches must share to be joined.
+    """Return the properties that merged searches must share.
 
-    The box that holds one across the antimeridian and another is not worth guessing at.
+    Boxes across the antimeridian are merged only if they are equal: no plain union of such a box
+    and another box is small.
     """
     return (
         search.collection,
@@ -85,81 +70,115 @@ def _kind(search: Search) -> object:
 
 
 def _cover(searches: Sequence[Search]) -> Search:
-    """Make the least search that covers all of some that are alike."""
+    """Make the smallest search that covers some searches of one kind."""
     first = searches[0]
     windows = [search.window for search in searches if search.window]
     window = (
         TimeWindow(min(w.start for w in windows), max(w.end for w in windows)) if windows else None
     )
     wests, souths, easts, norths = zip(*(search.bbox for search in searches), strict=True)
-    # of a kind that crosses the antimeridian all boxes are the same
+    # across the antimeridian all boxes of a kind are equal
     bbox = (min(wests), min(souths), max(easts), max(norths))
     assets = tuple(dict.fromkeys(key for search in searches for key in search.assets))
     return Search(first.collection, bbox, window, assets)
 
 
 def _group(searches: Sequence[Search], sensor: Sensor, prices: SearchPrices) -> list[list[Search]]:
-    """Put together what is to be asked at once, of searches that are alike."""
-    bounds = np.array([_bounds(search) for search in searches]).T
-    labels = np.arange(len(searches))
-    while len(pairs := _best_pairs(bounds, sensor, prices)):
-        kept, gone = pairs.T
-        bounds[:, kept] = np.minimum(bounds[:, kept], bounds[:, gone])
-        joined = np.arange(bounds.shape[1])
-        joined[gone] = kept
-        stays = joined == np.arange(bounds.shape[1])
-        labels = (np.cumsum(stays) - 1)[joined][labels]
-        bounds = bounds[:, stays]
-    groups: list[list[Search]] = [[] for _ in range(bounds.shape[1])]
-    for search, label in zip(searches, labels, strict=True):
-        groups[label].append(search)
-    return groups
+    """Group searches of one kind greedily; each group becomes one merged search.
+
+    Each round joins every two groups that save most with each other. A round replaces the second
+    group of a pair by nothing and the first by both::
+
+        groups   [a]  [b]  [c]  [d]      pairs (0, 2)
+        next     [a, c]  [b]  [d]
+    """
+    groups = [[number] for number in range(len(searches))]
+    extents = _Extents.of(searches)
+    while pairs := _find_best_pairs(extents, sensor, prices):
+        partner_of = dict(pairs)
+        kept = sorted(set(range(len(groups))) - set(partner_of.values()))
+        partners = [partner_of.get(group, group) for group in kept]
+        extents = extents.take(kept).union(extents.take(partners))
+        groups = [
+            groups[group] + (groups[partner] if partner != group else [])
+            for group, partner in zip(kept, partners, strict=True)
+        ]
+    return [[searches[number] for number in sorted(group)] for group in groups]
 
 
-def _best_pairs(bounds: Bounds, sensor: Sensor, prices: SearchPrices) -> NDArray[np.int64]:
-    """Find pairs of searches that save most with each other, each search once, shape (pairs, 2)."""
-    alone = _price(bounds, sensor, prices)
-    together = _price(np.minimum(bounds[:, :, None], bounds[:, None, :]), sensor, prices)
+def _find_best_pairs(
+    extents: _Extents, sensor: Sensor, prices: SearchPrices
+) -> list[tuple[int, int]]:
+    """Find pairs of groups that save most with each other, the lower number first.
+
+    No group is in two pairs.
+    """
+    alone = _price(extents, sensor, prices)
+    together = _price(extents.outer_union(), sensor, prices)
     savings = alone[:, None] + alone - together
     np.fill_diagonal(savings, 0.0)
     best = savings.max(axis=1)
     mutual = (savings == best[:, None]) & (savings == best) & (savings > 0)
-    taken: set[int] = set()
+    paired: set[int] = set()
     pairs = []
-    for pair in np.argwhere(mutual).tolist():
-        if taken.isdisjoint(pair):
-            taken.update(pair)
-            pairs.append(pair)
-    return np.array(pairs, dtype=np.int64)
+    for first, second in np.argwhere(mutual).tolist():
+        if paired.isdisjoint((first, second)):
+            paired |= {first, second}
+            pairs.append((first, second))
+    return pairs
 
 
-def _bounds(search: Search) -> tuple[float, ...]:
-    """Write a search as six numbers, of which the least of each make the search that covers several."""
+@dataclass(frozen=True, slots=True)
+class _Extents:
+    """Boxes in longitude (degrees), latitude (degrees) and time (days).
+
+    Attributes:
+        lows: West, south and start of each box, shape (3, ...).
+        highs: East, north and end of each box, shape (3, ...). East is above 180° across the
+            antimeridian.
+    """
+
+    lows: Numbers
+    highs: Numbers
+
+    @classmethod
+    def of(cls, searches: Sequence[Search]) -> _Extents:
+        """Return the boxes of searches. A search of all time counts as one day."""
+        corners = np.array(list(zip(*map(_corners, searches), strict=True)))
+        return cls(corners[:3], corners[3:])
+
+    def take(self, boxes: Sequence[int]) -> _Extents:
+        """Return some of the boxes."""
+        return _Extents(self.lows[:, boxes], self.highs[:, boxes])
+
+    def union(self, other: _Extents) -> _Extents:
+        """Return the smallest box around each pair of boxes."""
+        return _Extents(np.minimum(self.lows, other.lows), np.maximum(self.highs, other.highs))
+
+    def outer_union(self) -> _Extents:
+        """Return the smallest box around any two of n boxes, shape (3, n, n)."""
+        rows = _Extents(self.lows[:, :, None], self.highs[:, :, None])
+        columns = _Extents(self.lows[:, None, :], self.highs[:, None, :])
+        return rows.union(columns)
+
+
+def _corners(search: Search) -> tuple[float, ...]:
     west, south, east, north = search.bbox
     start, end = 0.0, 1.0
     if search.window:
-        start, end = (
-            time.timestamp() / _DAY_SECONDS for time in (search.window.start, search.window.end)
-        )
-    return (
-        west,
-        south,
-        start,
-        -(east + _TURN if search.crosses_antimeridian else east),
-        -north,
-        -end,
-    )
+        start = search.window.start.timestamp() / _DAY_SECONDS
+        end = search.window.end.timestamp() / _DAY_SECONDS
+    return west, south, start, east + _TURN * search.crosses_antimeridian, north, end
 
 
-def _expect(bounds: Bounds, sensor: Sensor, prices: SearchPrices) -> Bounds:
-    """Estimate the items of searches, shape (6, ...), that were written as six numbers each."""
-    width, height, days = -bounds[3:] - bounds[:3]
-    reach = prices.footprint_degrees[sensor]
-    items: Bounds = (width / reach + 1) * (height / reach + 1) * days * prices.items_per_day[sensor]
-    return items
+def _price(extents: _Extents, sensor: Sensor, prices: SearchPrices) -> Numbers:
+    """Estimate the cost of a search of each box, in items: its items, and a request per page.
 
-
-def _price(bounds: Bounds, sensor: Sensor, prices: SearchPrices) -> Bounds:
-    """Count what searches cost, in items: those they find, and each page's request."""
-    items = _expect(bounds, sensor, prices)
+    A footprint is found if any part of it is in the box. So a box finds the footprints whose
+    centres are in the box widened by one footprint.
+    """
+    width, height, days = extents.highs - extents.lows
+    footprint = prices.footprint_degrees[sensor]
+    per_day = prices.items_per_day[sensor]
+    items: Numbers = (width / footprint + 1) * (height / footprint + 1) * days * per_day
     return items + prices.request_items * np.maximum(np.ceil(items / prices.page_items), 1)

@@ -1,4 +1,7 @@
-"""The events of a run as a list on disk: neighbours beside each other, as few bytes each, read one at a time."""
+"""The events of a run, on disk: sorted so that neighbours are adjacent, and read one at a time.
+
+Memory does not grow with the number of events.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,11 @@ _BLOCK_EVENTS = 256
 
 
 class PackedEvent(NamedTuple):
-    """An event as few bytes.
+    """An event in few bytes.
 
     Attributes:
-        place: Place on the curve, days since the year 1, and the event's id: what events are sorted
-            by.
-        digest: Of all that the event says.
+        place: The sort key: place on the curve, days since the year 1, and the event's id.
+        digest: Digest of the event.
         content: The event, pickled.
     """
 
@@ -36,13 +38,12 @@ class PackedEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EventList:
-    """The events of a run; read it as often as need be, in any thread.
+    """The events of a run. It may be read several times, and by several threads.
 
     Attributes:
-        ids: The events' ids, in the order in which they were given.
-        blocks: The events by the hundred, in order along the curve: a thread that reads waits for
-            the others at each row of a database, and would wait longer than it works if each event
-            were one.
+        ids: The event ids, in the order of the input.
+        blocks: The events in order along the curve, some hundred in each row: threads wait for
+            each other at each row of a database.
     """
 
     ids: IdSet
@@ -52,17 +53,17 @@ class EventList:
         return len(self.ids)
 
     def in_order(self) -> Iterator[PackedEvent]:
-        """Read the events, in order along the curve."""
+        """Read the events in order along the curve."""
         for (block,) in self.blocks.execute("SELECT content FROM block ORDER BY number"):
             yield from pickle.loads(block)  # noqa: S301 - our own bytes
 
 
 def list_events(events: Iterable[Event]) -> EventList:
-    """List the events of a run, taking them one at a time.
+    """Sort the events of a run, taking them one at a time.
 
     Raises:
-        EventError: Two have the same id.
-        OutputError: There is no room for temporary files.
+        EventError: Two events have the same id.
+        OutputError: The disk for temporary files is full.
     """
     unsorted = ScratchDatabase(
         "CREATE TABLE event (curve INTEGER, day INTEGER, event_id TEXT, digest BLOB, content BLOB)"
@@ -78,7 +79,7 @@ def list_events(events: Iterable[Event]) -> EventList:
         listed.blocks.executemany("INSERT INTO block (content) VALUES (?)", blocks)
     except sqlite3.OperationalError as err:
         raise OutputError(
-            f"events can't be listed: {err}; let TMPDIR name a folder with more room"
+            f"events can't be sorted: {err}; set TMPDIR to a folder with more space"
         ) from err
     return listed
 
@@ -87,7 +88,7 @@ def _pack_each(events: Iterable[Event], ids: IdSet) -> Iterator[tuple[int, int, 
     for number, event in enumerate(events, 1):
         if not ids.add(event.event_id):
             problem = InputProblem(
-                f"event {number}", "event_id", f"'{event.event_id}' is there twice"
+                f"event {number}", "event_id", f"'{event.event_id}' is used twice"
             )
             raise EventError("events", [problem])
         yield *_place(event), bytes.fromhex(event.digest), pickle.dumps(event)
@@ -100,7 +101,7 @@ def _sorted_blocks(unsorted: ScratchDatabase) -> Iterator[list[PackedEvent]]:
 
 
 def _place(event: Event) -> tuple[int, int, str]:
-    """Put events in order: along the curve, of one place by time."""
+    """Return the sort key of an event: its place on the curve, then its day, then its id."""
     west, south, east, north = event.bbox
     width = (east - west) % 360
     x, y = (west + width / 2 + 180) % 360 / 360, ((south + north) / 2 + 90) / 180
@@ -113,7 +114,13 @@ def _place(event: Event) -> tuple[int, int, str]:
 
 
 def hilbert_index(x: int, y: int) -> int:
-    """Tell how far along Hilbert's curve the cell in column ``x`` and row ``y`` of the map lies.
+    """Return the place of a cell of the map on Hilbert's curve.
+
+    Cells that are close on the curve are close on the map.
+
+    Args:
+        x: Column of the cell, from the west.
+        y: Row of the cell, from the south.
 
     Source: https://en.wikipedia.org/wiki/Hilbert_curve
     """

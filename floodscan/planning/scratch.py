@@ -1,4 +1,4 @@
-"""What must be remembered of each event of a run, kept on disk: memory does not grow with their number."""
+"""Temporary databases on disk, for facts about each event: memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _CACHE_KIB = 2048
 
 
 class ScratchDatabase(sqlite3.Connection):
-    """A database without a name, which goes with this object; several threads may read it.
+    """A nameless database that is deleted with this object. Several threads may read it.
 
-    It is SQLite's temporary database: a file, where ``TMPDIR`` says, as soon as it outgrows a small
-    cache.
+    It is SQLite's temporary database: once it outgrows a small cache, it is a file in the folder
+    that ``TMPDIR`` names.
     """
 
     def __init__(self, layout: str) -> None:
-        """Open it with tables.
+        """Create the database.
 
         Args:
             layout: ``CREATE TABLE`` statements.
@@ -34,7 +34,7 @@ class ScratchDatabase(sqlite3.Connection):
 
 
 class IdSet:
-    """Texts, each once, in the order in which they were added."""
+    """An ordered set of ids on disk."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._database = ScratchDatabase(
@@ -44,24 +44,20 @@ class IdSet:
             self.add(name)
 
     def add(self, name: str) -> bool:
-        """Add one; tells whether it is new."""
-        return (
-            self._database.execute("INSERT OR IGNORE INTO name (name) VALUES (?)", (name,)).rowcount
-            == 1
-        )
+        """Add an id, and return whether it is new."""
+        insert = "INSERT OR IGNORE INTO name (name) VALUES (?)"
+        return self._database.execute(insert, (name,)).rowcount == 1
 
     def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str):  # SQLite takes a number for its text
+        if not isinstance(name, str):  # to SQLite, the number 1 equals the text '1'
             return False
-        return (
-            self._database.execute("SELECT 1 FROM name WHERE name = ?", (name,)).fetchone()
-            is not None
-        )
+        select = "SELECT 1 FROM name WHERE name = ?"
+        return self._database.execute(select, (name,)).fetchone() is not None
 
     def __iter__(self) -> Iterator[str]:
         return (name for (name,) in self._database.execute("SELECT name FROM name ORDER BY number"))
 
     def __len__(self) -> int:
-        # none is ever taken away, and to count them would read them all
+        # no id is ever removed, so the last number is the count, which would read all rows
         (n,) = self._database.execute("SELECT coalesce(max(number), 0) FROM name").fetchone()
         return int(n)

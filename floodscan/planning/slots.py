@@ -1,4 +1,4 @@
-"""From events to slot_searches: batches of neighbours, the slots to fill, and the fewest searches that feed them."""
+"""Plan events: their slots, the searches for these, and batches of neighbouring events."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from floodscan.planning.event_list import EventList, PackedEvent
 
 MIN_BATCH_EVENTS = 32
-"""Events of a batch at least, so that a part of the candidate table has thousands of rows.
+"""Minimum number of events in a batch; the last batch of a run may have fewer.
 
-The last may have fewer.
+Each batch writes one file of candidates, which then has thousands of rows.
 """
 
 MAX_BATCH_EVENTS = 80
-"""Events of a batch at most."""
+"""Maximum number of events in a batch."""
 
 PART_EVENTS = 16
-"""Events of a batch that are scored in one task."""
+"""Events of a batch that one task scores."""
 
-_CUT_ONE_IN = 16  # beyond the least size a batch ends at one event of so many
+_CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:
-    """All that is to be done for one event: its slots, and what each of them asks for.
+    """The slots and searches of one event.
 
     Attributes:
         event: The event.
         targets: The AOI first, then its tiles.
-        slots: What is to be filled.
-        searches: The slots' own slot_searches, each once; a batch may put them to the catalog in
-            fewer searches.
+        slots: The slots to fill.
+        searches: The slot searches, each once. A batch may merge them into fewer searches.
     """
 
     event: Event
@@ -80,12 +79,12 @@ class EventPlan:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events that are worked on together, and write one part of the candidate table.
+    """Events that are processed together, and write one file of candidates.
 
     Attributes:
-        name: Tells its place on the curve, and by a digest all that can change its answer; names
-            its files.
-        packed: Neighbours, in order along the curve.
+        name: Name of its files: its place on the curve, and a digest of everything that can change
+            its results.
+        packed: Neighbouring events, in order along the curve.
     """
 
     name: str
@@ -94,19 +93,20 @@ class Batch:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, unpacked."""
-        return tuple(pickle.loads(event.content) for event in self.packed)  # noqa: S301 - our own bytes
+        contents = (event.content for event in self.packed)
+        return tuple(pickle.loads(content) for content in contents)  # noqa: S301 - our own bytes
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """All that is to be done for a batch, or for a part of one.
+    """The plan of a batch, or of a part of a batch.
 
     Attributes:
-        name: The batch's.
+        name: Name of the batch.
         plans: The events.
-        merged_searches: For a slot's slot_search the search that is made for it; where there is none, the
-            slot_search itself.
-        reported_in_earlier_part: Searches that another part, before this one, tells of.
+        merged_searches: The merged search that replaces a slot search. A slot search that is not
+            in it is sent as it is.
+        reported_in_earlier_part: Searches already reported by an earlier part.
     """
 
     name: str
@@ -115,46 +115,45 @@ class BatchPlan:
     reported_in_earlier_part: frozenset[Search] = frozenset()
 
     def merged_search_for(self, slot_search: Search) -> Search:
-        """Tell which of the searches brings what a slot asks for."""
+        """Return the search that is sent for a slot search."""
         return self.merged_searches.get(slot_search, slot_search)
 
     def searches_for(self, plan: EventPlan) -> tuple[Search, ...]:
-        """All searches that one of the events needs, each once."""
+        """Return the searches that are sent for one of the events, each once."""
         return tuple(dict.fromkeys(map(self.merged_search_for, plan.searches)))
 
     @property
     def searches(self) -> tuple[Search, ...]:
-        """All searches that the events need, each once, in the order of the events."""
+        """The searches that are sent for the events, each once, in the order of the events."""
         return tuple(
             dict.fromkeys(search for plan in self.plans for search in self.searches_for(plan))
         )
 
     def parts(self, n_events: int = PART_EVENTS) -> Iterator[BatchPlan]:
-        """Cut it into parts of some events, each of which can be scored by itself."""
-        told: set[Search] = set()
+        """Cut the batch into parts that can be scored independently."""
+        reported: set[Search] = set()
         for start in range(0, len(self.plans), n_events):
-            part = replace(
-                self,
-                plans=self.plans[start : start + n_events],
-                reported_in_earlier_part=frozenset(told),
-            )
+            part = self._part(self.plans[start : start + n_events])
             searches = part.searches
-            own = {slot_search for plan in part.plans for slot_search in plan.searches}
-            merged_searches = {
-                slot_search: merged
-                for slot_search, merged in self.merged_searches.items()
-                if slot_search in own
-            }
-            yield replace(
-                part,
-                merged_searches=merged_searches,
-                reported_in_earlier_part=part.reported_in_earlier_part.intersection(searches),
-            )
-            told.update(searches)
+            yield replace(part, reported_in_earlier_part=frozenset(reported.intersection(searches)))
+            reported.update(searches)
+
+    def _part(self, plans: tuple[EventPlan, ...]) -> BatchPlan:
+        own = {slot_search for plan in plans for slot_search in plan.searches}
+        merged_searches = {
+            slot_search: merged
+            for slot_search, merged in self.merged_searches.items()
+            if slot_search in own
+        }
+        return BatchPlan(self.name, plans, merged_searches)
 
 
 def plan_event(event: Event, recipe: Recipe) -> EventPlan:
-    """Plan one event: slots of the AOI first, then of each tile; phases in order, the DEM last."""
+    """Plan one event.
+
+    The slots of the AOI are first, then the slots of each tile; the phases are in order, and the
+    DEM is last.
+    """
     targets = plan_targets(event, recipe.tile_size_m)
     kinds = list(_plan_searches(event, recipe))
     slots = tuple(
@@ -169,12 +168,13 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
 def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
     """Cut events into batches of neighbours.
 
-    Where a batch ends is told by the events around it, not by counting from the first: an event
-    that is added changes the batch that it falls into, and now and then the next, and no others.
+    A batch ends at an event with a certain digest, not at a certain number of events. So an event
+    that is added to a run changes its own batch, and sometimes the next one, but no other batch:
+    their results stay valid.
 
     Args:
-        events: All of the run.
-        run_id: Digest of what all batches hang on: recipe, catalog and version.
+        events: All events of the run.
+        run_id: Digest of everything that changes all results: recipe, catalog and version.
     """
     members: list[PackedEvent] = []
     for event in events.in_order():
@@ -196,10 +196,10 @@ def plan_batch(batch: Batch, recipe: Recipe) -> BatchPlan:
 
 
 def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Search]:
-    """Find the fewest searches that are worth making for the slot_searches of events.
+    """Merge the slot searches of events where that saves requests.
 
     Returns:
-        For each slot_search the search that is to be made.
+        For each slot search the search to send.
     """
     merged_searches: dict[Search, Search] = {}
     if recipe.searches.request_items == 0:
@@ -222,7 +222,7 @@ def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
 def _plan_searches(
     event: Event, recipe: Recipe
 ) -> Iterator[tuple[Phase | None, date | None, Sensor, Search]]:
-    """List phase, its date, sensor and search of the slots that each target of an event has."""
+    """List the slots of each target of an event: phase, date of the phase, sensor and search."""
     for phase, day in event.phase_dates.items():
         for sensor, rules in recipe.rules.items():
             asked, days = rules.asked, rules.widest_window_days

@@ -1,4 +1,4 @@
-"""An event's targets: its area of interest, and the tiles it is cut into where tiles are asked for."""
+"""The targets of an event: its area of interest and, if the recipe asks for them, its tiles."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _EDGE_DEGREES = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A piece of ground that scenes are chosen for.
+    """An area that scenes are chosen for.
 
     Attributes:
-        target_id: ``aoi``, or ``tile_COLUMN_ROW`` in the grid of the event's target CRS.
+        target_id: ``aoi``, or ``tile_COLUMN_ROW`` for a cell of a grid in the event's target CRS.
         area: Polygon or polygons, WGS 84.
         bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
     """
@@ -44,15 +44,15 @@ class Target:
 
 
 def plan_targets(event: Event, tile_size_m: float | None) -> list[Target]:
-    """List what scenes are chosen for: the AOI first, then its tiles by column and row.
+    """List the targets of an event: the AOI first, then its tiles by column and row.
 
-    Tiles are cells of a square grid that starts at the origin of the event's target CRS, so that a
-    cell has the same name for all events of one zone. A cell's edges are followed in eight straight
-    parts.
+    Tiles are cells of a square grid that starts at the origin of the event's target CRS. So a cell
+    has the same name for all events of one UTM zone. In lon/lat, each edge of a cell is a line of
+    eight straight parts.
 
     Args:
         event: The event.
-        tile_size_m: Edge of a tile in metres; None gives the AOI alone.
+        tile_size_m: Edge length of a tile in metres; None makes no tiles.
     """
     whole = Target(AOI, event.aoi, event.bbox)
     if tile_size_m is None:
@@ -70,7 +70,7 @@ def plan_targets(event: Event, tile_size_m: float | None) -> list[Target]:
 
 
 def _cells(event: Event, size_m: float) -> tuple[Indices, Indices]:
-    """Number the grid's cells that the AOI's bounds in the target CRS touch, shape (n,) each."""
+    """List the columns and rows of the cells in the AOI's bounds in the target CRS, shape (n,)."""
     edge = shapely.segmentize(np.array([event.aoi]), _EDGE_DEGREES)
     west, south, east, north = shapely.total_bounds(_reproject(edge, _WGS84, event.target_crs))
     columns = np.arange(np.floor(west / size_m), np.ceil(east / size_m), dtype=int)
@@ -96,7 +96,7 @@ def _reproject(geometries: Geometries, source: str, target: str) -> Geometries:
 
 
 def _polygonal(area: BaseGeometry) -> BaseGeometry:
-    """Drop the points and lines that remain where a tile only touches the AOI."""
+    """Drop points and lines: an AOI that only touches an edge of the tile leaves such parts."""
     if area.geom_type in {"Polygon", "MultiPolygon"}:
         return area
     return shapely.union_all([part for part in shapely.get_parts(area) if part.area > 0])

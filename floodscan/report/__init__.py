@@ -1,1 +1,1 @@
-"""Runs as people look at them: tables on a screen, pictures."""
+"""Runs for people to read: tables on a screen, and pictures."""

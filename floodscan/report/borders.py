@@ -1,11 +1,11 @@
-"""Build the bundled coastlines and borders, which maps are drawn over.
+"""Build the bundled coasts and borders that maps show.
 
 Made with Natural Earth (https://www.naturalearthdata.com), public domain, in the TopoJSON of the
 npm package ``world-atlas``: ``npm pack world-atlas@2.0.2``, then ``python -m
 floodscan.report.borders countries-10m.json``.
 
-The arcs of that topology are the lines around countries and between them, each once: one that a
-single country uses is a coast, one that several share is a border.
+A topology stores each line once, as an arc. An arc that only one country uses is a coast; an arc
+that several countries share is a border.
 """
 
 from __future__ import annotations
@@ -37,24 +37,23 @@ ATTRIBUTION = (
     "Made with Natural Earth (naturalearthdata.com), public domain; 1:10m countries, version 4.1.0"
 )
 
-_TOLERANCE_DEGREES = 0.004  # about the 0.0036° that the source is quantised to
-_STEPS_PER_DEGREE = (
-    1024  # a power of two leaves the tails of doubles zero: the file is a third smaller
-)
+_TOLERANCE_DEGREES = 0.004  # the source is quantised to 0.0036°
+# steps of a power of two leave the last bits of a double zero: the file is a third smaller
+_STEPS_PER_DEGREE = 1024
 _PIECE_POINTS = 256
 _ROW_GROUP_PIECES = 512
 _CELL_DEGREES = 10
 
 
 def build_borders(topology: Json) -> pa.Table:
-    """Make a GeoParquet table of the arcs of a topology of countries.
+    """Make a GeoParquet table of the coasts and borders in a topology of countries.
 
     Args:
-        topology: Parsed TopoJSON, quantised, with an object ``countries``.
+        topology: Parsed and quantised TopoJSON with an object ``countries``.
 
     Returns:
         Columns ``kind`` (``coast`` or ``border``), ``geometry`` (WKB line strings of at most 256
-        points, degrees) and ``bbox``; neighbours stand together, so that a window is found in few
+        points, degrees) and ``bbox``. Neighbours are next to each other, so a window is in few
         row groups.
     """
     arcs = _decode_arcs(topology)
@@ -76,20 +75,24 @@ def build_borders(topology: Json) -> pa.Table:
 
 
 def _decode_arcs(topology: Json) -> list[Points]:
-    """Undo the delta coding of TopoJSON; each arc has shape (n, 2), degrees."""
+    """Undo the delta coding of TopoJSON.
+
+    Returns:
+        The points of each arc, in degrees, shape (n, 2).
+    """
     scale, translate = (np.array(topology["transform"][name]) for name in ("scale", "translate"))
     return [np.cumsum(arc, axis=0) * scale + translate for arc in topology["arcs"]]
 
 
 def _count_countries(topology: Json) -> Counter[int]:
-    """Count for each arc how many countries use it."""
+    """Count the countries that use each arc."""
     countries = topology["objects"]["countries"]["geometries"]
     return Counter(
         arc for country in countries for arc in set(_arc_numbers(country.get("arcs", [])))
     )
 
 
-def _arc_numbers(rings: Any) -> Iterator[int]:  # noqa: ANN401 - lists of lists, as deep as the geometry is
+def _arc_numbers(rings: Any) -> Iterator[int]:  # noqa: ANN401 - nested lists
     if isinstance(rings, int):
         yield rings if rings >= 0 else ~rings  # a reversed arc is written as its complement
         return
@@ -98,7 +101,7 @@ def _arc_numbers(rings: Any) -> Iterator[int]:  # noqa: ANN401 - lists of lists,
 
 
 def _parts_off_the_seam(arc: Points) -> list[Points]:
-    """Take out the steps that only close rings: along the antimeridian, and from one side of it to the other."""
+    """Remove the steps that only close rings: along the antimeridian, and across it."""
     lon = arc[:, 0]
     at_seam = np.abs(lon) == 180  # noqa: PLR2004 - degrees
     seam = (at_seam[:-1] & at_seam[1:]) | (np.abs(np.diff(lon)) > 180)  # noqa: PLR2004
@@ -113,7 +116,7 @@ def _thin(points: Points) -> Points:
 
 
 def _cut(points: Points) -> Iterator[tuple[tuple[int, int], BaseGeometry]]:
-    """Cut a line into pieces that share their ends, each with the cell of the grid that it starts in."""
+    """Cut a line into pieces that share their ends, each with the grid cell of its first point."""
     for start in range(0, len(points) - 1, _PIECE_POINTS - 1):
         piece = points[start : start + _PIECE_POINTS]
         column, row = np.floor(piece[0] / _CELL_DEGREES).astype(int)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import INTERNAL_ERROR, WORKER_LOST
+from floodscan.assessment.outcomes import EmptySlot
 from floodscan.errors import InputError
 from floodscan.model import Phase
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import describe_steps
+from floodscan.schemas import SLOT
 from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
@@ -24,60 +25,89 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Slot = tuple[str, str, str | None, str]
 
-_SLOT = ("event_id", "target_id", "phase", "sensor")
-_COLUMNS = [*_SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
-_END_COLUMNS = ["joint_frac", "valid_pixel_frac", "chips", "chips_total", "reason", "warnings"]
+_COLUMNS = [*SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
+_END_COLUMNS = [
+    "joint_frac",
+    "valid_pixel_frac",
+    "chips",
+    "chips_total",
+    "reason",
+    "reasons",
+    "warnings",
+]
 
 
-def compare(one: RunFolder, other: RunFolder) -> Json:
+def compare(one: RunFolder, other: RunFolder, *, most: int | None = None) -> Json:
     """Compare the choices of two runs for the events that both have.
 
-    Memory holds the EVENTS of both runs, and the candidates of one batch of each run at a time.
+    Memory holds the EVENTS of both runs, the candidates of one batch of each run at a time, and
+    the result.
 
     Args:
         one: A finished run.
         other: Another finished run.
+        most: Slots and events in the result; None is all. The counts are always of all.
 
     Returns:
-        ``slots``: the slots whose choice differs. Each has the scenes of both runs (``one``,
-        ``other``), the reason if a run left it empty (``one_reason``, ``other_reason``), and how
-        each run judged the first scene of the other (``one_in_other``, ``other_in_one``).
-        ``events``: coverage and warnings of both runs, event by event. ``only``: the events that
-        only one run has. ``same``: the number of slots with the same choice.
+        ``differing``: the number of slots whose choice differs. ``slots``: these slots. Each has
+        the scenes of both runs (``one``, ``other``), the reason if a run left it empty
+        (``one_reason``, ``other_reason``), and how each run judged the first scene of the other
+        (``one_in_other``, ``other_in_one``).
+        ``shared``: the number of events in both runs. ``events``: coverage and warnings of both
+        runs, event by event. ``only``: the events that only one run has. ``same``: the number of
+        slots with the same choice.
 
     Raises:
         InputError: The runs share no event, or a folder is not the output of a scan.
     """
     runs = (_Run(one), _Run(other))
-    shared = [event_id for event_id in runs[0].ends if event_id in runs[1].ends]
+    shared = [event_id for event_id in runs[0].batch_of if event_id in runs[1].batch_of]
     if not shared:
         raise InputError(f"{one.path} and {other.path} have no event in common")
-    slots: list[Json] = []
-    n_same = 0
-    for batches, event_ids in _group_by_batches(runs, shared).items():
-        sides = [
-            _Side.of(run.read(batch, event_ids), run.ends)
-            for run, batch in zip(runs, batches, strict=True)
-        ]
-        differing, n = _compare_sides(*sides)
-        slots += differing
-        n_same += n
+    slots, n_differing, n_same = _compare_slots(runs, shared, most)
     return {
+        "shared": len(shared),
         "events": [
-            {"event_id": event_id, "one": runs[0].ends[event_id], "other": runs[1].ends[event_id]}
-            for event_id in shared
+            {"event_id": event_id, "one": runs[0].end(event_id), "other": runs[1].end(event_id)}
+            for event_id in shared[:most]
         ],
         "only": {"one": _missing(*runs), "other": _missing(*reversed(runs))},
         "same": n_same,
-        "slots": sorted(slots, key=_slot_order(shared)),
+        "differing": n_differing,
+        "slots": slots,
     }
+
+
+def _compare_slots(
+    runs: tuple[_Run, _Run], shared: Iterable[str], most: int | None
+) -> tuple[list[Json], int, int]:
+    """Compare the slots of events, batch by batch.
+
+    Returns:
+        The first slots whose choice differs, and the numbers of slots with another and with the
+        same choice.
+    """
+    slots: list[Json] = []
+    n_differing = n_same = 0
+    order = _slot_order(shared)
+    for batches, event_ids in _group_by_batches(runs, shared).items():
+        sides = (
+            _Side.of(run.read(batch, event_ids), run.end)
+            for run, batch in zip(runs, batches, strict=True)
+        )
+        differing, n = _compare_sides(*sides)
+        n_differing += len(differing)
+        n_same += n
+        slots += differing
+        if most is not None:
+            slots = sorted(slots, key=order)[:most]
+    return sorted(slots, key=order), n_differing, n_same
 
 
 class _Run:
     """One of the two runs.
 
     Attributes:
-        ends: Coverage, reason and warnings of each event.
         batch_of: The batch of each event.
     """
 
@@ -87,11 +117,17 @@ class _Run:
         folder.check_candidates()
         events = folder.events.read(["event_id", "batch", *_END_COLUMNS])
         ids = events["event_id"].to_pylist()
-        ends = events.select(_END_COLUMNS).to_pylist()
-        self.ends: dict[str, Json] = dict(zip(ids, ends, strict=True))
-        self.batch_of = dict(zip(ids, events["batch"].to_pylist(), strict=True))
+        self._ends = events.select(_END_COLUMNS).combine_chunks()
+        self._row_of = {event_id: row for row, event_id in enumerate(ids)}
+        batches = map(intern, events["batch"].to_pylist())
+        self.batch_of: dict[str, str] = dict(zip(ids, batches, strict=True))
         self._batch: str | None = None
         self._part: pa.Table | None = None
+
+    def end(self, event_id: str) -> Json:
+        """Return coverage, reasons and warnings of an event."""
+        row: Json = self._ends.slice(self._row_of[event_id], 1).to_pylist()[0]
+        return row
 
     def read(self, batch: str, event_ids: Sequence[str]) -> pa.Table:
         """Read the candidates of some events of a batch.
@@ -122,24 +158,24 @@ def _group_by_batches(
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """What one run says of some events.
+    """The candidates and choices of one run for some events.
 
     Attributes:
         candidates: Their CANDIDATES.
         chosen: The ids of the chosen scenes of each slot that is not empty.
-        ends: Coverage, reason and warnings of each event.
+        end: Returns coverage, reasons and warnings of an event.
     """
 
     candidates: pa.Table
     chosen: Mapping[Slot, list[str]]
-    ends: Mapping[str, Json]
+    end: Callable[[str], Json]
 
     @classmethod
-    def of(cls, candidates: pa.Table, ends: Mapping[str, Json]) -> _Side:
+    def of(cls, candidates: pa.Table, end: Callable[[str], Json]) -> _Side:
         chosen: dict[Slot, list[str]] = {}
         for row in candidates.filter(candidates["selected"]).to_pylist():
             chosen.setdefault(_slot(row), []).append(row["item_id"])
-        return cls(candidates, chosen, ends)
+        return cls(candidates, chosen, end)
 
     def judge(self, scenes: Mapping[Slot, str]) -> dict[Slot, str]:
         """Find how the run judged one scene in each of some slots."""
@@ -156,21 +192,18 @@ class _Side:
             n = len(self.chosen[_slot(row)])
             scenes = "alone" if n == 1 else f"in a mosaic of {n}"
             steps = f", {describe_steps(row['relaxed'])}" if row["relaxed"] else ""
-            return f"{Verdict.SELECTED} {scenes}{steps}"
+            return intern(f"{Verdict.SELECTED} {scenes}{steps}")
         ranked = "" if row["rank"] is None else f", ranked {row['rank']}"
-        return f"{row['verdict']}{ranked}"
+        return intern(f"{row['verdict']}{ranked}")
 
     def why_empty(self, slot: Slot) -> str | None:
-        """Find a slot's reason in the reason of its event, which lists all empty slots."""
+        """Find a slot's reason among the reasons of its event."""
         if slot in self.chosen:
             return None
-        event_id, *place = slot
-        reason = self.ends[event_id]["reason"] or ""
-        if reason.startswith((WORKER_LOST, INTERNAL_ERROR)):
-            return str(reason)
-        name = re.escape("/".join(filter(None, place)))
-        found = re.search(rf"(?:^|; ){name}: (.*?)(?=; \S+/\S+: |$)", reason)
-        return found[1] if found else "not a slot of this run"
+        event_id, target_id, phase, sensor = slot
+        reasons = map(EmptySlot.from_row, self.end(event_id)["reasons"])
+        found = (each.reason for each in reasons if each.is_about(target_id, phase, sensor))
+        return next(found, "not a slot of this run")
 
 
 def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:
@@ -187,7 +220,7 @@ def _compare_sides(one: _Side, other: _Side) -> tuple[list[Json], int]:
     other_in_one = one.judge(_first_scenes(differing, other))
     rows = [
         {
-            **dict(zip(_SLOT, slot, strict=True)),
+            **dict(zip(SLOT, slot, strict=True)),
             "one": one.chosen.get(slot, []),
             "other": other.chosen.get(slot, []),
             "one_reason": one.why_empty(slot),
@@ -205,11 +238,13 @@ def _first_scenes(slots: Iterable[Slot], side: _Side) -> dict[Slot, str]:
 
 
 def _slot(row: Json) -> Slot:
-    return (row["event_id"], row["target_id"], row["phase"], row["sensor"])
+    """Name the slot of a row; the names are shared, because a run repeats them many times."""
+    phase = row["phase"] and intern(row["phase"])
+    return (intern(row["event_id"]), intern(row["target_id"]), phase, intern(row["sensor"]))
 
 
 def _missing(here: _Run, there: _Run) -> list[str]:
-    return [event_id for event_id in here.ends if event_id not in there.ends]
+    return [event_id for event_id in here.batch_of if event_id not in there.batch_of]
 
 
 def _slot_order(event_ids: Iterable[str]) -> Callable[[Json], tuple[object, ...]]:

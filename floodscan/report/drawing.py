@@ -1,10 +1,8 @@
-"""What all pictures share: colours, a style, the words for a scene, and files whose bytes are always the same."""
+"""Shared by all pictures: colours, a style, caption and legend, and reproducible files."""
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
-from datetime import datetime
 from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -14,8 +12,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 
 from floodscan.model import Sensor
-from floodscan.planning.targets import AOI
-from floodscan.report.objective import describe_steps, mean_cloud, scene_clouds
+from floodscan.report.screen import clean
 from floodscan.store.atomic import replacing
 
 if TYPE_CHECKING:
@@ -27,9 +24,8 @@ if TYPE_CHECKING:
 
     from floodscan.assessment.manifest import Manifest
 
-    Json = dict[str, Any]
-
-# Okabe and Ito's palette, which people with any kind of colour vision can tell apart
+# The palette of Okabe and Ito: people with any kind of colour vision can tell these apart.
+# Source: https://jfly.uni-koeln.de/color/
 BLACK, GREY, ORANGE, SKY, GREEN = "#000000", "#8a8a8a", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 PALE = "#e6e6e6"
@@ -41,42 +37,44 @@ _EDGE = 0.15  # inches
 
 _STYLE: dict[str, Any] = {
     "font.size": 9,
+    "text.parse_math": False,  # a dollar sign in an id is no formula
     "axes.linewidth": 0.6,
     "axes.edgecolor": GREY,
-    "svg.hashsalt": "floodscan",
-    "svg.fonttype": "none",  # text stays text, which can be searched
+    "svg.hashsalt": "floodscan",  # ids in SVG files are random otherwise
+    "svg.fonttype": "none",  # text stays text, so that it can be searched
 }
 _LOCK = Lock()
-_WORD = re.compile(r".+?(?: (?!\d)|$)")  # a count stays with what it counts
-_PLATFORM = re.compile(r"(\d[A-Z])$")
 
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in one style, whatever a person's matplotlibrc says.
+    """Draw in one style, whatever the user's ``matplotlibrc`` says.
 
-    One picture at a time, for a style is global.
+    Only one picture is drawn at a time, because matplotlib's style is global.
     """
     with _LOCK, style.context(["default", _STYLE]):
         yield
 
 
 def halo(width: float = 2) -> list[withStroke]:
-    """Put white around text, so that it reads over anything."""
+    """Put white around text, so that it is readable on any ground."""
     return [withStroke(linewidth=width, foreground="white")]
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as ``.png`` or ``.svg``, whole or not at all, without dates or versions in it."""
+    """Write a figure as ``.png`` or ``.svg``, whole or not at all.
+
+    The file holds no date and no version, so the same figure gives the same bytes.
+    """
     content = _RENDERERS[path.suffix](figure)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def _render_png(figure: Figure) -> bytes:
-    """Render with a palette, which is a third of the size.
+    """Render with a palette of 256 colours, which takes a third of the bytes.
 
-    No channel is off by more than a few of 256 steps.
+    No channel is off by more than a few of its 256 steps.
     """
     drawn, packed = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
@@ -97,17 +95,17 @@ _RENDERERS: Mapping[str, Callable[[Figure], bytes]] = {".png": _render_png, ".sv
 
 
 def write_caption(figure: Figure, manifest: Manifest, *, note: str) -> None:
-    """Write which event and catalog a picture is of, and a note at its foot."""
+    """Write the names of the event and the catalog at the top, and a note at the bottom."""
     width, height = figure.get_size_inches()
     left, right, top = _EDGE / width, 1 - _EDGE / width, 1 - _EDGE / height
-    catalog = f"catalog {manifest.content['provenance']['catalog']}"
+    catalog = clean(f"catalog {manifest.content['provenance']['catalog']}")
     figure.text(left, top, manifest.event_id, fontsize=12, fontweight="bold", va="top")
     figure.text(right, top, catalog, fontsize=9, color=GREY, ha="right", va="top")
     figure.text(right, _EDGE / height, note, fontsize=8, color=GREY, ha="right", va="bottom")
 
 
 def write_legend(figure: Figure, handles: Sequence[Artist], *, bottom: float) -> None:
-    """Write one line of a legend, ``bottom`` inches above the foot."""
+    """Write one line of a legend, ``bottom`` inches above the lower edge."""
     width, height = figure.get_size_inches()
     figure.legend(
         handles=handles,
@@ -125,91 +123,5 @@ def write_legend(figure: Figure, handles: Sequence[Artist], *, bottom: float) ->
 
 
 def imagery_sensors(manifest: Manifest) -> list[Sensor]:
-    """List the sensors that have a scene per phase."""
+    """List the sensors that have one slot for each phase: all but the DEM."""
     return [Sensor(name) for name in manifest.content["collections"] if name != Sensor.DEM]
-
-
-def scene_lines(manifest: Manifest, choice: Json) -> tuple[str, str, str, str]:
-    """Tell of a choice when it was taken, how well it fits, which scenes it is, and which steps it needed.
-
-    Args:
-        manifest: Of the event.
-        choice: One of its choices; a mosaic is named by its first scene.
-    """
-    cloud = mean_cloud([choice], scene_clouds(manifest))
-    grade, more = choice.get("grade"), len(choice["items"]) - 1
-    fit = [
-        f"{percent(choice['coverage_frac'])} of area",
-        "" if cloud is None else f"{cloud:.1f} % cloud",
-        "" if grade is None else f"SAR grade {grade}",
-    ]
-    names = [
-        _platform(choice),
-        _place(choice),
-        f"+{more} scene{'s' if more > 1 else ''}" if more else "",
-    ]
-    return (
-        f"{_moment(choice['datetime'])}{signed_days(choice['day_offset'], before=', ')}",
-        ", ".join(filter(None, fit)),
-        ", ".join(filter(None, names)),
-        describe_steps(choice["relaxed"]) if choice["relaxed"] else "",
-    )
-
-
-def percent(fraction: float) -> str:
-    """Write a fraction in percent; what is not all of it never reads as 100."""
-    return "100 %" if fraction == 1 else f"{min(100 * fraction, 99.9):.1f} %"
-
-
-def signed_days(days: int | None, *, before: str = "") -> str:
-    """Write days from a phase's date with their sign; nothing where they are unknown."""
-    return (
-        ""
-        if days is None
-        else f"{before}{days:{'+' if days else ''}d} d".replace("-", "\N{MINUS SIGN}")
-    )
-
-
-def why_empty(manifest: Manifest, phase: str | None, sensor: str) -> str:
-    """Tell why no scene fills a slot of the AOI."""
-    slot = (AOI, phase, sensor)
-    reasons = [
-        f["reason"] for f in manifest.failures if (f["target_id"], f["phase"], f["sensor"]) == slot
-    ]
-    return ": ".join(["no scene", *reasons])
-
-
-def fold(text: str, *, width: int, lines: int) -> str:
-    """Break a text into lines, words that are longer than one after ``_``, ``=`` or ``.``.
-
-    Cut what is too much.
-    """
-    inside = re.compile(rf".{{0,{width - 1}}}[_=.](?!\d)|.{{1,{width}}}")
-    folded = [""]
-    for word in _WORD.findall(text):
-        for part in [word] if len(word.rstrip()) <= width else inside.findall(word):
-            if len(folded[-1] + part.rstrip()) > width:
-                folded.append("")
-            folded[-1] += part
-    if len(folded) > lines:
-        folded[lines - 1 :] = [f"{folded[lines - 1][: width - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"]
-    return "\n".join(line.rstrip() for line in folded)
-
-
-def _moment(text: str | None) -> str:
-    return "time unknown" if text is None else f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
-
-
-def _platform(choice: Json) -> str:
-    """Shorten ``SENTINEL-1A`` to ``S1A``."""
-    name = str(choice["platform"] or "")
-    found = _PLATFORM.search(name.upper())
-    return f"S{found[1]}" if found else name
-
-
-def _place(choice: Json) -> str:
-    if choice.get("mgrs_tile"):
-        return f"tile {choice['mgrs_tile']}"
-    if choice.get("relative_orbit") is None:
-        return ""
-    return " ".join(filter(None, (f"orbit {choice['relative_orbit']}", choice.get("orbit_state"))))

@@ -1,8 +1,8 @@
-"""What decided under policy ``change-detection``: the parts of its objective, in words and numbers.
+"""The objective of policy ``change-detection``: its parts in words and numbers, as they decided.
 
 This policy chooses all slots of a target together, so no single measure of one slot decides. The
-guide's page ``policies`` lists the parts of the objective; ``selection/change_detection.py`` defines
-them.
+guide's page ``policies`` lists the parts of the objective; ``selection/change_detection.py``
+defines them.
 """
 
 from __future__ import annotations

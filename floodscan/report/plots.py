@@ -1,4 +1,4 @@
-"""The pictures of one event of a run: a map and a timeline, in files."""
+"""Draw an event of a run: a map and a timeline, as files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from floodscan.errors import OutputError
-from floodscan.report.explain import check_event
+from floodscan.report.event_ids import check_event
 from floodscan.report.map import draw_map
 from floodscan.report.timeline import draw_timeline
 from floodscan.result import read_manifest
@@ -23,14 +23,14 @@ def plot(
     Args:
         folder: A finished run.
         event_id: The event.
-        to: Folder to write to; None is ``plots`` in the run's.
+        to: Folder to write to; None is ``plots`` in the folder of the run.
         kind: ``png`` or ``svg``.
 
     Returns:
-        The files: ``EVENT_map`` and ``EVENT_timeline``.
+        The files ``EVENT_map`` and ``EVENT_timeline``, with ``kind`` as their suffix.
 
     Raises:
-        InputError: There is no such event, or the pictures can't be written there.
+        InputError: There is no such event, or the pictures can't be written to ``to``.
     """
     check_event(folder, event_id)
     manifest = read_manifest(folder.path, event_id)

@@ -1,17 +1,18 @@
-"""How far a run is, from what is in its folder: while it goes on, after it ended, and after it died."""
+"""Report how far a run is, from the files in its folder: running, finished or stopped."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
-from floodscan.report.tables import show
+from floodscan.assessment.labels import Status
+from floodscan.assessment.outcomes import count_outcomes, count_reasons
+from floodscan.report.screen import path_from_here, print_line, show
 from floodscan.store import find_lock_holder
 
 if TYPE_CHECKING:
@@ -21,22 +22,27 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"
 
-_REASON = re.compile(r"(?:[^\s:;]+: )?([a-z_]+)(?= \(| after |;|$)")
+class RunState(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    """The process that ran it is gone, and did not finish it."""
 
 
 def examine_run(folder: RunFolder) -> Json:
-    """Tell in JSON types how far a run is.
+    """Report in JSON types how far a run is.
 
     Args:
-        folder: The run; it may go on meanwhile.
+        folder: The folder of a run, which may still be running.
 
     Returns:
-        ``state`` (running, finished or stopped: its driver is gone), ``driver``, ``counts``,
-        ``missing`` events, ``reasons`` of empty slots by how many events have them, events and
-        requests per minute since the last start, and ``seconds_left``, null where that can't be
-        told.
+        ``state`` (a ``RunState``), ``driver`` (the process that runs the scan), ``counts``,
+        ``missing`` events, ``reasons`` of empty slots with the number of events that have them,
+        events and requests per minute since the last start, and ``seconds_left``. The last one is
+        None as long as no event is done since the last start.
 
     Raises:
         OutputError: The folder holds no run.
@@ -45,7 +51,8 @@ def examine_run(folder: RunFolder) -> Json:
     events = folder.read_events()
     counts = count_outcomes(events)
     missing = run["planned"]["events"] - counts["events"]
-    state = FINISHED if "finished" in run else RUNNING if driver else STOPPED
+    alive = RunState.RUNNING if driver else RunState.STOPPED
+    state = RunState.FINISHED if "finished" in run else alive
     return {
         "out": str(folder.path),
         "state": state,
@@ -53,24 +60,16 @@ def examine_run(folder: RunFolder) -> Json:
         "planned": run["planned"],
         "counts": counts,
         "missing": missing,
-        "reasons": count_reasons(events),
+        "reasons": count_reasons(events["reasons"]),
         "started": run["started"],
         **_rates(folder, run, events, missing),
     }
 
 
-def count_reasons(events: pa.Table) -> dict[str, int]:
-    """Count for each reason of an empty slot the EVENTS rows that have it, the most frequent first."""
-    reasons = (reason for reason in events["reason"].to_pylist() if reason)
-    return dict(
-        Counter(code for reason in reasons for code in set(_REASON.findall(reason))).most_common()
-    )
-
-
 def _rates(folder: RunFolder, run: Json, events: pa.Table, missing: int) -> Json:
-    """Measure by what was written since the last start.
+    """Measure the speed of a run by the batches that were written since its last start.
 
-    A run that has ended in parts has no more to tell.
+    A finished run has all its batches in one file, which has no times of single batches.
     """
     started = datetime.fromisoformat(run["started"])
     fresh = folder.events.written_since(started.timestamp())
@@ -85,16 +84,19 @@ def _rates(folder: RunFolder, run: Json, events: pa.Table, missing: int) -> Json
 
 
 def show_status(console: Console, found: Json) -> None:
-    """Print how far a run is."""
+    """Print the report of ``examine_run``."""
     counts, planned = found["counts"], found["planned"]
     driver = f" by {found['driver']}" if found["driver"] else ""
-    console.print(
-        f"{found['out']}: {found['state']}{driver}; started {found['started']}",
+    out = path_from_here(Path(found["out"]))
+    started = datetime.fromisoformat(found["started"])
+    print_line(
+        console,
+        f"{out}: {found['state']}{driver}; started {started:%Y-%m-%d %H:%M %Z}",
         style="bold",
-        markup=False,
+        whole=True,
     )
     rows = [
-        *((name, counts[name]) for name in (COMPLETE, PARTIAL, FAILED)),
+        *((name, counts[name]) for name in Status),
         ("missing", found["missing"]),
     ]
     show(
@@ -104,16 +106,20 @@ def show_status(console: Console, found: Json) -> None:
         rows,
     )
     if found["reasons"]:
-        show(console, "why slots are empty", ("reason", "events"), found["reasons"].items())
-    console.print(
-        f"{counts['filled']} of {counts['slots']} slots filled in {counts['requests']} requests"
+        show(console, "reasons of empty slots", ("reason", "events"), found["reasons"].items())
+    print_line(
+        console,
+        f"{counts['filled']} of {counts['slots']} slots filled in {counts['requests']} requests",
     )
-    if found["state"] == RUNNING:
+    if found["state"] == RunState.RUNNING:
         left = found["seconds_left"]
-        rest = "not known yet" if left is None else str(timedelta(seconds=round(left)))
-        console.print(
-            f"{found['events_per_minute']:.1f} events and {found['requests_per_minute']:.1f} requests a minute; "
-            f"time left {rest}"
+        rest = "unknown yet" if left is None else str(timedelta(seconds=round(left)))
+        print_line(
+            console,
+            f"{found['events_per_minute']:.1f} events and "
+            f"{found['requests_per_minute']:.1f} requests per minute; time left: {rest}",
         )
-    elif found["state"] == STOPPED:
-        console.print("Its driver is gone: start the same scan again, and it goes on from here.")
+    elif found["state"] == RunState.STOPPED:
+        print_line(
+            console, "The process of this run is gone. Start the same scan again to continue it."
+        )

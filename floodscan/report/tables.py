@@ -1,77 +1,39 @@
-"""Tables for a screen: with colours on a terminal, in plain aligned lines where the output is piped."""
+"""The results of commands on a screen: choices, outcomes, explanations and comparisons."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
-from floodscan.assessment.outcomes import COMPLETE
+from floodscan.assessment.labels import Status
 from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
 from floodscan.report.objective import mean_cloud, scene_clouds
+from floodscan.report.screen import MOST_ROWS, fraction, print_indented, print_line, show, show_rows
 from floodscan.schemas import EVENTS
-from floodscan.selection import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rich.console import Console, JustifyMethod
+    from rich.console import Console
 
     from floodscan.assessment.manifest import Manifest
-    from floodscan.model import Search
-    from floodscan.planning.slots import EventPlan
 
     Json = dict[str, Any]
 
-_STYLES = {
-    Verdict.SELECTED: "bold green",
-    Verdict.ELIGIBLE: "",
-    "complete": "green",
-    "partial": "yellow",
-    "failed": "red",
-}
-_FOLDED = {"scene", "reason", "hint", "window", "text", "relaxed", "one", "other"}
-_NUMBERS = {"days", "overlap", "coverage", "cloud %", "orbit", "rank", "filled", "slots", "mosaic"}
-
-
-_COVERAGE = ("joint_frac", "valid_pixel_frac", "chips", "chips_total")
+_RUNS = {"one": "run 1", "other": "run 2"}
+_JUDGEMENTS = ("run 1's scene in run 2", "run 2's scene in run 1")
+_SHARES = ("joint_frac", "valid_pixel_frac")
 OUTCOME_COLUMNS = ["event_id", "status", "n_filled", "n_slots", "reason"]
-"""Columns of EVENTS that are shown of an event that is not complete."""
-
-_EVENTS_SHOWN = 20
-
-
-def show(
-    console: Console, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
-    """Print rows under a header.
-
-    Args:
-        console: Where to; a terminal gets a framed table with colours.
-        title: What the table is of.
-        header: Column names, shape (c,).
-        rows: Cells of any type, each of shape (c,); None is a dash.
-    """
-    frame = box.SIMPLE_HEAD if console.is_terminal else None
-    table = Table(box=frame, padding=(0, 1), pad_edge=False, header_style="bold", show_edge=False)
-    for name in header:
-        justify: JustifyMethod = "right" if name in _NUMBERS else "left"
-        table.add_column(name, overflow="fold", no_wrap=name not in _FOLDED, justify=justify)
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    console.print(Text(title, style="bold"))
-    console.print(table)
-    console.print()
+"""Columns of EVENTS that are printed for an event that is not complete."""
 
 
 def show_choices(console: Console, manifest: Manifest) -> None:
-    """Print what was chosen for an event's AOI, slot by slot, and what was not found."""
+    """Print the choices for an event's AOI, slot by slot, the empty slots and the warnings."""
     content = manifest.content
     clouds = scene_clouds(manifest)
     rows = [
@@ -81,7 +43,7 @@ def show_choices(console: Console, manifest: Manifest) -> None:
     ]
     empty = [None] * 4
     rows += [
-        (None, "DEM", dem["id"], None, None, dem["aoi_overlap_frac"], *empty)
+        (None, "DEM", dem["id"], None, None, fraction(dem["aoi_overlap_frac"]), *empty)
         for dem in content["dem_items"]
     ]
     header = (
@@ -93,7 +55,7 @@ def show_choices(console: Console, manifest: Manifest) -> None:
         "coverage",
         "cloud %",
         "orbit",
-        "mosaic",
+        "scenes",
         "relaxed",
     )
     show(console, manifest.event_id, header, rows)
@@ -104,150 +66,155 @@ def show_choices(console: Console, manifest: Manifest) -> None:
 
 
 def show_failures(console: Console, manifest: Manifest) -> None:
-    """Print the slots that stayed empty, each with a hint."""
+    """Print the empty slots, each with the reason and a hint; at most 20 of them."""
     if manifest.failures:
         header = ("target", "phase", "sensor", "reason", "hint")
         rows = [
             [failure[name.replace("target", "target_id")] for name in header]
-            for failure in manifest.failures
+            for failure in manifest.failures[:MOST_ROWS]
         ]
-        show(console, f"{manifest.event_id}: empty slots", header, rows)
+        show(
+            console,
+            f"{manifest.event_id}: {_sum_up(manifest.failures, 'empty slot')}",
+            header,
+            rows,
+        )
 
 
 def show_warnings(console: Console, manifest: Manifest) -> None:
-    """Print what to know before using the choices."""
+    """Print the warnings about an event's choices, at most 20 of them."""
     if found := manifest.content["warnings"]:
         header = ("warning", "target", "phase", "sensor", "text")
         rows = [
             (each["code"], each["target_id"], each["phase"], each["sensor"], each["text"])
-            for each in found
+            for each in found[:MOST_ROWS]
         ]
-        show(console, f"{manifest.event_id}: warnings", header, rows)
+        show(console, f"{manifest.event_id}: {_sum_up(found, 'warning')}", header, rows)
+
+
+def _sum_up(found: Sequence[Json], noun: str) -> str:
+    """Count entries of a manifest, and count them by code if only the first are shown."""
+    counted = f"{len(found)} {noun}{'s' if len(found) > 1 else ''}"
+    if len(found) <= MOST_ROWS:
+        return counted
+    kinds = Counter(each["code"] for each in found).most_common()
+    codes = ", ".join(f"{number} {code}" for code, number in kinds)
+    return f"{counted} ({codes}); the first {MOST_ROWS}, all are in the manifest"
 
 
 def show_grade(console: Console, manifest: Manifest) -> None:
-    """Print how well the AOI's SAR phases can be compared."""
+    """Print the grade of the AOI's SAR choices: how well the phases can be compared."""
     for choice in (slots.get(Sensor.S1RTC) for slots in manifest.content["selected"].values()):
         if choice and choice["grade"]:
             reason = f", {choice['grade_reason']}" if choice["grade_reason"] else ""
-            console.print(f"SAR grade {choice['grade']}{reason}")
+            print_line(console, f"SAR grade {choice['grade']}{reason}")
             return
 
 
 def show_coverage(console: Console, manifest: Manifest) -> None:
-    """Print what the choices cover together, and what packaging will make of them."""
+    """Print the joint coverage of the choices, and the pixels and chips predicted for it."""
     coverage = manifest.content["coverage"]
-    joint = coverage["joint_frac"][AOI]
-    if joint is not None:
-        empty = (
-            f" ({coverage['empty_slots']} empty slots not counted)"
-            if coverage["empty_slots"]
-            else ""
+    joint, n_empty = coverage["joint_frac"][AOI], coverage["empty_slots"]
+    if joint is None:
+        return
+    text = f"joint coverage {joint:.6f}"
+    if n_empty:
+        text += f" ({n_empty} empty slots not counted)"
+    if coverage["chips"] is not None:
+        text += (
+            f"; predicted {coverage['valid_pixel_frac']:.3%} valid pixels, "
+            f"{coverage['chips']} of {coverage['chips_total']} chips"
         )
-        console.print(f"joint coverage {joint:.6f}{empty}", end="")
-        if coverage["chips"] is not None:
-            console.print(
-                f"; predicted {coverage['valid_pixel_frac']:.3%} valid pixels, "
-                f"{coverage['chips']} of {coverage['chips_total']} chips",
-                end="",
-            )
-        console.print("\n")
+    print_line(console, text)
+    console.print()
 
 
 def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[str, int]) -> None:
-    """Print the events that are not complete: of many the first, the failed before the others.
+    """Print the events that are not complete, the failed ones first; at most 20 of them.
 
     Args:
-        console: Where to.
-        events: EVENTS of all, part by part; ``OUTCOME_COLUMNS`` are enough.
-        counts: How many there are, by status and in all.
+        console: Where to print.
+        events: EVENTS of the whole run, part by part; only ``OUTCOME_COLUMNS`` are needed.
+        counts: Number of events by status, and of all ``events``.
     """
     first = EVENTS.empty_table().select(OUTCOME_COLUMNS)
     for rows in events:
-        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], COMPLETE))
-        first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, _EVENTS_SHOWN)
-    if n_lacking := counts["events"] - counts[COMPLETE]:
+        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], Status.COMPLETE))
+        first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, MOST_ROWS)
+    if n_lacking := counts["events"] - counts[Status.COMPLETE]:
         title = f"{n_lacking} of {counts['events']} events are not complete"
         rest = (
-            f"; the first {len(first)}, all are in events.parquet" if len(first) < n_lacking else ""
+            f"; these are {len(first)} of them, all are in events.parquet"
+            if len(first) < n_lacking
+            else ""
         )
         rows = [tuple(row.values()) for row in first.to_pylist()]
         show(console, title + rest, ("event", "status", "filled", "slots", "reason"), rows)
 
 
-def show_plan(console: Console, plan: EventPlan, searched: Sequence[Search]) -> None:
-    """Print what would be asked for an event: its slots by target, and the searches, which others may share."""
-    slots = [
-        (slot.target.target_id, slot.phase, slot.sensor, slot.day, slot.window)
-        for slot in plan.slots
-    ]
-    show(
-        console,
-        f"{plan.event.event_id}: {len(slots)} slots",
-        ("target", "phase", "sensor", "date", "window"),
-        slots,
-    )
-    searches = [(s.collection, s.window, ", ".join(map(str, s.bbox))) for s in searched]
-    show(console, f"{len(searches)} searches", ("collection", "window", "bbox"), searches)
-
-
 def show_explanation(console: Console, slots: Iterable[Json]) -> None:
-    """Print each slot's candidates with what decided between them.
-
-    Columns that say nothing are left out.
-    """
+    """Print the candidates of each slot, and the measure that decided."""
     for slot in slots:
-        cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
-        header = [
-            name
-            for name in (cells[0] if cells else ())
-            if any(row[name] is not None for row in cells)
-        ]
         place = "/".join(filter(None, (slot["phase"], slot["sensor"])))
-        decided = "".join(
-            f"\n  {part['part'].replace('_', ' ')}: {part['text']}" for part in slot["objective"]
-        )
-        title = f"{place}: {slot['decision']}{decided}"
-        show(console, title, header, [[row[name] for name in header] for row in cells])
+        print_line(console, f"{place}: {slot['decision']}", style="bold")
+        for part in slot["objective"]:
+            print_indented(console, f"{part['part'].replace('_', ' ')}: {part['text']}")
+        cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
+        show_rows(console, [*(cells[0] if cells else ())], [[*row.values()] for row in cells])
 
 
 def show_comparison(console: Console, found: Json) -> None:
-    """Print the slots whose choice differs, and what the choices of both runs cover."""
-    header = ("event", "target", "slot", "one", "other", "one in the other", "other in the one")
+    """Print the first slots whose choice differs, and the coverage of both runs, by event."""
+    _show_differing_slots(console, found)
+    _show_both_coverages(console, found["events"], n_events=found["shared"])
+    for run, ids in found["only"].items():
+        if ids:
+            rest = ", …" if len(ids) > MOST_ROWS else ""
+            print_line(
+                console,
+                f"{len(ids)} events only in {_RUNS[run]}: {', '.join(ids[:MOST_ROWS])}{rest}",
+            )
+
+
+def _show_differing_slots(console: Console, found: Json) -> None:
+    header = ("event", "target", "slot", *_RUNS.values(), *_JUDGEMENTS)
+    slots = found["slots"]
     rows = [
         (
             slot["event_id"],
             slot["target_id"],
             "/".join(filter(None, (slot["phase"], slot["sensor"]))),
-            *(
-                _scenes(slot[run]) or f"no scene: {slot[f'{run}_reason']}"
-                for run in ("one", "other")
-            ),
+            *(_scenes(slot[run]) or f"no scene: {slot[f'{run}_reason']}" for run in _RUNS),
             slot["one_in_other"],
             slot["other_in_one"],
         )
-        for slot in found["slots"]
+        for slot in slots[:MOST_ROWS]
     ]
-    show(console, f"{len(rows)} slots differ, {found['same']} are the same", header, rows)
-    header = ("event", "run", "joint coverage", "valid pixels", "chips", "of", "warnings")
-    events = [
+    n = found["differing"]
+    first = f"; the first {MOST_ROWS}, --json prints all" if n > MOST_ROWS else ""
+    title = f"{n} slots differ, {found['same']} are the same{first}"
+    show(console, title, header, rows, together=header[3:])
+
+
+def _show_both_coverages(console: Console, events: Sequence[Json], *, n_events: int) -> None:
+    header = ("event", "run", "coverage", "pixels", "chips", "warnings")
+    rows = [
         (
             event["event_id"],
-            run,
-            *(event[run][name] for name in _COVERAGE),
+            name,
+            *(fraction(event[run][column]) for column in _SHARES),
+            _count_chips(event[run]),
             len(event[run]["warnings"]),
         )
-        for event in found["events"][:_EVENTS_SHOWN]
-        for run in ("one", "other")
+        for event in events[:MOST_ROWS]
+        for run, name in _RUNS.items()
     ]
-    show(console, f"{len(found['events'])} events", header, events)
-    for run, ids in found["only"].items():
-        if ids:
-            rest = ", …" if len(ids) > _EVENTS_SHOWN else ""
-            console.print(
-                f"{len(ids)} events only in {run}: {', '.join(ids[:_EVENTS_SHOWN])}{rest}",
-                markup=False,
-            )
+    first = f"; the first {MOST_ROWS}" if n_events > MOST_ROWS else ""
+    show(console, f"{n_events} events in both runs{first}", header, rows)
+
+
+def _count_chips(event: Json) -> str | None:
+    return None if event["chips"] is None else f"{event['chips']}/{event['chips_total']}"
 
 
 def _scenes(ids: Sequence[str]) -> str | None:
@@ -259,21 +226,20 @@ def _candidate_cells(candidate: Json) -> dict[str, object]:
     return {
         "rank": candidate["rank"],
         "scene": candidate["item_id"],
-        "verdict": " ".join(
-            [candidate["verdict"], *candidate["missing_assets"], *_newer(candidate)]
-        ),
+        "verdict": " ".join([candidate["verdict"], *candidate["missing_assets"]]),
         "datetime": candidate["datetime"] if candidate["phase"] else None,
-        "overlap": candidate["overlap_frac"],
+        "overlap": fraction(candidate["overlap_frac"]),
         "days": candidate["days_from_phase"] if offset is None else f"{offset:+d}",
         "cloud %": candidate["cloud_cover"],
         "orbit": orbit
         if orbit is None
         else f"{orbit} {(candidate['orbit_state'] or '')[:4]}".strip(),
+        "newer scene": candidate["superseded_by"],
     }
 
 
-def _newer(candidate: Json) -> tuple[str, ...]:
-    return () if candidate["superseded_by"] is None else ("by", candidate["superseded_by"])
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _choice_cells(choice: Json | None, clouds: Mapping[str, float | None]) -> tuple[object, ...]:
@@ -281,19 +247,11 @@ def _choice_cells(choice: Json | None, clouds: Mapping[str, float | None]) -> tu
         return (None,) * 8
     return (
         choice["id"],
-        choice["datetime"],
+        _moment(choice["datetime"]),
         choice["days_from_phase"],
-        choice["coverage_frac"],
+        fraction(choice["coverage_frac"]),
         mean_cloud([choice], clouds),
         choice["relative_orbit"],
         len(choice["items"]),
         " ".join(choice["relaxed"]) or None,
     )
-
-
-def _cell(value: object) -> Text:
-    if isinstance(value, float):
-        return Text(f"{value:.6f}")
-    if isinstance(value, datetime):
-        return Text(f"{value:%Y-%m-%d %H:%M}")
-    return Text("-" if value is None else str(value), style=_STYLES.get(str(value), ""))

@@ -1,4 +1,4 @@
-"""A window on the Earth: its frame, the coasts and borders in it, and shapes moved to its side of the globe."""
+"""A window on the Earth: its frame, coasts and borders, and shapes drawn in it."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ if TYPE_CHECKING:
     Bounds = tuple[float, float, float, float]
 
 _LEAST_COSINE = 0.1
-_FLATTEST, _TALLEST = 1.5, 0.8
-_FINENESS = 500  # steps in half a panel, some 300 pixels
+_FLATTEST, _TALLEST = 1.5, 0.8  # width by height, as drawn
+_FINENESS = 500  # steps in half a panel, which has about 300 pixels
 DASHES: dict[str, Any] = {"coast": "solid", "border": (0, (4, 2))}
 """How coasts and borders are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A window in degrees of longitude and latitude, drawn so that both are equally long at its centre.
+    """A window in degrees of longitude and latitude.
+
+    It is drawn so that one kilometre has the same length in both directions at its centre.
 
     Attributes:
-        lon: Its centre.
-        lat: Its centre.
-        half_width: Degrees of longitude from the centre to the sides.
+        lon: Longitude of its centre.
+        lat: Latitude of its centre.
+        half_width: Degrees of longitude from the centre to either side.
         half_height: Degrees of latitude from the centre to top and bottom.
     """
 
@@ -53,7 +55,12 @@ class View:
 
     @classmethod
     def around(cls, bbox: BBox, margin_degrees: float) -> View:
-        """Put a margin around a bbox (west > east crosses the antimeridian), and keep near to a square."""
+        """Put a margin around a bbox, and widen a window that is too narrow or too flat.
+
+        Args:
+            bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
+            margin_degrees: Margin on each side, in degrees of latitude.
+        """
         west, south, east, north = bbox
         east += 360 if west > east else 0
         shrink = _cosine((south + north) / 2)
@@ -64,17 +71,17 @@ class View:
 
     @property
     def aspect(self) -> float:
-        """How much longer a degree of latitude is drawn than one of longitude."""
+        """Drawn length of a degree of latitude, divided by that of a degree of longitude."""
         return 1 / _cosine(self.lat)
 
     @property
     def proportion(self) -> float:
-        """Width by height, as drawn."""
+        """Width divided by height, as drawn."""
         return self.half_width / self.aspect / self.half_height
 
     @property
     def bounds(self) -> Bounds:
-        """West, south, east, north; beyond ±180 where the window lies across the antimeridian."""
+        """West, south, east, north; a window across the antimeridian goes beyond ±180."""
         return (
             self.lon - self.half_width,
             self.lat - self.half_height,
@@ -83,13 +90,17 @@ class View:
         )
 
     def bring(self, shape: BaseGeometry) -> BaseGeometry:
-        """Move what lies around the globe to this side, and join what was cut at the antimeridian."""
+        """Move a shape next to the window, and join its parts if the antimeridian cuts it."""
         moved = shapely.transform(shape, self.unwrap)
         parts = shapely.get_parts(moved)
         return shapely.union_all(parts) if len(parts) > 1 else moved
 
     def unwrap(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Move points, shape (n, 2), by whole turns to less than half a turn from the centre."""
+        """Move points by whole turns, to at most 180° from the centre.
+
+        Args:
+            points: Longitude and latitude in degrees, shape (n, 2).
+        """
         turns = np.floor((points[:, 0] - self.lon + 180) / 360)
         return np.column_stack([points[:, 0] - 360 * turns, points[:, 1]])
 
@@ -108,7 +119,7 @@ class View:
         axes.tick_params(length=2, width=0.5, color=GREY, labelcolor=GREY, labelsize=7)
 
     def widen(self, degrees: float) -> View:
-        """Put a margin of degrees of latitude around, and keep the proportion."""
+        """Add a margin, in degrees of latitude, and keep the proportion."""
         half_height = self.half_height + degrees
         return replace(
             self,
@@ -117,7 +128,7 @@ class View:
         )
 
     def draw_borders(self, axes: Axes, *, width: float = 0.9) -> None:
-        """Draw the coasts and borders inside."""
+        """Draw the coasts and borders in the window."""
         for kind, dashes in DASHES.items():
             lines = LineCollection(
                 _borders_in(self)[kind],
@@ -128,8 +139,14 @@ class View:
             )
             axes.add_collection(lines, autolim=False)
 
-    def draw_shape(self, axes: Axes, shape: BaseGeometry, **looks: Any) -> None:  # noqa: ANN401 - of a PathPatch
-        """Draw a polygon, or several."""
+    def draw_shape(self, axes: Axes, shape: BaseGeometry, **looks: Any) -> None:  # noqa: ANN401
+        """Draw a polygon or a multipolygon.
+
+        Args:
+            axes: Where to draw.
+            shape: Polygons in degrees.
+            **looks: Properties of matplotlib's ``PathPatch``.
+        """
         rings = shapely.get_rings(shapely.get_parts(self.bring(shape)))
         if len(rings):
             outlines = [Outline(shapely.get_coordinates(ring), closed=True) for ring in rings]
@@ -138,9 +155,9 @@ class View:
 
 @lru_cache(maxsize=2)
 def _borders_in(view: View) -> dict[str, list[NDArray[np.float64]]]:
-    """Read the coasts and the borders of a window, as fine as it can show them."""
+    """Read the coasts and borders in a window, simplified to the detail that it can show."""
     west, south, east, north = view.bounds
-    # the window itself, and what of it lies beyond either side of the antimeridian
+    # a window across the antimeridian has a part on its other side, one turn away
     boxes = [(west + turn, south, east + turn, north) for turn in (-360, 0, 360)]
     inside = [box for box in boxes if box[0] <= 180 and box[2] >= -180]  # noqa: PLR2004 - degrees
     path = str(files("floodscan.data") / "borders.parquet")
@@ -170,4 +187,4 @@ def _latitude(value: float, _: object = None) -> str:
 
 
 def _side(value: float, letter: str) -> str:
-    return letter if value else ""  # the equator, Greenwich and the antimeridian have no side
+    return letter if value else ""  # 0° and 180° have no side

@@ -30,8 +30,8 @@ def select(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe) -> 
         recipe: The rules.
 
     Returns:
-        The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order. Within
-        a slot the ranked rows come first, then the rejected rows by item id.
+        The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order.
+        Within a slot the ranked rows come first, then the rejected rows by item id.
     """
     candidates = check_candidates(candidates)
     if recipe.policy is Policy.CHANGE_DETECTION:

@@ -1,4 +1,4 @@
-"""What policy ``change-detection`` derives from each candidate: level, pass, track, newer version."""
+"""Attributes of candidates for policy ``change-detection``: level, pass, track, reprocessing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.model import Phase, Sensor
-from floodscan.selection.candidates import CLOUD_UNKNOWN, beyond
+from floodscan.selection.candidates import CLOUD_UNKNOWN, needed_window_days
 from floodscan.selection.columns import (
     NO_INSTANT,
     code_texts,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
-NEVER = 99
-"""Level of a candidate that no step of the ladder admits."""
+NEVER = 2**31 - 1
+"""Level of a candidate that no step of the ladder admits: above all real levels."""
 
-_RELAXABLE = (Verdict.ELIGIBLE, Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY)
+_CHOOSABLE = (Verdict.ELIGIBLE, Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def derive_attributes(
         recipe: The rules.
     """
     verdicts = candidates["verdict"].to_numpy(zero_copy_only=False).astype(object)
-    possible = np.isin(verdicts, _RELAXABLE)
+    possible = np.isin(verdicts, _CHOOSABLE)
     imagery = ~is_value(candidates["sensor"], Sensor.DEM)
     timeless = imagery & possible & (microseconds(candidates["datetime"]) == NO_INSTANT)
     wrong = imagery & possible & wrong_side(candidates, onsets, recipe)
@@ -105,7 +105,7 @@ def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Rec
 
 
 def _levels(candidates: pa.Table, recipe: Recipe) -> Indices:
-    """Count the ladder steps that each candidate needs: the most that any rule needs, shape (n,)."""
+    """Count the ladder steps that each candidate needs, the most by any rule, shape (n,)."""
     levels = np.zeros(len(candidates), dtype=np.int64)
     for sensor, rules in recipe.rules.items():
         here = is_value(candidates["sensor"], sensor)
@@ -115,11 +115,14 @@ def _levels(candidates: pa.Table, recipe: Recipe) -> Indices:
 
 
 def levels_by_rule(candidates: pa.Table, rules: SensorRules) -> dict[str, Indices]:
-    """Find the level that each candidate needs by each rule that a ladder can loosen, shape (n,) each.
+    """Find the level that each candidate needs, by each rule that a ladder can loosen.
 
     Args:
         candidates: Table with ``datetime``, ``day_offset`` and ``cloud_cover``, n rows.
         rules: The sensor's.
+
+    Returns:
+        Levels by the name of the rule, shape (n,) each.
     """
     found = {}
     if rules.window_levels:
@@ -130,9 +133,10 @@ def levels_by_rule(candidates: pa.Table, rules: SensorRules) -> dict[str, Indice
 
 
 def _window_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
+    needed = needed_window_days(candidates["datetime"], candidates["day_offset"])
     levels = np.full(len(candidates), NEVER)
     for level, days in rules.window_levels:
-        levels[~beyond(candidates["datetime"], candidates["day_offset"], days)] = level
+        levels[needed <= days] = level
     return levels
 
 
@@ -145,7 +149,7 @@ def _cloud_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
 
 
 def _number_tracks(candidates: pa.Table) -> Indices:
-    """Number the tracks by relative orbit, orbit state and polarisations, from 1; 0 without a track."""
+    """Number the tracks from 1, by relative orbit, orbit state and polarisations; 0 is no track."""
     encoded = candidates["track_id"].combine_chunks().dictionary_encode()
     names = encoded.dictionary.to_pylist()
     numbers = {name: number for number, name in enumerate(sorted(names, key=_track_order), 1)}

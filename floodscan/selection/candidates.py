@@ -1,8 +1,9 @@
-"""ITEMS × slots → CANDIDATES: which items each slot may take, and how well each of them fits.
+"""ITEMS × slots → CANDIDATES: the items that each slot may take, and their measures.
 
-A candidate of a slot is an item that a search for just that slot would find: of the sensor's
-collection, its time inside the window (or unknown), its footprint touching the bbox of the target.
-So it makes no difference which searches brought the items, or what else they brought.
+A candidate of a slot is an item that a search for this slot alone would find: it is of the sensor's
+collection, its time lies in the window or is unknown, and its footprint touches the target's bbox.
+So the candidates do not depend on which searches found the items, or on further items in the
+answers.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import pyarrow.compute as pc
 import shapely
 
 from floodscan.geometry.footprints import bbox_polygon, overlap_fractions
+from floodscan.geometry.scan_lines import ragged_arange
 from floodscan.schemas import CANDIDATES, ITEMS, check_table
-from floodscan.selection.columns import NO_INSTANT, microseconds
+from floodscan.selection.columns import NO_INSTANT, encode, group_starts, microseconds
 from floodscan.selection.labels import Verdict
 from floodscan.selection.passes import identify_passes, identify_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -39,8 +41,13 @@ DAYS_UNKNOWN = 999
 CLOUD_UNKNOWN = 1000.0
 """Percent that a missing cloud cover counts as."""
 
+_JUDGED = {"pass_id", "track_id", "rank", "selected", "verdict", "relaxed", "superseded_by"}
+
+MEASURED = pa.schema([field for field in CANDIDATES if field.name not in _JUDGED])
+"""CANDIDATES without the columns that depend on the rules and on other candidates."""
+
 _DAY = 86_400_000_000  # microseconds
-_LAST_SECOND = 86_399_000_000
+_LAST_SECOND = 86_399_000_000  # microseconds of a day
 
 
 def score(
@@ -50,58 +57,52 @@ def score(
     *,
     complete: Sequence[bool] | None = None,
 ) -> pa.Table:
-    """Measure every item against every slot that a search for the slot would find it for.
+    """Find the candidates of each slot and measure them.
 
     Args:
         items: ITEMS table; repeats of an item count once.
-        slots: The slots, those of one target one after the other.
-        recipe: What is asked of each sensor.
-        complete: Whether each slot was given all that the catalog holds, shape (slots,); from an
-            answer known to be incomplete nothing may be chosen. None: all were.
+        slots: The slots, the slots of each target next to each other.
+        recipe: The rules.
+        complete: Whether the slot's answer holds all items of the catalog, shape (slots,); nothing
+            is chosen from an incomplete answer. None if all answers are complete.
 
     Returns:
-        CANDIDATES table in the order of the slots, within one by item id; not ranked yet.
-        ``verdict`` tells why an item can't be chosen, or that it is eligible.
+        CANDIDATES table in the order of the slots, and by item id within a slot. Nothing is ranked
+        yet: ``verdict`` is ``eligible``, or says why the candidate cannot be chosen.
     """
     items = unique_items(items)
     footprints = shapely.from_wkb(items["geometry"].to_numpy())
     targets = list(dict.fromkeys(slot.target for slot in slots))
-    pair_targets, pair_items = _find(items, footprints, targets)
+    pair_targets, pair_items = _pair_with_targets(items, footprints, targets)
     overlaps = _measure_overlaps(footprints, targets, pair_targets, pair_items)
-    pairs, of_slots = _join(slots, targets, pair_targets)
+    pairs, of_slots = _pair_with_slots(slots, targets, pair_targets)
     inside = _inside_window(items, pair_items[pairs], slots, of_slots)
-    inside &= _of_collection(items, pair_items[pairs], slots, of_slots, recipe)
+    inside &= _is_of_collection(items, pair_items[pairs], slots, of_slots, recipe)
     pairs, of_slots = pairs[inside], of_slots[inside]
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
-    candidates = _tabulate(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
-    return (
-        candidates
-        if complete is None
-        else withhold(candidates, np.array(complete)[of_slots], recipe)
-    )
+    measured = _measure(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
+    answered = np.ones(len(slots), dtype=bool) if complete is None else np.array(complete)
+    return judge(measured, recipe, complete=answered[of_slots])
 
 
 def unique_items(items: pa.Table) -> pa.Table:
-    """Sort items by collection and id, and keep the first of those that are there more than once."""
+    """Sort items by collection and id, and keep one of each."""
     items = check_table(items, ITEMS).sort_by(
         [("collection", "ascending"), ("item_id", "ascending")]
     )
-    if len(items) == 0:
-        return items
-    keys = [
-        items[name].combine_chunks().dictionary_encode().indices
-        for name in ("collection", "item_id")
-    ]
-    codes = np.stack([key.to_numpy(zero_copy_only=False) for key in keys])
-    first = np.append(True, (codes[:, 1:] != codes[:, :-1]).any(axis=0))
+    first = group_starts([encode(items[name]) for name in ("collection", "item_id")])
     return items.filter(pa.array(first)).combine_chunks()
 
 
-def _find(
+def _pair_with_targets(
     items: pa.Table, footprints: Geometries, targets: Sequence[Target]
 ) -> tuple[Indices, Indices]:
-    """Pair each target with the items that touch its bbox, in the order of the targets."""
+    """Pair each target with the items that touch its bbox.
+
+    Returns:
+        Numbers of the targets, ascending, and of the items, shape (pairs,) each.
+    """
     extents = shapely.from_wkb(items["extent"].to_numpy())
     searched = np.where(shapely.is_empty(footprints), extents, footprints)
     boxes = [bbox_polygon(*target.bbox) for target in targets]
@@ -120,10 +121,14 @@ def _measure_overlaps(
     return overlaps
 
 
-def _join(
+def _pair_with_slots(
     slots: Sequence[Slot], targets: Sequence[Target], pair_targets: Indices
 ) -> tuple[Indices, Indices]:
-    """Pair each target × item with each slot of the target: indices of the former and of the slots."""
+    """Pair each pair of target and item with each slot of the target.
+
+    Returns:
+        Numbers of the pairs and of the slots, shape (n,) each.
+    """
     numbers = {target: number for number, target in enumerate(targets)}
     of_target = np.array([numbers[slot.target] for slot in slots], dtype=np.int64)
     by_target = np.argsort(of_target, kind="stable")
@@ -131,42 +136,41 @@ def _join(
     starts = np.cumsum(counts) - counts
     repeats = counts[pair_targets]
     pairs = np.repeat(np.arange(len(pair_targets)), repeats)
-    within = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return pairs, by_target[starts[pair_targets[pairs]] + within]
+    return pairs, by_target[starts[pair_targets[pairs]] + ragged_arange(repeats)]
 
 
 def _inside_window(
     items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices
 ) -> Mask:
+    """True if the item's time is in the slot's window, or either is unknown, shape (n,)."""
+    windows = [slot.window for slot in slots]
+    all_time = np.array([window is None for window in windows], dtype=bool)[of_slots]
+    opens, closes = (
+        np.array(
+            [edge and edge.replace(tzinfo=None) for edge in edges], dtype="datetime64[us]"
+        ).astype(np.int64)[of_slots]
+        for edges in (
+            [window and window.start for window in windows],
+            [window and window.end for window in windows],
+        )
+    )
     times = microseconds(items["datetime"])[of_items]
-    opens, closes = np.full((2, len(slots)), NO_INSTANT)
-    for number, slot in enumerate(slots):
-        if slot.window is not None:
-            opens[number] = np.datetime64(slot.window.start.replace(tzinfo=None), "us").astype(
-                np.int64
-            )
-            closes[number] = np.datetime64(slot.window.end.replace(tzinfo=None), "us").astype(
-                np.int64
-            )
-    timeless = (times == NO_INSTANT) | (closes[of_slots] == NO_INSTANT)
-    inside: Mask = timeless | ((times >= opens[of_slots]) & (times <= closes[of_slots]))
+    inside: Mask = all_time | (times == NO_INSTANT) | ((times >= opens) & (times <= closes))
     return inside
 
 
-def _of_collection(
+def _is_of_collection(
     items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices, recipe: Recipe
 ) -> Mask:
+    """True if the item is of the collection of the slot's sensor, shape (n,)."""
     encoded = items["collection"].combine_chunks().dictionary_encode()
-    codes = {name: code for code, name in enumerate(encoded.dictionary.to_pylist())}
-    asked = np.array(
-        [codes.get(recipe.rules[slot.sensor].asked.collection, -1) for slot in slots], dtype=int
-    )
-    found: Indices = encoded.indices.to_numpy(zero_copy_only=False)[of_items]
-    same: Mask = found == asked[of_slots]
-    return same
+    collections = [recipe.rules[slot.sensor].asked.collection for slot in slots]
+    asked = pc.index_in(pa.array(collections, pa.string()), encoded.dictionary)
+    same = pc.equal(encoded.indices.take(pa.array(of_items)), asked.take(pa.array(of_slots)))
+    return np.asarray(same.fill_null(False))
 
 
-def _tabulate(
+def _measure(
     items: pa.Table,
     slots: Sequence[Slot],
     recipe: Recipe,
@@ -178,38 +182,18 @@ def _tabulate(
     days, offsets = _days(taken["datetime"], slots, of_slots)
     sensors = [slot.sensor for slot in slots]
     of_sensors = np.array(sensors, dtype=object)[of_slots]
-    missing, lacking = _find_missing(taken["assets"], of_sensors, recipe)
-    outside = _outside_windows(taken["datetime"], offsets, of_sensors, recipe)
-    verdicts = judge(taken, of_sensors, recipe, overlaps=overlaps, lacking=lacking, outside=outside)
-    of_slot = {
+    own = {
         "event_id": _spread([slot.event_id for slot in slots], of_slots),
         "target_id": _spread([slot.target.target_id for slot in slots], of_slots),
         "phase": _spread([slot.phase for slot in slots], of_slots),
         "sensor": _spread(sensors, of_slots),
-    }
-    placed = _with_columns(taken, of_slot)
-    own = {
-        **of_slot,
-        "pass_id": identify_passes(placed),
-        "track_id": identify_tracks(placed),
         "days_from_phase": days,
         "day_offset": offsets,
         "overlap_frac": overlaps,
-        "missing_assets": missing,
-        "rank": pa.nulls(len(taken), pa.int32()),
-        "selected": np.zeros(len(taken), dtype=bool),
-        "verdict": verdicts,
-        "relaxed": pa.nulls(len(taken), CANDIDATES.field("relaxed").type),
-        "superseded_by": pa.nulls(len(taken), pa.string()),
+        "missing_assets": _find_missing(taken["assets"], of_sensors, recipe),
     }
-    columns = [own[name] if name in own else taken[name] for name in CANDIDATES.names]
-    return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)
-
-
-def _with_columns(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
-    for name, values in columns.items():
-        table = table.append_column(name, values)
-    return table
+    columns = [own[field.name] if field.name in own else taken[field.name] for field in MEASURED]
+    return pa.table(columns, schema=MEASURED)
 
 
 def _spread(values: Sequence[str | None], of_slots: Indices) -> pa.Array:
@@ -219,7 +203,7 @@ def _spread(values: Sequence[str | None], of_slots: Indices) -> pa.Array:
 def _days(
     times: pa.ChunkedArray, slots: Sequence[Slot], of_slots: Indices
 ) -> tuple[pa.Array, pa.Array]:
-    """Count UTC calendar days from each slot's date: without sign (999 unknown), and signed."""
+    """Count UTC calendar days from each slot's date: without sign (999 if unknown), and signed."""
     micros = microseconds(times)
     dated = np.array([slot.day is not None for slot in slots], dtype=bool)[of_slots]
     days = np.array([slot.day or 0 for slot in slots], dtype="datetime64[D]").astype(np.int64)
@@ -230,63 +214,73 @@ def _days(
     return pa.array(distance, mask=~dated), pa.array(signed, mask=~dated | unknown)
 
 
-def judge(
-    scenes: pa.Table,
-    sensors: NDArray[np.object_],
-    recipe: Recipe,
-    *,
-    overlaps: NDArray[np.float64],
-    lacking: Mask,
-    outside: Mask,
-) -> NDArray[np.object_]:
-    """Say of each scene why it can't be chosen, or that it is eligible.
-
-    The last reason that holds counts.
+def judge(measured: pa.Table, recipe: Recipe, *, complete: Mask) -> pa.Table:
+    """Name the passes of candidates, and judge whether each candidate can be chosen.
 
     Args:
-        scenes: Table with ``cloud_cover`` and ``polarizations``, n rows.
-        sensors: Which sensor each is a candidate for, shape (n,).
+        measured: MEASURED table, n rows.
         recipe: The rules.
-        overlaps: Part of the target that each covers, shape (n,).
-        lacking: Whether it lacks an asset, shape (n,).
-        outside: Whether it is outside of the window that the recipe starts with, shape (n,).
+        complete: Whether the answer of each row holds all items of the catalog, shape (n,).
 
     Returns:
-        Verdicts, shape (n,).
+        CANDIDATES table, not ranked yet.
     """
-    verdicts = np.full(len(scenes), Verdict.ELIGIBLE, dtype=object)
+    judged = {
+        "pass_id": identify_passes(measured),
+        "track_id": identify_tracks(measured),
+        "rank": pa.nulls(len(measured), pa.int32()),
+        "selected": np.zeros(len(measured), dtype=bool),
+        "verdict": _withhold(_find_verdicts(measured, recipe), complete, recipe),
+        "relaxed": pa.nulls(len(measured), CANDIDATES.field("relaxed").type),
+        "superseded_by": pa.nulls(len(measured), pa.string()),
+    }
+    columns = [judged[name] if name in judged else measured[name] for name in CANDIDATES.names]
+    return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)
+
+
+def _find_verdicts(measured: pa.Table, recipe: Recipe) -> NDArray[np.object_]:
+    """Judge candidates of complete answers; if several rules reject one, the last counts.
+
+    Returns:
+        Verdicts: ``eligible``, or why the candidate cannot be chosen, shape (n,).
+    """
+    sensors = np.array(measured["sensor"].to_pylist(), dtype=object)
+    outside = _outside_windows(measured["datetime"], measured["day_offset"], sensors, recipe)
+    verdicts = np.full(len(measured), Verdict.ELIGIBLE, dtype=object)
     for sensor, asked in recipe.sensors.items():
         here = sensors == sensor
         if asked.max_cloud_percent is not None:
-            cloud = pc.fill_null(scenes["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+            cloud = pc.fill_null(measured["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
             verdicts[here & ~(cloud < asked.max_cloud_percent)] = Verdict.TOO_CLOUDY
         verdicts[here & outside] = Verdict.OUTSIDE_WINDOW
         if asked.polarizations:
-            has = _has_each(scenes["polarizations"], asked.polarizations, of_map_keys=False).all(
-                axis=1
-            )
-            verdicts[here & ~has] = Verdict.MISSING_POLARIZATIONS
+            has = _has_each(measured["polarizations"], asked.polarizations, of_map_keys=False)
+            verdicts[here & ~has.all(axis=1)] = Verdict.MISSING_POLARIZATIONS
+    lacking = np.asarray(pc.list_value_length(measured["missing_assets"])) > 0
     verdicts[lacking] = Verdict.MISSING_ASSETS
-    verdicts[overlaps == 0] = Verdict.NO_OVERLAP
+    verdicts[measured["overlap_frac"].to_numpy() == 0] = Verdict.NO_OVERLAP
     return verdicts
 
 
 def _find_missing(
     assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe
-) -> tuple[pa.ListArray, Mask]:
-    """List the assets that each scene lacks, and tell whether it lacks any."""
+) -> pa.ListArray:
+    """List the assets that each scene lacks."""
     missing = np.zeros((len(assets), 0), dtype=bool)
     keys: list[str] = []
     for sensor, asked in recipe.sensors.items():
         lacking = ~_has_each(assets, asked.assets, of_map_keys=True) & (sensors == sensor)[:, None]
         missing, keys = np.hstack([missing, lacking]), [*keys, *asked.assets]
-    return _lists(keys, missing), np.asarray(missing.any(axis=1), dtype=bool)
+    return _lists(keys, missing)
 
 
 def _outside_windows(
-    times: pa.ChunkedArray, offsets: pa.Array, sensors: NDArray[np.object_], recipe: Recipe
+    times: pa.ChunkedArray,
+    offsets: pa.ChunkedArray,
+    sensors: NDArray[np.object_],
+    recipe: Recipe,
 ) -> Mask:
-    """Tell which candidates only a wider window admits than the recipe starts with."""
+    """True for candidates that only a wider window of the ladder admits, shape (n,)."""
     outside = np.zeros(len(times), dtype=bool)
     for sensor, rules in recipe.rules.items():
         days = rules.asked.window_days
@@ -298,40 +292,42 @@ def _outside_windows(
 def beyond(
     times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray, window_days: int
 ) -> Mask:
-    """Tell which candidates are outside a window of whole UTC days, as ``TimeWindow.around`` spans it, shape (n,).
+    """True for candidates outside a window of whole UTC days around a phase's date, shape (n,).
 
-    An unknown time is outside of none.
+    An unknown time is never outside.
     """
-    offsets = np.asarray(day_offsets.fill_null(0))
+    outside: Mask = needed_window_days(times, day_offsets) > window_days
+    return outside
+
+
+def needed_window_days(times: pa.ChunkedArray, day_offsets: pa.Array | pa.ChunkedArray) -> Indices:
+    """Find the days of the smallest window that admits each candidate, shape (n,).
+
+    A window spans whole UTC days around a phase's date and ends at 23:59:59, as that of
+    ``TimeWindow.around``: a scene in the fraction after that second needs one day more. Every
+    window admits an unknown time.
+    """
+    offsets = np.asarray(day_offsets.fill_null(0)).astype(np.int64)
     after_last_second = microseconds(times) % _DAY > _LAST_SECOND
-    far: Mask = (np.abs(offsets) > window_days) | ((offsets == window_days) & after_last_second)
-    far &= ~np.asarray(day_offsets.is_null())
-    return far
+    needed: Indices = np.abs(offsets) + ((offsets >= 0) & after_last_second)
+    needed[np.asarray(day_offsets.is_null())] = 0
+    return needed
 
 
-def withhold(candidates: pa.Table, complete: Mask, recipe: Recipe) -> pa.Table:
-    """Let nothing be chosen from incomplete answers, not after loosening a rule either.
+def _withhold(verdicts: NDArray[np.object_], complete: Mask, recipe: Recipe) -> NDArray[np.object_]:
+    """Replace the verdicts by which candidates of incomplete answers could be chosen.
 
-    Args:
-        candidates: Judged CANDIDATES.
-        complete: Whether the answer that each row is from was complete, shape (n,).
-        recipe: The rules; what a step of its ladder would admit is withheld too.
+    If the recipe has a ladder, its steps may admit candidates that are rejected before.
     """
-    verdicts = candidates["verdict"]
     choosable = [Verdict.ELIGIBLE]
     if any(rules.ladder for rules in recipe.rules.values()):
         choosable += [Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY]
-    withheld = pc.and_(pa.array(~complete), pc.is_in(verdicts, pa.array(choosable)))
-    place = candidates.schema.get_field_index("verdict")
-    return candidates.set_column(
-        place,
-        candidates.schema.field(place),
-        pc.if_else(withheld, Verdict.INCOMPLETE_ANSWER, verdicts),
-    )
+    withheld = ~complete & np.isin(verdicts, choosable)
+    return np.where(withheld, Verdict.INCOMPLETE_ANSWER, verdicts)
 
 
 def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: bool) -> Mask:
-    """Tell for each row which of the wanted texts its list (or its map's keys) has, shape (n, wanted)."""
+    """True where a row's list, or its map's keys, has a wanted text, shape (n, wanted)."""
     array = lists.combine_chunks()
     offsets = array.offsets.to_numpy()
     values = (array.keys if of_map_keys else array.values)[offsets[0] : offsets[-1]]
@@ -342,10 +338,10 @@ def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: boo
     return has
 
 
-def _lists(texts: Sequence[str], chosen: Mask) -> pa.ListArray:
-    """Make a list per row of the texts that are chosen in it."""
-    ends = np.append(0, np.cumsum(chosen.sum(axis=1)))
-    columns = np.nonzero(chosen)[1]
+def _lists(texts: Sequence[str], marked: Mask) -> pa.ListArray:
+    """List the texts that are marked in each row."""
+    ends = np.append(0, np.cumsum(marked.sum(axis=1)))
+    columns = np.nonzero(marked)[1]
     return pa.ListArray.from_arrays(
         pa.array(ends, pa.int32()), pa.array(texts, pa.string()).take(pa.array(columns))
     )

@@ -1,61 +1,56 @@
-"""Policy ``change-detection``: all slots of a target are chosen together, so that its phases can be compared.
+"""Policy ``change-detection``: all slots of a target are chosen together, so that phases compare.
 
 **What may be chosen.** A slot takes a pass (see ``passes``) or stays empty. Of a sensor's slots,
 
-- ``pre_month`` and ``pre_event`` hold scenes from before the onset less the guard, ``event`` and
-  ``post_event`` scenes from the onset on;
-- each phase's scenes are later than those of all phases before it, and no pass is in two slots;
+- ``pre_month`` and ``pre_event`` take scenes from before the onset less the guard, ``event`` and
+  ``post_event`` take scenes from the onset on;
+- each phase's scenes are later than the scenes of all phases before it, and no pass fills two
+  slots;
 - SAR scenes are of one track: the same relative orbit, orbit state and polarisations. Only the
   ladder's step ``mixed_track`` allows others beside a main track;
 - a pass covers at least the recipe's ``min_coverage`` of the target: a sliver of a scene fills no
   slot;
-- a scene obeys the recipe's window and cloud limit as far as its sensor's ladder was climbed.
+- a scene obeys the recipe's window and cloud limit, loosened by the ladder steps that are taken.
 
-Of scenes that were processed again only the newest baseline counts. The DEM's tiles are all chosen.
+Of scenes that were processed again, only the newest baseline counts. All tiles of the DEM are
+chosen.
 
-**What is best**, in this order. For each sensor by itself:
+**What is best**, in this order. For each sensor alone:
 
-1. the most slots filled, then the lowest rung of its ladder on which as many can be, then the
-   fewest passes off the main track, then the fewest steps of the ladder, summed over its slots;
-2. the main track: among those that reach this, the one whose pass that covers the fewest points
-   covers the most, then the nearest to the phases' dates, then the first by relative orbit, orbit
-   state and polarisations.
+1. the most slots filled, then the lowest level of its ladder on which that many can be filled, then
+   the fewest passes off the main track, then the fewest steps of the ladder, summed over its slots;
+2. the main track: among the tracks that reach this, the one whose smallest pass covers the most
+   points, then the one nearest to the phases' dates, then the first by relative orbit, orbit state
+   and polarisations. A track's smallest pass is the pass that covers the fewest points.
 
 For all sensors together, among the combinations that reach 1 on the track of 2:
 
 3. the most points that all chosen passes and the DEM cover together;
-4. the most points that the pass covers that covers the fewest;
-5. the least cost: days between a pass and the date of its phase, summed over the slots; an optical
-   pass' days count five times, and the percent of its cloud cover are added, averaged over its
-   scenes by the points of each;
+4. the most points that the smallest chosen pass covers;
+5. the least cost: days between a pass and the date of its phase, summed over the slots. An optical
+   pass's days count five times, and its cloud cover in percent is added: the mean over its scenes,
+   weighted by the points of each;
 6. the first by item ids, Sentinel-1's phases before Sentinel-2's.
 
-Coverage is counted in points of a sample_points (see ``sample_points``): sets that can be compared exactly. So
-the optimum is exact and the same for any order of the candidates, unless more combinations are open
-at once than ``joint`` keeps. What a manifest then tells of coverage is measured on the footprints.
+Coverage is counted in sample points (see ``sample_points``): sets that compare exactly. So the
+optimum is exact and the same for any order of the candidates, unless more combinations are open at
+once than ``joint`` keeps. The coverage that a manifest reports is measured on the footprints.
 """
 
 from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from functools import reduce
-from itertools import groupby
-from math import ceil
-from operator import or_
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import shapely
 
 from floodscan.model import Phase, Sensor
-from floodscan.selection.attributes import NEVER, CandidateAttributes, derive_attributes
-from floodscan.selection.candidates import CLOUD_UNKNOWN
-from floodscan.selection.columns import encode, microseconds
+from floodscan.selection.attributes import derive_attributes
+from floodscan.selection.columns import encode
 from floodscan.selection.joint import (
-    ALL_POINTS,
+    PERFECT,
     FillScore,
     State,
     best,
@@ -63,26 +58,21 @@ from floodscan.selection.joint import (
     combine,
     fills_perfectly,
 )
-from floodscan.selection.mosaics import MILLI, PassOption, Scene, make_pass_options
 from floodscan.selection.reference import slot_numbers
-from floodscan.selection.sample_points import N_POINTS, WHOLE, covered_points, place_sample_points
+from floodscan.selection.sample_points import ALL_POINTS
+from floodscan.selection.target_options import SceneColumns, gather_options
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from floodscan.model import Recipe
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
+    from floodscan.selection.mosaics import PassOption
+    from floodscan.selection.target_options import Slots, TargetOptions
 
-    Indices = NDArray[np.int64]
-    Slots = list[list[PassOption]]
-    Points = tuple[int, int]  # a set of points, and how many they are
-
-_SENSORS = (Sensor.S1RTC, Sensor.S2L2A)
-_UNBOUND = 2**30
+    Combination = tuple[PassOption | None, ...]
 
 
 def select_change_detection(
@@ -91,33 +81,39 @@ def select_change_detection(
     """Choose for all slots of each target together.
 
     Args:
-        candidates: CANDIDATES table, the rows of one slot one after the other.
+        candidates: CANDIDATES table, the rows of each slot next to each other.
         plans: The events of the candidates.
         recipe: The rules, with the ladder.
 
     Returns:
-        The same rows with ``rank``, ``selected``, ``verdict``, ``relaxed`` and ``superseded_by``,
-        slots in the order given, within one the ranked first, then the rejected by item id. The
-        members of a mosaic are all selected, the one that adds most to it first.
+        The same rows with ``rank``, ``selected``, ``verdict``, ``relaxed`` and ``superseded_by``.
+        The slots keep their order. Within a slot the ranked rows come first, then the rejected rows
+        by item id. All members of a mosaic are selected, in the order in which they add the most
+        points.
     """
     slots = slot_numbers(candidates)
-    facts = derive_attributes(
-        candidates, slots, {plan.event.event_id: plan.event.onset for plan in plans}, recipe
-    )
-    verdicts = Verdicts(candidates, slots, facts)
+    onsets = {plan.event.event_id: plan.event.onset for plan in plans}
+    attributes = derive_attributes(candidates, slots, onsets, recipe)
+    verdicts = Verdicts(candidates, slots, attributes)
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
     }
-    measures = _Measures(candidates, slots, facts)
-    with _without_collection():
-        for key, rows in _of_targets(candidates):
-            _choose_target(targets[key], rows, measures, verdicts, recipe)
+    with _garbage_collector_off():
+        columns = SceneColumns(candidates, slots, attributes)
+        for key, rows in _split_by_target(candidates):
+            options = gather_options(targets[key], rows, columns, recipe)
+            _choose(targets[key], options, verdicts, recipe)
     return verdicts.table(recipe)
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Keep the garbage collector still: choosing makes many small tuples and no cycles, and it costs a quarter."""
+def _garbage_collector_off() -> Iterator[None]:
+    """Switch the garbage collector off.
+
+    The search makes tens of thousands of small tuples, and every few hundred of them start a
+    collection. It finds nothing: the tuples form no cycles, so their reference counts free them.
+    Without collections the search takes 1 to 3 % less time.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -127,8 +123,8 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _of_targets(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]:
-    """List the rows of each target, in order."""
+def _split_by_target(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]:
+    """List the event and the id of each target, and its rows in order."""
     if len(candidates) == 0:
         return []
     events, targets = (encode(candidates[name]) for name in ("event_id", "target_id"))
@@ -142,214 +138,91 @@ def _of_targets(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]
     return [(key, group.tolist()) for key, group in zip(keys, groups, strict=True)]
 
 
-class _Measures:
-    """Columns of the candidates as plain lists, which is what picking single values from them is fast with."""
-
-    def __init__(self, candidates: pa.Table, slots: Indices, facts: CandidateAttributes) -> None:
-        cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
-        # a percent above 1000 or below 0 is nonsense, but must not break sums
-        cloud = np.round(np.nan_to_num(np.clip(cloud, 0, CLOUD_UNKNOWN), nan=CLOUD_UNKNOWN) * MILLI)
-        self.phase = candidates["phase"].to_pylist()
-        self.sensor = candidates["sensor"].to_pylist()
-        self.slot = slots.tolist()
-        overlaps = candidates["overlap_frac"].to_numpy()
-        self.whole = (overlaps >= 1).tolist()
-        self.geometry = candidates["geometry"].to_pylist()
-        self.level = facts.levels.tolist()
-        columns = (
-            range(len(candidates)),
-            candidates["item_id"].to_pylist(),
-            facts.passes.tolist(),
-            facts.tracks.tolist(),
-            self.level,
-            microseconds(candidates["datetime"]).tolist(),
-            np.asarray(pc.fill_null(candidates["days_from_phase"], 0)).tolist(),
-            cloud.astype(int).tolist(),
-            candidates["mgrs_tile"].to_pylist(),
-            self.geometry,
-            overlaps.tolist(),
-        )
-        self._scenes = list(zip(*columns, strict=True))
-
-    def scene(self, row: int, points: int, size: int) -> Scene:
-        """Put a candidate's measures together, with what it covers."""
-        return Scene._make((*self._scenes[row], points, size))
+def _choose(target: Target, options: TargetOptions, verdicts: Verdicts, recipe: Recipe) -> None:
+    verdicts.choose_dem(options.dem_rows)
+    chosen = find_optimum(options.options, options.dem_points, recipe)
+    for sensor, (combination, track) in chosen.items():
+        used = {option.pass_id for option in combination if option}
+        slots = zip(options.scenes[sensor], options.options[sensor], combination, strict=True)
+        for scenes, possible, option in slots:
+            verdicts.choose(scenes, possible, option, track=track, used=used, area=target.area)
 
 
-def _choose_target(
-    target: Target, rows: list[int], measures: _Measures, verdicts: Verdicts, recipe: Recipe
-) -> None:
-    choice = lay_out(target, rows, measures, recipe)
-    verdicts.choose_dem(choice.dem_rows)
-    for sensor, (found, track) in _optimize(choice.options, choice.ground, recipe).items():
-        used = {option.pass_id for option in found if option}
-        for scenes, options, option in zip(
-            choice.scenes[sensor], choice.options[sensor], found, strict=True
-        ):
-            verdicts.choose(scenes, options, option, track=track, used=used, area=target.area)
+def find_optimum(
+    options: Mapping[Sensor, Slots], dem_points: int, recipe: Recipe
+) -> dict[Sensor, tuple[Combination, int]]:
+    """Find the best combination of options for all slots of a target.
 
+    Args:
+        options: Of each sensor, by phase.
+        dem_points: Points that the DEM covers.
+        recipe: The rules.
 
-class Choice(NamedTuple):
-    """What there is to choose from for a target.
-
-    ``scenes`` and ``options`` by sensor and phase; ``ground`` is the set of points that the DEM
-    covers, or all where it covers none. Of what needs steps of the ladder nothing is made where no
-    slot needs them.
+    Returns:
+        Of each sensor the option of each phase, None for an empty slot, and the main track.
     """
-
-    scenes: dict[Sensor, list[list[Scene]]]
-    options: dict[Sensor, Slots]
-    ground: int
-    dem_rows: list[int]
-
-
-def lay_out(target: Target, rows: list[int], measures: _Measures, recipe: Recipe) -> Choice:
-    """Gather what there is to choose from for a target."""
-    possible = [row for row in rows if measures.level[row] != NEVER]
-    points = _points(target, possible, measures)
-    least = ceil(recipe.min_coverage * N_POINTS)
-    by_slot: dict[tuple[str, str | None], list[int]] = {}
-    for _, found in groupby(possible, measures.slot.__getitem__):
-        first, *others = found
-        by_slot[measures.sensor[first], measures.phase[first]] = [first, *others]
-    dem = by_slot.get((Sensor.DEM, None), [])
-    ground = reduce(or_, (points[row][0] for row in dem)) if dem else WHOLE
-    scenes: dict[Sensor, list[list[Scene]]] = {}
-    options: dict[Sensor, Slots] = {}
-    for sensor in filter(recipe.sensors.__contains__, _SENSORS):
-        slots = [by_slot.get((sensor, phase), []) for phase in Phase]
-        scenes[sensor], options[sensor] = _make(slots, points, measures, sensor, least=least)
-    return Choice(scenes, options, ground, dem)
-
-
-def _make(
-    slots: Sequence[Sequence[int]],
-    points: Mapping[int, Points],
-    measures: _Measures,
-    sensor: Sensor,
-    *,
-    least: int,
-) -> tuple[list[list[Scene]], Slots]:
-    """Make a sensor's scenes and options.
-
-    Those that need steps only where its slots can't be filled without.
-    """
-    base = [[row for row in rows if measures.level[row] == 0] for rows in slots]
-    for admitted in (base, slots):
-        scenes = [[measures.scene(row, *points[row]) for row in rows] for rows in admitted]
-        options = [make_pass_options(found, sensor, least=least) for found in scenes]
-        tracks = {option.track for found in options for option in found}
-        if any(fills_perfectly(options, track=track) for track in tracks):
-            break
-    return scenes, options
-
-
-def _points(target: Target, rows: list[int], measures: _Measures) -> dict[int, Points]:
-    """Tell which points of a target each scene covers, and how many; draw each footprint once."""
-    partial = dict.fromkeys(measures.geometry[row] for row in rows if not measures.whole[row])
-    covered = (
-        covered_points(place_sample_points(target), shapely.from_wkb(list(partial)))
-        if partial
-        else []
-    )
-    drawn = {
-        outline: (points, points.bit_count())
-        for outline, points in zip(partial, covered, strict=True)
-    }
-    return {
-        row: (WHOLE, N_POINTS) if measures.whole[row] else drawn[measures.geometry[row]]
-        for row in rows
-    }
-
-
-def _optimize(
-    options: Mapping[Sensor, Slots], ground: int, recipe: Recipe
-) -> dict[Sensor, tuple[tuple[PassOption | None, ...], int]]:
-    """Find the best combination: for each sensor its options by phase, None for an empty slot, and its main track."""
-    states = [State(joint=ground)]
-    limits: list[FillScore] = []
+    states = [State(joint=dem_points)]
     tracks: dict[Sensor, int] = {}
-    limit = None
+    fill = PERFECT
     for sensor, slots in options.items():
-        mixed = _mixed_rung(recipe, sensor)
-        tracks[sensor], limit = _choose_track(slots, mixed)
-        limits.append(limit)
-        states = combine(states, slots, track=tracks[sensor], mixed_rung=mixed, limit=limit)
-    if limit is None:
-        return {}
-    found = best(states, limit, _value).options
+        mixed_level = recipe.rules[sensor].mixed_track_level
+        tracks[sensor], fill = _choose_track(slots, mixed_level)
+        states = combine(states, slots, track=tracks[sensor], mixed_level=mixed_level, limit=fill)
+    found = best(states, fill, _value).options
     n = len(Phase)
     return {
-        sensor: (found[place * n : (place + 1) * n], tracks[sensor])
-        for place, sensor in enumerate(options)
+        sensor: (found[number * n : (number + 1) * n], track)
+        for number, (sensor, track) in enumerate(tracks.items())
     }
 
 
 def _value(state: State) -> tuple[object, ...]:
-    return (-state.joint.bit_count(), -state.least, state.cost, state.key)
+    """Value a combination by the points 3 to 6 of the objective; smaller is better."""
+    return -state.joint.bit_count(), -state.smallest, state.cost, state.key
 
 
-def _mixed_rung(recipe: Recipe, sensor: Sensor) -> int:
-    return recipe.rules[sensor].mixed_track_level or 0
-
-
-def _choose_track(slots: Slots, mixed_rung: int) -> tuple[int, FillScore]:
-    """Choose a sensor's main track; tell also how well its slots can be filled."""
+def _choose_track(slots: Slots, mixed_level: int | None) -> tuple[int, FillScore]:
+    """Choose a sensor's main track, and find how well its slots can be filled."""
     tracks = sorted({option.track for options in slots for option in options}) or [0]
-    tied = [track for track in tracks if fills_perfectly(slots, track=track)]
-    if tied:
-        limit = _perfect(slots)
-    else:
+    best_tracks = [track for track in tracks if fills_perfectly(slots, track=track)]
+    limit = PERFECT
+    if not best_tracks:
         fills = {
             track: best_fill_score(
-                _on(slots, track, mixed_rung), track=track, mixed_rung=mixed_rung
+                _on_track(slots, track, mixed_level), track=track, mixed_level=mixed_level
             )
             for track in tracks
         }
         limit = min(fills.values())
-        tied = [track for track in tracks if fills[track] == limit]
-    if len(tied) == 1:
-        return tied[0], limit
-    return _widest(slots, tied, limit, mixed_rung), limit
+        best_tracks = [track for track in tracks if fills[track] == limit]
+    if len(best_tracks) == 1:
+        return best_tracks[0], limit
+    return _choose_widest_track(slots, best_tracks, limit, mixed_level), limit
 
 
-def _widest(slots: Slots, tracks: list[int], limit: FillScore, mixed_rung: int) -> int:
-    """Choose between tracks that fill the slots alike: the largest smallest coverage, then the least cost."""
-    alike = [[option._replace(points=ALL_POINTS) for option in options] for options in slots]
-    at_most = {
-        track: _reach(slots, track) if limit == _perfect(slots) else _UNBOUND for track in tracks
-    }
-    best_value, chosen = (1, 0), tracks[0]
-    for track in sorted(tracks, key=lambda track: (-at_most[track], track)):
-        if -at_most[track] > best_value[0]:
-            break
+def _choose_widest_track(
+    slots: Slots, tracks: Sequence[int], limit: FillScore, mixed_level: int | None
+) -> int:
+    """Choose between tracks that fill the slots alike, by point 2 of the objective."""
+
+    def value(track: int) -> tuple[int, int, int]:
         states = combine(
             [State()],
-            _on(alike, track, mixed_rung),
+            _on_track(alike, track, mixed_level),
             track=track,
-            mixed_rung=mixed_rung,
+            mixed_level=mixed_level,
             limit=limit,
         )
-        state = best(states, limit, lambda state: (-state.least, state.cost))
-        value = (-state.least, state.cost)
-        if (value, track) < (best_value, chosen) or best_value == (1, 0):
-            best_value, chosen = value, track
-    return chosen
+        state = best(states, limit, lambda state: (-state.smallest, state.cost))
+        return -state.smallest, state.cost, track
+
+    # the places of the points don't matter here, and alike they leave far fewer states
+    alike = [[option._replace(points=ALL_POINTS) for option in options] for options in slots]
+    return min(tracks, key=value)
 
 
-def _reach(slots: Slots, track: int) -> int:
-    """Bound the points that a track's smallest scene can cover when all slots are filled."""
-    return min(
-        max((option.size for option in options if option.track == track), default=0)
-        for options in slots
-    )
-
-
-def _perfect(slots: Slots) -> FillScore:
-    return FillScore(-len(slots), 0, 0, 0)
-
-
-def _on(slots: Slots, track: int, mixed_rung: int) -> Slots:
-    if mixed_rung:
+def _on_track(slots: Slots, track: int, mixed_level: int | None) -> Slots:
+    """Leave out the options of other tracks, if no step of the ladder admits them."""
+    if mixed_level is not None:
         return slots
     return [[option for option in options if option.track == track] for options in slots]

@@ -22,7 +22,7 @@ NO_INSTANT = np.iinfo(np.int64).min
 
 def microseconds(times: pa.ChunkedArray) -> Indices:
     """Count microseconds since 1970, shape (n,); an unknown time is ``NO_INSTANT``."""
-    return np.array(times.combine_chunks().cast(pa.int64()).fill_null(NO_INSTANT))
+    return np.asarray(times.combine_chunks().cast(pa.int64()).fill_null(NO_INSTANT))
 
 
 def encode(values: pa.ChunkedArray) -> Indices:

@@ -1,15 +1,25 @@
-"""Passes for all slots of a target at once: the best combination, found phase by phase.
+"""The best combination of passes for all slots of a target, found phase by phase.
 
-States are combinations for the phases so far. A state is dropped once another one is as good or
-better in everything that can still count; what remains after the last phase holds the optimum.
-Nothing is dropped for its number until ``MAX_STATES`` remain, which takes very many passes that
-cover different parts of a target; no slot is lost then either.
+This is dynamic programming. A state is a combination for the phases so far. Each phase extends
+every state by each of its passes, or by none. Then a state is dropped if another state is at least
+as good in everything that can still count (it dominates it). So the states after the last phase
+include the optimum.
+
+States are never dropped for their number up to ``MAX_STATES``. More remain only if very many passes
+cover different parts of a target. Then the optimum may be missed, but no slot that can be filled
+stays empty.
+
+Sets of points are integers with a bit for each point, see ``sample_points``. States and options are
+NamedTuples, not dataclasses: a batch makes tens of thousands, and a frozen dataclass takes four
+times as long to make.
 """
 
 from __future__ import annotations
 
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
+
+from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,93 +30,112 @@ if TYPE_CHECKING:
 
 MAX_STATES = 512
 
-_LONG_AGO = -(2**63)
+_BEFORE_ALL = -(2**63)  # microseconds
 _by_end = attrgetter("end")
-ALL_POINTS = -1
-"""As a set of points: every one there is."""
+
+
+class FillScore(NamedTuple):
+    """How well slots are filled. Scores compare field by field in this order; smaller is better.
+
+    Attributes:
+        empty: Number of slots without a pass.
+        level: Highest level of the ladder that any of the passes needs.
+        off_track: Number of passes off the main track.
+        steps: Ladder steps that the passes need, summed over the slots.
+    """
+
+    empty: int = 0
+    level: int = 0
+    off_track: int = 0
+    steps: int = 0
+
+    def is_within(self, limit: FillScore) -> bool:
+        """True if no field is larger than the limit's."""
+        return (
+            self.empty <= limit.empty
+            and self.level <= limit.level
+            and self.off_track <= limit.off_track
+            and self.steps <= limit.steps
+        )
+
+
+PERFECT = FillScore()
+"""Every slot is filled without any step of the ladder."""
 
 
 class State(NamedTuple):
     """A combination for the phases so far.
 
-    ``filled`` counts its slots, ``rung`` is the last step of the ladder that it needs, ``off``
-    counts scenes off the main track, ``relaxed`` sums up steps; ``joint`` are the points that all
-    cover, ``least`` is the number of points of the scene that covers the fewest, ``cost`` and
-    ``key`` are the sums of the options' own. ``end`` and ``used`` bind what may follow: later passes,
-    and others.
+    Attributes:
+        fill: How well the current sensor's slots are filled.
+        joint: Points that all passes cover.
+        smallest: Number of points of the pass that covers the fewest.
+        cost: Sum of the options' costs.
+        key: The options' keys, for ties.
+        end: Time of the current sensor's last scene; later phases need later passes.
+        used: Passes that a later phase could take once more, but must not.
+        options: Option of each slot; None if the slot stays empty.
     """
 
-    filled: int = 0
-    rung: int = 0
-    off: int = 0
-    relaxed: int = 0
+    fill: FillScore = PERFECT
     joint: int = ALL_POINTS
-    least: int = 2**30
+    smallest: int = N_POINTS
     cost: int = 0
     key: tuple[tuple[str, ...], ...] = ()
-    end: int = _LONG_AGO
+    end: int = _BEFORE_ALL
     used: frozenset[int] = frozenset()
     options: tuple[PassOption | None, ...] = ()
 
 
-class FillScore(NamedTuple):
-    """How well slots can be filled: compared in this order, smaller is better."""
-
-    empty: int
-    rung: int
-    off: int
-    relaxed: int
-
-
-def fill_score_of(state: State) -> FillScore:
-    """Tell how well a finished state fills its slots."""
-    return FillScore(-state.filled, state.rung, state.off, state.relaxed)
-
-
-def best_fill_score(slots: Slots, *, track: int | None = None, mixed_rung: int = 0) -> FillScore:
+def best_fill_score(slots: Slots, *, track: int, mixed_level: int | None) -> FillScore:
     """Find how well slots can be filled, whatever the passes cover.
 
     Args:
-        slots: Units of each phase.
-        track: Main track; None where tracks don't count.
-        mixed_rung: Step of the ladder that admits other tracks; 0 admits them never.
+        slots: Options of each phase.
+        track: Main track.
+        mixed_level: Level of the ladder that admits other tracks; None never admits them.
     """
     if fills_perfectly(slots, track=track):
-        return FillScore(-len(slots), 0, 0, 0)
-    bare = [
+        return PERFECT
+    # options that differ only in coverage, cost or scenes become one
+    alike = [
         sorted(
             {
                 option._replace(
-                    points=ALL_POINTS, cost=0, key=(), scenes=(), track=_side(option, track)
+                    points=ALL_POINTS,
+                    cost=0,
+                    key=(),
+                    scenes=(),
+                    size=N_POINTS,
+                    track=int(option.track != track),
                 )
                 for option in options
             }
         )
         for options in slots
     ]
-    here = None if track is None else 0
-    return min(map(fill_score_of, combine([State()], bare, track=here, mixed_rung=mixed_rung)))
+    return min(state.fill for state in combine([State()], alike, track=0, mixed_level=mixed_level))
 
 
-def fills_perfectly(slots: Slots, *, track: int | None) -> bool:
-    """Tell whether every slot can be filled without any step."""
-    free = [
-        [option for option in options if option.level == 0 and not _side(option, track)]
+def fills_perfectly(slots: Slots, *, track: int) -> bool:
+    """True if every slot can be filled on a track without any step of the ladder."""
+    usable = [
+        [option for option in options if option.level == 0 and option.track == track]
         for options in slots
     ]
-    return all(free) and _fits(free, _LONG_AGO, frozenset())
+    return all(usable) and _can_fill(usable, _BEFORE_ALL, frozenset())
 
 
-def _fits(slots: Slots, end: int, used: frozenset[int]) -> bool:
-    """Tell whether passes that begin after an end, and weren't used, can fill slots that all have some."""
+def _can_fill(slots: Slots, end: int, used: frozenset[int]) -> bool:
+    """True if every slot can take an unused pass that begins after ``end`` and the slot before."""
     if not slots:
         return True
-    here, *later = slots
-    free = [option for option in here if option.start > end and option.pass_id not in used]
+    current, *later = slots
+    free = [option for option in current if option.start > end and option.pass_id not in used]
     while free:
-        # the pass that ends first leaves most to later slots, unless they need this very pass
+        # the pass that ends first leaves the most to later slots, unless they need this very pass
         first = min(free, key=_by_end)
-        if _fits(later, first.end, used | {first.pass_id}):
+        if _can_fill(later, first.end, used | {first.pass_id}):
             return True
         if not any(option.pass_id == first.pass_id for options in later for option in options):
             return False
@@ -114,74 +143,59 @@ def _fits(slots: Slots, end: int, used: frozenset[int]) -> bool:
     return False
 
 
-def _side(option: PassOption, track: int | None) -> int:
-    return int(track is not None and option.track != track)
-
-
 def combine(
     states: Iterable[State],
     slots: Slots,
     *,
-    track: int | None = None,
-    mixed_rung: int = 0,
+    track: int,
+    mixed_level: int | None,
     limit: FillScore | None = None,
 ) -> list[State]:
-    """Extend states by one sensor's phases.
+    """Extend states by the slots of one sensor.
 
     Args:
-        states: What was combined before, of other sensors.
-        slots: Units of each phase, in order.
-        track: Main track; None where tracks don't count.
-        mixed_rung: Step of the ladder that admits other tracks; 0 admits them never.
-        limit: Keep only states that fill the slots as well as this.
+        states: Combinations of the sensors before.
+        slots: Options of each phase, in order.
+        track: Main track.
+        mixed_level: Level of the ladder that admits other tracks; None never admits them.
+        limit: Leave out states that fill the slots worse than this.
 
     Returns:
-        The states that no other one is better than, or as good as, in everything.
+        The states that no other one dominates.
     """
-    current = [
-        state._replace(filled=0, rung=0, off=0, relaxed=0, end=_LONG_AGO, used=frozenset())
-        for state in states
-    ]
+    current = [state._replace(fill=PERFECT, end=_BEFORE_ALL, used=frozenset()) for state in states]
     usable = [
-        [option for option in options if _is_usable(option, track, mixed_rung, limit)]
+        [option for option in options if _is_usable(option, track, mixed_level, limit)]
         for options in slots
     ]
-    for left, options, later in zip(
-        reversed(range(len(slots))), usable, _last_starts(usable), strict=True
-    ):
-        least = 0 if limit is None else -limit.empty - left
-        grown = [
+    for options, later in zip(usable, _find_last_starts(usable), strict=True):
+        current = undominated(
             grown
             for state in current
             for grown in _grow(
-                state, options, later, track=track, mixed_rung=mixed_rung, least=least
+                state, options, later, track=track, mixed_level=mixed_level, limit=limit
             )
-            if limit is None or grown[1:4] <= limit[1:]
-        ]
-        current = undominated(grown)
+        )
     return current
 
 
 def _is_usable(
-    option: PassOption, track: int | None, mixed_rung: int, limit: FillScore | None
+    option: PassOption, track: int, mixed_level: int | None, limit: FillScore | None
 ) -> bool:
-    if (
-        option.track != track
-        and track is not None
-        and (not mixed_rung or (limit is not None and limit.off == 0))
-    ):
+    off_track = option.track != track
+    if off_track and mixed_level is None:
         return False
-    return limit is None or (option.level <= limit.rung and option.level <= limit.relaxed)
+    return limit is None or FillScore(0, option.level, off_track, option.level).is_within(limit)
 
 
-def _last_starts(slots: Slots) -> list[dict[int, int]]:
-    """Tell of each slot when the last option of each pass in the slots after it starts."""
+def _find_last_starts(slots: Slots) -> list[dict[int, int]]:
+    """Find for each slot when the last option of each pass in the later slots starts."""
     last: dict[int, int] = {}
     found = []
     for options in reversed(slots):
         found.append(last.copy())
         for option in options:
-            last[option.pass_id] = max(option.start, last.get(option.pass_id, _LONG_AGO))
+            last[option.pass_id] = max(option.start, last.get(option.pass_id, _BEFORE_ALL))
     return found[::-1]
 
 
@@ -190,37 +204,50 @@ def _grow(
     options: Sequence[PassOption],
     later: dict[int, int],
     *,
-    track: int | None,
-    mixed_rung: int,
-    least: int,
+    track: int,
+    mixed_level: int | None,
+    limit: FillScore | None,
 ) -> Iterable[State]:
-    """Extend a state by each option, or by none where that leaves at least so many slots filled."""
-    if state.filled >= least:
-        yield state._replace(key=(*state.key, ()), options=(*state.options, None))
+    """Extend a state by no pass, and by each option."""
+    fill = state.fill
+    if limit is None or fill.empty < limit.empty:
+        yield state._replace(
+            fill=fill._replace(empty=fill.empty + 1),
+            key=(*state.key, ()),
+            options=(*state.options, None),
+        )
     for option in options:
         if option.start <= state.end or option.pass_id in state.used:
             continue
-        off = _side(option, track)
-        yield State(
-            state.filled + 1,
-            max(state.rung, option.level, mixed_rung if off else 0),
-            state.off + off,
-            state.relaxed + option.level,
-            state.joint & option.points,
-            min(state.least, option.size),
-            state.cost + option.cost,
-            (*state.key, option.key),
-            option.end,
-            # order alone keeps most passes from coming again; only the others are worth remembering
-            state.used | {option.pass_id}
-            if later.get(option.pass_id, _LONG_AGO) > option.end
-            else state.used,
-            (*state.options, option),
+        off_track = option.track != track
+        needed = max(option.level, mixed_level or 0) if off_track else option.level
+        grown = FillScore(
+            fill.empty,
+            max(fill.level, needed),
+            fill.off_track + off_track,
+            fill.steps + option.level,
         )
+        if limit is None or grown.is_within(limit):
+            yield _take(state, option, grown, later)
+
+
+def _take(state: State, option: PassOption, fill: FillScore, later: dict[int, int]) -> State:
+    # a later start keeps most passes from being taken twice; only the others must be remembered
+    returns = later.get(option.pass_id, _BEFORE_ALL) > option.end
+    return State(
+        fill,
+        state.joint & option.points,
+        min(state.smallest, option.size),
+        state.cost + option.cost,
+        (*state.key, option.key),
+        option.end,
+        state.used | {option.pass_id} if returns else state.used,
+        (*state.options, option),
+    )
 
 
 def undominated(states: Iterable[State]) -> list[State]:
-    """Keep the states that no other one is as good as in everything."""
+    """Keep the states that no other one dominates; of equal states, one."""
     kept: list[State] = []
     for state in sorted(states, key=_order):
         for better in kept:
@@ -232,23 +259,25 @@ def undominated(states: Iterable[State]) -> list[State]:
 
 
 def _thin_out(states: list[State]) -> list[State]:
-    """Keep the first, and of the others those that leave most to later phases: so that no slot is lost."""
+    """Keep the first states, and of each way to fill the slots the state that ends first.
+
+    The state that ends first leaves the most passes to later phases, so no slot is lost.
+    """
     first = states[:MAX_STATES]
     earliest: dict[object, State] = {}
     for state in states:
-        key = (fill_score_of(state), state.used)
-        if key not in earliest or state.end < earliest[key].end:
-            earliest[key] = state
+        way = (state.fill, state.used)
+        if way not in earliest or state.end < earliest[way].end:
+            earliest[way] = state
     return first + [state for state in earliest.values() if state not in first]
 
 
 def _order(state: State) -> tuple[object, ...]:
-    """Sort so that a state comes behind all that dominate it."""
-    joint = state.joint.bit_count() if state.joint >= 0 else 2**30
+    """Sort key by which a state comes after all states that dominate it."""
     return (
-        *fill_score_of(state),
-        -joint,
-        -state.least,
+        state.fill,
+        -state.joint.bit_count(),
+        -state.smallest,
         state.cost,
         state.key,
         state.end,
@@ -260,11 +289,8 @@ def _dominates(one: State, other: State) -> bool:
     return (
         one.end <= other.end
         and one.cost <= other.cost
-        and one.least >= other.least
-        and one.filled >= other.filled
-        and one.rung <= other.rung
-        and one.off <= other.off
-        and one.relaxed <= other.relaxed
+        and one.smallest >= other.smallest
+        and one.fill.is_within(other.fill)
         and (one.cost < other.cost or one.key <= other.key)
         and one.used <= other.used
         and one.joint & other.joint == other.joint
@@ -274,5 +300,5 @@ def _dominates(one: State, other: State) -> bool:
 def best(
     states: Iterable[State], limit: FillScore, value: Callable[[State], tuple[object, ...]]
 ) -> State:
-    """Take the finished state with the smallest value among those that fill as well as ``limit``."""
-    return min((state for state in states if fill_score_of(state) == limit), key=value)
+    """Return the state with the smallest value, among the states with a fill score of ``limit``."""
+    return min((state for state in states if state.fill == limit), key=value)

@@ -1,13 +1,13 @@
-"""Candidates as passes: which scenes one overflight made, when each may be chosen, and what a pass covers.
+"""The options of a slot: passes, each with the mosaic of scenes that would fill the slot.
 
-A *pass* is the scenes of one overflight over a target: those of one datatake, and those of one
-satellite on one relative orbit of which none is later than ten minutes after the one before, for an
-overflight may be cut into several datatakes. A *option* is a pass as one slot may take it: those of
-its scenes that the first steps of the ladder admit, and of these the mosaic, the fewest that cover
-what all of them cover (greedily: what adds most points comes first, then the less cloudy, then the
-smaller id; last what fills gaps between the points). Scenes of one tile with different footprints
-are parts of one granule that was split, whatever their footprints claim: they are taken together or
-not at all.
+An *option* is a pass as one slot may take it at one level of the ladder: the scenes of the pass
+that the ladder's first steps admit. If the option is chosen, its *mosaic* fills the slot: the
+scenes that together cover all that the option covers. ``cover`` picks them greedily: next comes the
+scene that adds the most points, then the less cloudy one, then the smaller id. At last come scenes
+that fill gaps between the points.
+
+Scenes of one tile with different footprints are parts of a granule that was split. They are taken
+together or not at all, whatever their footprints claim.
 """
 
 from __future__ import annotations
@@ -30,16 +30,32 @@ MILLI = 1000
 """Days and percents are counted in thousandths, so that sums are exact."""
 
 CLOUD_PERCENT_PER_DAY = 5
-"""Cloud that weighs as much as a day's distance from the phase's date."""
+"""Percent of cloud that weigh as much as a day's distance from the phase's date."""
 
 _by_id = attrgetter("item_id")
-_SLIVER = 1e-6  # of a target; less is where the edges of two scenes meet
+_SLIVER = 1e-6  # share of a target; smaller gaps are where the edges of two scenes meet
 
 
 class Scene(NamedTuple):
-    """A candidate that some step admits: its row, and what choosing needs of it.
+    """A candidate that some level of the ladder admits.
 
-    ``overlap`` is the part of the target that it covers; ``size`` is its number of points.
+    This and ``PassOption`` are NamedTuples, not dataclasses: a batch makes tens of thousands, and a
+    frozen dataclass takes four times as long to make.
+
+    Attributes:
+        row: Its row in the table of candidates.
+        item_id: STAC id.
+        pass_id: Number of its pass.
+        track: Number of its track; 0 for sensors without tracks.
+        level: Ladder steps that it needs.
+        start: Acquisition time, microseconds since 1970.
+        days: Days between its date and the date of the phase.
+        cloud: Cloud cover in thousandths of a percent.
+        tile: MGRS tile; None for sensors without tiles.
+        outline: Footprint, WKB.
+        overlap: Share of the target that it covers.
+        points: Set of the target's sample points that it covers.
+        size: Number of these points.
     """
 
     row: int
@@ -58,12 +74,20 @@ class Scene(NamedTuple):
 
 
 class PassOption(NamedTuple):
-    """A pass as a slot may take it.
+    """A pass as a slot may take it at one level of the ladder.
 
-    ``level`` is the last step needed; ``start`` and ``end`` are the times of its first and last
-    scene, in microseconds; ``points`` is a set of points; ``cost`` grows with distance from the
-    phase's date and with cloud; ``size`` is the number of points; ``scenes`` are those that may be
-    in the mosaic, by id, and ``key`` their ids.
+    Attributes:
+        pass_id: Number of the pass.
+        track: Number of its track; 0 for sensors without tracks.
+        level: Ladder steps that it needs.
+        start: Time of its first scene, microseconds since 1970.
+        end: Time of its last scene, microseconds since 1970.
+        points: Set of the target's sample points that its scenes cover.
+        cost: Distance from the phase's date in thousandths of a day; with cloud for optical scenes,
+            in thousandths of a percent.
+        key: Item ids of its scenes, for ties.
+        size: Number of the points.
+        scenes: Its scenes by item id; the mosaic is picked from them.
     """
 
     pass_id: int
@@ -78,13 +102,17 @@ class PassOption(NamedTuple):
     scenes: tuple[Scene, ...]
 
 
-def make_pass_options(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -> list[PassOption]:
-    """Make the options of a slot: a pass once for each level at which it has more scenes, in order of time.
+def make_pass_options(
+    scenes: Sequence[Scene], sensor: str, *, min_points: int = 1
+) -> list[PassOption]:
+    """Make the options of a slot, in order of time.
+
+    A pass is an option once for each level at which the ladder admits more of its scenes.
 
     Args:
-        scenes: The slot's candidates that some step admits, by pass, then id.
-        sensor: Of the slot; days weigh against cloud for those that see clouds.
-        least: Points that a pass must cover.
+        scenes: The slot's candidates that some level admits.
+        sensor: The slot's; an optical option's cost includes its cloud.
+        min_points: Number of points that an option must cover.
     """
     by_pass: dict[tuple[int, int], list[Scene]] = {}
     for scene in sorted(scenes, key=_by_id):
@@ -93,100 +121,102 @@ def make_pass_options(scenes: Sequence[Scene], sensor: str, *, least: int = 1) -
     for members in by_pass.values():
         for level in sorted({scene.level for scene in members}):
             admitted = [scene for scene in members if scene.level <= level]
-            points = 0
-            for scene in admitted:
-                points |= scene.points
-            size = points.bit_count()
-            if size >= max(least, 1):
-                options.append(
-                    _make_pass_option(
-                        tuple(admitted),
-                        level,
-                        points,
-                        size=size,
-                        weigh_cloud=sensor == Sensor.S2L2A,
-                    )
-                )
+            points = _points_of(admitted)
+            if points.bit_count() >= max(min_points, 1):
+                weigh_cloud = sensor == Sensor.S2L2A
+                options.append(_make_option(admitted, level, points, weigh_cloud=weigh_cloud))
     return sorted(options, key=lambda option: (option.start, option.key))
 
 
-def _make_pass_option(
-    scenes: tuple[Scene, ...], level: int, points: int, *, size: int, weigh_cloud: bool
+def _points_of(scenes: Iterable[Scene]) -> int:
+    return reduce(or_, (scene.points for scene in scenes), 0)
+
+
+def _make_option(
+    scenes: Sequence[Scene], level: int, points: int, *, weigh_cloud: bool
 ) -> PassOption:
     starts = [scene.start for scene in scenes]
     cost = min([scene.days for scene in scenes]) * MILLI
     if weigh_cloud:
-        cloud = sum([scene.cloud * scene.size for scene in scenes]) // sum(
-            [scene.size for scene in scenes]
-        )
-        cost = cost * CLOUD_PERCENT_PER_DAY + cloud
-    key = tuple([scene.item_id for scene in scenes])
+        cost = cost * CLOUD_PERCENT_PER_DAY + _mean_cloud(scenes)
     return PassOption(
-        scenes[0].pass_id,
-        scenes[0].track,
-        level,
-        min(starts),
-        max(starts),
-        points,
-        cost,
-        key,
-        size,
-        scenes,
+        pass_id=scenes[0].pass_id,
+        track=scenes[0].track,
+        level=level,
+        start=min(starts),
+        end=max(starts),
+        points=points,
+        cost=cost,
+        key=tuple([scene.item_id for scene in scenes]),
+        size=points.bit_count(),
+        scenes=tuple(scenes),
     )
 
 
+def _mean_cloud(scenes: Sequence[Scene]) -> int:
+    """Average the cloud cover of scenes by the points of each, in thousandths of a percent."""
+    weighted = sum([scene.cloud * scene.size for scene in scenes])
+    return weighted // sum([scene.size for scene in scenes])
+
+
 def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
-    """Choose scenes of a pass until all of an area that any covers is covered: always what adds most; that comes first.
+    """Pick the mosaic of a pass: scenes that cover all of an area that any scene covers.
 
     Args:
         scenes: Of one pass.
-        area: The target's.
+        area: The target's area.
+
+    Returns:
+        The members, in the order in which they add the most points.
     """
     if len(scenes) == 1:
         return list(scenes)
     chosen: list[Scene] = []
     covered = 0
-    left = _granules(scenes)
+    left = _group_by_granule(scenes)
     while left:
-        added = [
-            (reduce(or_, (part.points for part in parts)) & ~covered).bit_count() for parts in left
-        ]
+        added = [(_points_of(parts) & ~covered).bit_count() for parts in left]
         most = max(added)
         if most == 0:
             break
         parts = left.pop(added.index(most))
         chosen += parts
-        covered = reduce(or_, (part.points for part in parts), covered)
+        covered |= _points_of(parts)
     if left and all(scene.overlap < 1 for scene in chosen):
         chosen += _fill_gaps(chosen, left, area)
-    return _order(chosen)
+    return _sort_by_added_points(chosen)
 
 
 def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeometry) -> list[Scene]:
-    """Choose what covers ground of an area that lies between the points."""
+    """Pick the scenes that cover parts of an area that lie between the points."""
     found: list[Scene] = []
-    least = _SLIVER * area.area
-    bare = shapely.difference(area, _join(chosen))
-    # one look at all that is left together tells nearly always that nothing is to be had
+    min_area = _SLIVER * area.area
+    gap = shapely.difference(area, _join_outlines(chosen))
+    # nearly always all that is left covers nothing of the gap: one intersection then shows it
     while (
         left
-        and bare.area >= least
-        and shapely.intersection(_join(chain(*left)), bare).area >= least
+        and gap.area >= min_area
+        and shapely.intersection(_join_outlines(chain(*left)), gap).area >= min_area
     ):
-        added = shapely.area(shapely.intersection([_join(parts) for parts in left], bare)).tolist()
+        outlines = [_join_outlines(parts) for parts in left]
+        added = shapely.area(shapely.intersection(outlines, gap)).tolist()
         parts = left.pop(added.index(max(added)))
         found += parts
-        bare = shapely.difference(bare, _join(parts))
+        gap = shapely.difference(gap, _join_outlines(parts))
     return found
 
 
-def _join(scenes: Iterable[Scene]) -> BaseGeometry:
+def _join_outlines(scenes: Iterable[Scene]) -> BaseGeometry:
     joined: BaseGeometry = shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes]))
     return joined
 
 
-def _granules(scenes: Sequence[Scene]) -> list[list[Scene]]:
-    """Put the parts of a split granule together; of scenes with one outline keep the first."""
+def _group_by_granule(scenes: Sequence[Scene]) -> list[list[Scene]]:
+    """Group the parts of each split granule, the least cloudy granule first.
+
+    Of the scenes of a tile with the same outline, only the first is kept. A scene without a tile is
+    a granule by itself.
+    """
     granules: dict[object, dict[bytes, Scene]] = {}
     for scene in sorted(scenes, key=lambda scene: (scene.cloud, scene.item_id)):
         if scene.overlap:
@@ -195,7 +225,7 @@ def _granules(scenes: Sequence[Scene]) -> list[list[Scene]]:
     return [list(parts.values()) for parts in granules.values()]
 
 
-def _order(scenes: Sequence[Scene]) -> list[Scene]:
+def _sort_by_added_points(scenes: Sequence[Scene]) -> list[Scene]:
     left, ordered, covered = list(scenes), [], 0
     while left:
         added = [(scene.points & ~covered).bit_count() for scene in left]

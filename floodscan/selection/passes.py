@@ -23,6 +23,7 @@ from floodscan.selection.columns import (
     dense_ranks,
     encode,
     group_starts,
+    is_value,
     microseconds,
 )
 
@@ -35,6 +36,8 @@ _GAP = 600_000_000  # microseconds
 _SECOND = 1_000_000  # microseconds
 _LAST_INSTANT = np.iinfo(np.int64).max
 _PLACE = ("event_id", "target_id", "sensor")
+_ORBIT = ("platform", "relative_orbit", "orbit_state")
+_NAMED = (*_PLACE, *_ORBIT, "datetime", "item_id")
 _BASELINE = r"_N\d\d\.\d\d$"  # reprocessing changes the end of a Sentinel-2 datatake's id
 _UNKNOWN = "?"
 
@@ -51,17 +54,17 @@ def identify_passes(candidates: pa.Table) -> pa.Array:
         ``pass_id`` as in CANDIDATES, shape (n,).
     """
     runs, firsts = _find_runs(candidates)
-    first_scenes = candidates.take(pa.array(firsts))
+    first_scenes = candidates.select(_NAMED).take(pa.array(firsts))
     links = _link_datatakes(candidates, runs, first_scenes)
     passes = connected_components(len(firsts), links)
     names = _name_runs(first_scenes)
     starts = microseconds(first_scenes["datetime"])
-    starts[starts == NO_INSTANT] = _LAST_INSTANT
+    starts = np.where(starts == NO_INSTANT, _LAST_INSTANT, starts)
     # a pass has the name of its earliest run
     order = np.lexsort([dense_ranks(names), starts, passes])
     earliest = order[group_starts([passes[order]])]
-    of_dem = pc.equal(candidates["sensor"].combine_chunks(), Sensor.DEM)
-    return pc.if_else(of_dem, None, names.take(pa.array(earliest[passes[runs]])))
+    of_dem = is_value(candidates["sensor"], Sensor.DEM)
+    return names.take(pa.array(earliest[passes[runs]], mask=of_dem))
 
 
 def _find_runs(candidates: pa.Table) -> tuple[Indices, Indices]:
@@ -73,8 +76,7 @@ def _find_runs(candidates: pa.Table) -> tuple[Indices, Indices]:
         The number of each row's run, shape (n,), and a first row of each run, shape (runs,).
     """
     times = microseconds(candidates["datetime"])
-    names = (*_PLACE, "platform", "relative_orbit", "orbit_state")
-    keys = [encode(candidates[name]) for name in names]
+    keys = [encode(candidates[name]) for name in (*_PLACE, *_ORBIT)]
     order = np.lexsort([times, *keys])
     times = times[order]
     starts = group_starts([key[order] for key in keys])
@@ -135,7 +137,7 @@ def connected_components(n_nodes: int, links: NDArray[np.int64]) -> Indices:
 
 
 def _name_runs(first_scenes: pa.Table) -> pa.Array:
-    """Write platform, orbit and time of the first scene of each run; its id where it has no time."""
+    """Write platform, orbit and time of the first scene of each run; its id if it has no time."""
     seconds = microseconds(first_scenes["datetime"]) // _SECOND
     texts = pa.array(np.datetime_as_string(seconds.astype("datetime64[s]")), pa.string())
     times = pc.if_else(
@@ -143,7 +145,7 @@ def _name_runs(first_scenes: pa.Table) -> pa.Array:
         pc.binary_join_element_wise(texts, "Z", ""),
         first_scenes["item_id"].combine_chunks(),
     )
-    parts = [_texts(first_scenes[name]) for name in ("platform", "relative_orbit", "orbit_state")]
+    parts = [_texts(first_scenes[name]) for name in _ORBIT]
     return pc.binary_join_element_wise(*parts, times, " ")
 
 

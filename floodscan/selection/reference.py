@@ -1,14 +1,14 @@
-"""Policy ``reference``: the published procedure, each slot by itself.
+"""Policy ``reference``: the published procedure, which fills each slot by itself.
 
-Within a slot the eligible candidates are ordered
+The eligible candidates of a slot are ordered by
 
 - Sentinel-1: larger overlap, fewer days from the phase's date, then the texts of time, relative
   orbit, orbit state;
 - Sentinel-2: larger overlap, lower cloud cover, fewer days, then the text of time;
 - DEM: larger overlap;
 
-and what still ties by item id, so that no choice hangs on the order in which a server answers. The
-first is selected; of the DEM, all.
+and remaining ties by item id, so that no choice depends on the order of a server's answer. The
+first candidate is selected, and all tiles of the DEM.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.model import Sensor
-from floodscan.schemas import CANDIDATES
+from floodscan.schemas import CANDIDATES, SLOT
 from floodscan.selection.candidates import CLOUD_UNKNOWN
 from floodscan.selection.columns import dense_ranks, encode, group_starts, is_value
 from floodscan.selection.labels import Verdict
@@ -28,23 +28,21 @@ from floodscan.selection.labels import Verdict
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SLOT = ("event_id", "target_id", "phase", "sensor")
-
 
 def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
-    """Number the slots of a table whose rows are grouped by slot, shape (n,)."""
-    return np.cumsum(group_starts([encode(candidates[name]) for name in _SLOT])) - 1
+    """Number the slots of a table, in which the rows of each slot are next to each other."""
+    return np.cumsum(group_starts([encode(candidates[name]) for name in SLOT])) - 1
 
 
 def select_reference(candidates: pa.Table) -> pa.Table:
     """Order the candidates of each slot by the published rules and select the first.
 
     Args:
-        candidates: CANDIDATES table, the rows of one slot one after the other.
+        candidates: CANDIDATES table, the rows of each slot next to each other.
 
     Returns:
-        The same rows with ``rank``, ``selected`` and ``verdict``, slots in the order given, within
-        one the ranked first, then the rejected by item id.
+        The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order.
+        Within a slot the ranked rows come first, then the rejected rows by item id.
     """
     slots = slot_numbers(candidates)
     eligible = is_value(candidates["verdict"], Verdict.ELIGIBLE)
@@ -64,9 +62,9 @@ def select_reference(candidates: pa.Table) -> pa.Table:
 
 
 def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """List the sort keys, the first one first.
+    """List the sort keys, the first one first, shape (n,) each.
 
-    A key that a sensor doesn't use is the same for its rows.
+    A key that a sensor does not use is 0 for its rows.
     """
     sensor = {name: is_value(candidates["sensor"], name) for name in Sensor}
     imagery = eligible & ~sensor[Sensor.DEM]
@@ -89,5 +87,5 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
 
 
 def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64]:
-    """Rank values by order, equal ones alike. A time's UTC text of fixed width sorts as the time does."""
+    """Rank values in ascending order. A time ranks as its UTC text of fixed width does."""
     return dense_ranks(pc.fill_null(values, missing))

@@ -1,10 +1,12 @@
-"""Coverage as sets of points: a target is sampled at 4,096 points, and a scene covers some of them.
+"""Coverage as sets of points: a target has 4,096 sample points, and a scene covers some of them.
 
-The points lie inside the target, evenly by area, however little of its bbox it fills: on rows at
-even steps of an equal-area cylinder, over the latitudes that the target's parts take, and on each
-row as many as its length in the target calls for. A set of points is one Python integer, a bit
-each: what scenes cover together or in common is one ``|`` or ``&``, exact and the same in any
-order.
+The points lie inside the target, evenly by area. They lie on rows at even steps of an equal-area
+cylinder, and a row has as many points as the length of its part inside the target calls for.
+
+Why points, and not areas of polygons: the optimum over all slots compares thousands of unions and
+intersections of coverages. A set of points is one Python integer with a bit for each point, so a
+union is ``|``, an intersection is ``&``, a size is ``bit_count()``. Each takes well under a
+microsecond, and it is exact and the same in any order, which sums of polygon areas are not.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 import shapely
 
 from floodscan.geometry.areas import authalic
+from floodscan.geometry.scan_lines import cross_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,14 +30,15 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 N_POINTS = 4096
-"""Points of a target."""
+"""Number of points of a target."""
 
-WHOLE = (1 << N_POINTS) - 1
-"""The set of all of them."""
+ALL_POINTS = (1 << N_POINTS) - 1
+"""The set of all points of a target."""
 
-_ALL, _SIX, _LAST = np.array([2**64 - 1, 6, 63], dtype=np.uint64)
-_FEWEST_ROWS = 64  # of a box, which then has as many columns
-_MOST_ROWS = 1024
+_WORD = 64
+_N_WORDS = N_POINTS // _WORD + 1  # one more for crossings behind the last point
+_MIN_ROWS = 64  # a target that fills its bbox then has about as many points in a row
+_MAX_ROWS = 1024
 _LATITUDES = np.linspace(-90, 90, 180 * 16 + 1)
 _HEIGHTS = authalic(_LATITUDES)
 _TURN = 360.0
@@ -43,13 +47,13 @@ _HALF_TURN = 180.0
 
 @dataclass(frozen=True, slots=True)
 class SamplePoints:
-    """Where a target's points lie.
+    """The sample points of a target, ordered by row and then from west to east.
 
     Attributes:
         west: Longitude of the bbox's western edge.
-        width: Degrees from there to its eastern edge.
+        width: Width of the bbox in degrees.
         latitudes: Of the rows, ascending, shape (rows,).
-        places: Of the points, ascending: number of the row, and the part of the width that lies
+        places: Of the points, ascending: number of the row, plus the share of the width that lies
             west of the point, shape (4096,).
     """
 
@@ -60,36 +64,62 @@ class SamplePoints:
 
 
 def place_sample_points(target: Target) -> SamplePoints:
-    """Lay the points of a target."""
+    """Place the points of a target."""
     west, _, east, _ = target.bbox
     width = (east - west) % _TURN or _TURN
-    bare = SamplePoints(west, width, _lay_rows(target.area, width), np.empty(0))
-    _, crossings = _cross(bare, np.array([target.area], dtype=object))
+    bare = SamplePoints(west, width, _place_rows(target.area, width), np.empty(0))
+    _, crossings = _cross_rows(bare, np.array([target.area], dtype=object))
     crossings.sort()
-    return SamplePoints(
-        west, width, bare.latitudes, _spread(crossings[::2], crossings[1::2], N_POINTS)
-    )
+    places = _spread(crossings[::2], crossings[1::2], N_POINTS)
+    return SamplePoints(west, width, bare.latitudes, places)
 
 
 def covered_points(sample_points: SamplePoints, areas: Geometries) -> list[int]:
-    """Tell which points lie in each area, as a set of bits per area, shape (n,)."""
-    owners, crossings = _cross(sample_points, areas)
-    places = np.searchsorted(sample_points.places, crossings).astype(np.uint64)
-    words = np.zeros((len(areas), N_POINTS // 64 + 1), dtype=np.uint64)
-    # each crossing turns over all points behind it: first those of its own word, which then tells
-    # by its last bit whether to turn over the words behind it
-    np.bitwise_xor.at(words, (owners, places >> _SIX), _ALL << (places & _LAST))
-    words[:, 1:] ^= np.bitwise_xor.accumulate(words[:, :-1] >> _LAST, axis=1) * _ALL
-    return [int.from_bytes(row.tobytes(), "little") for row in words[:, :-1].astype("<u8")]
+    """Find the points that lie in each area, as sets of bits, shape (n,).
+
+    This is a scan line with the even-odd rule: a point lies inside if the outline crosses its row
+    an odd number of times to the west of it. The points of all rows are numbered through. Outlines
+    cross each row an even number of times, so the crossings of earlier rows do not change the
+    parity.
+
+    With eight points 0 to 7 on two rows, and an area that is crossed before the points 1 and 3 and,
+    on the second row, before the points 5 and 8, the bits 1, 3, 5 and 8 are set (the lowest bit is
+    on the right)::
+
+        crossings    1 0010 1010
+        parities     0 1110 0110      points 1, 2 and 5, 6, 7 lie inside
+
+    ``shapely.contains_xy`` finds the same sets ten times as slowly.
+    """
+    owners, crossings = _cross_rows(sample_points, areas)
+    behind = np.searchsorted(sample_points.places, crossings).astype(np.uint64)
+    words = np.zeros((len(areas), _N_WORDS), dtype="<u8")
+    np.bitwise_xor.at(words, (owners, behind // _WORD), np.uint64(1) << behind % _WORD)
+    return [_parities(int.from_bytes(row.tobytes(), "little")) & ALL_POINTS for row in words]
 
 
-def _lay_rows(area: BaseGeometry, width: float) -> Numbers:
-    """Choose latitudes within those that an area's parts take: the less of the width they fill, the more."""
+def _parities(bits: int) -> int:
+    """Set each bit to the parity of all bits up to it.
+
+    After the step with shift s each bit is the parity of the 2 s bits up to it.
+    """
+    shift = 1
+    while shift < N_POINTS:
+        bits ^= bits << shift
+        shift *= 2
+    return bits
+
+
+def _place_rows(area: BaseGeometry, width: float) -> Numbers:
+    """Choose the latitudes of the rows within the parts of an area.
+
+    The smaller the share of the bbox's width that the parts fill, the more rows there are.
+    """
     _, south, _, north = shapely.bounds(shapely.get_parts(area)).T
-    starts, ends = _join(_height(south), _height(north))
+    starts, ends = _join_intervals(_height(south), _height(north))
     degrees = _latitude(ends) - _latitude(starts)
-    n_rows = _FEWEST_ROWS * width * degrees.sum() / area.area
-    return _latitude(_spread(starts, ends, int(np.clip(n_rows, _FEWEST_ROWS, _MOST_ROWS))))
+    n_rows = _MIN_ROWS * width * degrees.sum() / area.area
+    return _latitude(_spread(starts, ends, int(np.clip(n_rows, _MIN_ROWS, _MAX_ROWS))))
 
 
 def _height(latitudes: Numbers) -> Numbers:
@@ -100,8 +130,8 @@ def _latitude(heights: Numbers) -> Numbers:
     return np.interp(heights, _HEIGHTS, _LATITUDES)
 
 
-def _join(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
-    """Join intervals that touch."""
+def _join_intervals(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
+    """Join intervals that touch or overlap."""
     order = np.argsort(starts)
     starts, reached = starts[order], np.maximum.accumulate(ends[order])
     apart = starts[1:] > reached[:-1]
@@ -109,7 +139,7 @@ def _join(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _spread(starts: Numbers, ends: Numbers, n: int) -> Numbers:
-    """Put n places evenly on intervals that are laid end to end."""
+    """Place n points evenly on intervals that are laid end to end."""
     reached = np.cumsum(ends - starts)
     steps = (np.arange(n) + 0.5) / n * reached[-1]
     at = np.searchsorted(reached, steps)
@@ -117,24 +147,27 @@ def _spread(starts: Numbers, ends: Numbers, n: int) -> Numbers:
     return places
 
 
-def _cross(sample_points: SamplePoints, areas: Geometries) -> tuple[NDArray[np.int64], Numbers]:
-    """Find where outlines cross rows: of which area, and where among the places of points, shape (n,) each."""
+def _cross_rows(
+    sample_points: SamplePoints, areas: Geometries
+) -> tuple[NDArray[np.int64], Numbers]:
+    """Find where outlines cross the rows of points.
+
+    Returns:
+        Number of the area, and place as in ``SamplePoints.places``, shape (n,) each.
+    """
     rings, owners = _rings(areas)
     points, of_rings = shapely.get_coordinates(rings, return_index=True)
     xs, ys = (points - (sample_points.west, 0)).T
     if sample_points.west + sample_points.width > _HALF_TURN:  # it crosses the antimeridian
         xs[points[:, 0] < 0] += _TURN
-    between = np.searchsorted(sample_points.latitudes, ys)
-    first, last = np.minimum(between[:-1], between[1:]), np.maximum(between[:-1], between[1:])
-    repeats = np.where(of_rings[1:] == of_rings[:-1], last - first, 0)
-    edges = np.repeat(np.arange(len(repeats)), repeats)
-    rows = first[edges] + np.arange(len(edges)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    slopes = np.diff(xs)[edges] / np.diff(ys)[edges]
-    crossings = xs[edges] + (sample_points.latitudes[rows] - ys[edges]) * slopes
-    return owners[of_rings[edges]], rows + np.clip(crossings / sample_points.width, 0, 1)
+    same_ring = of_rings[1:] == of_rings[:-1]
+    edges, rows, places = cross_rows(xs, ys, same_ring, sample_points.latitudes)
+    shares: Numbers = np.clip(places / sample_points.width, 0, 1)
+    return owners[of_rings[edges]], rows + shares
 
 
 def _rings(areas: Geometries) -> tuple[Geometries, NDArray[np.int64]]:
+    """List the rings of areas, and the number of the area of each."""
     parts, of_parts = shapely.get_parts(areas, return_index=True)
     rings, of_rings = shapely.get_rings(parts, return_index=True)
     return rings, of_parts[of_rings]

@@ -1,4 +1,4 @@
-"""What was decided of each candidate: its rank, its verdict, and the steps of the ladder that it needed."""
+"""Ranks, verdicts and ladder steps that policy ``change-detection`` gives to candidates."""
 
 from __future__ import annotations
 
@@ -26,27 +26,29 @@ if TYPE_CHECKING:
 
     Indices = NDArray[np.int64]
 
-_UNRANKED = 2**31 - 1
+_LAST = np.iinfo(np.int32).max
 _by_size = attrgetter("size")
 
 
 class Verdicts:
-    """What was decided so far, row by row."""
+    """The ranks and verdicts of a table's candidates, row by row."""
 
-    def __init__(self, candidates: pa.Table, slots: Indices, facts: CandidateAttributes) -> None:
+    def __init__(
+        self, candidates: pa.Table, slots: Indices, attributes: CandidateAttributes
+    ) -> None:
         self._candidates = candidates
         self._slots = slots
-        self._facts = facts
-        self._verdicts: list[str] = facts.verdicts.tolist()
-        self._rank = [_UNRANKED] * len(slots)
-        self._mixed = np.zeros(len(slots), dtype=bool)
+        self._superseded_by = attributes.superseded_by
+        self._verdicts: list[str] = attributes.verdicts.tolist()
+        self._ranks: list[int | None] = [None] * len(slots)
+        self._off_track = np.zeros(len(slots), dtype=bool)
 
     def choose_dem(self, rows: list[int]) -> None:
-        """Note that all tiles of the DEM are chosen: what covers most first."""
+        """Note that all tiles of the DEM are chosen, the tile that covers the most first."""
         overlaps, ids = self._candidates["overlap_frac"].to_numpy(), self._candidates["item_id"]
         order = sorted(rows, key=lambda row: (-overlaps[row], ids[row].as_py()))
         for rank, row in enumerate(order, 1):
-            self._rank[row], self._verdicts[row] = rank, Verdict.SELECTED
+            self._ranks[row], self._verdicts[row] = rank, Verdict.SELECTED
 
     def choose(
         self,
@@ -58,53 +60,54 @@ class Verdicts:
         used: Container[int],
         area: BaseGeometry,
     ) -> None:
-        """Note a slot's choice, and why each other scene was left out that the steps which were taken admit.
+        """Note the choice of a slot, and why its other scenes were not chosen.
 
         Args:
             scenes: Of the slot.
-            options: Passes that might have filled it.
-            option: The one that does; None leaves it empty.
+            options: Options of the slot.
+            option: The chosen one; None leaves the slot empty.
             track: The sensor's main track.
-            used: Passes in all slots of the sensor.
-            area: The target's.
+            used: Passes that fill slots of the sensor.
+            area: The target's area.
         """
         rank = 0
         for rank, scene in enumerate(cover(option.scenes, area) if option else (), 1):
-            self._rank[scene.row], self._verdicts[scene.row] = rank, Verdict.SELECTED
-            self._mixed[scene.row] = option is not None and option.track != track
-        large = {(other.pass_id, other.track) for other in options}
+            self._ranks[scene.row], self._verdicts[scene.row] = rank, Verdict.SELECTED
+            self._off_track[scene.row] = option is not None and option.track != track
+        optional = {(other.pass_id, other.track) for other in options}
         reached = NEVER if option is None else option.level
         for scene in scenes:
             if scene.level <= reached and self._verdicts[scene.row] != Verdict.SELECTED:
-                wide = (scene.pass_id, scene.track) in large
                 self._verdicts[scene.row] = (
-                    _reason(scene, option, track, used) if wide else Verdict.COVERS_TOO_LITTLE
+                    _explain(scene, option, track, used)
+                    if (scene.pass_id, scene.track) in optional
+                    else Verdict.COVERS_TOO_LITTLE
                 )
-        for row in _others(options, option):
-            if self._rank[row] == _UNRANKED and self._verdicts[row] == Verdict.ELIGIBLE:
+        for row in _rank_others(options, option):
+            if self._ranks[row] is None and self._verdicts[row] == Verdict.ELIGIBLE:
                 rank += 1
-                self._rank[row] = rank
+                self._ranks[row] = rank
 
     def table(self, recipe: Recipe) -> pa.Table:
-        """Put it beside the candidates, as ``select_change_detection`` gives them."""
-        rank = np.array(self._rank)
+        """Return the candidates with all that was noted, as ``select_change_detection`` does."""
+        ranks = pa.array(self._ranks, pa.int32())
         selected = np.array(self._verdicts, dtype=object) == Verdict.SELECTED
         ids = self._candidates["item_id"]
-        newer = self._facts.superseded_by
-        id_ranks = dense_ranks(ids)
+        newer = self._superseded_by
         results = {
-            "rank": pa.array(rank, pa.int32(), mask=rank == _UNRANKED),
+            "rank": ranks,
             "selected": pa.array(selected),
             "verdict": pa.array(self._verdicts, pa.string()),
-            "relaxed": _relaxed(self._candidates, selected, self._mixed, recipe),
+            "relaxed": _list_steps(self._candidates, selected, self._off_track, recipe),
             "superseded_by": ids.take(pa.array(newer, mask=newer < 0)),
         }
         columns = [results.get(name, self._candidates[name]) for name in CANDIDATES.names]
-        order = np.lexsort([id_ranks, rank, self._slots])
+        order = np.lexsort([dense_ranks(ids), np.asarray(ranks.fill_null(_LAST)), self._slots])
         return pa.table(columns, schema=CANDIDATES).take(pa.array(order))
 
 
-def _reason(scene: Scene, option: PassOption | None, track: int, used: Container[int]) -> str:
+def _explain(scene: Scene, option: PassOption | None, track: int, used: Container[int]) -> Verdict:
+    """Return why a scene was not chosen for a slot that was filled by an option, or by none."""
     if option is not None and scene.pass_id == option.pass_id and scene.track == option.track:
         return Verdict.REDUNDANT
     if scene.track != track:
@@ -114,8 +117,11 @@ def _reason(scene: Scene, option: PassOption | None, track: int, used: Container
     return Verdict.USED_IN_OTHER_PHASE if scene.pass_id in used else Verdict.OUT_OF_ORDER
 
 
-def _others(options: list[PassOption], option: PassOption | None) -> list[int]:
-    """List the scenes of the passes that were not chosen: what covers most first, then the least cost."""
+def _rank_others(options: list[PassOption], option: PassOption | None) -> list[int]:
+    """List the rows of the options that were not chosen, the best option first.
+
+    The best needs the fewest steps, then covers the most points, then costs the least.
+    """
     order = sorted(options, key=lambda other: (other.level, -other.size, other.cost, other.key))
     return [
         scene.row
@@ -125,10 +131,10 @@ def _others(options: list[PassOption], option: PassOption | None) -> list[int]:
     ]
 
 
-def _relaxed(
-    candidates: pa.Table, selected: NDArray[np.bool_], mixed: NDArray[np.bool_], recipe: Recipe
+def _list_steps(
+    candidates: pa.Table, selected: NDArray[np.bool_], off_track: NDArray[np.bool_], recipe: Recipe
 ) -> pa.Array:
-    """List the steps of the ladder that each chosen scene needed; null for the others."""
+    """List the ladder steps that each chosen scene needs; null for the scenes not chosen."""
     steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
     sensors = np.array(candidates["sensor"].to_pylist(), dtype=object)
     for sensor, rules in recipe.rules.items():
@@ -136,14 +142,12 @@ def _relaxed(
         if not rules.ladder or len(rows) == 0:
             continue
         measures = candidates.select(["datetime", "day_offset", "cloud_cover"]).take(pa.array(rows))
-        needed = [levels.tolist() for levels in levels_by_rule(measures, rules).values()]
-        for place, row in enumerate(rows.tolist()):
-            levels = {level[place] for level in needed}
-            if levels == {0} and not mixed[row]:
-                continue
+        needed = np.array([*levels_by_rule(measures, rules).values()]).reshape(-1, len(rows))
+        relaxed = needed.any(axis=0) | off_track[rows]
+        for row, levels in zip(rows[relaxed].tolist(), needed.T[relaxed].tolist(), strict=True):
             steps[row] = [
                 str(step)
-                for number, step in enumerate(rules.ladder, 1)
-                if number in levels or (step.mixed_track and mixed[row])
+                for level, step in enumerate(rules.ladder, 1)
+                if level in levels or (step.mixed_track and off_track[row])
             ]
     return pa.array(steps, CANDIDATES.field("relaxed").type)

@@ -1,4 +1,4 @@
-"""A run's folder: what is in it, and how files get there whole or not at all."""
+"""The folder of a run: its files, who may write to it, and how files appear in it complete."""
 
 from floodscan.store.geoparquet import to_geoparquet
 from floodscan.store.lock import check_locked, find_lock_holder, locked

@@ -1,4 +1,8 @@
-"""How files get to a disk that many processes share: whole, or not at all."""
+"""Files on a disk that several machines share: each file is complete, or not there.
+
+A writer fills a file under a temporary name in the same folder, and then renames it. Readers never
+see half a file, and a killed writer leaves only a temporary name.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside a file's; it takes the file's place when all went well."""
+    """Yield a temporary name in the same folder; without an error, it then replaces the file."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
@@ -27,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Write a file of a run's folder, whose name is given as by ``replacing``: the content is on disk before the name.
+    """Write a file of a run as ``replacing`` does, with its content on disk before its name.
 
     Raises:
         OutputError: The disk is full, or can't be written.
@@ -38,14 +42,14 @@ def written(path: Path) -> Iterator[Path]:
             _flush(temporary)
     except OSError as err:
         why = err.strerror or str(err)
-        message = f"can't be written: {why}; mend that and start again: what is done is kept"
-        raise OutputError(f"{path}: {message}") from err
+        message = f"can't be written: {why}; solve that and start the same scan again"
+        raise OutputError(f"{path}: {message}: finished batches are kept") from err
 
 
 def _flush(path: Path) -> None:
-    """Wait until what was written is on the disk.
+    """Wait until the content of a file is on the disk.
 
-    Else a node that is lost leaves names without content.
+    Otherwise a node that crashes may leave names of files without their content.
     """
     number = os.open(path, os.O_RDONLY)
     try:

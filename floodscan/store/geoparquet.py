@@ -1,4 +1,4 @@
-"""Candidates as GeoParquet, which maps and databases read."""
+"""Candidates as GeoParquet, for geopandas, DuckDB and QGIS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COVERING = pa.struct([(corner, pa.float64()) for corner in ("xmin", "ymin", "xm
 
 
 def to_geoparquet(candidates: pa.Table) -> pa.Table:
-    """Add the bbox column and the metadata that make a table GeoParquet 1.1.
+    """Add the bbox column and the metadata of GeoParquet 1.1 to a CANDIDATES table.
 
     Source: https://geoparquet.org/releases/v1.1.0/
     """

@@ -1,4 +1,4 @@
-"""A run's folder: its files, by what they are of."""
+"""The files in the folder of a run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from floodscan.errors import ManifestError, OutputError
-from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_table
+from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_candidates, check_table
 from floodscan.store.atomic import written
 from floodscan.store.geoparquet import to_geoparquet
-from floodscan.store.ledger import Ledger
+from floodscan.store.ledger import Ledger, check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 FILES, PACKED = "files", "packed"
-"""How the manifests of a run are kept."""
+"""How a run stores its manifests: one file per event, or one file per batch."""
 
 _PACK = pa.schema([pa.field("event_id", pa.string()), pa.field("manifest", pa.binary())])
 
@@ -35,8 +35,8 @@ class RunFolder:
     """The output folder of a run.
 
     Attributes:
-        path: Where it is.
-        packed: Whether manifests are written in one file per batch, in place of one per event.
+        path: Path of the folder.
+        packed: Whether manifests are written to one file per batch instead of one per event.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class RunFolder:
 
     @property
     def candidates_path(self) -> Path:
-        """Folder of GeoParquet parts, one row per slot × item."""
+        """Folder of the CANDIDATES: one GeoParquet file per batch."""
         return self.path / "candidates"
 
     @property
@@ -53,32 +53,32 @@ class RunFolder:
         return self.path / "manifests"
 
     def manifest_path(self, event_id: str) -> Path:
-        """JSON file of one event, where manifests are not packed."""
+        """JSON file of one event, if manifests are not packed."""
         return self.manifests_path / f"{event_id}.json"
 
     @property
     def events(self) -> Ledger:
-        """One row per event; a batch that has rows here is done."""
+        """EVENTS; a batch with rows here is complete."""
         return Ledger(self.path / "events", EVENTS)
 
     @property
     def searches(self) -> Ledger:
-        """One row per search."""
+        """SEARCHES."""
         return Ledger(self.path / "searches", SEARCHES)
 
     @property
     def run_path(self) -> Path:
-        """JSON file with recipe, catalog, versions and counts."""
+        """JSON file that describes the run: recipe, catalog, versions and counts."""
         return self.path / "run.json"
 
     def prepare(self) -> None:
-        """Make the folders that workers write to.
+        """Create the folders that workers write to.
 
         Raises:
-            OutputError: They can't be made, or the folder holds other files than a run's.
+            OutputError: They can't be created, or the folder has files that are not of a run.
         """
         try:
-            # a start that failed, or was killed, leaves empty folders
+            # a start that failed or was killed may have left empty folders
             if not self.run_path.exists() and any(
                 path not in self._folders or any(path.iterdir()) for path in self.path.glob("[!.]*")
             ):
@@ -94,7 +94,7 @@ class RunFolder:
             ) from err
 
     def remove_scraps(self) -> None:
-        """Remove what killed writers left half written; nobody else may be writing."""
+        """Delete the temporary files of killed writers; no other process may be writing."""
         for folder in (self.path, *self._folders):
             for path in folder.glob(".*.*.tmp"):
                 path.unlink(missing_ok=True)
@@ -102,8 +102,8 @@ class RunFolder:
             rmtree(trial, ignore_errors=True)
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
-        """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox covering."""
-        table = to_geoparquet(check_table(candidates, CANDIDATES))
+        """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox column."""
+        table = to_geoparquet(check_candidates(candidates))
         with written(self._part(batch)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
@@ -119,21 +119,21 @@ class RunFolder:
                 temporary.write_bytes(content)
 
     def drop_manifests(self, event_ids: Iterable[str]) -> None:
-        """Remove what an earlier try may have left of events that have no manifest now."""
+        """Delete manifests of an earlier try, of events that have no manifest now."""
         for event_id in event_ids:
             self.manifest_path(event_id).unlink(missing_ok=True)
 
     def write_run(self, run: Json) -> None:
-        """Write what the run was."""
+        """Write the description of the run."""
         with written(self.run_path) as temporary:
             temporary.write_bytes(
                 orjson.dumps(run, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
             )
 
     def keep(self, batches: Container[str]) -> None:
-        """Forget all other batches, done or not.
+        """Delete the files of all other batches.
 
-        Manifests that are files of their own are written over.
+        Manifests in files of their own stay, because every event of a run gets a new one.
         """
         self.events.keep(batches)
         self.searches.keep(batches)
@@ -145,15 +145,15 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def merge(self) -> None:
-        """Put the rows of events and searches into one file each: the run has ended."""
+        """Merge the rows of events and searches into one file each, at the end of the run."""
         self.searches.merge()
         self.events.merge()
 
     def read_candidates(self, event_id: str | None = None) -> pa.Table:
-        """Read the CANDIDATES of one event, or of all, batch by batch.
+        """Read the CANDIDATES of one event, or of all events in the order of their batches.
 
         Raises:
-            OutputError: There is no candidate table.
+            OutputError: The folder has no candidates.
         """
         self.check_candidates()
         batches = sorted(path.stem for path in self.candidates_path.glob("*.parquet"))
@@ -164,29 +164,30 @@ class RunFolder:
         return rows.filter(pc.field("event_id") == event_id)
 
     def check_candidates(self) -> None:
-        """Refuse a folder without CANDIDATES.
+        """Refuse a folder without candidates.
 
         Raises:
-            OutputError: There is no candidate table.
+            OutputError: The folder has no candidates.
         """
         if not any(self.candidates_path.glob("*.parquet")):
             raise OutputError(f"{self.path}: holds no candidates; is it the output of a scan?")
 
     def read_part(self, batch: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Read the CANDIDATES of a batch, as they were written, or some columns of them."""
+        """Read the CANDIDATES of a batch, or some columns of them."""
         names = CANDIDATES.names if columns is None else [*columns]
         schema = pa.schema([CANDIDATES.field(name) for name in names])
         path = self._part(batch)
         if not path.exists():
             return schema.empty_table()
+        check_columns(path, pq.read_schema(path), schema)
         found = pq.read_table(path, columns=names)
         return check_table(found.replace_schema_metadata(None).cast(schema), schema)
 
     def read_manifest(self, event_id: str) -> bytes:
-        """Read the bytes of an event's manifest, wherever it is kept.
+        """Read the bytes of an event's manifest, packed or not.
 
         Raises:
-            ManifestError: There is none.
+            ManifestError: The event has no manifest.
         """
         alone = self.manifest_path(event_id)
         try:
@@ -201,12 +202,12 @@ class RunFolder:
         return pack[event_id]
 
     def read_manifests(self, batch: str, event_ids: Iterable[str]) -> list[bytes]:
-        """Read the manifests of events of a batch, in their order.
+        """Read the manifests of some events of a batch, in their order.
 
-        A pack is read once for all of them.
+        Packed manifests are read once for all events.
 
         Raises:
-            ManifestError: There is none of an event.
+            ManifestError: An event has no manifest.
         """
         pack = self._read_pack(batch)
         return [
@@ -215,10 +216,10 @@ class RunFolder:
         ]
 
     def read_run(self) -> Json:
-        """Read what the run was.
+        """Read the description of the run.
 
         Raises:
-            OutputError: There is no description of one.
+            OutputError: The folder has no run.
         """
         try:
             run: Json = orjson.loads(self.run_path.read_bytes())
@@ -229,19 +230,19 @@ class RunFolder:
         return run
 
     def read_events(self) -> pa.Table:
-        """Read EVENTS, of the batches that are done.
+        """Read the EVENTS of the finished batches.
 
         Raises:
-            OutputError: There is no such table, or it can't be read.
+            OutputError: The table is missing or damaged.
         """
         self.check_events()
         return self.events.read()
 
     def check_events(self) -> None:
-        """Refuse a folder whose EVENTS are missing or can't be read.
+        """Refuse a folder whose EVENTS are missing or damaged.
 
         Raises:
-            OutputError: Says which.
+            OutputError: The table is missing or damaged.
         """
         whole = self.events.whole
         if not self.events.folder.exists() and not whole.exists():
@@ -279,8 +280,5 @@ class RunFolder:
 
     def _why_none(self, event_id: str) -> str:
         rows = self.events.read(["event_id", "reason"]).filter(pc.field("event_id") == event_id)
-        return (
-            f"there is none: {rows['reason'][0]}"
-            if len(rows)
-            else f"there is none: no event '{event_id}' is done"
-        )
+        why = rows["reason"][0] if len(rows) else f"no event '{event_id}' is finished"
+        return f"there is no manifest: {why}"

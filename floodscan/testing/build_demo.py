@@ -4,24 +4,23 @@ Run as ``python -m floodscan.testing.build_demo [FOLDER]``; needs the developmen
 snapshot is made from facts, not downloaded, and the same code gives the same bytes each time.
 """
 
+from __future__ import annotations
+
+import itertools
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
 from floodscan.testing.luxembourg_2021 import FIRST, LAST, sentinel_1_frames, sentinel_2_scenes
-from floodscan.testing.stac_items import (
-    DEMO_DOMAIN,
-    STAC_VERSION,
-    Item,
-    cop_dem_item,
-    sentinel_1_item,
-    sentinel_2_item,
-)
+from floodscan.testing.synthetic import COLLECTIONS, make_collection, make_items
+
+if TYPE_CHECKING:
+    from floodscan.testing.stac_items import Item
 
 DEMO_FOLDER = Path(__file__).parents[1] / "data" / "demo"
 CATALOG = {
@@ -43,11 +42,6 @@ pre_event = 2021-07-11
 event = 2021-07-15
 post_event = 2021-07-18
 """
-_TITLES = {
-    "sentinel-1-rtc": "Sentinel 1 Radiometrically Terrain Corrected (RTC)",
-    "sentinel-2-l2a": "Sentinel-2 Level-2A",
-    "cop-dem-glo-30": "Copernicus DEM GLO-30",
-}
 _DESCRIPTION = (
     "Made for the floodscan demo, with published ids, times and figures where there are any and "
     "modelled ones elsewhere: see floodscan:published and floodscan:modelled of each item. "
@@ -63,13 +57,13 @@ _COMPRESSION_LEVEL = 19
 
 def build_items() -> dict[str, list[Item]]:
     """Make every item of the snapshot: collection id to items, by time, then id."""
-    items = {
-        "sentinel-1-rtc": [sentinel_1_item(frame) for frame in sentinel_1_frames()],
-        "sentinel-2-l2a": [
-            item for scene in sentinel_2_scenes() if (item := sentinel_2_item(scene)) is not None
-        ],
-        "cop-dem-glo-30": [cop_dem_item(lat, lon) for lat in _DEM_LATS for lon in _DEM_LONS],
-    }
+    items: dict[str, list[Item]] = {name: [] for name in COLLECTIONS}
+    for item in make_items(
+        frames=sentinel_1_frames(),
+        scenes=sentinel_2_scenes(),
+        dem_cells=itertools.product(_DEM_LATS, _DEM_LONS),
+    ):
+        items[item["collection"]].append(item)
     return {name: sorted(members, key=_by_time) for name, members in items.items()}
 
 
@@ -110,28 +104,14 @@ def _by_time(item: Item) -> tuple[str, str]:
 
 
 def _collection(name: str, items: list[Item]) -> dict[str, Any]:
+    return make_collection(
+        name, description=_DESCRIPTION, bbox=_bbox_of(items), interval=_interval(name)
+    )
+
+
+def _bbox_of(items: list[Item]) -> list[float]:
     wests, souths, easts, norths = zip(*(item["bbox"] for item in items), strict=True)
-    api = f"https://planetarycomputer.{DEMO_DOMAIN}/api/stac/v1"
-    own = f"{api}/collections/{name}"
-    return {
-        "type": "Collection",
-        "stac_version": STAC_VERSION,
-        "stac_extensions": [],
-        "id": name,
-        "title": _TITLES[name],
-        "description": _DESCRIPTION,
-        "license": "proprietary",
-        "extent": {
-            "spatial": {"bbox": [[min(wests), min(souths), max(easts), max(norths)]]},
-            "temporal": {"interval": [_interval(name)]},
-        },
-        "links": [
-            {"rel": "self", "type": "application/json", "href": own},
-            {"rel": "root", "type": "application/json", "href": f"{api}/"},
-            {"rel": "parent", "type": "application/json", "href": f"{api}/"},
-            {"rel": "items", "type": "application/geo+json", "href": f"{own}/items"},
-        ],
-    }
+    return [min(wests), min(souths), max(easts), max(norths)]
 
 
 def _interval(name: str) -> list[str]:
@@ -157,12 +137,11 @@ def _table(items: list[Item], collection: dict[str, Any]) -> pa.Table:
 
 
 def _geo_metadata(items: list[Item]) -> dict[str, Any]:
-    wests, souths, easts, norths = zip(*(item["bbox"] for item in items), strict=True)
     corners = ("xmin", "ymin", "xmax", "ymax")
     geometry = {
         "encoding": "WKB",
         "geometry_types": ["Polygon"],
-        "bbox": [min(wests), min(souths), max(easts), max(norths)],
+        "bbox": _bbox_of(items),
         "covering": {"bbox": {corner: ["bbox", corner] for corner in corners}},
     }
     return {

@@ -2,7 +2,7 @@
 
 A search passes the faults in their order and then reaches the source::
 
-    away = RaiseError("sentinel-2-l2a", CatalogError("fake", "is away"))
+    away = RaiseError(CatalogError("fake", "is away"), collection="sentinel-2-l2a")
     scan("demo", catalog=FakeCatalog(faults=(away,)), out=folder)
 
 All values here can be pickled, so that a catalog works on the workers of a cluster too.
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from floodscan.testing.stac_items import Item
 
     Ask = Callable[[Search], Answer]
+    Box = tuple[float, float, float, float]
 
 _POLL_SECONDS = 0.05
 _ONE_AT_A_TIME = threading.Lock()
@@ -143,19 +144,22 @@ class ItemsInMemory:
 
 @dataclass(frozen=True, slots=True)
 class RaiseError:
-    """Fail every search in a collection.
+    """Fail searches in a collection, or at a place.
 
     Attributes:
-        collection: The collection; None is every one.
-        error: Raised in place of an answer.
+        error: Raised instead of an answer.
+        collection: Only searches in this collection fail; None is every collection.
+        box: Only searches that contain this box (west, south, east, north) fail; None is anywhere.
     """
 
-    collection: str | None
     error: Exception
+    collection: str | None = None
+    box: Box | None = None
 
     def __call__(self, search: Search, ask: Ask) -> Answer:
         """Raise the error, or ask the source."""
-        if self.collection in {None, search.collection}:
+        here = self.box is None or _contains(search, self.box)
+        if here and self.collection in {None, search.collection}:
             raise self.error
         return ask(search)
 
@@ -196,7 +200,7 @@ class KillProcess:
         unlucky_at: After this number of deaths the next search is fatal, wherever it is.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     deaths: Path
     most_deaths: int = 1000
     unlucky_at: int | None = None
@@ -204,7 +208,7 @@ class KillProcess:
     def __call__(self, search: Search, ask: Ask) -> Answer:
         """End this process, or ask the source."""
         n_deaths = len(list(self.deaths.iterdir()))
-        fatal = shapely.box(*search.bbox).covers(shapely.box(*self.box))
+        fatal = _contains(search, self.box)
         if (fatal and n_deaths < self.most_deaths) or n_deaths == self.unlucky_at:
             (self.deaths / f"{os.getpid()}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -241,6 +245,11 @@ class HoldSearches:
     def release(self) -> None:
         """Let all searches pass, now and later."""
         (self.folder / _RELEASED).touch()
+
+
+def _contains(search: Search, box: Box) -> bool:
+    (west, south, east, north), (left, low, right, high) = search.bbox, box
+    return west <= left and south <= low and east >= right and north >= high
 
 
 if TYPE_CHECKING:

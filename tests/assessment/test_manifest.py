@@ -1,4 +1,4 @@
-"""Manifests: checked when read, signed when asked, ready for the packaging step."""
+"""Manifests: checked when read, signed on request, ready for the packaging step."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def test_chosen_scenes_are_items_each_once(demo: ScanResult) -> None:
     )
 
 
-def test_hrefs_are_signed_when_asked(
+def test_hrefs_are_signed_on_request(
     tmp_path: Path, demo: ScanResult, local_signing: SasEndpoint
 ) -> None:
-    """Signing goes through planetary_computer; what is on disk stays unsigned."""
+    """planetary_computer signs them; the file on disk stays unsigned."""
     text = demo.folder.manifest_path(EVENT).read_text()
     host = orjson.loads(text)["items"][0]["assets"]["vv"]["href"].split("/")[2]
     path = tmp_path / "m.json"
@@ -72,40 +72,40 @@ def test_items_are_ready_for_odc_stac(demo: ScanResult) -> None:
     assert cube.sizes["time"] == 2
 
 
-def test_runner_up_and_margin_tell_what_decided(demo: ScanResult) -> None:
-    """A tie in overlap and days is decided by the time, and so it is told."""
+def test_runner_up_and_margin_show_what_decided(demo: ScanResult) -> None:
+    """With equal overlap and days, the time decides, and the margin says so."""
     choice = demo.manifests[EVENT].content["selected"]["pre_event"]["S1RTC"]
     assert choice["runner_up"]["margin"]["by"] == "datetime"
     assert choice["runner_up"]["margin"]["selected"] == choice["datetime"]
 
 
 def lacks(key: str) -> Callable[[dict[str, Any]], None]:
-    """Take a key out."""
+    """Remove a key."""
     return lambda manifest: manifest.pop(key)
 
 
 def swap_bbox(manifest: dict[str, Any]) -> None:
-    """Write a bbox as a text."""
+    """Make the bbox a text."""
     manifest["event"]["bbox"] = "5,49,6,50"
 
 
 def add_key(manifest: dict[str, Any]) -> None:
-    """Write a key that the schema doesn't know."""
+    """Add a key that the schema does not have."""
     manifest["colour"] = "blue"
 
 
 def spoil_overlap(manifest: dict[str, Any]) -> None:
-    """Write a fraction above 1."""
+    """Set a share above 1."""
     manifest["selected"]["event"]["S1RTC"]["aoi_overlap_frac"] = 1.5
 
 
 @pytest.mark.parametrize(
     "spoil", [lacks("event"), lacks("selected"), swap_bbox, add_key, spoil_overlap]
 )
-def test_what_does_not_fit_the_schema_is_refused(
+def test_a_manifest_that_does_not_fit_the_schema_is_refused(
     spoil: Callable[[dict[str, Any]], None], demo: ScanResult, tmp_path: Path
 ) -> None:
-    """A file that is not a manifest is named, with the place in it."""
+    """The message names the file and the place in it."""
     manifest = orjson.loads(demo.folder.manifest_path(EVENT).read_bytes())
     spoil(manifest)
     path = tmp_path / "m.json"
@@ -114,11 +114,13 @@ def test_what_does_not_fit_the_schema_is_refused(
         read_manifest(path)
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"{", "is not JSON"), (None, "No such file")])
-def test_unreadable_manifest_is_told(content: bytes | None, told: str, tmp_path: Path) -> None:
-    """A missing or a broken file is named."""
+@pytest.mark.parametrize(("content", "expected"), [(b"{", "is not JSON"), (None, "No such file")])
+def test_unreadable_manifest_is_reported(
+    content: bytes | None, expected: str, tmp_path: Path
+) -> None:
+    """The message names a missing or broken file."""
     path = tmp_path / "m.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ManifestError, match=told):
+    with pytest.raises(ManifestError, match=expected):
         read_manifest(path)

@@ -1,4 +1,4 @@
-"""Warnings and grades of choices, whatever policy made them."""
+"""Warnings and grades of choices, of any policy."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ RIGHT = (10.5, 49.0, 12.0, 52.0)
 
 
 def day(offset: int) -> datetime:
-    """Give a moment some days from the flood."""
+    """Return a time some days from the flood."""
     return datetime(FLOOD.year, FLOOD.month, FLOOD.day, 5, tzinfo=UTC) + timedelta(days=offset)
 
 
 def assessed(*items: Item, policy: Policy = Policy.REFERENCE) -> Assessment:
-    """Choose by a policy and assess."""
+    """Choose by a policy, and assess the choices."""
     world = World(make_event(), list(items), Recipe(policy=policy))
     return assess_world(world, world.chosen())
 
@@ -47,11 +47,11 @@ def assess_world(world: World, chosen: pa.Table) -> Assessment:
 
 
 def codes(assessment: Assessment) -> list[str]:
-    """List the warnings, short."""
-    return [str(finding) for finding in assessment.warnings]
+    """List code and place of the warnings."""
+    return [str(warning) for warning in assessment.warnings]
 
 
-def test_a_reused_scene_on_the_wrong_side_is_told() -> None:
+def test_a_reused_scene_on_the_wrong_side_gets_warnings() -> None:
     """The reference policy takes one scene after the flood for three phases."""
     found = codes(assessed(s2_item("a", day(2), ALL)))
     assert found == [
@@ -61,8 +61,8 @@ def test_a_reused_scene_on_the_wrong_side_is_told() -> None:
     ]
 
 
-def test_two_scenes_of_one_pass_are_told() -> None:
-    """Different scenes of one datatake are no two moments."""
+def test_two_scenes_of_one_pass_get_a_warning() -> None:
+    """Different scenes of one datatake are of the same time."""
     items = [
         s2_item("a", day(2), LEFT, take="GS2A_1"),
         s2_item("b", day(2), ALL, take="GS2A_1", cloud=20.0),
@@ -76,7 +76,7 @@ def test_two_scenes_of_one_pass_are_told() -> None:
     assert "reused_pass aoi/post_event/S2L2A" in codes(found)
 
 
-def test_mixed_tracks_are_told_and_graded_c() -> None:
+def test_mixed_tracks_get_a_warning_and_grade_c() -> None:
     """The reason names the phases by track."""
     found = assessed(s1_item("a", day(-30), ALL), s1_item("b", day(0), ALL, orbit=139))
     assert "mixed_tracks aoi/S1RTC" in codes(found)
@@ -92,7 +92,7 @@ def test_mixed_tracks_are_told_and_graded_c() -> None:
 def test_one_track_is_graded_by_its_frames(
     second: tuple[float, float, float, float], grade: str
 ) -> None:
-    """The same frame is A, another one of the track is B."""
+    """Phases of one frame get A, different frames of the track get B."""
     found = assessed(
         s1_item("a", day(-30), ALL), s1_item("b", day(-5), second), policy=Policy.CHANGE_DETECTION
     )
@@ -101,12 +101,12 @@ def test_one_track_is_graded_by_its_frames(
 
 
 def test_one_scene_has_no_grade() -> None:
-    """Nothing to compare it with."""
+    """There is nothing to compare it with."""
     assert assessed(s1_item("a", day(-30), ALL)).grades == {"aoi": None}
 
 
-def test_low_coverage_is_told_for_slots_and_together() -> None:
-    """Two complementary halves cover nothing together."""
+def test_low_coverage_gets_warnings_for_slots_and_jointly() -> None:
+    """Two complementary halves have no ground in common."""
     found = assessed(s1_item("a", day(-30), LEFT), s2_item("b", day(-30), RIGHT), dem_item(10.0))
     assert codes(found) == [
         "low_coverage aoi/pre_month/S1RTC",
@@ -118,8 +118,8 @@ def test_low_coverage_is_told_for_slots_and_together() -> None:
     assert found.forecast.chips == 0
 
 
-def test_joint_coverage_is_told_of_each_target() -> None:
-    """Of the area and of each of its tiles."""
+def test_each_target_has_a_joint_coverage() -> None:
+    """The area and each of its tiles."""
     world = World(make_event(), [s1_item("a", day(-30), LEFT)], Recipe(tile_size_m=40_000.0))
     found = assess_world(world, world.chosen())
     assert list(found.joint_frac) == [target.target_id for target in world.plan.targets]
@@ -128,25 +128,25 @@ def test_joint_coverage_is_told_of_each_target() -> None:
 
 
 def test_nothing_chosen_has_no_joint_coverage() -> None:
-    """No number is made up."""
+    """It is None, not 0."""
     found = assessed()
     assert found.joint_frac == {"aoi": None}
     assert codes(found) == []
 
 
-def test_the_limit_is_the_recipes() -> None:
-    """A half is enough where the recipe says so."""
+def test_the_limit_is_that_of_the_recipe() -> None:
+    """Half of the area is enough if the recipe says so."""
     world = World(make_event(), [s1_item("a", day(-30), LEFT)], Recipe(warn_coverage_below=0.4))
     assert assess_world(world, world.chosen()).warnings == ()
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_change_detection_is_warned_of_coverage_alone(seed: int) -> None:
-    """None of the reference policy's violations is left, but for tracks that the ladder mixed."""
+def test_change_detection_gets_only_warnings_of_coverage(seed: int) -> None:
+    """It has no other warning, unless the ladder mixed tracks."""
     world = random_world(seed)
     recipe = replace(
         world.recipe, relax=tuple(step for step in world.recipe.relax if not step.mixed_track)
     )
     world = replace(world, recipe=recipe)
     found = assess_world(world, world.chosen())
-    assert {finding.code for finding in found.warnings} <= {"low_coverage", "low_joint_coverage"}
+    assert {warning.code for warning in found.warnings} <= {"low_coverage", "low_joint_coverage"}

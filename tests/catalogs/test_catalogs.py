@@ -16,9 +16,8 @@ from floodscan.catalogs.stac_api import public_url
 from floodscan.model import Search, TimeWindow
 from floodscan.schemas import ITEMS
 from floodscan.selection.candidates import unique_items
+from floodscan.testing.servers.process import free_port
 from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
-from tests.servers.fixtures import shared_data
-from tests.servers.process import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,14 +93,12 @@ def test_empty_answers_are_tables(catalog: Catalog) -> None:
     assert (len(answer.items), answer.complete) == (0, True)
 
 
-@pytest.mark.parametrize("kind", ["lean_api", "pgstac_api"])
+@pytest.mark.parametrize("kind", ["foreign_lean_api", "foreign_pgstac_api"])
 def test_search_across_the_antimeridian_finds_both_sides(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     """A bbox with west > east finds the real items there, and none from the other way round."""
-    folder = shared_data() / "planetary-computer"
     server: StacApi = request.getfixturevalue(kind)
-    assert folder.is_dir()
     wanted = Search("sentinel-2-l2a", (177.0, -20.0, -177.0, 72.0), None, ("B02",))
     found = open_catalog(server.url).search(wanted)
     assert found.n_requests >= 2
@@ -214,9 +211,9 @@ def test_snapshot_without_its_columns_is_told(tmp_path: Path) -> None:
         ArchiveCatalog(path).describe([])
 
 
-def test_snapshot_of_real_items_is_read() -> None:
+def test_snapshot_of_real_items_is_read(foreign_data: Path) -> None:
     """A file that another tool wrote, without metadata of ours, is a catalog."""
-    path = next((shared_data() / "planetary-computer").glob("*.parquet"))
+    path = next((foreign_data / "planetary-computer").glob("*.parquet"))
     catalog = open_catalog(str(path))
     assert catalog.describe(["sentinel-2-l2a"]) == path.stem
     found = catalog.search(

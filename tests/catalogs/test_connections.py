@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+import pytest
+from urllib3.exceptions import ReadTimeoutError
+
 from floodscan.catalogs.connections import Connections
+from tests.servers.tls import make_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import pytest
+    from ssl import SSLContext
 
 
 class Listener(socketserver.StreamRequestHandler):
@@ -33,10 +38,13 @@ class Listener(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def listening() -> Iterator[tuple[str, list[str]]]:
+def listening(
+    handler: type[socketserver.BaseRequestHandler] = Listener, tls: SSLContext | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """Give the address of a server, and the heads of the requests that it was sent."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Listener) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.heads = heads = []  # type: ignore[attr-defined,var-annotated]
+        server.tls = tls  # type: ignore[attr-defined]
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -45,6 +53,19 @@ def listening() -> Iterator[tuple[str, list[str]]]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class Dripper(socketserver.BaseRequestHandler):
+    """Begins an answer that never ends, a byte at a time."""
+
+    def handle(self) -> None:
+        """Serve one connection, until the other side closes it."""
+        tls = self.server.tls  # type: ignore[attr-defined]
+        connection = tls.wrap_socket(self.request, server_side=True) if tls else self.request
+        with connection, suppress(OSError):
+            for byte in chain(b"HTTP/1.1 200 OK\r\n", repeat(ord("x"))):
+                connection.sendall(bytes([byte]))
+                time.sleep(0.02)
 
 
 def open_connections(url: str) -> Connections:
@@ -86,13 +107,29 @@ def test_what_the_url_pauses_goes_to_its_own_host_alone() -> None:
             f"http://{hosts[0]}/a",
         ):
             assert connections.send("POST", url, b"{}").data == b"{}"
-        assert "Authorization" not in connections._find_way("GET", f"https://{address}/").headers
+        assert "Authorization" not in connections._find_route("GET", f"https://{address}/").headers
     assert [head.split(" ")[1] for head in heads] == [
         "/search?token=page&key=k+1",
         "/search",
         "/a?key=k+1&token=mine",
     ]
     assert ["Authorization: Basic bWU6dy9k" in head for head in heads] == [True, False, True]
+
+
+@pytest.mark.parametrize("way", ["http", "https", "proxy"])
+def test_an_answer_is_bounded_as_a_whole_on_every_way(
+    way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A byte now and then does not extend it, whatever class the pool is of."""
+    tls = make_context(tmp_path / "certificate") if way == "https" else None
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate"))
+    with listening(Dripper, tls) as (address, _):
+        if way == "proxy":
+            monkeypatch.setenv("http_proxy", f"http://{address}")
+        url = "http://stac.test/" if way == "proxy" else f"{way}://{address}/"
+        connections = Connections(url, connect_seconds=5, silence_seconds=5, request_seconds=0.3)
+        with pytest.raises(ReadTimeoutError):
+            connections.send("GET", url, None)
 
 
 def test_a_connection_is_used_again() -> None:
@@ -103,6 +140,6 @@ def test_a_connection_is_used_again() -> None:
             with connections.send("POST", f"http://{address}/search", b"{}") as response:
                 assert response.read1(100) == b"{}"
                 assert not response.read1(100)
-        (pool,) = {connections._find_way("POST", f"http://{address}/search").pool}
+        (pool,) = {connections._find_route("POST", f"http://{address}/search").pool}
     assert len(heads) == 3
     assert pool.num_connections == 1

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import scan
-from floodscan.assessment.outcomes import FAILED
+from floodscan.assessment.labels import Status
 from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.rate_limiter import LocalRateLimiter
 from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
 from floodscan.model import Search, TimeWindow
+from floodscan.testing.servers.faults import MENDABLE_FAULTS
+from floodscan.testing.servers.proxy import fault_proxy
 from tests.planning.test_merged_searches import APART, make_events
-from tests.servers.faults import MENDABLE_FAULTS
-from tests.servers.proxy import fault_proxy
 from tests.servers.tls import make_context
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan.catalogs.base import Answer
+    from floodscan.testing.servers.proxy import FaultProxy, Script
     from tests.servers.fixtures import StacApi
-    from tests.servers.proxy import FaultProxy, Script
 
 SEARCH = Search(
     collection="sentinel-2-l2a",
@@ -311,7 +311,7 @@ def test_a_whole_run_stops_asking_where_it_is_told_to_come_back_much_later(
             out=tmp_path / "out",
         )
     assert len(proxy.visits) <= 4
-    assert {outcome.status for outcome in result.outcomes} == {FAILED}
+    assert {outcome.status for outcome in result.outcomes} == {Status.FAILED}
 
 
 def test_time_at_the_gate_is_not_held_against_a_search(lean_api: StacApi) -> None:

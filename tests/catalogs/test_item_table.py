@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -11,7 +11,9 @@ import shapely
 
 from floodscan.catalogs.item_table import parse_items, unsigned
 from floodscan.catalogs.page_json import decode_items, decode_page
-from tests.servers.fixtures import shared_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def parse(*items: dict[str, Any], assets: tuple[str, ...] = ("vv", "vh")) -> list[dict[str, Any]]:
@@ -31,9 +33,9 @@ def properties(**values: object) -> dict[str, Any]:
     return {"properties": {name.replace("__", ":"): value for name, value in values.items()}}
 
 
-def test_real_items_of_each_collection_are_read() -> None:
+def test_real_items_of_each_collection_are_read(foreign_data: Path) -> None:
     """Planetary Computer's own items give every column that they have."""
-    folder = shared_data() / "planetary-computer"
+    folder = foreign_data / "planetary-computer"
     rows = {
         name: parse_items(
             decode_items(orjson.loads((folder / f"{name}-pc.json").read_bytes())),
@@ -201,9 +203,9 @@ def test_credentials_are_taken_off(href: str, kept: str) -> None:
     assert parse({"assets": {"vv": {"href": href}}})[0]["assets"] == [("vv", kept)]
 
 
-def test_odd_real_items_are_read() -> None:
+def test_odd_real_items_are_read(foreign_data: Path) -> None:
     """Items before ingest, with other channels or a bbox in metres, do not stop a page."""
-    folder = shared_data() / "planetary-computer" / "odd"
+    folder = foreign_data / "planetary-computer" / "odd"
     items = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
     assert len(parse(*items)) == len(items) == 3
 
@@ -246,3 +248,11 @@ def test_what_is_no_page_is_an_error(text: bytes) -> None:
     """Broken JSON and items without an id are told."""
     with pytest.raises(ValueError, match="the answer"):
         decode_page(text)
+
+
+def test_edges_with_a_number_that_no_float_holds_are_missing() -> None:
+    """Those of the other items on the page are read."""
+    items = b'{"id": "a", "assets": {"vv": {"href": "x", "proj:bbox": [%b, 0, 1, 1]}}}'
+    page = b'{"features": [%b, %b]}' % (items % b"1e400", items % b"0")
+    rows = parse_items(decode_page(page).features or [], collection="c", assets=["vv"]).to_pylist()
+    assert [row["proj_bbox"] for row in rows] == [None, [0.0, 0.0, 1.0, 1.0]]

@@ -51,7 +51,8 @@ def read(*pages: dict[str, Any], limits: Limits = THREE) -> tuple[list[int], Pag
     """Read pages and count the items of each."""
     transport = Pages(list(pages), limits)
     pager = Pager(cast("Transport", transport), URL)
-    found = [len(items) for items in pager.read({"a": 1}, SearchCounters(Budget(transport.limits)))]
+    body = {"a": 1, "limit": limits.page_items}
+    found = [len(items) for items in pager.read(body, SearchCounters(Budget(limits)))]
     return found, transport
 
 

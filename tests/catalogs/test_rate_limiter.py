@@ -1,4 +1,4 @@
-"""Gates: who may enter when, by a clock that the tests hold, and by threads."""
+"""The rate limiter of a process: limits, pauses and leases, on a clock of the tests and on threads."""
 
 from __future__ import annotations
 
@@ -18,85 +18,85 @@ from floodscan.catalogs.rate_limiter import (
 )
 
 
-def test_no_more_are_inside_than_may_be() -> None:
-    """The third waits until one of the two leaves."""
-    turnstile = PermitCounter(RateLimits(max_in_flight=2))
-    assert [turnstile.try_acquire(permit, 0.0) for permit in "abc"] == [0.0, 0.0, inf]
-    turnstile.leave("a")
-    assert turnstile.try_acquire("c", 0.0) == 0.0
-    assert set(turnstile.inside) == {"b", "c"}
+def test_no_more_permits_are_granted_than_allowed() -> None:
+    """The third waits until one of the two is released."""
+    counter = PermitCounter(RateLimits(max_in_flight=2))
+    assert [counter.try_acquire(permit, 0.0) for permit in "abc"] == [0.0, 0.0, inf]
+    counter.release("a")
+    assert counter.try_acquire("c", 0.0) == 0.0
+    assert set(counter.granted) == {"b", "c"}
 
 
 def test_starts_are_spread_over_the_second() -> None:
-    """At four a second, the next may start a quarter of a second after the last."""
-    turnstile = PermitCounter(RateLimits(max_per_second=4))
-    assert turnstile.try_acquire("a", 10.0) == 0.0
-    assert turnstile.try_acquire("b", 10.1) == 10.25 - 10.1
-    assert turnstile.try_acquire("b", 10.25) == 0.0
+    """At four a second, a permit is granted a quarter of a second after the one before."""
+    counter = PermitCounter(RateLimits(max_per_second=4))
+    assert counter.try_acquire("a", 10.0) == 0.0
+    assert counter.try_acquire("b", 10.1) == 10.25 - 10.1
+    assert counter.try_acquire("b", 10.25) == 0.0
 
 
-def test_a_place_that_is_never_given_back_is_free_in_the_end() -> None:
-    """Whatever became of who took it."""
-    turnstile = PermitCounter(RateLimits(max_in_flight=1))
-    turnstile.try_acquire("lost", 0.0)
-    assert turnstile.try_acquire("next", LEASE_SECONDS - 1) == inf
-    assert turnstile.try_acquire("next", LEASE_SECONDS + 1) == 0.0
-    turnstile.leave("lost")
-    assert set(turnstile.inside) == {"next"}
+def test_a_permit_that_is_never_released_ends_with_its_lease() -> None:
+    """A release after that changes nothing."""
+    counter = PermitCounter(RateLimits(max_in_flight=1))
+    counter.try_acquire("lost", 0.0)
+    assert counter.try_acquire("next", LEASE_SECONDS - 1) == inf
+    assert counter.try_acquire("next", LEASE_SECONDS + 1) == 0.0
+    counter.release("lost")
+    assert set(counter.granted) == {"next"}
 
 
-def test_a_pause_pauses_everybody_and_slows_down_for_a_while() -> None:
-    """After it, half as many get in at once; with each round that goes well, one more."""
-    turnstile = PermitCounter(RateLimits(max_in_flight=4))
-    turnstile.pause(3.0, 10.0)
-    turnstile.pause(1.0, 10.5)
-    assert turnstile.try_acquire("a", 11.6) == 13.0 - 11.6
-    assert [turnstile.try_acquire(permit, 13.0) for permit in "abc"] == [0.0, 0.0, inf]
+def test_a_pause_stops_all_and_halves_the_limit_for_a_while() -> None:
+    """The limit grows by one with each round of released permits."""
+    counter = PermitCounter(RateLimits(max_in_flight=4))
+    counter.pause(3.0, 10.0)
+    counter.pause(1.0, 10.5)
+    assert counter.try_acquire("a", 11.6) == 13.0 - 11.6
+    assert [counter.try_acquire(permit, 13.0) for permit in "abc"] == [0.0, 0.0, inf]
     for _ in range(10):
         for permit in "ab":
-            turnstile.leave(permit)
-            turnstile.try_acquire(permit, 13.0)
-    assert [turnstile.try_acquire(permit, 13.0) for permit in "cde"] == [0.0, 0.0, inf]
+            counter.release(permit)
+            counter.try_acquire(permit, 13.0)
+    assert [counter.try_acquire(permit, 13.0) for permit in "cde"] == [0.0, 0.0, inf]
 
 
-def test_without_limits_a_pause_is_still_a_pause() -> None:
-    """What a server asks for needs no option."""
-    turnstile = PermitCounter(RateLimits())
-    assert [turnstile.try_acquire(str(n), 0.0) for n in range(1000)] == [0.0] * 1000
-    turnstile.pause(2.0, 0.0)
-    assert turnstile.try_acquire("late", 0.5) == 1.5
+def test_a_pause_works_without_limits() -> None:
+    """Retry-After is obeyed whatever the options are."""
+    counter = PermitCounter(RateLimits())
+    assert [counter.try_acquire(str(n), 0.0) for n in range(1000)] == [0.0] * 1000
+    counter.pause(2.0, 0.0)
+    assert counter.try_acquire("late", 0.5) == 1.5
 
 
 @given(
     st.integers(1, 5),
-    st.lists(st.tuples(st.sampled_from(["enter", "leave", "hold"]), st.integers(0, 9))),
+    st.lists(st.tuples(st.sampled_from(["acquire", "release", "pause"]), st.integers(0, 9))),
 )
-def test_whatever_happens_the_limit_pauses_and_somebody_gets_in_at_last(
+def test_any_order_of_calls_keeps_the_limit_and_ends_with_a_permit(
     limit: int, steps: list[tuple[str, int]]
 ) -> None:
-    """Never more inside than allowed, and never shut for ever."""
-    turnstile = PermitCounter(RateLimits(max_in_flight=limit))
+    """Never more permits than allowed, and never none for ever."""
+    counter = PermitCounter(RateLimits(max_in_flight=limit))
     for now, (verb, number) in enumerate(steps):
-        if verb == "enter":
-            turnstile.try_acquire(str(number), float(now))
-        elif verb == "leave":
-            turnstile.leave(str(number))
+        if verb == "acquire":
+            counter.try_acquire(str(number), float(now))
+        elif verb == "release":
+            counter.release(str(number))
         else:
-            turnstile.pause(float(number), float(now))
-        assert len(turnstile.inside) <= limit
-    for permit in list(turnstile.inside):
-        turnstile.leave(permit)
-    assert turnstile.try_acquire("last", len(steps) + 100.0) == 0.0
+            counter.pause(float(number), float(now))
+        assert len(counter.granted) <= limit
+    for permit in list(counter.granted):
+        counter.release(permit)
+    assert counter.try_acquire("last", len(steps) + 100.0) == 0.0
 
 
-def test_threads_of_a_process_share_a_gate_by_its_value() -> None:
-    """Copies that were pickled are the same rate_limiter; no more threads are inside than may be."""
+def test_equal_rate_limiters_share_their_permits() -> None:
+    """Threads with pickled copies together keep the limit."""
     rate_limiter = LocalRateLimiter(RateLimits(max_in_flight=3), "threads")
     inside: list[int] = []
     most: list[int] = []
 
     def visit() -> None:
-        with pickle.loads(pickle.dumps(rate_limiter)).enter():  # noqa: S301 - our own
+        with pickle.loads(pickle.dumps(rate_limiter)).acquire():  # noqa: S301 - our own
             inside.append(1)
             most.append(len(inside))
             time.sleep(0.01)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from floodscan.testing.servers.process import free_port
 from tests.cli.conftest import EVENT
-from tests.servers.process import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

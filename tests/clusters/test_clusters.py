@@ -15,8 +15,8 @@ from floodscan import InputError, scan
 from floodscan.clusters import open_client, prepare_client
 from floodscan.clusters.local import prepare_connection
 from floodscan.errors import ClusterError
-from tests.servers.process import LOOPBACK, child
-from tests.slurm.slow import make_slow_demo
+from floodscan.testing.servers.process import LOOPBACK, child
+from tests.slurm.slow import make_hold, slow_demo, wait_until_held
 from tests.sweeps import demo_copies
 from tests.waiting import wait_for
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.slurm.slow import SlowDemo
+    from floodscan.testing.fake_catalog import HoldSearches
 
 
 def listeners() -> set[str]:
@@ -115,28 +115,29 @@ def worker_of(address: str, folder: Path) -> Iterator[None]:
         yield
 
 
-def kill_amid_scan(catalog: SlowDemo, scheduler: subprocess.Popen[bytes]) -> None:
-    """Kill the scheduler as soon as a search waits for its answer."""
-    catalog.wait_for_search()
+def kill_amid_scan(hold: HoldSearches, scheduler: subprocess.Popen[bytes]) -> None:
+    """Kill the scheduler as soon as a search is held."""
+    wait_until_held(hold)
     scheduler.kill()
 
 
 def test_loss_of_the_scheduler_is_one_clear_error(tmp_path: Path) -> None:
     """Whichever call of Dask fails first. Finished batches are kept, and the next run continues."""
-    catalog = make_slow_demo(tmp_path, n_answered=1)
+    hold = make_hold(tmp_path, n_passed=1)
+    catalog = slow_demo(hold)
     with (
         scheduler_elsewhere(tmp_path) as (address, scheduler),
         worker_of(address, tmp_path),
         prepare_client(address) as start,
         ThreadPoolExecutor(1) as beside,
     ):
-        killed = beside.submit(kill_amid_scan, catalog, scheduler)
+        killed = beside.submit(kill_amid_scan, hold, scheduler)
         with pytest.raises(
             ClusterError, match="the Dask scheduler is gone, or has dropped its tasks"
         ):
             scan(demo_copies(40), catalog=catalog, out=tmp_path / "out", client=start)
         killed.result()
-        catalog.go_on()
+        hold.release()
     assert scan(demo_copies(40), catalog=catalog, out=tmp_path / "out").ok
 
 

@@ -16,7 +16,7 @@ from floodscan import ManifestError, scan
 from floodscan.clusters import open_client
 from floodscan.store import RunFolder
 from tests.runs import result_bytes
-from tests.sweeps import POISON, DeadlyCatalog, demo_copies
+from tests.sweeps import POISON, deadly_demo, demo_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,14 +65,14 @@ def test_only_the_events_that_crash_workers_fail(tmp_path: Path, client: Client)
     (tmp_path / "deaths").mkdir()
     events = [*HEALTHY[:10], *BAD, *HEALTHY[10:]]
     result = scan(
-        events, catalog=DeadlyCatalog(tmp_path / "deaths"), client=client, out=tmp_path / "bad"
+        events, catalog=deadly_demo(tmp_path / "deaths"), client=client, out=tmp_path / "bad"
     )
     assert len(list((tmp_path / "deaths").iterdir())) > len(BAD)
     ends = {outcome.event_id: outcome for outcome in result.outcomes}
     for event in BAD:
         assert ends[event.event_id].status == "failed"
         assert "worker_lost (every worker that ran it crashed" in str(ends[event.event_id].reason)
-        with pytest.raises(ManifestError, match="there is none: worker_lost"):
+        with pytest.raises(ManifestError, match="there is no manifest: worker_lost"):
             _ = result.manifests[event.event_id]
     assert result.counts["complete"] == len(HEALTHY)
     scan(HEALTHY, catalog="demo", out=tmp_path / "healthy")
@@ -96,7 +96,7 @@ def test_a_batch_whose_workers_crash_once_has_the_usual_results(
     events = [*HEALTHY[:4], BAD[0]]
     for name, most_deaths in (("unlucky", 1), ("calm", 0)):
         (tmp_path / f"{name}-deaths").mkdir()
-        catalog = DeadlyCatalog(tmp_path / f"{name}-deaths", most_deaths=most_deaths)
+        catalog = deadly_demo(tmp_path / f"{name}-deaths", most_deaths=most_deaths)
         result = scan(events, catalog=catalog, client=client, out=tmp_path / name)
         assert "worker_lost" not in "".join(outcome.reason or "" for outcome in result.outcomes)
     assert len(list((tmp_path / "unlucky-deaths").iterdir())) == 1
@@ -106,7 +106,7 @@ def test_a_batch_whose_workers_crash_once_has_the_usual_results(
 def test_the_loss_of_a_node_after_the_search_for_bad_events_fails_no_event(tmp_path: Path) -> None:
     """A bad event crashes four workers until it is found; the fifth crash has another cause."""
     (tmp_path / "deaths").mkdir()
-    catalog = DeadlyCatalog(tmp_path / "deaths", unlucky_at=4)
+    catalog = deadly_demo(tmp_path / "deaths", unlucky_at=4)
     with no_second_chance(), open_client("local", n_workers=1) as client:
         result = scan([*HEALTHY[:4], BAD[0]], catalog=catalog, client=client, out=tmp_path / "out")
     assert len(list((tmp_path / "deaths").iterdir())) == 5

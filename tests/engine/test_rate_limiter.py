@@ -1,4 +1,4 @@
-"""One rate_limiter for all workers, proved by counting at the server."""
+"""One rate limiter for all workers: the requests are counted at the server."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import psutil
 import pytest
 from dask import config
 from distributed import Client, Event, LocalCluster
-from distributed.comm.core import CommClosedError
 
 import floodscan
 from floodscan import Recipe
 from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.clusters.local import SETTINGS
+from floodscan.engine import rate_limiter as rate_limiter_module
 from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
+from floodscan.errors import ClusterError
 from floodscan.model import SearchPrices
+from floodscan.testing.servers.proxy import fault_proxy
 from tests.planning.test_merged_searches import make_events
 from tests.runs import result_bytes
-from tests.servers.proxy import fault_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.rate_limiter import RateLimiter
     from floodscan.result import ScanResult
+    from floodscan.testing.servers.proxy import FaultProxy
     from tests.servers.fixtures import StacApi
-    from tests.servers.proxy import FaultProxy
 
 APART = Recipe(searches=SearchPrices(request_items=0))
 
@@ -51,7 +52,7 @@ def client() -> Iterator[Client]:
 def scan_apart(
     proxy: FaultProxy, access: Access, client: Client, out: Path, *, n_events: int
 ) -> ScanResult:
-    """Scan events through a proxy, each slot by a search of its own."""
+    """Scan events through a proxy, with one search for each slot."""
     return floodscan.scan(
         make_events(n_events),
         catalog=proxy.url,
@@ -62,33 +63,39 @@ def scan_apart(
     )
 
 
-def test_the_server_never_sees_more_at_once_than_it_may(
+def test_the_server_never_sees_more_requests_than_the_limit(
     tmp_path: Path, lean_api: StacApi, client: Client
 ) -> None:
-    """Sixteen threads would like to ask; eight are let through at a time, and eight there are."""
+    """Sixteen threads search; eight have a permit at a time, no more and no fewer."""
     with fault_proxy(lean_api.url, latency=0.05) as proxy:
         result = scan_apart(proxy, Access(max_in_flight=8), client, tmp_path, n_events=16)
     assert proxy.most_at_once == 8
     assert len(proxy.visits) == sum(outcome.n_requests for outcome in result.outcomes) > 100
 
 
-def test_when_one_is_told_to_wait_all_do(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
-    """After ``Retry-After: 3`` the server sees no request for three seconds, and then all the rest."""
+def test_a_pause_for_one_worker_holds_for_all(
+    tmp_path: Path, lean_api: StacApi, client: Client
+) -> None:
+    """After ``Retry-After: 3`` no worker sends a request for three seconds."""
     with fault_proxy(
         lean_api.url, latency=0.02, script=lambda n: "429 for 3 s" if n == 30 else None
     ) as proxy:
         result = scan_apart(proxy, Access(max_in_flight=8), client, tmp_path, n_events=16)
-    told = proxy.visits[30].began + 0.02
-    # what had entered before the answer was read is on its way already
+    answered = proxy.visits[30].began + 0.02
+    # requests with a permit are in progress when the answer is read
     on_the_way = 1.5
-    assert not [visit for visit in proxy.visits if told + on_the_way < visit.began < told + 3.0]
-    assert [visit for visit in proxy.visits if visit.began >= told + 3.0]
+    assert not [
+        visit for visit in proxy.visits if answered + on_the_way < visit.began < answered + 3.0
+    ]
+    assert [visit for visit in proxy.visits if visit.began >= answered + 3.0]
     assert proxy.most_at_once <= 8
     assert all(outcome.n_candidates for outcome in result.outcomes)
 
 
-def test_who_waits_takes_no_connection(tmp_path: Path, lean_api: StacApi, client: Client) -> None:
-    """However many threads wait, each worker talks to the scheduler on a connection or two."""
+def test_a_waiting_thread_needs_no_connection(
+    tmp_path: Path, lean_api: StacApi, client: Client
+) -> None:
+    """Each worker has a few connections to the scheduler, however many threads wait."""
     port = int(client.scheduler_info()["address"].rpartition(":")[2])
     found: list[int] = []
 
@@ -109,10 +116,10 @@ def test_who_waits_takes_no_connection(tmp_path: Path, lean_api: StacApi, client
     assert found[0] < 4 * len(client.nthreads())
 
 
-def test_no_more_start_in_a_second_than_may(
+def test_no_more_requests_start_in_a_second_than_the_limit(
     tmp_path: Path, lean_api: StacApi, client: Client
 ) -> None:
-    """At 40 a second, two requests that are n apart start n/40 s apart."""
+    """At 40 a second, n requests take n/40 s to start."""
     with fault_proxy(lean_api.url) as proxy:
         scan_apart(proxy, Access(max_per_second=40), client, tmp_path, n_events=8)
     began = sorted(visit.began for visit in proxy.visits)
@@ -121,10 +128,10 @@ def test_no_more_start_in_a_second_than_may(
     assert began[-1] - began[0] >= n / 40 - 0.2
 
 
-def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
+def test_permits_of_a_lost_worker_are_released_late(
     tmp_path: Path, lean_api: StacApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed amid slow requests: the server sees no more at once than it may, and the result is the same."""
+    """The catalog may still work on its requests, so the limit holds; the result is the same."""
     monkeypatch.setattr("floodscan.engine.rate_limiter.LOST_SECONDS", 1.5)
     events = make_events(24)
     floodscan.scan(events, catalog=lean_api.url, recipe=APART, out=tmp_path / "alone")
@@ -155,31 +162,52 @@ def test_a_worker_that_dies_leaves_no_room_before_its_requests_are_over(
     assert result_bytes(tmp_path / "killed") == result_bytes(tmp_path / "alone")
 
 
-def stay(rate_limiter: RateLimiter, name: str) -> None:
-    """Enter, tell of it, and stay inside until told to leave."""
+def hold_permit(rate_limiter: RateLimiter, name: str) -> None:
+    """Acquire a permit, report it, and release it when asked to."""
     remember_worker()
-    with rate_limiter.enter():
-        Event(f"{name} entered").set()
-        Event(f"{name} may leave").wait()
+    with rate_limiter.acquire():
+        Event(f"{name} acquired").set()
+        Event(f"{name} may release").wait()
 
 
-def test_what_is_left_of_a_failed_run_makes_no_more_requests(client: Client) -> None:
-    """Who is inside ends in peace, who waits or comes later is turned away, and no worker is lost of it."""
+def test_tasks_of_a_run_that_has_ended_get_no_permits(client: Client) -> None:
+    """A granted permit stays valid; waiting and later ones are refused, and no worker is lost."""
     workers = set(client.nthreads())
     with open_rate_limiter(client, RateLimits(max_in_flight=1)) as rate_limiter:
-        inside = client.submit(stay, rate_limiter, "first")
-        assert Event("first entered", client=client).wait(30)
-        waiting = client.submit(stay, rate_limiter, "second")
-    late = client.submit(stay, rate_limiter, "third")
-    assert isinstance(waiting.exception(timeout=30), CommClosedError)
-    assert isinstance(late.exception(timeout=30), CommClosedError)
-    Event("first may leave", client=client).set()
-    assert inside.result(timeout=30) is None
+        granted = client.submit(hold_permit, rate_limiter, "first")
+        assert Event("first acquired", client=client).wait(30)
+        waiting = client.submit(hold_permit, rate_limiter, "second")
+    late = client.submit(hold_permit, rate_limiter, "third")
+    assert isinstance(waiting.exception(timeout=30), ClusterError)
+    assert isinstance(late.exception(timeout=30), ClusterError)
+    Event("first may release", client=client).set()
+    assert granted.result(timeout=30) is None
     assert set(client.nthreads()) == workers
 
 
-def test_no_gate_is_left_on_a_scheduler_that_goes_on(client: Client) -> None:
-    """However many runs there were, and however they ended."""
+def acquire_while_closing(rate_limiter: RateLimiter) -> None:
+    """Wait for a permit on a worker that is none of those that run."""
+    remember_worker()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate_limiter_module, "CHECK_SECONDS", 0.05)
+        patch.setattr(rate_limiter_module, "WORKER_ANY_RUNNING", frozenset())
+        with rate_limiter.acquire():
+            pass
+
+
+def test_a_thread_does_not_wait_on_a_worker_that_closes(client: Client) -> None:
+    """It checks the status of the worker now and then."""
+    with open_rate_limiter(client, RateLimits(max_in_flight=1)) as rate_limiter:
+        granted = client.submit(hold_permit, rate_limiter, "only")
+        assert Event("only acquired", client=client).wait(30)
+        waiting = client.submit(acquire_while_closing, rate_limiter)
+        assert isinstance(waiting.exception(timeout=30), ClusterError)
+        Event("only may release", client=client).set()
+        assert granted.result(timeout=30) is None
+
+
+def test_a_scheduler_keeps_no_rate_limiter_after_a_run(client: Client) -> None:
+    """The handlers stay, the same for all runs; the plugins go, also after an error."""
 
     def count(dask_scheduler: Scheduler) -> tuple[int, int]:
         handlers = [*dask_scheduler.handlers, *dask_scheduler.stream_handlers]
@@ -195,10 +223,10 @@ def test_no_gate_is_left_on_a_scheduler_that_goes_on(client: Client) -> None:
     assert client.run_on_scheduler(count) == (0, 3)
 
 
-def test_the_landing_page_is_asked_once_for_all_workers(
+def test_the_landing_page_is_read_once_for_all_workers(
     tmp_path: Path, lean_api: StacApi, client: Client
 ) -> None:
-    """They are told where to search; besides searches a run asks for it and for each collection."""
+    """Apart from searches, a run reads the landing page and each collection once."""
     before = lean_api.server.requests()
     floodscan.scan(make_events(16), catalog=lean_api.url, recipe=APART, client=client, out=tmp_path)
     asked = lean_api.server.requests() - before
@@ -208,15 +236,13 @@ def test_the_landing_page_is_asked_once_for_all_workers(
     }
 
 
-def test_a_catalog_without_requests_needs_no_gate(tmp_path: Path, client: Client) -> None:
-    """The bundled snapshot is scanned on a cluster as ever."""
+def test_an_archive_needs_no_permits(tmp_path: Path, client: Client) -> None:
+    """It is scanned on a cluster too."""
     assert floodscan.scan("demo", client=client, out=tmp_path).ok
 
 
-def test_a_gate_of_this_process_is_enough_without_a_cluster(
-    tmp_path: Path, lean_api: StacApi
-) -> None:
-    """In one process one request at a time is made, those before the first search too."""
+def test_a_process_has_a_rate_limiter_of_its_own(tmp_path: Path, lean_api: StacApi) -> None:
+    """The limit holds for the requests before the first search too."""
     with fault_proxy(lean_api.url, latency=0.05) as proxy:
         proxy.everywhere = True
         floodscan.scan(

@@ -27,8 +27,7 @@ from floodscan.store.heartbeat import Driver
 from floodscan.testing.build_demo import DEMO_FOLDER
 from tests.engine.test_isolation import BAD, no_second_chance
 from tests.runs import result_bytes
-from tests.sweeps import DeadlyCatalog, demo_copies, write_table
-from tests.test_pipeline import FaultyCatalog
+from tests.sweeps import GATEWAY_TIMEOUT, deadly_demo, demo_copies, faulty_demo, write_table
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -223,7 +222,7 @@ def test_another_recipe_or_catalog_is_an_error(tmp_path: Path) -> None:
     ):
         scan(EVENTS[:1], catalog="demo", out=tmp_path, recipe=Recipe(sensors=wider))
     with pytest.raises(OutputError, match=r"catalog\.location is .* there, and faulty here"):
-        scan(EVENTS[:1], catalog=FaultyCatalog("error"), out=tmp_path)
+        scan(EVENTS[:1], catalog=faulty_demo(GATEWAY_TIMEOUT), out=tmp_path)
     with pytest.raises(OutputError, match="manifests is files there, and packed here"):
         scan(EVENTS[:1], catalog="demo", out=tmp_path, pack_manifests=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -247,13 +246,11 @@ def test_an_archive_with_other_files_is_another_catalog(tmp_path: Path) -> None:
 
 def test_failed_searches_are_repeated_on_request(tmp_path: Path) -> None:
     """Only with ``retry_failed``; then the results are those of a run without a failure."""
-    first = scan(EVENTS[:2], catalog=FaultyCatalog("error"), out=tmp_path / "out")
+    first = scan(EVENTS[:2], catalog=faulty_demo(GATEWAY_TIMEOUT), out=tmp_path / "out")
     assert first.counts["partial"] == 2
-    again = scan(EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out")
+    again = scan(EVENTS[:2], catalog=faulty_demo(), out=tmp_path / "out")
     assert again.counts["partial"] == 2
-    retried = scan(
-        EVENTS[:2], catalog=FaultyCatalog("none"), out=tmp_path / "out", retry_failed=True
-    )
+    retried = scan(EVENTS[:2], catalog=faulty_demo(), out=tmp_path / "out", retry_failed=True)
     assert retried.counts["complete"] == len(retried.outcomes) == 2
     scan(EVENTS[:2], catalog="demo", out=tmp_path / "calm")
     assert result_bytes(tmp_path / "out") == result_bytes(tmp_path / "calm")
@@ -262,16 +259,16 @@ def test_failed_searches_are_repeated_on_request(tmp_path: Path) -> None:
 def test_an_event_that_fails_loses_the_manifest_of_an_earlier_try(tmp_path: Path) -> None:
     """First one of its searches failed; in the second try it crashes its workers."""
     events = [EVENTS[0], BAD[0]]
-    scan(events, catalog=FaultyCatalog("error"), out=tmp_path / "out")
+    scan(events, catalog=faulty_demo(GATEWAY_TIMEOUT), out=tmp_path / "out")
     (tmp_path / "deaths").mkdir()
-    catalog = DeadlyCatalog(tmp_path / "deaths", location=FaultyCatalog.location)
+    catalog = deadly_demo(tmp_path / "deaths", location=faulty_demo().location)
     with no_second_chance(), open_client("local", n_workers=1) as client:
         result = scan(
             events, catalog=catalog, out=tmp_path / "out", client=client, retry_failed=True
         )
     assert [outcome.status for outcome in result.outcomes] == ["complete", "failed"]
     assert [path.stem for path in result.folder.manifests_path.iterdir()] == [EVENTS[0].event_id]
-    with pytest.raises(ManifestError, match="there is none: worker_lost"):
+    with pytest.raises(ManifestError, match="there is no manifest: worker_lost"):
         result.folder.read_manifest(BAD[0].event_id)
 
 

@@ -3,69 +3,33 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import shapely
 
 from floodscan import Recipe, scan
-from floodscan.catalogs import Answer, open_catalog
+from floodscan.catalogs import open_catalog
 from floodscan.clusters import open_client
 from floodscan.engine.run_batches import max_in_flight, run_batches
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import Batch
-from floodscan.schemas import ITEMS
 from floodscan.store import RunFolder, find_lock_holder
 from floodscan.store.heartbeat import Driver
-from tests.sweeps import POISON, demo_copies
+from floodscan.testing.fake_catalog import FakeCatalog, NoItems, RaiseError
+from tests.sweeps import POISON, demo_copies, faulty_demo
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from distributed import Client
 
-    from floodscan.model import Search
-
-
-@dataclass(frozen=True)
-class EmptyCatalog:
-    """A catalog without items; with ``bug``, one that fails."""
-
-    bug: bool = False
-    location: str = "empty"
-
-    def describe(self, collections: Iterable[str]) -> str:
-        """Claim to have all collections."""
-        return f"empty of {len(list(collections))}"
-
-    def search(self, search: Search) -> Answer:
-        """Return no items, or fail by a bug."""
-        if self.bug:
-            message = f"bug in the search of {search.collection}"
-            raise ZeroDivisionError(message)
-        return Answer(items=ITEMS.empty_table(), n_requests=1)
-
-
-@dataclass(frozen=True)
-class BuggyCatalog:
-    """The demo's snapshot, with a bug in searches of one place."""
-
-    location: str = "buggy"
-
-    def describe(self, collections: Iterable[str]) -> str:
-        """Return the demo's id."""
-        return open_catalog("demo").describe(collections)
-
-    def search(self, search: Search) -> Answer:
-        """Answer, or fail by a bug."""
-        if search.bbox[0] >= POISON[0]:
-            raise KeyError
-        return open_catalog("demo").search(search)
+    from floodscan.testing.fake_catalog import Fault
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +39,12 @@ def client() -> Iterator[Client | None]:
         yield client
 
 
-def make_run(folder: Path, *, bug: bool = False) -> Run:
-    """Make a run on the empty catalog."""
+def make_run(folder: Path, *faults: Fault) -> Run:
+    """Make a run on a catalog without items."""
     store = RunFolder(folder)
     store.prepare()
-    return Run(catalog=EmptyCatalog(bug), catalog_id="empty", recipe=Recipe(), folder=store)
+    catalog = FakeCatalog(source=NoItems(), faults=faults)
+    return Run(catalog=catalog, catalog_id="empty", recipe=Recipe(), folder=store)
 
 
 def make_batches(n: int) -> Iterator[Batch]:
@@ -138,7 +103,7 @@ def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
 @pytest.mark.parametrize("in_process", [True, False])
 def test_a_bug_is_raised_as_it_is(tmp_path: Path, in_process: bool, client: Client) -> None:  # noqa: FBT001 - a parameter
     """Only known faults are data; a bug ends the run with its own error."""
-    run = make_run(tmp_path, bug=True)
+    run = make_run(tmp_path, RaiseError(ZeroDivisionError("bug in the search")))
     with pytest.raises(ZeroDivisionError, match="bug in the search"):
         list(run_batches(run, make_batches(2), client=None if in_process else client))
 
@@ -153,8 +118,9 @@ def test_a_bug_fails_only_its_batch_if_the_run_keeps_going(
     healthy = demo_copies(2)
     poisoned = replace(healthy[0], event_id="poisoned", bbox=POISON, aoi=shapely.box(*POISON))
     listed = list_events([*healthy, poisoned]).in_order()
+    bug = RaiseError(KeyError(), box=POISON)
     batches = [Batch(event.place[-1], (event,)) for event in listed]
-    run = replace(make_run(tmp_path), catalog=BuggyCatalog(), keep_going=True)
+    run = replace(make_run(tmp_path), catalog=faulty_demo(bug), keep_going=True)
     results = run_batches(run, batches, client=None if in_process else client)
     counts = {result.name: result.counts for result in results}
     assert [counts[event.event_id]["complete"] for event in healthy] == [1, 1]

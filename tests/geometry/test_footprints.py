@@ -1,4 +1,4 @@
-"""Footprints: what is read of GeoJSON, what is mended, and how overlaps are measured."""
+"""Footprints: GeoJSON is read, repaired and measured."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from floodscan.geometry.footprints import (
     parse_footprints,
     repair,
 )
-from tests.servers.fixtures import shared_data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
@@ -36,18 +37,18 @@ def footprint(geometry: dict[str, Any] | None, bbox: list[float] | None = None) 
 def parse(
     geometries: list[Any], bboxes: list[list[float] | None] | None = None
 ) -> NDArray[np.object_]:
-    """Parse geometries from their text, as a catalog writes them."""
+    """Parse geometries from text, as in a catalog's answer."""
     texts = [None if geometry is None else json.dumps(geometry).encode() for geometry in geometries]
     return parse_footprints(texts, bboxes or [None] * len(texts))[0]
 
 
 def polygon(*rings: list[list[float]]) -> dict[str, Any]:
-    """Write GeoJSON of rings."""
+    """Write rings as GeoJSON."""
     return {"type": "Polygon", "coordinates": list(rings)}
 
 
-def test_many_polygons_are_those_of_shapely() -> None:
-    """The fast way gives the very geometries of the plain one."""
+def test_many_polygons_are_read_as_shapely_reads_each() -> None:
+    """Vertex by vertex."""
     geometries = [polygon(RING), polygon(RING, HOLE), polygon([[x + 9, y] for x, y in RING])]
     plain = [shapely.geometry.shape(geometry) for geometry in geometries]
     assert shapely.equals_exact(parse(geometries), plain).all()
@@ -62,6 +63,8 @@ def test_many_polygons_are_those_of_shapely() -> None:
         ({"type": "MultiPolygon", "coordinates": [[], [RING]]}, 4.0),
         (polygon([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]), 2.0),
         ({"type": "Polygon", "coordinates": []}, 0.0),
+        (polygon([], RING), 0.0),
+        (polygon(RING, []), 4.0),
         ({"type": "Point", "coordinates": [0, 0]}, 0.0),
         (polygon([[0, 0], [1, 1]]), 0.0),
         (polygon([[0, 0], [1, float("nan")], [1, 1], [0, 0]]), 0.0),
@@ -71,15 +74,29 @@ def test_many_polygons_are_those_of_shapely() -> None:
         ([], 0.0),
     ],
 )
-def test_area_of_what_is_read(geometry: dict[str, Any], area: float) -> None:
-    """Holes, heights, empty members and crossing rings are read; what is no polygon is empty."""
+def test_unusual_geometries_are_read_or_become_empty(geometry: dict[str, Any], area: float) -> None:
+    """Holes, heights, empty members and crossing rings are read; other geometries become empty."""
     read = footprint(geometry)
     assert read.area == pytest.approx(area)
     assert read.is_valid
 
 
-def test_one_bad_geometry_does_not_spoil_its_page() -> None:
+def test_an_empty_hole_does_not_crash_the_measure_of_an_overlap() -> None:
+    """GEOS does not survive one in a polygon that is compared with a prepared target."""
+    read = parse([polygon([[1.0, 1.0], [-1.0, 3.0], [1.0, 5.0], [1.0, 1.0]], [])])
+    assert overlap_fractions(read, shapely.box(0, 2, 2, 4)).tolist() == [0.5]
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in make_valid:RuntimeWarning")
+def test_a_geometry_that_geos_can_not_repair_is_empty() -> None:
     """The others beside it are read as ever."""
+    huge = [[0, -1e300], [1e300, 90], [-1e300, -1e300], [0, 1e300], [0, -1e300]]
+    read = parse([polygon(RING), polygon(huge), polygon(RING)])
+    assert shapely.area(read).tolist() == [4.0, 0.0, 4.0]
+
+
+def test_one_bad_geometry_does_not_spoil_its_page() -> None:
+    """The geometries beside it are read."""
     read = parse([polygon(RING), polygon([[0, 0]]), polygon(RING)])
     assert shapely.area(read).tolist() == [4.0, 0.0, 4.0]
 
@@ -108,15 +125,15 @@ def test_null_geometry_takes_the_bbox(bbox: list[float] | None, area: float) -> 
     ],
 )
 def test_footprint_across_the_antimeridian_is_cut(ring: list[list[float]]) -> None:
-    """However its longitudes are written, it becomes two boxes inside ±180°."""
+    """Longitudes that jump or leave ±180° give the same two boxes."""
     read = footprint(polygon(ring))
     assert read.equals(bbox_polygon(179, 0, -179, 1))
     assert bbox_of(read) == (179, 0, -179, 1)
 
 
-def test_real_antimeridian_items_are_inside_the_map() -> None:
+def test_real_antimeridian_items_are_inside_the_map(foreign_data: Path) -> None:
     """Sentinel-2 items across 180° have parts on both sides, and a narrow bbox."""
-    folder = shared_data() / "planetary-computer" / "antimeridian"
+    folder = foreign_data / "planetary-computer" / "antimeridian"
     items = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
     for item, read in zip(items, parse([i["geometry"] for i in items]), strict=True):
         west, _, east, _ = bbox_of(read)
@@ -124,26 +141,26 @@ def test_real_antimeridian_items_are_inside_the_map() -> None:
         assert (east - west) % 360 < 7, item["id"]
 
 
-def test_repair_leaves_what_is_well() -> None:
-    """Valid footprints keep their vertices."""
-    well = np.array(
+def test_repair_keeps_valid_footprints() -> None:
+    """Vertex by vertex."""
+    valid = np.array(
         [
             shapely.box(0, 0, 1, 1),
             shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)]),
         ]
     )
-    assert shapely.equals_exact(repair(well), well).all()
+    assert shapely.equals_exact(repair(valid), valid).all()
 
 
 def test_overlap_of_a_footprint_that_holds_the_target_is_one() -> None:
-    """Exactly, whatever the vertices, so that full covers tie."""
+    """Exactly one for any vertices, so that full covers tie."""
     target = shapely.box(0.1, 0.1, 0.3, 0.7)
     around = [shapely.Point(0.2, 0.4).buffer(size) for size in (1, 2, 3)]
     assert overlap_fractions(np.array(around), target).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_overlap_is_the_plain_ratio_of_areas() -> None:
-    """Against one intersection at a time, on random boxes."""
+    """Random boxes give the same shares as one intersection each."""
     rng = np.random.default_rng(7)
     corners = rng.uniform(0, 3, (200, 2))
     far = corners + rng.uniform(0.1, 2, (200, 2))

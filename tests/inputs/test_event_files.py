@@ -1,4 +1,4 @@
-"""Event files: what is read from each kind, and how bad rows are told."""
+"""Event files: readers of each type, and messages about invalid rows."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ event_date = 2021-07-15
 
 
 def read(path: Path) -> list[Event]:
-    """Read with the default offsets."""
+    """Read a file with the default offsets."""
     return read_events(path, phase_offset_days=OFFSETS)
 
 
 def problem(path: Path, text: str | bytes) -> str:
-    """Write a file, read it, and give the error's text."""
+    """Write a file, read it, and return the text of the error."""
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(EventError) as error:
         read(path)
@@ -58,14 +58,14 @@ def check_square(events: list[Event]) -> None:
 
 
 def test_reads_toml(tmp_path: Path) -> None:
-    """A TOML file gives its events, phases by the recipe's offsets."""
+    """The phases follow from the event date by the offsets of the recipe."""
     file = tmp_path / "events.toml"
     file.write_text(TOML)
     check_square(read(file))
 
 
 def test_reads_csv(tmp_path: Path) -> None:
-    """A CSV file gives events by its columns west, south, east and north."""
+    """The area is in the columns west, south, east and north."""
     file = tmp_path / "events.csv"
     file.write_text(
         "event_id,west,south,east,north,event_date,country\nfirst,6.0,49.0,6.5,49.5,2021-07-15,LU\n"
@@ -74,7 +74,7 @@ def test_reads_csv(tmp_path: Path) -> None:
 
 
 def test_reads_geojson(tmp_path: Path) -> None:
-    """A GeoJSON file gives an event per feature."""
+    """Each feature is an event."""
     file = tmp_path / "events.geojson"
     geometry = orjson.loads(shapely.to_geojson(SQUARE))
     dates = {
@@ -94,7 +94,7 @@ def test_reads_geojson(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("crs", ["OGC:CRS84", "EPSG:4326"])
 def test_reads_geoparquet(tmp_path: Path, crs: str) -> None:
-    """A GeoParquet file gives an event per row, with one column per phase or a date."""
+    """Each row is an event, with one column per phase or a date."""
     file = tmp_path / "events.parquet"
     frame = gpd.GeoDataFrame(
         {"event_id": ["first"], "event_date": [date(2021, 7, 15)]}, geometry=[SQUARE], crs=crs
@@ -103,8 +103,8 @@ def test_reads_geoparquet(tmp_path: Path, crs: str) -> None:
     check_square(read(file))
 
 
-def test_geoparquet_in_another_system_is_brought_to_degrees(tmp_path: Path) -> None:
-    """An AOI in metres covers the same ground."""
+def test_geoparquet_in_another_crs_is_converted_to_degrees(tmp_path: Path) -> None:
+    """An AOI in metres covers the same area."""
     file = tmp_path / "events.parquet"
     frame = gpd.GeoDataFrame(
         {"event_id": ["first"], "event_date": ["2021-07-15"]}, geometry=[SQUARE], crs="OGC:CRS84"
@@ -115,7 +115,7 @@ def test_geoparquet_in_another_system_is_brought_to_degrees(tmp_path: Path) -> N
 
 
 def write_squares(path: Path, squares: Iterable[shapely.Geometry]) -> None:
-    """Write an event for each, in row groups of 700."""
+    """Write an event per geometry, in row groups of 700."""
     areas = list(squares)
     ids = [f"e{number}" for number in range(1, len(areas) + 1)]
     frame = gpd.GeoDataFrame(
@@ -125,7 +125,7 @@ def write_squares(path: Path, squares: Iterable[shapely.Geometry]) -> None:
 
 
 def test_a_long_geoparquet_is_read_part_by_part(tmp_path: Path) -> None:
-    """The events are those of all rows, in their order, and a bad row is told by its number in the file."""
+    """All rows are events, in their order; an invalid row has its number in the file."""
     squares = [shapely.box(n / 100, 49.0, n / 100 + 0.5, 49.5) for n in range(2500)]
     write_squares(tmp_path / "events.parquet", squares)
     events = read(tmp_path / "events.parquet")
@@ -138,7 +138,7 @@ def test_a_long_geoparquet_is_read_part_by_part(tmp_path: Path) -> None:
 
 
 def test_reads_an_aoi_from_a_file_beside(tmp_path: Path) -> None:
-    """An ``aoi`` names a GeoJSON file relative to the event file."""
+    """``aoi`` names a GeoJSON file, relative to the event file."""
     (tmp_path / "area.geojson").write_text(shapely.to_geojson(SQUARE))
     file = tmp_path / "events.toml"
     file.write_text(TOML.replace("bbox = [6.0, 49.0, 6.5, 49.5]", 'aoi = "area.geojson"'))
@@ -146,7 +146,7 @@ def test_reads_an_aoi_from_a_file_beside(tmp_path: Path) -> None:
 
 
 def test_bbox_across_the_antimeridian_becomes_two_boxes(tmp_path: Path) -> None:
-    """West greater than east goes round the other way, and keeps its bbox as it was given."""
+    """A west greater than east crosses it; the event keeps the bbox as it is written."""
     file = tmp_path / "events.toml"
     file.write_text(TOML.replace("6.0, 49.0, 6.5, 49.5", "179.0, -18.0, -179.5, -17.0"))
     (event,) = read(file)
@@ -156,7 +156,7 @@ def test_bbox_across_the_antimeridian_becomes_two_boxes(tmp_path: Path) -> None:
 
 
 def test_onset_keeps_its_zone(tmp_path: Path) -> None:
-    """An onset with an offset is turned to UTC, one without is UTC."""
+    """An onset with an offset is converted to UTC; without an offset it is UTC."""
     file = tmp_path / "events.toml"
     file.write_text(TOML + "onset = 2021-07-14T20:00:00+02:00\n")
     assert read(file)[0].onset == datetime(2021, 7, 14, 18, tzinfo=UTC)
@@ -173,14 +173,14 @@ def test_onset_keeps_its_zone(tmp_path: Path) -> None:
         ((179.0, 0.0, 180.0, 1.0), "EPSG:32660"),
     ],
 )
-def test_utm_zone_is_that_of_the_middle(box: tuple[float, float, float, float], zone: str) -> None:
+def test_utm_zone_is_that_of_the_centre(box: tuple[float, float, float, float], zone: str) -> None:
     """Zones are six degrees wide, from 180° west."""
     assert utm_crs(shapely.box(*box)) == zone
 
 
 BAD_TOML = {
     "not TOML": ("[[event", "can't be read", ()),
-    "no event": ("", "holds no event", ()),
+    "no event": ("", "has no event in it", ()),
     "single brackets": ("[event]\nevent_id = 'x'", "[[event]]", ("event",)),
     "unknown key": (TOML + "colour = 'blue'\n", "unknown", ("event 1", "colour")),
     "unknown table": (TOML + "[[evnt]]\n", "did you mean 'event'?", ("evnt",)),
@@ -208,7 +208,7 @@ BAD_TOML = {
         "is missing",
         ("event 1", "event_date"),
     ),
-    "bad onset": (TOML + "onset = 'noon'\n", "no time", ("event 1", "onset")),
+    "bad onset": (TOML + "onset = 'noon'\n", "not a time", ("event 1", "onset")),
     "no id": (TOML.replace('"first"', '""'), "is missing", ("event 1", "event_id")),
     "path as id": (TOML.replace('"first"', '"../x"'), "file name", ("event 1", "event_id")),
     "hidden file as id": (TOML.replace('"first"', '".x"'), "file name", ("event 1", "event_id")),
@@ -221,12 +221,12 @@ BAD_TOML = {
     "a system of elsewhere": (
         TOML.replace("6.0, 49.0, 6.5, 49.5", "96.0, 0.2, 96.5, 0.9")
         + "target_crs = 'EPSG:32632'\n",
-        "EPSG:32647 would",
+        "EPSG:32647 does",
         ("event 1", "target_crs"),
     ),
     "degrees as system": (
         TOML + "target_crs = 'EPSG:4326'\n",
-        "not projected",
+        "not a projected system",
         ("event 1", "target_crs"),
     ),
     "unknown phase": (
@@ -242,7 +242,8 @@ BAD_TOML = {
     "dates out of order": (
         TOML.replace(
             "event_date = 2021-07-15",
-            "phase_dates = {pre_month=2021-07-01, pre_event=2021-06-01, event=2021-07-15, post_event=2021-07-16}",
+            "phase_dates = {pre_month=2021-07-01, pre_event=2021-06-01, "
+            "event=2021-07-15, post_event=2021-07-16}",
         ),
         "out of order",
         ("event 1", "phase_dates"),
@@ -251,25 +252,25 @@ BAD_TOML = {
 
 
 @pytest.mark.parametrize("case", BAD_TOML)
-def test_bad_toml_is_told_by_row_and_field(tmp_path: Path, case: str) -> None:
-    """Each bad file gives one message with file, row, field and what to do."""
-    text, told, place = BAD_TOML[case]
+def test_invalid_toml_is_reported_with_row_and_field(tmp_path: Path, case: str) -> None:
+    """The message has file, row and field, and says what to do."""
+    text, expected, place = BAD_TOML[case]
     message = problem(tmp_path / "events.toml", text)
-    assert told in message
+    assert expected in message
     for part in place:
         assert part in message
 
 
-def test_every_bad_row_is_told_at_once(tmp_path: Path) -> None:
-    """A table with several bad rows tells them all, and counts those beyond the fifth."""
+def test_all_invalid_rows_are_reported_at_once(tmp_path: Path) -> None:
+    """The message lists the first five invalid rows, and counts the rest."""
     rows = "".join(f"x{n},6,49,6,49.5,2021-07-15\n" for n in range(8))
     message = problem(tmp_path / "events.csv", "event_id,west,south,east,north,event_date\n" + rows)
     assert [f"line {n}" in message for n in range(2, 10)] == [True] * 5 + [False] * 3
     assert "and 3 more problems" in message
 
 
-def test_bad_geometries_are_told(tmp_path: Path) -> None:
-    """Empty, invalid, flat and linear areas are refused, each by its feature."""
+def test_invalid_geometries_are_reported(tmp_path: Path) -> None:
+    """The message names the feature of each empty, invalid, flat or linear area."""
     areas = [
         "POLYGON EMPTY",
         "POLYGON ((0 0, 1 1, 1 0, 0 1, 0 0))",
@@ -294,11 +295,11 @@ def test_bad_geometries_are_told(tmp_path: Path) -> None:
     message = problem(
         tmp_path / "e.geojson", orjson.dumps({"type": "FeatureCollection", "features": features})
     )
-    for number, told in enumerate(
+    for number, expected in enumerate(
         ["no area", "Self-intersection", "is a LineString", "±180°", "is missing"], 1
     ):
         assert f"feature {number}" in message
-        assert told in message.splitlines()[number - 1]
+        assert expected in message.splitlines()[number - 1]
 
 
 @pytest.mark.parametrize(
@@ -311,12 +312,12 @@ def test_bad_geometries_are_told(tmp_path: Path) -> None:
         ("events.csv", "\udcff".encode("utf-8", "surrogateescape")),
     ],
 )
-def test_unreadable_file_is_told(tmp_path: Path, name: str, text: str | bytes) -> None:
-    """A file of an unknown kind or with other content than its name says is one message."""
+def test_unreadable_file_is_reported(tmp_path: Path, name: str, text: str | bytes) -> None:
+    """The type may be unknown, or the content may not fit the type."""
     assert problem(tmp_path / name, text)
 
 
-def test_missing_file_is_told(tmp_path: Path) -> None:
-    """A file that is not there is named."""
+def test_missing_file_is_reported(tmp_path: Path) -> None:
+    """The message names the file."""
     with pytest.raises(EventError, match=r"none\.toml: No such file"):
         read(tmp_path / "none.toml")

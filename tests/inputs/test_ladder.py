@@ -1,4 +1,4 @@
-"""The ladder of relaxations in a recipe: read, checked, written back, and what it makes the searches ask."""
+"""The ladder of a recipe: read, checked, written back, and its effect on searches."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from floodscan.planning.slots import plan_event
 from tests.selection.worlds import make_event
 
 
-def test_a_recipe_reads_back_what_it_spells_out() -> None:
-    """For every policy and ladder."""
+def test_a_recipe_is_read_back_from_its_dict() -> None:
+    """With each policy and ladder."""
     ladder = (
         Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=40.0),
         Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
@@ -46,7 +46,7 @@ def test_steps_are_read_in_order() -> None:
 
 
 def test_default_steps_that_loosen_nothing_are_left_out() -> None:
-    """Who searches three weeks anyway needs no wider window."""
+    """A recipe with a window of three weeks needs no step to a narrower one."""
     recipe = parse_recipe({"S1RTC": {"window_days": 21}, "sensors": ["S1RTC", "DEM"]}, source="x")
     assert [str(step) for step in recipe.relax] == ["S1RTC.mixed_track=true"]
 
@@ -64,21 +64,21 @@ def test_default_steps_that_loosen_nothing_are_left_out() -> None:
         ([{"sensor": "S1RTC", "window_day": 7}], "did you mean 'window_days'"),
     ],
 )
-def test_a_bad_step_is_named(steps: Any, named: str) -> None:  # noqa: ANN401
-    """With its number, and what may stand there."""
+def test_an_invalid_step_is_reported(steps: Any, named: str) -> None:  # noqa: ANN401
+    """The message has its number and its valid values."""
     with pytest.raises(RecipeError, match=named):
         parse_recipe({"relax": steps}, source="x")
 
 
 @pytest.mark.parametrize("name", ["min_coverage", "warn_coverage_below"])
 def test_shares_are_between_0_and_1(name: str) -> None:
-    """A percentage is a slip."""
+    """A percentage is refused."""
     with pytest.raises(RecipeError, match=name):
         parse_recipe({name: 90}, source="x")
 
 
-def test_searches_ask_for_the_widest_window_of_the_policy() -> None:
-    """The reference policy asks for no more than its own."""
+def test_searches_have_the_widest_window_of_the_policy() -> None:
+    """The reference policy has no ladder."""
     event = make_event()
     recipe = Recipe()
     spans = {}

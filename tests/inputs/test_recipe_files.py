@@ -1,4 +1,4 @@
-"""Recipes: defaults, what a file changes, and how mistakes are told."""
+"""Recipes: defaults, changes by a file, and messages about invalid values."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 
 def load(tmp_path: Path, text: str) -> Recipe:
-    """Load a recipe of this text."""
+    """Load a recipe with a text."""
     file = tmp_path / "recipe.toml"
     file.write_text(text)
     return load_recipe(file)
 
 
 def test_empty_recipe_is_the_default(tmp_path: Path) -> None:
-    """What a file doesn't say keeps the published value."""
+    """A missing key keeps the published value."""
     assert load(tmp_path, "") == Recipe() == load_recipe(None)
 
 
-def test_recipe_changes_only_what_it_says(tmp_path: Path) -> None:
-    """Values that are given replace the defaults, the rest stays."""
-    text = 'tile_size_m = 10000\nsensors = ["S2L2A", "DEM"]\n[S2L2A]\nmax_cloud_percent = 40\nassets = ["B03", "B11"]\n'
+def test_recipe_changes_only_the_keys_in_it(tmp_path: Path) -> None:
+    """Other keys keep their defaults."""
+    top = 'tile_size_m = 10000\nsensors = ["S2L2A", "DEM"]\n'
+    text = f'{top}[S2L2A]\nmax_cloud_percent = 40\nassets = ["B03", "B11"]\n'
     recipe = load(tmp_path, text)
     assert list(recipe.sensors) == [Sensor.S2L2A, Sensor.DEM]
     assert recipe.sensors[Sensor.S2L2A].max_cloud_percent == 40.0
@@ -84,17 +85,17 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_recipe_is_told_by_field(tmp_path: Path, case: str) -> None:
-    """Each mistake gives one message with file, field and what may stand there."""
-    text, told = BAD[case]
+def test_invalid_recipe_is_reported_with_its_field(tmp_path: Path, case: str) -> None:
+    """The message has file and field, and the valid values."""
+    text, expected = BAD[case]
     with pytest.raises(RecipeError) as error:
         load(tmp_path, text)
-    assert told in str(error.value)
+    assert expected in str(error.value)
     assert "recipe.toml" in str(error.value)
 
 
-def test_missing_recipe_is_told(tmp_path: Path) -> None:
-    """A file that is not there is named."""
+def test_missing_recipe_is_reported(tmp_path: Path) -> None:
+    """The message names the file."""
     with pytest.raises(RecipeError, match=r"none\.toml: No such file"):
         load_recipe(tmp_path / "none.toml")
 
@@ -108,18 +109,15 @@ def test_window_spans_whole_days() -> None:
 
 
 def test_window_cannot_end_before_it_starts() -> None:
-    """Swapped ends are refused."""
+    """ValueError is raised."""
     with pytest.raises(ValueError, match="can't end"):
         TimeWindow(datetime(2021, 6, 2, tzinfo=UTC), datetime(2021, 6, 1, tzinfo=UTC))
 
 
-def test_prices_of_searches_are_read_and_are_no_part_of_what_results_hang_on(
+def test_prices_of_searches_are_read_and_do_not_change_the_run(
     tmp_path: Path,
 ) -> None:
-    """What isn't said keeps its default.
-
-    The recipe in manifests and in a run's id doesn't tell of them.
-    """
+    """They are not in the recipe of manifests and of the run's id."""
     recipe = load(tmp_path, "[searches]\nrequest_items = 0\n[searches.items_per_day]\nDEM = 2")
     assert recipe.searches.request_items == 0
     assert recipe.searches.page_items == Recipe().searches.page_items

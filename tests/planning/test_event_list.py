@@ -1,4 +1,4 @@
-"""The list of a run's events: in two orders, each once, and no memory for it."""
+"""The events of a run on disk: two orders, each event once, and little memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def scattered(n: int) -> Iterator[Event]:
-    """Make events at places anywhere, one after the other."""
+    """Make events at random places."""
     draw = Random(4)  # noqa: S311 - no secret
     for number in range(n):
         west, south = draw.uniform(-170, 170), draw.uniform(-60, 60)
@@ -32,7 +32,7 @@ def scattered(n: int) -> Iterator[Event]:
 
 
 def test_events_come_back_as_they_were_in_two_orders() -> None:
-    """Their ids as they were given, and they themselves along the curve."""
+    """The ids are in the order of the input, and the events in order along the curve."""
     events = list(scattered(1000))
     listed = list_events(events)
     assert list(listed.ids) == [event.event_id for event in events]
@@ -47,7 +47,7 @@ def test_events_come_back_as_they_were_in_two_orders() -> None:
 
 
 def test_events_of_one_place_are_in_order_of_their_days_and_ids() -> None:
-    """Of any script, by code point, as Python sorts text."""
+    """Ids are sorted by code point, as Python sorts text."""
     events = [
         replace(DEMO, event_id=name) for name in ("ü", "a\N{WATER WAVE}", "z", "Z", "10", "9", "")
     ]
@@ -57,17 +57,17 @@ def test_events_of_one_place_are_in_order_of_their_days_and_ids() -> None:
 
 
 def test_an_event_that_is_given_twice_is_refused_by_name(tmp_path: Path) -> None:
-    """By its place in what was given, before anything is written."""
+    """The message has its number in the input, and nothing is written."""
     first, second = demo_copies(2)
     with pytest.raises(
-        EventError, match="events: event 3, field 'event_id': 'copy-000' is there twice"
+        EventError, match="events: event 3, field 'event_id': 'copy-000' is used twice"
     ):
         scan([first, second, first], catalog="demo", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_list_is_read_by_several_at_once() -> None:
-    """Each reads it from its begin, in a thread of its own, and questions between disturb nobody."""
+    """Each thread reads all events, and looks up ids in between."""
     listed = list_events(scattered(1000))
 
     def read(_: int) -> list[str]:
@@ -80,7 +80,7 @@ def test_a_list_is_read_by_several_at_once() -> None:
 
 
 def peak_bytes(n: int) -> int:
-    """Measure what Python holds at most while n events are listed and cut."""
+    """Measure the peak memory of Python while n events are listed and cut into batches."""
     tracemalloc.start()
     try:
         assert (
@@ -93,19 +93,19 @@ def peak_bytes(n: int) -> int:
 
 
 def test_a_longer_list_takes_no_more_memory() -> None:
-    """Ten times the events, and not a hundred bytes for each; one is a kilobyte by itself."""
+    """Ten times the events need less than 100 bytes more each; an event has a kilobyte."""
     peak_bytes(500)
     assert peak_bytes(5000) - peak_bytes(500) < 4500 * 100
 
 
-def test_no_room_for_the_list_is_told() -> None:
-    """With what to do."""
+def test_a_full_temporary_disk_is_reported() -> None:
+    """The message says what to do."""
     allowed, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, most))
     try:
         with pytest.raises(
             OutputError,
-            match=r"events can't be listed: .*; let TMPDIR name a folder with more room",
+            match=r"events can't be sorted: .*; set TMPDIR to a folder with more space",
         ):
             list_events(scattered(10_000))
     finally:
@@ -113,7 +113,7 @@ def test_no_room_for_the_list_is_told() -> None:
 
 
 def test_the_curve_steps_from_cell_to_neighbouring_cell() -> None:
-    """Each cell has a number of its own, and the next number is next door."""
+    """Cells with consecutive numbers are neighbours."""
     cells = {hilbert_index(x, y): (x, y) for x in range(32) for y in range(32)}
     assert sorted(cells) == list(range(1024))
     steps = [

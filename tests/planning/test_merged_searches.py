@@ -1,4 +1,4 @@
-"""With fewer searches or with one per slot: the same candidates and manifests, byte for byte."""
+"""Merged searches give the same candidates and manifests as one search per slot."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from tests.servers.fixtures import StacApi
 
 APART = Recipe(searches=SearchPrices(request_items=0))
-"""Every slot asks for itself, as the plain procedure does."""
+"""Never merges searches: each slot has its own, as in the published procedure."""
 
 
 def make_events(n: int) -> list[Event]:
-    """Make events with boxes around Luxembourg and dates in June and July 2021, some of them twice at one place."""
+    """Make events around Luxembourg in June and July 2021, some of them at the same place."""
     return [_make_event(number) for number in range(n)]
 
 
@@ -43,13 +43,11 @@ def _make_event(number: int) -> Event:
     )
 
 
-def test_the_demo_takes_three_searches_in_place_of_nine(
-    tmp_path: Path, pgstac_api: StacApi
-) -> None:
-    """One of each sensor, counted at the server, with the same result as one for each slot.
+def test_the_demo_needs_three_searches_instead_of_nine(tmp_path: Path, pgstac_api: StacApi) -> None:
+    """One per sensor, counted at the server, with the same result as one per slot.
 
-    One of the nine finds 50 items, which may be all that a server gives: its halves are asked for
-    too.
+    One of the nine searches finds 50 items, which may be a limit of the server: its halves are
+    searched too.
     """
     counts = []
     for name, recipe in (("apart", APART), ("together", Recipe())):
@@ -64,18 +62,18 @@ def test_the_demo_takes_three_searches_in_place_of_nine(
 def test_neighbouring_events_share_searches_with_the_same_result(
     tile_size_m: float | None, tmp_path: Path, lean_api: StacApi
 ) -> None:
-    """Events of a batch whose boxes and windows are close ask together, and each gets what it would have got alone."""
+    """Each event gets the result that it gets without sharing."""
     events = make_events(20)
     before = lean_api.searches()
     for name, recipe in (("apart", APART), ("together", Recipe())):
-        recipe = replace(recipe, tile_size_m=tile_size_m)  # noqa: PLW2901 - the same recipe with tiles
+        recipe = replace(recipe, tile_size_m=tile_size_m)  # noqa: PLW2901
         floodscan.scan(events, catalog=lean_api.url, recipe=recipe, out=tmp_path / name)
     assert lean_api.searches() - before < 20 * 9 + 20
     assert result_bytes(tmp_path / "together") == result_bytes(tmp_path / "apart")
 
 
 def test_requests_of_a_shared_search_are_counted_once(tmp_path: Path, lean_api: StacApi) -> None:
-    """The events' requests add up to what the server saw."""
+    """The requests of all events add up to the number that the server counts."""
     before = lean_api.searches()
     result = floodscan.scan(make_events(12), catalog=lean_api.url, out=tmp_path)
     assert (
@@ -84,14 +82,14 @@ def test_requests_of_a_shared_search_are_counted_once(tmp_path: Path, lean_api: 
 
 
 def test_events_come_back_in_the_order_given(tmp_path: Path) -> None:
-    """Batches are cut along a curve; the events' table is not."""
+    """Batches are in order along a curve, but outcomes are in the order of the input."""
     events = make_events(20)
     result = floodscan.scan(events, catalog="demo", out=tmp_path)
     assert [outcome.event_id for outcome in result.outcomes] == [event.event_id for event in events]
 
 
 def test_a_batch_holds_neighbours() -> None:
-    """Two far clusters of events, given alternately, are beside each other no more."""
+    """Events of two distant places, given alternately, are separated."""
     here = [replace(event, event_id=f"here-{n}") for n, event in enumerate(make_events(8))]
     there = [
         replace(

@@ -1,4 +1,4 @@
-"""Searches: fewest for many questions, nothing lost between halves, all of it without asking anything."""
+"""Searches: merged where that saves requests, and cut into halves without a gap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from floodscan.catalogs.bisection import (
     split_at_antimeridian,
 )
 from floodscan.model import Search, SearchPrices, Sensor, TimeWindow
-from floodscan.planning.coalescing import coalesce, expect_items, merge
+from floodscan.planning.coalescing import coalesce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 START = datetime(2021, 6, 1, tzinfo=UTC)
 PRICES = SearchPrices()
+MERGE_ALL = SearchPrices(request_items=1e12, page_items=10**12)
+DAY = timedelta(days=1)
 
 
 def search(west: float, south: float, size: float, day: float, days: float) -> Search:
@@ -47,7 +49,7 @@ searches = st.builds(
 
 
 def contains(outer: Search, inner: Search) -> bool:
-    """Tell whether all that one search finds another finds too."""
+    """Return whether a search finds everything that another one finds."""
     if (
         outer.window
         and inner.window
@@ -64,46 +66,77 @@ def contains(outer: Search, inner: Search) -> bool:
     )
 
 
+def cover(first: Search, second: Search) -> Search:
+    """Make the smallest search that covers two, neither of which crosses the antimeridian."""
+    assert first.window
+    assert second.window
+    window = TimeWindow(
+        min(first.window.start, second.window.start), max(first.window.end, second.window.end)
+    )
+    a, b = first.bbox, second.bbox
+    bbox = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+    return replace(first, bbox=bbox, window=window)
+
+
+def merge(first: Search, second: Search) -> Search | None:
+    """Merge two searches at a high price of requests; None if they are not merged."""
+    made = set(coalesce([first, second], sensor=Sensor.S2L2A, prices=MERGE_ALL).values())
+    return made.pop() if len(made) == 1 else None
+
+
+def expect_items(search: Search) -> float:
+    """Estimate the Sentinel-2 items that a search finds: footprints that touch its box."""
+    assert search.window
+    west, south, east, north = search.bbox
+    reach, per_day = (
+        prices[Sensor.S2L2A] for prices in (PRICES.footprint_degrees, PRICES.items_per_day)
+    )
+    days = (search.window.end - search.window.start) / DAY
+    return ((east - west) / reach + 1) * ((north - south) / reach + 1) * days * per_day
+
+
 def cost(asked: Iterable[Search]) -> float:
-    """Count what some searches cost by the prices, in items."""
-    items = [expect_items(each, sensor=Sensor.S2L2A, prices=PRICES) for each in asked]
+    """Compute the cost of some searches, in items."""
+    items = list(map(expect_items, asked))
     return sum(items) + PRICES.request_items * sum(
         max(-(-n // PRICES.page_items), 1) for n in items
     )
 
 
 @given(st.lists(searches, min_size=1, max_size=12))
-def test_every_question_is_inside_its_search(questions: list[Search]) -> None:
-    """Whatever is joined, the search that is made asks for all of each question, and none is forgotten."""
-    merged_searches = coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES)
-    assert merged_searches.keys() == set(questions)
-    assert all(contains(carrier, question) for question, carrier in merged_searches.items())
+def test_every_slot_search_is_inside_its_merged_search(slot_searches: list[Search]) -> None:
+    """The merged search finds everything that each of its slot searches finds."""
+    merged_searches = coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES)
+    assert merged_searches.keys() == set(slot_searches)
+    assert all(contains(merged, slot_search) for slot_search, merged in merged_searches.items())
 
 
 @given(st.lists(searches, min_size=1, max_size=12))
-def test_joining_never_costs_more(questions: list[Search]) -> None:
-    """By the prices it goes by, what is made costs no more than what was asked."""
-    made = set(coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES).values())
-    assert cost(made) <= cost(set(questions)) * (1 + 1e-9)
+def test_merging_never_costs_more(slot_searches: list[Search]) -> None:
+    """The merged searches cost at most as much as the slot searches."""
+    made = set(coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES).values())
+    assert cost(made) <= cost(set(slot_searches)) * (1 + 1e-9)
 
 
 @given(st.lists(searches, min_size=2, max_size=10), st.randoms(use_true_random=False))
-def test_order_of_the_questions_makes_no_difference(questions: list[Search], rng: Random) -> None:
-    """The same questions, shuffled and each twice, are fed by the same searches."""
-    again = [*questions, *questions]
+def test_order_of_the_slot_searches_makes_no_difference(
+    slot_searches: list[Search], rng: Random
+) -> None:
+    """The same slot searches, shuffled and each twice, get the same merged searches."""
+    again = [*slot_searches, *slot_searches]
     rng.shuffle(again)
-    once = coalesce(questions, sensor=Sensor.S1RTC, prices=PRICES)
+    once = coalesce(slot_searches, sensor=Sensor.S1RTC, prices=PRICES)
     assert coalesce(again, sensor=Sensor.S1RTC, prices=PRICES) == once
 
 
 @given(st.lists(searches, min_size=1, max_size=12))
-def test_no_two_searches_are_left_that_were_worth_joining(questions: list[Search]) -> None:
-    """Of what is made no pair would cost less as one."""
-    made = sorted(set(coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES).values()), key=str)
+def test_no_two_searches_are_left_that_are_worth_merging(slot_searches: list[Search]) -> None:
+    """No pair of merged searches would cost less as one search."""
+    made = sorted(
+        set(coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES).values()), key=str
+    )
     for pair in combinations(made, 2):
-        joined = merge(*pair)
-        assert joined
-        assert cost([joined]) >= cost(pair) * (1 - 1e-9)
+        assert cost([cover(*pair)]) >= cost(pair) * (1 - 1e-9)
 
 
 @given(
@@ -120,14 +153,14 @@ def test_no_two_searches_are_left_that_were_worth_joining(questions: list[Search
         max_size=12,
     )
 )
-def test_as_few_searches_as_joining_one_pair_at_a_time(questions: list[Search]) -> None:
-    """Joining many pairs in a round makes no more searches of neighbours than the best pair alone, again and again."""
-    made = set(coalesce(questions, sensor=Sensor.S2L2A, prices=PRICES).values())
-    left = list(dict.fromkeys(questions))
+def test_as_few_searches_as_merging_one_pair_at_a_time(slot_searches: list[Search]) -> None:
+    """Many pairs per round leave no more searches than the single best pair per round."""
+    made = set(coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES).values())
+    left = list(dict.fromkeys(slot_searches))
     while pairs := [
         (cost(pair) - cost([joined]), pair, joined)
         for pair in combinations(left, 2)
-        if (joined := merge(*pair)) and cost(pair) > cost([joined])
+        if cost(pair) > cost([joined := cover(*pair)])
     ]:
         _, pair, joined = max(pairs, key=lambda each: each[0])
         left = [*(each for each in left if each not in pair), joined]
@@ -135,28 +168,28 @@ def test_as_few_searches_as_joining_one_pair_at_a_time(questions: list[Search]) 
 
 
 def test_windows_of_one_place_share_a_search() -> None:
-    """Four phases of an event are one search, the gap of some days between two of them included."""
+    """Four phases of an event are one search, with the days between two of them."""
     phases = [search(5.7, 49.4, 0.8, day, 9) for day in (0, 26, 30, 33)]
-    (carrier,) = set(coalesce(phases, sensor=Sensor.S1RTC, prices=PRICES).values())
-    assert carrier == search(5.7, 49.4, 0.8, 0, 42)
+    (merged,) = set(coalesce(phases, sensor=Sensor.S1RTC, prices=PRICES).values())
+    assert merged == search(5.7, 49.4, 0.8, 0, 42)
 
 
 def test_far_places_and_far_times_stay_apart() -> None:
-    """What would bring thousands of items that nobody asked for is not joined."""
+    """A merge that would find thousands of extra items is not made."""
     near = search(5.7, 49.4, 0.8, 0, 21)
     elsewhere, later = search(95.7, -19.4, 0.8, 0, 21), search(5.7, 49.4, 0.8, 3000, 21)
     merged_searches = coalesce([near, elsewhere, later], sensor=Sensor.S2L2A, prices=PRICES)
     assert merged_searches == {each: each for each in (near, elsewhere, later)}
 
 
-def test_a_join_that_would_not_fit_on_a_page_saves_nothing() -> None:
-    """Two full pages' worth stay two searches."""
+def test_a_merge_that_does_not_fit_on_a_page_saves_nothing() -> None:
+    """Two searches that fill two pages stay two searches."""
     big = [search(0, 0, 9, 0, 30), search(14, 0, 9, 0, 30)]
     assert coalesce(big, sensor=Sensor.S2L2A, prices=PRICES) == {each: each for each in big}
 
 
 def test_collections_and_timeless_searches_are_not_mixed() -> None:
-    """A search of all time joins only its like, of its own collection."""
+    """A search of all time is merged only with another one, of the same collection."""
     dated = search(5, 49, 1, 0, 9)
     timeless, foreign = replace(dated, window=None), replace(dated, collection="d")
     assert merge(dated, timeless) is None
@@ -164,8 +197,8 @@ def test_collections_and_timeless_searches_are_not_mixed() -> None:
     assert merge(timeless, replace(timeless, assets=("b",))) == replace(timeless, assets=("a", "b"))
 
 
-def test_boxes_across_the_antimeridian_join_only_in_time() -> None:
-    """The box that holds such a box and another is not worth guessing at."""
+def test_boxes_across_the_antimeridian_are_merged_only_in_time() -> None:
+    """Their boxes must be equal."""
     across = replace(search(179, 0, 1, 0, 9), bbox=(179.5, 0, -179.5, 1))
     assert merge(across, search(178, 0, 1, 0, 9)) is None
     later = replace(search(179, 0, 1, 9, 9), bbox=across.bbox)
@@ -176,11 +209,11 @@ def test_boxes_across_the_antimeridian_join_only_in_time() -> None:
 
 @given(searches)
 def test_halves_meet_and_end_at_the_floor(whole: Search) -> None:
-    """Halves share where they meet, cover the whole, and can't be cut for ever."""
+    """Halves share the line where they meet, cover the whole, and have a minimum size."""
     depth, part = 0, whole
     while halves := halve(part):
         first, second = halves
-        assert merge(first, second) == part
+        assert cover(first, second) == part
         assert may_share_items(first, second)
         part, depth = second if depth % 2 else first, depth + 1
     assert part.window
@@ -190,7 +223,7 @@ def test_halves_meet_and_end_at_the_floor(whole: Search) -> None:
 
 
 def test_time_is_cut_before_space_and_what_has_no_time_in_space() -> None:
-    """A dated search is cut into spans; the DEM, which has no date, into boxes."""
+    """A dated search is cut into spans; a search of the DEM, which has no date, into boxes."""
     dated = search(0, 0, 2, 0, 10)
     timeless = replace(dated, window=None)
     assert [half.bbox for half in halve(dated) or ()] == [dated.bbox] * 2
@@ -208,13 +241,13 @@ def test_time_is_cut_before_space_and_what_has_no_time_in_space() -> None:
 def test_a_search_across_the_antimeridian_has_two_sides(
     bbox: tuple[float, float, float, float], boxes: list[tuple[float, float, float, float]]
 ) -> None:
-    """Servers read such a box the long way round; no side has a width of zero."""
+    """Servers read such a box the wrong way round; no side has a width of zero."""
     whole = replace(search(0, 0, 1, 0, 1), bbox=bbox)
     assert [side.bbox for side in split_at_antimeridian(whole)] == boxes
 
 
 def test_parts_touch_by_place_and_time() -> None:
-    """A gap elsewhere or at another time makes no question incomplete."""
+    """A missing part of another place or time leaves a slot search complete."""
     here = search(0, 0, 1, 0, 10)
     assert may_share_items(here, search(1, 1, 1, 10, 1))
     assert not may_share_items(here, search(1.1, 0, 1, 0, 10))

@@ -1,4 +1,4 @@
-"""Plans: slots, searches and batches, without asking anything."""
+"""Plans: slots, searches and batches."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ RECIPE = Recipe()
 
 
 def test_an_event_has_a_slot_per_phase_and_sensor_and_one_for_the_dem() -> None:
-    """In the order of the phases, the DEM last."""
+    """The phases are in order, and the DEM is last."""
     slots = plan_event(DEMO, RECIPE).slots
     expected = [(phase, sensor) for phase in Phase for sensor in (Sensor.S1RTC, Sensor.S2L2A)]
     assert [(slot.phase, slot.sensor) for slot in slots] == [*expected, (None, Sensor.DEM)]
 
 
 def test_windows_are_those_of_the_recipe() -> None:
-    """The published procedure's windows, to the second."""
+    """They are those of the published procedure, to the second."""
     slot = plan_event(DEMO, RECIPE).slots[1]
     assert str(slot.window) == "2021-06-05T00:00:00Z/2021-06-25T23:59:59Z"
 
 
-def test_tiles_are_fed_by_the_searches_of_the_aoi() -> None:
+def test_tiles_share_the_searches_of_the_aoi() -> None:
     """More targets do not mean more searches."""
     whole = plan_event(DEMO, RECIPE)
     tiled = plan_event(DEMO, replace(RECIPE, tile_size_m=20_000.0))
@@ -50,8 +50,8 @@ def test_tiles_are_fed_by_the_searches_of_the_aoi() -> None:
     assert {slot.search for slot in tiled.slots} == set(tiled.searches)
 
 
-def test_slots_with_the_same_question_share_a_search() -> None:
-    """Phases on the same date are asked for once."""
+def test_slots_of_the_same_date_share_a_search() -> None:
+    """Each sensor is searched once if all phases are on one date."""
     day = DEMO.phase_dates[Phase.EVENT]
     assert (
         len(plan_event(replace(DEMO, phase_dates=dict.fromkeys(Phase, day)), RECIPE).searches) == 3
@@ -64,7 +64,7 @@ def copies(n: int, *, first: int = 0) -> list[Event]:
 
 
 def test_batches_hold_every_event_once_in_order() -> None:
-    """None is larger than it may be, and only the last is smaller."""
+    """Each has at most the maximum size; only the last one is below the minimum."""
     events = copies(1000)
     batches = list(cut_batches(list_events(reversed(events)), run_id="run"))
     assert [event for batch in batches for event in batch.events] == events
@@ -74,14 +74,14 @@ def test_batches_hold_every_event_once_in_order() -> None:
 
 
 def test_events_of_one_place_share_three_searches() -> None:
-    """However many they are."""
+    """One search per sensor, for any number of events."""
     (batch,) = cut_batches(list_events(copies(20)), run_id="run")
     assert len(plan_batch(batch, RECIPE).searches) == 3
 
 
 @pytest.mark.parametrize("place", range(0, 1000, 97))
 def test_an_added_event_changes_few_batches(place: int) -> None:
-    """So that a run that gets one more event does not begin again."""
+    """A run with one more event does not start again."""
     events = copies(1000)
     before = {
         batch.name
@@ -91,8 +91,8 @@ def test_an_added_event_changes_few_batches(place: int) -> None:
     assert 1 <= len(after - before) <= 4
 
 
-def test_the_name_of_a_batch_tells_all_that_can_change_its_answer() -> None:
-    """An event that is moved, and a run by other rules, make another batch."""
+def test_the_name_of_a_batch_depends_on_all_that_can_change_its_result() -> None:
+    """A moved event or other rules make another batch."""
     events = copies(3)
     ((name,), *others) = (
         [batch.name for batch in cut_batches(list_events(listed), run_id=run_id)]
@@ -106,24 +106,24 @@ def test_the_name_of_a_batch_tells_all_that_can_change_its_answer() -> None:
     assert others[0] != others[1]
 
 
-def test_sections_hold_a_batch_and_tell_of_each_search_once() -> None:
-    """Each has the searches of its own events, and leaves to those before it what they have told."""
+def test_parts_cover_a_batch_and_report_each_search_once() -> None:
+    """A part has the searches of its events. It does not report searches of earlier parts."""
     (batch,) = cut_batches(
         list_events([replace(e, bbox=shifted(n)) for n, e in enumerate(copies(30))]), run_id="run"
     )
     plan = plan_batch(batch, RECIPE)
-    sections = list(plan.parts(8))
-    assert tuple(each for section in sections for each in section.plans) == plan.plans
-    told = [
+    parts = list(plan.parts(8))
+    assert tuple(each for part in parts for each in part.plans) == plan.plans
+    reported = [
         search
-        for section in sections
-        for search in section.searches
-        if search not in section.reported_in_earlier_part
+        for part in parts
+        for search in part.searches
+        if search not in part.reported_in_earlier_part
     ]
-    assert sorted(map(repr, told)) == sorted(map(repr, plan.searches))
+    assert sorted(map(repr, reported)) == sorted(map(repr, plan.searches))
     assert all(
-        carriers_of(section) == carriers_of(replace(plan, plans=section.plans))
-        for section in sections
+        merged_searches_of(part) == merged_searches_of(replace(plan, plans=part.plans))
+        for part in parts
     )
 
 
@@ -133,6 +133,8 @@ def shifted(n: int) -> tuple[float, float, float, float]:
     return (west + 3 * n, south, east + 3 * n, north)
 
 
-def carriers_of(plan: BatchPlan) -> list[Search]:
-    """List which search feeds each question."""
-    return [plan.merged_search_for(question) for each in plan.plans for question in each.searches]
+def merged_searches_of(plan: BatchPlan) -> list[Search]:
+    """Return the search that is sent for each slot search."""
+    return [
+        plan.merged_search_for(slot_search) for each in plan.plans for slot_search in each.searches
+    ]

@@ -1,4 +1,4 @@
-"""Tiles: they cover the AOI once, and their names do not hang on it."""
+"""Tiles: they cover the AOI once, and their names do not depend on it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def event(*bbox: float) -> Event:
 
 
 def test_without_a_size_the_aoi_is_the_only_target() -> None:
-    """The AOI goes by the name ``aoi``."""
+    """Its id is ``aoi``."""
     (target,) = plan_targets(event(5.7, 49.4, 6.5, 50.2), None)
     assert (target.target_id, target.bbox) == ("aoi", (5.7, 49.4, 6.5, 50.2))
 
@@ -39,7 +39,7 @@ def test_without_a_size_the_aoi_is_the_only_target() -> None:
     "bbox", [(5.7, 49.4, 6.5, 50.2), (-70.2, -40.1, -69.9, -39.8), (179.7, -18.2, -179.6, -17.9)]
 )
 def test_tiles_cover_the_aoi_once(bbox: tuple[float, ...]) -> None:
-    """Their union is the AOI, and no two share ground, across the antimeridian too."""
+    """Their union is the AOI, and no two overlap, across the antimeridian too."""
     whole, *tiles = plan_targets(event(*bbox), 10_000)
     areas = [tile.area for tile in tiles]
     assert len(tiles) > 4
@@ -49,7 +49,7 @@ def test_tiles_cover_the_aoi_once(bbox: tuple[float, ...]) -> None:
 
 
 def test_a_cell_has_the_same_name_for_every_aoi_of_a_zone() -> None:
-    """A tile inside two AOIs is the same ground under the same name."""
+    """A tile inside two AOIs has the same area and the same name in both."""
     one = {t.target_id: t.area for t in plan_targets(event(6.1, 49.4, 6.9, 50.2), 10_000)[1:]}
     other = {
         t.target_id: t.area
@@ -67,8 +67,8 @@ def test_a_cell_has_the_same_name_for_every_aoi_of_a_zone() -> None:
         )
 
 
-def test_tiles_come_by_column_and_row() -> None:
-    """Their order is that of the grid."""
+def test_tiles_are_ordered_by_column_and_row() -> None:
+    """This is the order of the grid."""
     cells = [
         tuple(map(int, t.target_id.split("_")[1:]))
         for t in plan_targets(event(6.1, 49.4, 6.9, 50.2), 20_000)[1:]

@@ -1,4 +1,4 @@
-"""The bundled coasts and borders: the whole world, near to where they are, in a small file."""
+"""The bundled coasts and borders: the whole world, in their true places, in a small file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KM_PER_DEGREE = 111.2
 TOPOLOGY = {
     "type": "Topology",
     "transform": {"scale": [1, 1], "translate": [0, 0]},
-    # two squares side by side: the line between them, and the rest of each
+    # two squares side by side: the line between them, and the other lines of each
     "arcs": [
         [[1, 0], [0, 1]],
         [[1, 1], [-1, 0], [0, -1], [1, 0]],
@@ -36,20 +36,20 @@ TOPOLOGY = {
 
 @pytest.fixture(scope="module")
 def lines() -> gpd.GeoDataFrame:
-    """Give all of the bundled lines."""
+    """Read all bundled lines."""
     return gpd.read_parquet(BORDERS_PATH)
 
 
 def distance_km(lines: gpd.GeoDataFrame, lon: float, lat: float) -> float:
-    """Tell how far the nearest line is, in kilometres."""
+    """Return the distance of the nearest line, in kilometres."""
     stretch = np.array([np.cos(np.radians(lat)), 1]) * KM_PER_DEGREE
     near = lines.cx[lon - 1 : lon + 1, lat - 1 : lat + 1].geometry.to_numpy()
     flat = shapely.transform(near, lambda points: points * stretch)
     return float(shapely.distance(flat, shapely.Point(*(np.array([lon, lat]) * stretch))).min())
 
 
-def test_file_is_small_and_says_where_it_is_from() -> None:
-    """It is part of the package."""
+def test_file_is_small_and_names_its_source() -> None:
+    """It is part of the wheel."""
     metadata = pq.read_schema(BORDERS_PATH).metadata
     assert BORDERS_PATH.stat().st_size <= 1_200_000
     assert b"Natural Earth" in metadata[b"attribution"]
@@ -57,7 +57,7 @@ def test_file_is_small_and_says_where_it_is_from() -> None:
 
 
 def test_file_is_geoparquet_with_a_covering() -> None:
-    """Other tools can open it, and read a window."""
+    """Other tools can read it, or a window of it."""
     geo = orjson.loads(pq.read_schema(BORDERS_PATH).metadata[b"geo"])
     column = geo["columns"][geo["primary_column"]]
     assert geo["version"] == "1.1.0"
@@ -66,7 +66,7 @@ def test_file_is_geoparquet_with_a_covering() -> None:
 
 
 def test_lines_are_valid_and_go_around_the_world(lines: gpd.GeoDataFrame) -> None:
-    """From Antarctica to Greenland, in short pieces."""
+    """They reach from Antarctica to Greenland, in short pieces."""
     west, south, east, north = lines.total_bounds
     assert (west, east) == (-180, 180)
     assert south < -80
@@ -77,7 +77,7 @@ def test_lines_are_valid_and_go_around_the_world(lines: gpd.GeoDataFrame) -> Non
 
 
 def test_no_line_jumps_over_the_antimeridian_or_runs_along_it(lines: gpd.GeoDataFrame) -> None:
-    """Steps that only close rings are not coasts."""
+    """Steps that only close a ring are not coasts."""
     points, owner = shapely.get_coordinates(lines.geometry, return_index=True)
     steps = np.diff(points[:, 0])[np.diff(owner) == 0]
     at_seam = np.abs(points[:, 0]) == 180
@@ -97,23 +97,23 @@ def test_no_line_jumps_over_the_antimeridian_or_runs_along_it(lines: gpd.GeoData
         ("coast", 178.555, -37.690),  # East Cape
     ],
 )
-def test_lines_are_near_to_known_points(
+def test_lines_are_near_known_points(
     lines: gpd.GeoDataFrame, kind: str, lon: float, lat: float
 ) -> None:
-    """Within 5 km of where three countries meet, and of capes."""
+    """A line is within 5 km of capes, and of points where three countries meet."""
     assert distance_km(lines[lines["kind"] == kind], lon, lat) < 5
 
 
-def test_window_is_read_without_the_rest() -> None:
-    """A box gives the few pieces in it."""
+def test_reading_a_window_reads_only_its_pieces() -> None:
+    """The file has row groups, so that a reader can skip most of it."""
     near = gpd.read_parquet(BORDERS_PATH, bbox=(5.7, 49.4, 6.6, 50.2))
     assert 0 < len(near) < 50
     groups = pq.ParquetFile(BORDERS_PATH).metadata
     assert groups.num_row_groups > 5
 
 
-def test_lines_that_countries_share_are_borders_and_the_rest_coasts() -> None:
-    """Two squares side by side."""
+def test_lines_that_countries_share_are_borders_and_all_others_coasts() -> None:
+    """Two squares side by side share one line."""
     table = build_borders(TOPOLOGY)
     lines = shapely.to_wkt(shapely.from_wkb(table["geometry"].to_numpy()))
     assert dict(zip(lines, table["kind"].to_pylist(), strict=True)) == {

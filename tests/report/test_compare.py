@@ -14,9 +14,12 @@ from rich.console import Console
 
 import floodscan
 from floodscan import Policy, Recipe, Sensor
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import EmptySlot, read_outcomes, tabulate_outcomes
 from floodscan.errors import InputError
 from floodscan.report.compare import compare
 from floodscan.report.tables import show_comparison
+from floodscan.schemas import CANDIDATES
 from floodscan.store import RunFolder
 from tests.sweeps import demo_copies
 
@@ -113,13 +116,27 @@ def test_empty_slot_has_its_reason(reference: RunFolder, tmp_path: Path) -> None
     assert slots["pre_month/S1RTC"]["one_reason"] is None
 
 
+def test_reason_may_hold_any_text(reference: RunFolder, tmp_path: Path) -> None:
+    """A server's error can look like the reason of another slot."""
+    detail = "status 500; aoi/event/S1RTC: busy; see aoi/pre_event/S2L2A: no_candidates"
+    lost = EmptySlot("aoi", "event", "S2L2A", Reason.SEARCH_FAILED, detail, (), "run again")
+    other = repeat(reference, tmp_path / "other", [1])
+    (end,) = read_outcomes(other.read_events())
+    other.events.write("b0000", tabulate_outcomes("b0000", [replace(end, reasons=(lost,))]))
+    other.write_candidates("b0000", CANDIDATES.empty_table())
+    slots = slots_of(compare(repeat(reference, tmp_path / "one", [1]), other))
+    assert slots["event/S2L2A"]["other_reason"] == f"search_failed ({detail})"
+    assert slots["event/S1RTC"]["other_reason"] == "not a slot of this run"
+    assert slots["pre_event/S2L2A"]["other_reason"] == "not a slot of this run"
+
+
 def test_events_of_only_one_run_are_listed(reference: RunFolder, tmp_path: Path) -> None:
     """They are not compared, but they are not left out either."""
     found = compare(scan(demo_copies(4)[1:], tmp_path, Recipe()), reference)
     assert found["only"] == {"one": ["copy-002", "copy-003"], "other": ["copy-000"]}
     assert printed(found).splitlines()[-2:] == [
-        "2 events only in one: copy-002, copy-003",
-        "1 events only in other: copy-000",
+        "2 events only in run 1: copy-002, copy-003",
+        "1 events only in run 2: copy-000",
     ]
 
 
@@ -152,7 +169,7 @@ def test_memory_holds_a_few_batches_and_each_batch_is_read_once(
     held = []
     start = pa.total_allocated_bytes()
 
-    def record(folder: RunFolder, batch: str, *columns: Any) -> pa.Table:  # noqa: ANN401 - passed on
+    def record(folder: RunFolder, batch: str, *columns: Any) -> pa.Table:  # noqa: ANN401
         reads[folder.path, batch] += 1
         held.append(pa.total_allocated_bytes() - start)
         return read_part(folder, batch, *columns)
@@ -162,6 +179,19 @@ def test_memory_holds_a_few_batches_and_each_batch_is_read_once(
     assert len(reads) == 40 + 41
     assert set(reads.values()) == {1}
     assert max(held) < read_part(other, "b0002").nbytes
+
+
+def test_first_slots_are_the_first_of_all(
+    reference: RunFolder, change: RunFolder, tmp_path: Path
+) -> None:
+    """They do not depend on batches, and the counts are those of all."""
+    one = repeat(reference, tmp_path / "one", [4, 4, 4])
+    other = repeat(change, tmp_path / "other", [1, 6, 2, 3])
+    whole, first = compare(one, other), compare(one, other, most=9)
+    assert first["slots"] == whole["slots"][:9]
+    assert first["events"] == whole["events"][:9]
+    assert first["differing"] == whole["differing"] == len(whole["slots"]) > 9
+    assert (first["same"], first["shared"]) == (whole["same"], 12)
 
 
 def test_folder_without_candidates_is_refused(reference: RunFolder, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pictures and tables of choices of several scenes, of steps of the ladder, and of all that becomes of candidates."""
+"""Pictures and tables of mosaics, of steps of the ladder, and of every verdict."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rich.console import Console
 import floodscan
 from floodscan import Manifest, Policy, Recipe, Sensor
 from floodscan.model import Relaxation
-from floodscan.report.drawing import fold
 from floodscan.report.plots import plot
 from floodscan.report.tables import show_choices
 from floodscan.report.timeline import draw_timeline
+from floodscan.report.wording import fold
 from floodscan.selection import Verdict
 from tests.report.test_plots import DEMO_EVENT, words_of
 
@@ -34,14 +34,14 @@ VERDICTS = sorted(map(str, Verdict))
 
 @pytest.fixture(scope="module")
 def mosaics(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """The demo, chosen for change detection."""
+    """Scan the demo for change detection."""
     out = tmp_path_factory.mktemp("mosaics") / "run"
     return floodscan.scan("demo", out=out, recipe=Recipe(policy=Policy.CHANGE_DETECTION)).folder
 
 
 @pytest.fixture(scope="module")
 def lacking(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """The same with tiles, and without an optical scene that is clear enough, whatever step is taken."""
+    """Scan with tiles, and with a cloud limit that no optical scene meets, even with all steps."""
     optical = replace(Recipe().sensors[Sensor.S2L2A], max_cloud_percent=0.5)
     recipe = Recipe(
         policy=Policy.CHANGE_DETECTION,
@@ -73,7 +73,7 @@ def members_of(manifest: Manifest) -> set[tuple[str, str, str]]:
 
 
 def scenes_of(svg: Path) -> list[tuple[str, str, str]]:
-    """List what a picture names as phase, sensor and id."""
+    """List the phase, sensor and id of all scenes that a picture names."""
     found: list[tuple[str, str, str]] = re.findall(
         r'id="(\w+)\.(S\w+)\.(\w+)"', svg.read_text("utf-8")
     )
@@ -88,44 +88,44 @@ def printed(manifest: Manifest) -> str:
 
 
 def test_both_pictures_show_every_scene_of_a_mosaic(mosaics: RunFolder, tmp_path: Path) -> None:
-    """A footprint and a ring each, as many as the legend counts."""
+    """Each has a footprint and a ring, and the legend counts all of them."""
     members = members_of(manifest_of(mosaics))
     assert len(members) == 23
     for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg"):
         named = scenes_of(path)
         assert set(named) == members
         assert len(named) == len(members)
-    assert "selected (23), with days" in words_of(tmp_path / f"{DEMO_EVENT}_timeline.svg")
+    assert "selected (23), labelled with days" in words_of(tmp_path / f"{DEMO_EVENT}_timeline.svg")
 
 
-def test_both_pictures_tell_of_the_mosaic_and_not_of_its_first_scene(
+def test_both_pictures_describe_the_mosaic_and_not_its_first_scene(
     mosaics: RunFolder, tmp_path: Path
 ) -> None:
-    """What all scenes cover, their mean cloud, how many there are, the SAR grade and the step that was taken."""
+    """They show its coverage, mean cloud, number of scenes, SAR grade and steps of the ladder."""
     for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg"):
         lines = words_of(path).splitlines()
         assert lines.count("100 % of area, SAR grade B") == 4
         assert lines.count("100 % of area, 32.5 % cloud") == 1
-    # the map has these too, but as outlines
+    # text on the map itself has a halo, so the SVG holds it as outlines
     assert lines.count("S1B, orbit 37 descending, +1 scene") == 3
     assert lines.count("S2B, tile 31UGR, +3 scenes") == 2
-    assert lines.count("by S2L2A.max_cloud_percent=50") == 1
+    assert lines.count("needs S2L2A.max_cloud_percent=50") == 1
 
 
-def test_timeline_outlines_the_widest_window_where_a_step_widens_it(
+def test_timeline_outlines_the_widest_window_if_a_step_widens_it(
     mosaics: RunFolder, tmp_path: Path
 ) -> None:
-    """The reference policy takes no step."""
+    """The reference policy takes no steps."""
     reference_run = floodscan.scan("demo", out=tmp_path / "run").folder
-    told = [
+    shown = [
         words_of(plot(run, DEMO_EVENT, to=tmp_path, kind="svg")[1])
         for run in (mosaics, reference_run)
     ]
-    assert ["the ladder's widest window" in words for words in told] == [True, False]
+    assert ["widest window of the ladder" in words for words in shown] == [True, False]
 
 
 def test_every_verdict_has_a_mark_and_is_counted(mosaics: RunFolder, tmp_path: Path) -> None:
-    """Also that a candidate could not be drawn, for want of a time."""
+    """A candidate without a time can't be drawn, but is counted."""
     assert {"too_cloudy", "selected", "superseded", "out_of_order"} < set(VERDICTS)
     candidates = mosaics.read_candidates(DEMO_EVENT)
     rows = candidates.filter((pc.field("target_id") == "aoi") & pc.field("phase").is_valid()).slice(
@@ -146,10 +146,10 @@ def test_every_verdict_has_a_mark_and_is_counted(mosaics: RunFolder, tmp_path: P
     assert (pixels[:, -12:] == 255).all()
 
 
-def test_reasons_keep_the_keys_of_the_recipe_and_their_place(
+def test_reasons_are_folded_without_breaking_the_keys_of_the_recipe(
     lacking: RunFolder, tmp_path: Path
 ) -> None:
-    """Whole words in few lines, with the keys as they are written in a recipe."""
+    """They are whole words in few lines, with keys as in a recipe."""
     failures = manifest_of(lacking).failures
     reason = next(f["reason"] for f in failures if (f["target_id"], f["phase"]) == ("aoi", "event"))
     assert len(reason) > 100
@@ -163,10 +163,10 @@ def test_reasons_keep_the_keys_of_the_recipe_and_their_place(
         assert all(len(line) <= 34 for line in lines[start : start + 6])
 
 
-def test_folded_text_breaks_inside_of_long_words_alone() -> None:
-    """At the marks that keys are made of.
+def test_folded_text_breaks_only_long_words() -> None:
+    """It breaks them after ``_``, ``=`` or ``.``.
 
-    A count stays with its word, and what is too much is cut.
+    A count stays with its word, and text beyond the last line is cut.
     """
     text = "all_rejected (too_cloudy 11) after S2L2A.max_cloud_percent=50"
     assert fold(text, width=30, lines=9).splitlines() == [
@@ -180,24 +180,21 @@ def test_folded_text_breaks_inside_of_long_words_alone() -> None:
     assert fold("", width=16, lines=2) == ""
 
 
-def test_table_tells_what_a_mosaic_covers_and_the_sar_grade(mosaics: RunFolder) -> None:
-    """Not what its first scene does."""
+def test_table_shows_the_coverage_of_a_mosaic_and_the_sar_grade(mosaics: RunFolder) -> None:
+    """The coverage of its first scene alone would be less."""
     lines = printed(manifest_of(mosaics)).splitlines()
-    rows = {tuple(line.split()[:2]): line.split() for line in lines[2:10]}
-    at = lines[1].replace("cloud %", "cloud").split().index("coverage")
-    assert [rows["pre_month", sensor][at] for sensor in ("S1RTC", "S2L2A")] == [
-        "1.000000",
-        "1.000000",
-    ]
-    assert rows["pre_event", "S2L2A"][at + 1] == "32.514164"
+    rows = {tuple(line.split()[:2]): re.split(" {2,}", line) for line in lines[2:10]}
+    at = re.split(" {2,}", lines[1]).index("coverage")
+    assert [rows["pre_month", sensor][at] for sensor in ("S1RTC", "S2L2A")] == ["1.000", "1.000"]
+    assert rows["pre_event", "S2L2A"][at + 1] == "32.514"
     assert (
         "SAR grade B, one track, other frames: event shares 50% of its ground with pre_month"
         in lines
     )
 
 
-def test_empty_slots_are_those_of_the_area_that_the_coverage_is_of(lacking: RunFolder) -> None:
-    """Those of tiles are told with the others, but not counted there."""
+def test_coverage_counts_only_the_empty_slots_of_its_own_area(lacking: RunFolder) -> None:
+    """Empty slots of tiles are listed, but not counted there."""
     manifest = manifest_of(lacking)
     assert len(manifest.failures) > manifest.content["coverage"]["empty_slots"] == 4
     assert "joint coverage 1.000000 (4 empty slots not counted)" in printed(manifest)

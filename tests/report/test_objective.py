@@ -12,6 +12,8 @@ from floodscan.report.explain import explain
 from floodscan.report.objective import describe_objective
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
@@ -29,10 +31,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def radar(orbit: int, *, days: int, relaxed: tuple[str, ...] = (), grade: str = "C") -> Json:
     """Make a choice of one Sentinel-1 scene, as in a manifest."""
     return {
-        "items": [{"id": f"{orbit}_{days}", "aoi_overlap_frac": 0.8}], "coverage_frac": 0.8, "days_from_phase": days,
-        "relaxed": list(relaxed), "relative_orbit": orbit, "orbit_state": "ascending", "grade": grade,
+        "items": [{"id": f"{orbit}_{days}", "aoi_overlap_frac": 0.8}],
+        "coverage_frac": 0.8,
+        "days_from_phase": days,
+        "relaxed": list(relaxed),
+        "relative_orbit": orbit,
+        "orbit_state": "ascending",
+        "grade": grade,
         "grade_reason": "several tracks",
-    }  # fmt: skip
+    }
 
 
 def test_each_slot_lists_the_parts_in_the_order_in_which_they_decide(run: RunFolder) -> None:
@@ -53,7 +60,7 @@ def test_each_slot_lists_the_parts_in_the_order_in_which_they_decide(run: RunFol
     assert track["text"].startswith("37 descending in 4 phases; grade B, one track, other frames")
 
 
-def test_the_dem_and_the_reference_policy_have_no_objective(run: RunFolder, tmp_path: Any) -> None:  # noqa: ANN401
+def test_the_dem_and_the_reference_policy_have_no_objective(run: RunFolder, tmp_path: Path) -> None:
     """There, each slot is decided alone."""
     assert [slot["objective"] for slot in explain(run, EVENT, ["DEM"])] == [[]]
     reference = floodscan.scan("demo", out=tmp_path / "out").folder

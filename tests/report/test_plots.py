@@ -1,4 +1,4 @@
-"""Pictures of a run: files of the right kind, the same bytes each time, and on them what a person looks for."""
+"""Pictures of a run: the right files, the same bytes each time, and the words on them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from floodscan.cli.main import cli
 from floodscan.errors import InputError, OutputError
 from floodscan.geometry.footprints import repair
 from floodscan.model import Event, Phase, Recipe, Sensor, SensorRecipe
-from floodscan.report.drawing import percent, signed_days
 from floodscan.report.map import draw_map
 from floodscan.report.plots import plot
 from floodscan.report.timeline import draw_timeline
 from floodscan.report.views import View
+from floodscan.report.wording import percent, signed_days
 from floodscan.result import read_manifest
 from floodscan.store import RunFolder
 
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 DEMO_EVENT = "luxembourg_flood_2021_multimodal"
+DEMO_FOLDER = Path(floodscan.__file__).parent / "data" / "demo"
 AREA = shapely.box(5.7333, 49.4426, 6.5282, 50.1830)
 HALF_A_TURN = 173.875
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """Give the finished run of the demo."""
+    """Scan the demo."""
     out = tmp_path_factory.mktemp("demo") / "run"
     floodscan.scan("demo", out=out)
     return RunFolder(out)
@@ -49,7 +50,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @pytest.fixture(scope="module")
 def clouded(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """Give a run with tiles, and without one Sentinel-2 scene that is clear enough."""
+    """Scan with tiles, and with a cloud limit that no Sentinel-2 scene meets."""
     sentinel_2 = SensorRecipe(
         collection="sentinel-2-l2a", assets=("B02",), window_days=3, max_cloud_percent=0.5
     )
@@ -60,7 +61,7 @@ def clouded(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def event_on(day: date) -> Event:
-    """Make an event in the demo's area whose phases are all on one day."""
+    """Make an event in the demo's area, with all phases on one day."""
     return Event(
         event_id="clouded",
         aoi=AREA,
@@ -72,7 +73,7 @@ def event_on(day: date) -> Event:
 
 
 def across_antimeridian(manifest: Manifest) -> Manifest:
-    """Turn the Earth below a manifest, so that its area lies across the antimeridian."""
+    """Turn the Earth below a manifest, so that its area is across the antimeridian."""
     content = copy.deepcopy(manifest.content)
     west, south, east, north = content["event"]["bbox"]
     content["event"]["bbox"] = [west + HALF_A_TURN, south, east + HALF_A_TURN - 360, north]
@@ -83,7 +84,7 @@ def across_antimeridian(manifest: Manifest) -> Manifest:
 
 
 def turned(geometry: dict[str, Any]) -> dict[str, Any]:
-    """Turn a shape of GeoJSON by half of the Earth, and cut it at the antimeridian."""
+    """Turn a GeoJSON shape by about half a turn, and cut it at the antimeridian."""
     moved = shapely.transform(
         shapely.geometry.shape(geometry), lambda points: points + np.array([HALF_A_TURN, 0])
     )
@@ -93,7 +94,7 @@ def turned(geometry: dict[str, Any]) -> dict[str, Any]:
 
 
 def words_of(svg: Path) -> str:
-    """Give the text that stands in an SVG, line by line."""
+    """Return the text in an SVG, line by line."""
     return "\n".join(re.findall(r"<(?:text|tspan)[^>]*>([^<]+)<", svg.read_text("utf-8")))
 
 
@@ -103,7 +104,7 @@ def manifest_of(run: RunFolder, event_id: str = DEMO_EVENT) -> Manifest:
 
 
 def test_draws_a_map_and_a_timeline_into_the_run(demo: RunFolder) -> None:
-    """Two files in ``plots`` of the run, and no temporary ones beside them."""
+    """There are two files in ``plots`` of the run, and no temporary ones."""
     drawn = plot(demo, DEMO_EVENT)
     assert [path.name for path in drawn] == [f"{DEMO_EVENT}_map.png", f"{DEMO_EVENT}_timeline.png"]
     assert {path.parent for path in drawn} == {demo.path / "plots"}
@@ -111,7 +112,7 @@ def test_draws_a_map_and_a_timeline_into_the_run(demo: RunFolder) -> None:
 
 
 def test_png_is_wide_enough_to_read_and_not_blank(demo: RunFolder, tmp_path: Path) -> None:
-    """Twice the width of a README, mostly white, with colours on it."""
+    """It is twice as wide as a README, mostly white, and has colours."""
     for path in plot(demo, DEMO_EVENT, to=tmp_path):
         image = Image.open(path)
         colours = image.convert("RGB").getcolors(maxcolors=256) or []
@@ -123,10 +124,10 @@ def test_png_is_wide_enough_to_read_and_not_blank(demo: RunFolder, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
-def test_same_bytes_whatever_the_style_of_the_house_and_the_thread(
+def test_bytes_do_not_depend_on_the_users_style_or_on_threads(
     demo: RunFolder, tmp_path: Path, kind: str
 ) -> None:
-    """Neither a person's matplotlibrc nor other threads change a byte."""
+    """Neither a user's matplotlibrc nor other threads change a byte."""
     first = [path.read_bytes() for path in plot(demo, DEMO_EVENT, to=tmp_path / "a", kind=kind)]
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "timezone": "Asia/Tokyo"}):
         second = [
@@ -140,15 +141,29 @@ def test_same_bytes_whatever_the_style_of_the_house_and_the_thread(
 
 
 def test_files_hold_no_date_and_no_version(demo: RunFolder, tmp_path: Path) -> None:
-    """Metadata would change with the day and with matplotlib."""
+    """With such metadata, the bytes would differ every day."""
     png, svg = (plot(demo, DEMO_EVENT, to=tmp_path, kind=kind)[0] for kind in ("png", "svg"))
     assert not {"Software", "Creation Time"} & set(Image.open(io.BytesIO(png.read_bytes())).info)
     assert "dc:date" not in svg.read_text("utf-8")
     assert mpl.__version__ not in svg.read_text("utf-8")
 
 
+def test_bundled_pictures_are_those_of_the_demo(demo: RunFolder, tmp_path: Path) -> None:
+    """README and guide show them.
+
+    To renew them, run ``floodscan scan demo --out run`` and ``floodscan plot run EVENT --to new``,
+    and copy both files from ``new``.
+    """
+    drawn = plot(demo, DEMO_EVENT, to=tmp_path)
+    for path, name in zip(drawn, ("luxembourg_map.png", "luxembourg_timeline.png"), strict=True):
+        pixels, bundled = (
+            np.asarray(Image.open(file).convert("RGB")) for file in (path, DEMO_FOLDER / name)
+        )
+        assert np.array_equal(pixels, bundled), f"{name} is out of date"
+
+
 def test_map_names_every_chosen_scene(demo: RunFolder, tmp_path: Path) -> None:
-    """Each footprint has its phase, sensor and scene as id, once."""
+    """Each footprint has one id, made of phase, sensor and scene."""
     manifest = manifest_of(demo)
     draw_map(manifest, tmp_path / "map.svg")
     text = (tmp_path / "map.svg").read_text("utf-8")
@@ -159,8 +174,8 @@ def test_map_names_every_chosen_scene(demo: RunFolder, tmp_path: Path) -> None:
         assert f'id="DEM.{tile["id"]}"' in text
 
 
-def test_map_tells_time_days_overlap_and_cloud(demo: RunFolder, tmp_path: Path) -> None:
-    """The words of a panel, with signed days."""
+def test_map_shows_time_days_coverage_and_cloud(demo: RunFolder, tmp_path: Path) -> None:
+    """Days are signed."""
     draw_map(manifest_of(demo), tmp_path / "map.svg")
     words = words_of(tmp_path / "map.svg")
     assert "2021-07-15 05:51 UTC, 0 d" in words
@@ -174,7 +189,7 @@ def test_map_tells_time_days_overlap_and_cloud(demo: RunFolder, tmp_path: Path) 
 
 
 def test_timeline_counts_candidates_and_marks_the_chosen(demo: RunFolder, tmp_path: Path) -> None:
-    """The legend counts each verdict; a ring is around each choice, and no other."""
+    """The legend counts each verdict; only chosen scenes have a ring."""
     manifest = manifest_of(demo)
     candidates = demo.read_candidates(DEMO_EVENT)
     draw_timeline(manifest, candidates, tmp_path / "timeline.svg")
@@ -191,18 +206,18 @@ def test_timeline_counts_candidates_and_marks_the_chosen(demo: RunFolder, tmp_pa
     }
 
 
-def test_empty_slots_tell_why(clouded: RunFolder, tmp_path: Path) -> None:
-    """Both pictures give the manifest's reason in the place of the scene."""
+def test_empty_slots_show_their_reason(clouded: RunFolder, tmp_path: Path) -> None:
+    """Both pictures show the reason of the manifest instead of a scene."""
     for path in plot(clouded, "clouded", to=tmp_path, kind="svg"):
         words = words_of(path).replace("\n", " ")
         assert words.count("no scene: all_rejected (too_cloudy") == 4
         assert "2021-07-10 05:42 UTC, +3 d" in words
 
 
-def test_map_shows_tiles_where_there_are_some(
+def test_map_shows_the_tiles_of_an_area(
     demo: RunFolder, clouded: RunFolder, tmp_path: Path
 ) -> None:
-    """The legend names tiles only where they are drawn."""
+    """The legend names tiles only if there are some."""
     draw_map(manifest_of(clouded, "clouded"), tmp_path / "tiles.svg")
     draw_map(manifest_of(demo), tmp_path / "whole.svg")
     assert "tiles" in words_of(tmp_path / "tiles.svg").splitlines()
@@ -210,7 +225,7 @@ def test_map_shows_tiles_where_there_are_some(
 
 
 def test_event_without_candidates_draws(clouded: RunFolder, tmp_path: Path) -> None:
-    """Windows, dates and onset are drawn alone."""
+    """The timeline then has windows, dates and the onset."""
     nothing = clouded.read_candidates("clouded").slice(0, 0)
     draw_timeline(manifest_of(clouded, "clouded"), nothing, tmp_path / "timeline.svg")
     words = words_of(tmp_path / "timeline.svg")
@@ -219,10 +234,10 @@ def test_event_without_candidates_draws(clouded: RunFolder, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("sensor", "words"), [(Sensor.S1RTC, "DEM: not asked for"), (Sensor.DEM, "DEM: 4 tiles")]
+    ("sensor", "words"), [(Sensor.S1RTC, "DEM: not in the recipe"), (Sensor.DEM, "DEM: 4 tiles")]
 )
-def test_recipe_of_one_sensor_draws(tmp_path: Path, sensor: Sensor, words: str) -> None:
-    """Without imagery there are no bands; without the DEM its panel says so."""
+def test_recipe_with_one_sensor_draws(tmp_path: Path, sensor: Sensor, words: str) -> None:
+    """Without imagery there are no bands; without the DEM, its panel says so."""
     recipe = Recipe(sensors={sensor: Recipe().sensors[sensor]})
     floodscan.scan([event_on(date(2021, 7, 7))], catalog="demo", recipe=recipe, out=tmp_path)
     map_path, timeline_path = plot(RunFolder(tmp_path), "clouded", kind="svg")
@@ -230,8 +245,8 @@ def test_recipe_of_one_sensor_draws(tmp_path: Path, sensor: Sensor, words: str) 
     assert "onset" in words_of(timeline_path)
 
 
-def test_map_across_the_antimeridian_looks_like_any_other(demo: RunFolder, tmp_path: Path) -> None:
-    """The same event turned there gives the same picture, but for borders and labels."""
+def test_map_across_the_antimeridian_looks_like_other_maps(demo: RunFolder, tmp_path: Path) -> None:
+    """An event that is moved there gives the same picture, except for borders and labels."""
     manifest = manifest_of(demo)
     draw_map(manifest, tmp_path / "here.png")
     draw_map(across_antimeridian(manifest), tmp_path / "there.png")
@@ -247,8 +262,8 @@ def test_map_across_the_antimeridian_looks_like_any_other(demo: RunFolder, tmp_p
     assert {"179°E", "180°", "179°W"} & set(labels) == {"179°E", "180°", "179°W"}
 
 
-def test_shape_that_was_cut_at_the_antimeridian_is_whole_again() -> None:
-    """Its parts join without a seam."""
+def test_shape_that_is_cut_at_the_antimeridian_is_drawn_whole() -> None:
+    """Its parts are joined without a seam."""
     view = View.around((179.0, -10.0, -179.0, -8.0), 0.5)
     cut = shapely.MultiPolygon([shapely.box(178, -11, 180, -7), shapely.box(-180, -11, -177, -7)])
     whole = view.bring(cut)
@@ -258,7 +273,7 @@ def test_shape_that_was_cut_at_the_antimeridian_is_whole_again() -> None:
 
 
 def test_view_is_as_wide_as_high_on_the_ground() -> None:
-    """At 60° N a degree of longitude is half as long as one of latitude."""
+    """At 60° N, a degree of longitude is half as long as a degree of latitude."""
     view = View.around((10.0, 59.5, 11.0, 60.5), 0.5)
     assert view.aspect == pytest.approx(2)
     assert view.half_height == pytest.approx(1)
@@ -267,7 +282,7 @@ def test_view_is_as_wide_as_high_on_the_ground() -> None:
 
 
 def test_unknown_event_is_refused(demo: RunFolder, tmp_path: Path) -> None:
-    """The message names what is near, and nothing is written."""
+    """The message suggests the nearest id, and nothing is written."""
     with pytest.raises(InputError, match=f"did you mean '{DEMO_EVENT}'"):
         plot(demo, "luxembourg_flood_2021", to=tmp_path)
     assert not list(tmp_path.iterdir())
@@ -281,7 +296,7 @@ def test_folder_that_cannot_be_written_is_refused(demo: RunFolder, tmp_path: Pat
 
 
 def test_command_prints_the_files(demo: RunFolder, tmp_path: Path) -> None:
-    """``floodscan plot`` prints a path a line."""
+    """``floodscan plot`` prints one path per line."""
     command = ["plot", str(demo.path), DEMO_EVENT, "--to", str(tmp_path), "--format", "svg"]
     result = CliRunner().invoke(cli, command, catch_exceptions=False)
     printed = [Path(line) for line in result.output.splitlines()]
@@ -289,7 +304,7 @@ def test_command_prints_the_files(demo: RunFolder, tmp_path: Path) -> None:
     assert all(path.exists() for path in printed)
 
 
-def test_percent_of_less_than_all_is_never_100() -> None:
+def test_percent_of_less_than_the_whole_is_never_100() -> None:
     """Rounding must not hide that a part is missing."""
     assert percent(1.0) == "100 %"
     assert percent(0.99999) == "99.9 %"
@@ -297,7 +312,7 @@ def test_percent_of_less_than_all_is_never_100() -> None:
 
 
 def test_days_are_signed() -> None:
-    """With a true minus; none for the day itself."""
+    """The minus is a true minus sign; 0 has no sign."""
     assert [signed_days(days) for days in (3, 0, -2, None)] == [
         "+3 d",
         "0 d",

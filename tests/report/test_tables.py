@@ -1,4 +1,4 @@
-"""Tables for a screen."""
+"""Tables on a screen."""
 
 from __future__ import annotations
 
@@ -7,38 +7,30 @@ from io import StringIO
 import pyarrow as pa
 from rich.console import Console
 
-from floodscan.assessment.outcomes import COMPLETE, FAILED, PARTIAL, count_outcomes
+from floodscan.assessment.labels import Status
+from floodscan.assessment.outcomes import count_outcomes
 from floodscan.report.tables import show_outcomes
-from floodscan.schemas import EVENTS
+from tests.report.outcomes import event_rows
 
 
-def ends_of(status: str, first: int, n: int) -> pa.Table:
+def rows_of(status: Status, first: int, n: int) -> pa.Table:
     """Make EVENTS rows of one status."""
-    told: dict[str, object] = {
-        field.name: 0 for field in EVENTS if field.type in {pa.int32(), pa.float64()}
-    }
-    told |= {
-        "status": status,
-        "reason": "aoi/event/S1RTC: no_candidates",
-        "warnings": [],
-        "batch": "b",
-    }
-    return pa.Table.from_pylist(
-        [told | {"event_id": f"e{first + n:02}"} for n in range(n)], schema=EVENTS
-    )
+    return event_rows("b", [f"e{number:02}" for number in range(first, first + n)], status)
 
 
-def test_of_many_lacking_events_the_first_are_shown_the_failed_before_the_others() -> None:
-    """Whatever parts they come in."""
+def test_failed_events_are_printed_first_and_at_most_20_of_all() -> None:
+    """The order of the parts does not matter."""
     parts = [
-        ends_of(PARTIAL, 0, 15),
-        ends_of(COMPLETE, 15, 3),
-        ends_of(PARTIAL, 18, 9),
-        ends_of(FAILED, 27, 4),
+        rows_of(Status.PARTIAL, 0, 15),
+        rows_of(Status.COMPLETE, 15, 3),
+        rows_of(Status.PARTIAL, 18, 9),
+        rows_of(Status.FAILED, 27, 4),
     ]
     screen = StringIO()
     show_outcomes(Console(file=screen, width=200), parts, count_outcomes(pa.concat_tables(parts)))
     lines = screen.getvalue().splitlines()
-    assert lines[0] == "28 of 31 events are not complete; the first 20, all are in events.parquet"
+    assert lines[0] == (
+        "28 of 31 events are not complete; these are 20 of them, all are in events.parquet"
+    )
     shown = [line.split()[0] for line in lines[2:] if line]
     assert shown == [f"e{number:02}" for number in (*range(27, 31), *range(15), 18)]

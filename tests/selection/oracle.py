@@ -1,7 +1,7 @@
 """The reference policy as plain loops: one item, one slot, one shapely call at a time.
 
-Written from the prose of the design alone, to be compared with the vectorised package. Speed and
-elegance don't matter here; that a reader can check every line against the prose does.
+It is written from the policy's description alone, to be compared with the vectorised package. A
+reader can check every line against the description; speed does not matter.
 """
 
 import math
@@ -35,7 +35,7 @@ TIME_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Sensor:
-    """What the default recipe asks of one sensor; `window_days` is None where dates don't count."""
+    """The default recipe of one sensor; `window_days` is None if dates do not count."""
 
     name: str
     collection: str
@@ -72,7 +72,7 @@ class Row:
 def choose(
     items: list[Item], aoi: dict[str, Any] | list[float], phase_dates: dict[str, date]
 ) -> list[Row]:
-    """Return every candidate of every slot of one event, ranked and judged.
+    """Return the candidates of all slots of one event, ranked and judged.
 
     Args:
         items: Raw STAC items; repeats of a (collection, id) count once.
@@ -81,7 +81,6 @@ def choose(
 
     Returns:
         Rows by phase, S1RTC before S2L2A, the DEM last; ranked rows first, then rejected by id.
-
     """
     measured = measure(items, aoi)
     rows: list[Row] = []
@@ -92,7 +91,7 @@ def choose(
 
 
 def measure(items: list[Item], aoi: dict[str, Any] | list[float]) -> list[Measured]:
-    """Keep each item once, where its footprint meets the AOI's rectangles, with its overlap."""
+    """Return each item whose footprint meets the AOI's rectangles, once, with its overlap."""
     target = aoi_area(aoi)
     rectangles = aoi_rectangles(target)
     unique = {(item["collection"], item["id"]): item for item in items}
@@ -127,7 +126,7 @@ def choose_slot(
 def make_row(
     candidate: Measured, sensor: Sensor, phase: str | None, phase_date: date | None
 ) -> Row:
-    """Put down what is known of a candidate before it is judged."""
+    """Return the row of a candidate before it is ranked."""
     item, overlap = candidate
     return Row(
         phase=phase,
@@ -144,7 +143,7 @@ def make_row(
 
 
 def rejection(candidate: Measured, sensor: Sensor) -> str | None:
-    """Return the first reason to reject a candidate, or None where it is eligible."""
+    """Return the first reason to reject a candidate; None if it is eligible."""
     item, overlap = candidate
     if overlap == 0:
         return "no_overlap"
@@ -160,7 +159,7 @@ def rejection(candidate: Measured, sensor: Sensor) -> str | None:
 def sort_key(
     candidate: Measured, sensor: Sensor, phase_date: date | None
 ) -> tuple[float | int | str, ...]:
-    """Return what orders the eligible of a slot, the best one first."""
+    """Return the key by which the eligible candidates of a slot are sorted, the best first."""
     item, overlap = candidate
     if sensor is DEM or phase_date is None:
         return (-overlap, item["id"])
@@ -171,17 +170,17 @@ def sort_key(
 
 
 def properties(item: Item) -> dict[str, Any]:
-    """Return the item's properties, none where they are absent."""
+    """Return the item's properties; an empty dict if they are absent."""
     return item.get("properties") or {}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether a JSON value is a finite number."""
+    """True if a JSON value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def missing_assets(item: Item, sensor: Sensor) -> tuple[str, ...]:
-    """Return the required assets that the item has not, or has without a link."""
+    """Return the required assets that the item lacks, or has without a link."""
     assets = item.get("assets") or {}
     missing = []
     for key in sensor.assets:
@@ -193,13 +192,13 @@ def missing_assets(item: Item, sensor: Sensor) -> tuple[str, ...]:
 
 
 def has_polarizations(item: Item) -> bool:
-    """Tell whether the item was taken in both VV and VH, in whatever order, others beside."""
+    """True if the item has both VV and VH, in any order, maybe with others."""
     values = properties(item).get("sar:polarizations")
     return isinstance(values, list) and "VV" in values and "VH" in values
 
 
 def cloud(item: Item) -> float:
-    """Return the cloud cover in percent, 1000 where it is missing."""
+    """Return the cloud cover in percent; 1000 if it is missing."""
     value = properties(item).get("eo:cloud_cover")
     return float(value) if is_number(value) else MISSING_CLOUD
 
@@ -212,7 +211,7 @@ def orbit_texts(item: Item) -> tuple[str, str]:
 
 
 def parse_time(text: object) -> datetime | None:
-    """Return the UTC moment a text names, or None where it names none."""
+    """Return the UTC moment that a text names; None if it names none."""
     if not isinstance(text, str) or not TIME_PATTERN.fullmatch(text):
         return None
     try:
@@ -229,13 +228,13 @@ def item_time(item: Item) -> datetime | None:
 
 
 def time_text(item: Item) -> str:
-    """Return the canonical text of the item's time, "" where there is none."""
+    """Return the canonical text of the item's time; "" if it is unknown."""
     moment = item_time(item)
     return "" if moment is None else moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def in_window(item: Item, sensor: Sensor, phase_date: date | None) -> bool:
-    """Tell whether the item's time lies in the slot's window; an unknown time does."""
+    """True if the item's time lies in the slot's window, or is unknown."""
     moment = item_time(item)
     if moment is None or sensor.window_days is None or phase_date is None:
         return True
@@ -252,13 +251,13 @@ def day_offset(item: Item, phase_date: date) -> int | None:
 
 
 def days_from_phase(item: Item, phase_date: date) -> int:
-    """Return how many calendar days lie between item and phase, 999 where unknown."""
+    """Return the number of calendar days between item and phase; 999 if unknown."""
     offset = day_offset(item, phase_date)
     return NAT_DAYS if offset is None else abs(offset)
 
 
 def meets(item: Item, footprint: BaseGeometry, rectangles: list[Rectangle]) -> bool:
-    """Tell whether an item touches one of the AOI's rectangles."""
+    """True if an item touches one of the AOI's rectangles."""
     if not footprint.is_empty:
         return any(footprint.intersects(box(*rectangle)) for rectangle in rectangles)
     own = bbox_rectangles(item.get("bbox"))
@@ -266,7 +265,7 @@ def meets(item: Item, footprint: BaseGeometry, rectangles: list[Rectangle]) -> b
 
 
 def rectangles_touch(one: Rectangle, other: Rectangle) -> bool:
-    """Tell whether two closed rectangles have a point in common."""
+    """True if two closed rectangles have a point in common."""
     meet_x = one[0] <= other[2] and other[0] <= one[2]
     return meet_x and one[1] <= other[3] and other[1] <= one[3]
 
@@ -278,7 +277,7 @@ def overlap_frac(footprint: BaseGeometry, target: BaseGeometry) -> float:
 
 
 def item_footprint(item: Item) -> BaseGeometry:
-    """Return an item's footprint, empty where it has none that can be read."""
+    """Return an item's footprint; empty if it cannot be read."""
     geometry = item.get("geometry")
     if geometry is None:
         return rectangles_area(bbox_rectangles(item.get("bbox")))
@@ -286,12 +285,12 @@ def item_footprint(item: Item) -> BaseGeometry:
 
 
 def aoi_area(aoi: dict[str, Any] | list[float]) -> BaseGeometry:
-    """Return the AOI as polygons that keep to one side of the antimeridian each."""
+    """Return the AOI as polygons, each on one side of the antimeridian."""
     return geojson_area(aoi) if isinstance(aoi, dict) else rectangles_area(bbox_rectangles(aoi))
 
 
 def aoi_rectangles(target: BaseGeometry) -> list[Rectangle]:
-    """Return the AOI's bounds, in one part per side, of the same height, where it crosses the antimeridian."""
+    """Return the AOI's bounds: two of the same height if it crosses the antimeridian."""
     if target.bounds[0] > -ANTIMERIDIAN or target.bounds[2] < ANTIMERIDIAN:
         return [target.bounds]
     left = [part for part in polygons_in(target) if part.centroid.x > 0]
@@ -302,7 +301,7 @@ def aoi_rectangles(target: BaseGeometry) -> list[Rectangle]:
 
 
 def bbox_rectangles(bbox: list[Any] | None) -> list[Rectangle]:
-    """Return the rectangles a bbox stands for: two across the antimeridian, none if unreadable."""
+    """Return the rectangles of a bbox: two across the antimeridian, none if unreadable."""
     match bbox:
         case [west, south, east, north] | [west, south, _, east, north, _]:
             pass
@@ -325,14 +324,14 @@ def rectangles_area(rectangles: list[Rectangle]) -> BaseGeometry:
 
 
 def geojson_area(geometry: object) -> BaseGeometry:
-    """Return a GeoJSON geometry as one valid area, empty where it can't be read."""
+    """Return a GeoJSON geometry as one valid area; empty if it cannot be read."""
     try:
         members = read_members(geometry)
     except (TypeError, ValueError):
         return Polygon()
     parts: list[Polygon] = []
     for rings in members:
-        # A ring that jumps is only a shape once it is unrolled: repair comes after.
+        # a ring that jumps must be unrolled before it can be repaired
         shell, *holes = unroll(rings)
         for polygon in polygons_in(make_valid(Polygon(shell, holes))):
             parts += wrap(polygon)
@@ -347,12 +346,12 @@ def unroll(rings: Rings) -> Rings:
 
 
 def jumps(ring: Ring) -> bool:
-    """Tell whether two neighbouring vertices lie more than half a circle apart."""
+    """True if two neighbouring vertices lie more than half a circle apart."""
     return any(abs(after[0] - before[0]) > ANTIMERIDIAN for before, after in pairwise(ring))
 
 
 def wrap(polygon: Polygon) -> list[Polygon]:
-    """Cut a polygon at the antimeridian and turn what lies beyond back into range."""
+    """Cut a polygon at the antimeridian and move the parts beyond it back into range."""
     west, south, east, north = polygon.bounds
     if west >= -ANTIMERIDIAN and east <= ANTIMERIDIAN:
         return [polygon]
@@ -365,7 +364,7 @@ def wrap(polygon: Polygon) -> list[Polygon]:
 
 
 def polygons_in(geometry: BaseGeometry) -> Iterator[Polygon]:
-    """Yield the polygons of a geometry: lines and points left by a repair have no area."""
+    """Yield the polygons of a geometry; lines and points that a repair left have no area."""
     if isinstance(geometry, Polygon):
         if not geometry.is_empty:
             yield geometry

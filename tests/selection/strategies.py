@@ -1,8 +1,8 @@
 """Random item sets for comparing the package with its oracle.
 
-Coordinates and properties are drawn from few values, so that ties, touching edges and window
-edges are common. Every shape is drawn on an unrolled quarter-degree grid, where the antimeridian
-is an ordinary 180, and then written down in one of the ways in which catalogs write it.
+Coordinates and properties are drawn from few values, so that ties, touching edges and window edges
+are common. Shapes are drawn on an unrolled quarter-degree grid, in which the antimeridian is an
+ordinary meridian at 180. Then they are written in one of the ways that catalogs use.
 """
 
 import copy
@@ -53,7 +53,7 @@ EMPTY_GEOMETRIES: tuple[GeoJSON, ...] = (
 
 @dataclass(frozen=True)
 class Case:
-    """What one event sees: raw STAC items, an area of interest and dates."""
+    """The input of one event: raw STAC items, an area of interest and dates."""
 
     items: list[Item]
     aoi: GeoJSON | list[float]
@@ -62,7 +62,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Site:
-    """Where and when a case happens; `spatials` are the footprints so far, to be repeated."""
+    """Place and times of a case; `spatials` are the footprints so far, some are repeated."""
 
     rng: Random
     lon: float
@@ -86,7 +86,7 @@ def random_case(seed: int) -> Case:
 
 
 def random_dates(rng: Random) -> dict[str, date]:
-    """Return four dates in order, near enough for the windows to share items."""
+    """Return four dates in order, so close that the windows share items."""
     event = date(2021, 7, 15) + timedelta(days=rng.randint(-20, 20))
     return {
         "pre_month": event - timedelta(days=rng.choice((30, 14))),
@@ -97,7 +97,7 @@ def random_dates(rng: Random) -> dict[str, date]:
 
 
 def random_moments(rng: Random, phase_dates: dict[str, date]) -> list[datetime]:
-    """Return the few times at which scenes are taken, some on or just beyond a window's edge."""
+    """Return a few acquisition times, some on or just beyond the edge of a window."""
     moments = []
     for _ in range(rng.randint(2, 7)):
         day = datetime.combine(rng.choice(list(phase_dates.values())), datetime.min.time(), UTC)
@@ -132,12 +132,12 @@ def random_item(site: Site, items: list[Item]) -> Item:
 
 
 def random_id(rng: Random) -> str:
-    """Return a short id, so that one may begin another and case matters."""
+    """Return a short id: one may be the start of another, and case matters."""
     return "".join(rng.choices("abAB019_-", k=rng.randint(1, 5)))
 
 
 def random_properties(site: Site, collection: str) -> dict[str, Any]:
-    """Return properties with everything that the policy reads, or with some of it missing."""
+    """Return the properties that the policy reads; some may be missing."""
     rng = site.rng
     properties = random_times(site)
     if collection == "sentinel-1-rtc":
@@ -156,7 +156,7 @@ def random_properties(site: Site, collection: str) -> dict[str, Any]:
 
 
 def random_times(site: Site) -> dict[str, Any]:
-    """Return the time properties of an item, one time in ten without a time at all."""
+    """Return the time properties of an item; one in ten has no time."""
     rng = site.rng
     known = time_text(rng, rng.choice(site.moments))
     other = time_text(rng, rng.choice(site.moments))
@@ -175,7 +175,7 @@ def random_times(site: Site) -> dict[str, Any]:
 
 
 def time_text(rng: Random, moment: datetime) -> str:
-    """Write a moment in one of the forms that name it."""
+    """Write a moment in one of several forms."""
     plain = moment.replace(tzinfo=None)
     east = moment.astimezone(timezone(timedelta(hours=2)))
     west = moment.astimezone(timezone(-timedelta(hours=9, minutes=30)))
@@ -193,7 +193,7 @@ def time_text(rng: Random, moment: datetime) -> str:
 
 
 def random_assets(rng: Random, collection: str) -> dict[str, Any]:
-    """Return the collection's assets, now and then one missing or without a link."""
+    """Return the collection's assets; sometimes one is missing or has no link."""
     assets: dict[str, Any] = {
         key: {"href": f"https://example.com/{key}.tif"} for key in ASSETS[collection]
     }
@@ -207,7 +207,7 @@ def random_assets(rng: Random, collection: str) -> dict[str, Any]:
 
 
 def random_spatial(site: Site, collection: str) -> Spatial:
-    """Return an item's geometry and bbox, often those of an earlier item."""
+    """Return an item's geometry and bbox, often the same as of an earlier item."""
     rng = site.rng
     if site.spatials and chance(rng, 0.35):
         return copy.deepcopy(rng.choice(site.spatials))
@@ -219,7 +219,7 @@ def random_spatial(site: Site, collection: str) -> Spatial:
 
 
 def spoiled(rng: Random, spatial: Spatial) -> Spatial:
-    """Return a geometry and bbox with, one time in three, something unusual about them."""
+    """Return a geometry and bbox; one in three is unusual in some way."""
     kinds = ("", "3d", "empty member", "null", "absent", "empty", "garbage", "no bbox", "bad bbox")
     kind = rng.choices(kinds, weights=(66, 5, 6, 7, 3, 4, 3, 4, 2))[0]
     geometry = spatial["geometry"]
@@ -293,7 +293,7 @@ def random_polygons(site: Site) -> list[Rings]:
 
 
 def dem_tile(site: Site) -> Rings:
-    """Return a one-degree tile that sticks out by a little, over the antimeridian too."""
+    """Return a one-degree tile, slightly shifted, also across the antimeridian."""
     west = site.lon + site.rng.randint(-2, 1)
     south = site.lat + site.rng.randint(-1, 1) + DEM_SHIFT_DEG
     if west >= ANTIMERIDIAN:
@@ -303,7 +303,7 @@ def dem_tile(site: Site) -> Rings:
 
 
 def random_aoi(site: Site) -> GeoJSON | list[float]:
-    """Return an AOI that keeps to one side of the antimeridian."""
+    """Return an AOI on one side of the antimeridian."""
     rng = site.rng
     west = site.lon + GRID_DEG * rng.randint(-3, 0)
     east = site.lon + GRID_DEG * rng.choice((1, 2, 4))
@@ -323,7 +323,7 @@ def aoi_in(rng: Random, west: float, south: float, east: float) -> GeoJSON | lis
 
 
 def antimeridian_aoi(site: Site) -> GeoJSON | list[float]:
-    """Return an AOI that crosses the antimeridian, touches it or ends just before it."""
+    """Return an AOI that crosses the antimeridian, touches it or ends close to it."""
     rng = site.rng
     west, east = 180 - GRID_DEG * rng.randint(1, 4), -180 + GRID_DEG * rng.randint(1, 4)
     south, other = (site.lat + GRID_DEG * rng.randint(-2, 0) for _ in range(2))
@@ -343,7 +343,7 @@ def antimeridian_aoi(site: Site) -> GeoJSON | list[float]:
 
 
 def encode(rng: Random, polygons: list[Rings]) -> GeoJSON:
-    """Write unrolled polygons as GeoJSON, in one of the ways of crossing the antimeridian."""
+    """Write unrolled polygons as GeoJSON, in one of the ways to cross the antimeridian."""
     members = [member for rings in polygons for member in encode_polygon(rng, rings)]
     if len(members) > 1 or chance(rng, 0.15):
         return {"type": "MultiPolygon", "coordinates": members}
@@ -351,7 +351,7 @@ def encode(rng: Random, polygons: list[Rings]) -> GeoJSON:
 
 
 def encode_polygon(rng: Random, rings: Rings) -> list[Rings]:
-    """Write one unrolled polygon: split, jumping or with longitudes out of range."""
+    """Write one unrolled polygon: split, jumping, or with longitudes out of range."""
     longitudes = [x for x, _ in rings[0]]
     west, east = min(longitudes), max(longitudes)
     if east <= ANTIMERIDIAN:
@@ -370,7 +370,7 @@ def encode_polygon(rng: Random, rings: Rings) -> list[Rings]:
 
 
 def encode_bbox(rng: Random, polygons: list[Rings]) -> list[float]:
-    """Return the bounds of unrolled polygons, west greater than east across the antimeridian."""
+    """Return the bounds of unrolled polygons; west > east across the antimeridian."""
     positions = [position for rings in polygons for position in rings[0]]
     west, east = min(x for x, _ in positions), max(x for x, _ in positions)
     south, north = min(y for _, y in positions), max(y for _, y in positions)

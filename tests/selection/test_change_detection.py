@@ -1,4 +1,4 @@
-"""Policy ``change-detection``: its rules on made-up events, and its optimum against all combinations."""
+"""Policy ``change-detection`` on made-up events: its rules, and its optimum."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ import pytest
 import shapely
 
 from floodscan.model import Phase, Recipe, Sensor
-from floodscan.selection import change_detection, slot_numbers
-from floodscan.selection.attributes import derive_attributes
-from floodscan.selection.change_detection import lay_out
+from floodscan.selection import slot_numbers, target_options
+from floodscan.selection.change_detection import find_optimum
 from floodscan.selection.mosaics import cover, make_pass_options
 from floodscan.selection.sample_points import N_POINTS
-from tests.selection.worlds import World, random_world
+from tests.selection.worlds import random_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.selection.change_detection import Choice
     from floodscan.selection.mosaics import PassOption, Scene
+    from floodscan.selection.target_options import TargetOptions
 
     Row = dict[str, Any]
 
@@ -46,7 +45,7 @@ def mosaics(table: pa.Table, sensor: Sensor) -> dict[Phase, list[Row]]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_choice_breaks_a_rule(seed: int) -> None:
-    """Onset, order, reuse, track, mosaics and limits hold in any generated input."""
+    """Onset, order, reuse, track, mosaics and limits hold for each generated event."""
     world = random_world(seed)
     table = world.chosen()
     onset, guard = world.event.onset, timedelta(minutes=world.recipe.onset_guard_minutes)
@@ -72,7 +71,7 @@ def test_no_choice_breaks_a_rule(seed: int) -> None:
 
 
 def check_overflights(phases: Sequence[Sequence[Row]]) -> None:
-    """Scenes of one satellite and orbit are of two passes only ten minutes and more apart."""
+    """Scenes of one satellite and orbit are of two passes only if over ten minutes apart."""
     for one, other in combinations(phases, 2):
         for row, later in product(one, other):
             names = [(r["platform"], r["relative_orbit"], r["orbit_state"]) for r in (row, later)]
@@ -82,7 +81,7 @@ def check_overflights(phases: Sequence[Sequence[Row]]) -> None:
 
 
 def check_track(table: pa.Table, recipe: Recipe) -> None:
-    """One SAR track, unless the ladder allows several and says so."""
+    """Check that SAR scenes are of one track, unless a step of the ladder says otherwise."""
     rows = [row for members in mosaics(table, Sensor.S1RTC).values() for row in members]
     tracks = {(r["relative_orbit"], r["orbit_state"], frozenset(r["polarizations"])) for r in rows}
     mixed = [row for row in rows if "S1RTC.mixed_track=true" in row["relaxed"]]
@@ -97,7 +96,7 @@ def check_track(table: pa.Table, recipe: Recipe) -> None:
 
 
 def check_limits(table: pa.Table, recipe: Recipe) -> None:
-    """Windows and clouds are those of the recipe, or of the steps that a choice names."""
+    """Check windows and clouds against the recipe and the steps that a choice names."""
     for row in table.filter(table["selected"]).to_pylist():
         asked = recipe.sensors[Sensor(row["sensor"])]
         steps = dict(step.split("=") for step in row["relaxed"])
@@ -122,77 +121,69 @@ def test_the_order_of_candidates_changes_nothing(seed: int) -> None:
     assert world.chosen(shuffled).equals(table)
 
 
-def laid_out(world: World) -> Choice:
-    """Give what there is to choose from."""
-    scored = world.scored()
-    onsets = {world.event.event_id: world.event.onset}
-    slots = slot_numbers(scored)
-    facts = derive_attributes(scored, slots, onsets, world.recipe)
-    measures = change_detection._Measures(scored, slots, facts)
-    return lay_out(world.plan.targets[0], list(range(len(scored))), measures, world.recipe)
-
-
 Combination = tuple["PassOption | None", ...]
 
 
 def may_follow(combination: Combination) -> bool:
-    """Tell whether phases follow each other and share no pass."""
-    units = [unit for unit in combination if unit is not None]
-    distinct = len({unit.pass_id for unit in units}) == len(units)
-    return distinct and all(one.end < other.start for one, other in pairwise(units))
+    """True if the phases follow one another and share no pass."""
+    options = [option for option in combination if option is not None]
+    distinct = len({option.pass_id for option in options}) == len(options)
+    return distinct and all(one.end < other.start for one, other in pairwise(options))
 
 
-def fill(combination: Combination, track: int, mixed_rung: int) -> tuple[int, int, int, int]:
-    """Value how well slots are filled, as the docstring of the policy words it."""
-    units = [unit for unit in combination if unit is not None]
-    off = sum(unit.track != track for unit in units)
-    rungs = [unit.level for unit in units] + ([mixed_rung] if off else [])
-    return -len(units), max(rungs, default=0), off, sum(unit.level for unit in units)
+def fill(combination: Combination, track: int, mixed_level: int) -> tuple[int, int, int, int]:
+    """Value how well slots are filled, by point 1 of the policy's objective."""
+    options = [option for option in combination if option is not None]
+    off = sum(option.track != track for option in options)
+    levels = [option.level for option in options] + ([mixed_level] if off else [])
+    return -len(options), max(levels, default=0), off, sum(option.level for option in options)
 
 
-def brute_force(choice: Choice, recipe: Recipe) -> tuple[Combination, ...]:
-    """Look at every combination of every sensor."""
+def brute_force(choice: TargetOptions, recipe: Recipe) -> tuple[Combination, ...]:
+    """Compare all combinations of all sensors."""
     kept: list[list[Combination]] = []
     least_points = ceil(recipe.min_coverage * N_POINTS)
     for sensor in choice.options:
         slots = [
-            make_pass_options(scenes, sensor, least=least_points)
+            make_pass_options(scenes, sensor, min_points=least_points)
             for scenes in choice.scenes[sensor]
         ]
         ladder = recipe.rules[sensor].ladder
-        mixed_rung = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
-        everything = [c for c in product(*[[None, *units] for units in slots]) if may_follow(c)]
-        tracks = sorted({unit.track for units in slots for unit in units}) or [0]
+        mixed_level = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
+        everything = [c for c in product(*[[None, *options] for options in slots]) if may_follow(c)]
+        tracks = sorted({option.track for options in slots for option in options}) or [0]
         valued = []
         for track in tracks:
             usable = [
-                c for c in everything if mixed_rung or all(u is None or u.track == track for u in c)
+                c
+                for c in everything
+                if mixed_level or all(u is None or u.track == track for u in c)
             ]
-            best = min(fill(c, track, mixed_rung) for c in usable)
-            tied = [c for c in usable if fill(c, track, mixed_rung) == best]
+            best = min(fill(c, track, mixed_level) for c in usable)
+            tied = [c for c in usable if fill(c, track, mixed_level) == best]
             reach = min((-least(c), sum(u.cost for u in c if u)) for c in tied)
             valued.append((best, reach, track, tied))
         kept.append(min(valued, key=lambda entry: entry[:3])[3])
 
     def worth(combinations: Sequence[Combination]) -> tuple[Any, ...]:
-        units = [unit for combination in combinations for unit in combination]
-        joint = choice.ground
-        for unit in units:
-            joint &= unit.points if unit else joint
-        cost = sum(unit.cost for unit in units if unit)
+        options = [option for combination in combinations for option in combination]
+        joint = choice.dem_points
+        for option in options:
+            joint &= option.points if option else joint
+        cost = sum(option.cost for option in options if option)
         return (
             -joint.bit_count(),
-            -least(units),
+            -least(options),
             cost,
-            tuple(unit.key if unit else () for unit in units),
+            tuple(option.key if option else () for option in options),
         )
 
     return min(product(*kept), key=worth)
 
 
-def least(units: Iterable[PassOption | None]) -> int:
-    """Count the points of the unit that covers the fewest."""
-    return min((unit.points.bit_count() for unit in units if unit), default=2**30)
+def least(options: Iterable[PassOption | None]) -> int:
+    """Count the points of the option that covers the fewest."""
+    return min((option.points.bit_count() for option in options if option), default=2**30)
 
 
 @pytest.mark.parametrize("seed", SMALL_SEEDS)
@@ -201,45 +192,47 @@ def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
     world = random_world(seed + 1000, n_passes=12)
     with (
         pytest.MonkeyPatch.context() as patch
-    ):  # what takes steps is there too, though no slot needs it
-        patch.setattr(change_detection, "fills_perfectly", lambda *_, **__: False)
-        expected = brute_force(laid_out(world), world.recipe)
-    choice = laid_out(world)
-    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
-    keys = [[unit.key if unit else () for unit in units] for units, _ in found.values()]
-    assert keys == [[unit.key if unit else () for unit in units] for units in expected]
+    ):  # compare also with options that need steps, if the slots can be filled without
+        patch.setattr(target_options, "fills_perfectly", lambda *_, **__: False)
+        expected = brute_force(world.options(), world.recipe)
+    choice = world.options()
+    found = find_optimum(choice.options, choice.dem_points, world.recipe)
+    keys = [[option.key if option else () for option in options] for options, _ in found.values()]
+    assert keys == [[option.key if option else () for option in options] for options in expected]
 
 
 @pytest.mark.parametrize("seed", SEEDS[:60])
 def test_a_mosaic_covers_what_its_pass_covers_and_each_part_adds_to_it(seed: int) -> None:
-    """But for the other parts of a granule that was split: those are members whatever they add."""
+    """The other parts of a split granule are members even if they add nothing."""
     world = random_world(seed + 3000)
-    choice, area = laid_out(world), world.event.aoi
-    for unit in (unit for slots in choice.options.values() for units in slots for unit in units):
-        members = cover(unit.scenes, area)
-        assert ground(members, area).area == pytest.approx(ground(unit.scenes, area).area)
+    choice, area = world.options(), world.event.aoi
+    for option in (
+        option for slots in choice.options.values() for options in slots for option in options
+    ):
+        members = cover(option.scenes, area)
+        assert covered(members, area).area == pytest.approx(covered(option.scenes, area).area)
         assert members[0].size == max(scene.size for scene in members)
         tiles = Counter(scene.tile or scene.row for scene in members)
         for number, scene in enumerate(members):
-            adds = ground(members[: number + 1], area).area > ground(members[:number], area).area
+            adds = covered(members[: number + 1], area).area > covered(members[:number], area).area
             assert adds or tiles[scene.tile or scene.row] > 1
 
 
-def ground(scenes: Iterable[Scene], area: BaseGeometry) -> BaseGeometry:
-    """Join what scenes cover of an area."""
-    covered: BaseGeometry = (
+def covered(scenes: Iterable[Scene], area: BaseGeometry) -> BaseGeometry:
+    """Join the parts of an area that scenes cover."""
+    joined: BaseGeometry = (
         shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes])) & area
     )
-    return covered
+    return joined
 
 
 def reference_rule(
-    choice: Choice, sensor: Sensor, track: int, overlaps: Sequence[float]
+    choice: TargetOptions, sensor: Sensor, track: int, overlaps: Sequence[float]
 ) -> list[Any]:
-    """Take for one phase after the other the scene that the published order puts first among those the rules admit."""
+    """Take for each phase in turn the admitted scene that comes first in the published order."""
     taken: list[Any] = []
-    for scenes, units in zip(choice.scenes[sensor], choice.options[sensor], strict=True):
-        passes = {unit.pass_id for unit in units}
+    for scenes, options in zip(choice.scenes[sensor], choice.options[sensor], strict=True):
+        passes = {option.pass_id for option in options}
         end, used = (
             max((s.start for s in taken if s), default=-(2**63)),
             {s.pass_id for s in taken if s},
@@ -247,9 +240,13 @@ def reference_rule(
         admitted = [
             scene
             for scene in scenes
-            if scene.level == 0 and scene.track == track and scene.start > end and scene.pass_id not in used
-            and scene.points and scene.pass_id in passes
-        ]  # fmt: skip
+            if scene.level == 0
+            and scene.track == track
+            and scene.start > end
+            and scene.pass_id not in used
+            and scene.points
+            and scene.pass_id in passes
+        ]
         admitted.sort(
             key=lambda s: (
                 -overlaps[s.row],
@@ -265,20 +262,22 @@ def reference_rule(
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_joint_coverage_is_never_worse_than_that_of_the_reference_rule(seed: int) -> None:
-    """The published order, applied to the same scenes of the same track, covers no more together."""
+    """The published order takes the same scenes of the same track, and covers no more together."""
     world = random_world(seed + 5000, n_passes=14)
     world = replace(world, recipe=replace(world.recipe, relax=()))
-    choice = laid_out(world)
-    found = change_detection._optimize(choice.options, choice.ground, world.recipe)
+    choice = world.options()
+    found = find_optimum(choice.options, choice.dem_points, world.recipe)
     overlaps = world.scored()["overlap_frac"].to_pylist()
-    ours = theirs = choice.ground
+    ours = theirs = choice.dem_points
     comparable = True
-    for sensor, (units, track) in found.items():
+    for sensor, (options, track) in found.items():
         scenes = reference_rule(choice, sensor, track, overlaps)
-        comparable &= [scene is None for scene in scenes] == [unit is None for unit in units]
-        for unit, scene in zip(units, scenes, strict=True):
-            ours &= unit.points if unit else ours
+        comparable &= [scene is None for scene in scenes] == [option is None for option in options]
+        for option, scene in zip(options, scenes, strict=True):
+            ours &= option.points if option else ours
             theirs &= scene.points if scene else theirs
-        assert sum(unit is not None for unit in units) >= sum(scene is not None for scene in scenes)
+        assert sum(option is not None for option in options) >= sum(
+            scene is not None for scene in scenes
+        )
     if comparable:
         assert ours.bit_count() >= theirs.bit_count()

@@ -1,4 +1,4 @@
-"""Cases small enough to work out by hand, which the oracle itself must get right."""
+"""The oracle on cases small enough to work out by hand."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -39,7 +39,7 @@ WEST_HALF = Box(0, 0, 0.5, 1).geojson()
 def s1(
     item_id: str, geometry: object = WHOLE, *, time: str = NOON, also: Item | None = None
 ) -> Item:
-    """Return a Sentinel-1 item that is eligible unless told otherwise."""
+    """Return a Sentinel-1 item that is eligible by default."""
     return {
         "id": item_id,
         "collection": "sentinel-1-rtc",
@@ -73,7 +73,7 @@ def ids(rows: list[Row]) -> list[str]:
 
 
 def overlap(geometry: object, aoi: Any = AOI, **item: object) -> float | None:  # noqa: ANN401
-    """Return the overlap of one footprint, None where it is no candidate."""
+    """Return the overlap of one footprint; None if it is no candidate."""
     rows = choose([s1("a", geometry) | item], aoi, EVENT)
     return rows[0].overlap_frac if rows else None
 
@@ -135,7 +135,7 @@ def test_every_dem_tile_with_overlap_is_selected() -> None:
 
 
 def test_first_reason_is_the_verdict() -> None:
-    """No overlap outweighs missing assets, and those outweigh missing polarisations."""
+    """No overlap outweighs missing assets; missing assets outweigh missing polarisations."""
     single = {"sar:polarizations": ["VV"]}
     no_assets: Item = {"assets": {"vv": {"href": ""}}}
     items = [
@@ -173,7 +173,7 @@ def test_window_is_closed_to_the_second(time: str, offset: int | None) -> None:
 
 
 def test_start_datetime_stands_in() -> None:
-    """A `datetime` that can't be read gives way to `start_datetime`."""
+    """`start_datetime` replaces a `datetime` that cannot be read."""
     rows = choose(
         [s1("a", time="garbage", also={"start_datetime": "2021-07-16T00:00:00Z"})], AOI, EVENT
     )
@@ -181,7 +181,7 @@ def test_start_datetime_stands_in() -> None:
 
 
 def test_footprints_without_geometry() -> None:
-    """A null geometry is its bbox; an empty or unreadable one covers nothing but is there."""
+    """A null geometry is its bbox; an empty or unreadable one covers nothing."""
     bbox = [0.0, 0.0, 0.5, 1.0]
     empty = {"type": "Polygon", "coordinates": []}
     assert overlap(None, bbox=bbox) == 0.5
@@ -226,12 +226,12 @@ def test_antimeridian() -> None:
 
 
 def test_repeats_count_once() -> None:
-    """A server that answers with an item twice does not make two candidates of it."""
+    """An item that an answer holds twice is one candidate."""
     assert ids(choose([s1("b"), s1("a"), s1("b")], AOI, EVENT)) == ["a", "b"]
 
 
 def test_random_cases_are_json_and_repeatable() -> None:
-    """A seed gives one case, it survives JSON, and order does not matter to the choice."""
+    """A seed gives the same case, which survives JSON; order does not change the choice."""
     seen = set()
     for seed in range(300):
         case = random_case(seed)

@@ -1,4 +1,4 @@
-"""Split granules among real Sentinel-2 items, and the demo, under policy ``change-detection``."""
+"""Policy ``change-detection`` on real Sentinel-2 items and on the demo."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     Item = dict[str, Any]
 
 
-def split_pairs() -> list[tuple[Item, Item]]:
-    """Find items of one tile and time, under two ids, among the 1,000 real ones."""
+def split_pairs(folder: Path) -> list[tuple[Item, Item]]:
+    """Find pairs of items of one tile and time among the 1,000 real items."""
     groups: dict[tuple[str, str], dict[str, Item]] = defaultdict(dict)
-    for item in real_items():
+    for item in real_items(folder):
         properties = item["properties"]
         if "s2:mgrs_tile" in properties and str(properties["datetime"]).startswith("2024"):
             groups[properties["s2:mgrs_tile"], str(properties["datetime"])[:19]][item["id"]] = item
@@ -42,11 +42,9 @@ def split_pairs() -> list[tuple[Item, Item]]:
     ]
 
 
-def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
-    """All 13 pairs complete each other: both are chosen, none is a duplicate."""
-    pairs = split_pairs()
-    if not pairs:
-        pytest.skip("the real items are not at hand")
+def test_the_real_split_granules_are_members_of_one_mosaic(foreign_data: Path) -> None:
+    """Both items of all 13 pairs are chosen: none is a duplicate."""
+    pairs = split_pairs(foreign_data)
     assert len(pairs) == 13
     recipe = Recipe(policy=Policy.CHANGE_DETECTION, relax=())
     asked = replace(recipe.sensors[Sensor.S2L2A], max_cloud_percent=100.1)
@@ -66,13 +64,13 @@ def test_the_real_split_granules_are_members_of_one_mosaic() -> None:
         assert len({row["phase"] for row in rows}) == 1
 
 
-def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
+def test_real_items_across_the_antimeridian_are_chosen_and_measured(foreign_data: Path) -> None:
     """Each fills the slot of its day over its own footprint, on both sides of 180°."""
     items = [
-        item for item in real_items() if item["collection"] == "sentinel-2-l2a" and _crosses(item)
+        item
+        for item in real_items(foreign_data)
+        if item["collection"] == "sentinel-2-l2a" and _crosses(item)
     ]
-    if not items:
-        pytest.skip("the real items are not at hand")
     assert len(items) == 5
     for item in items:
         asked = replace(
@@ -85,7 +83,8 @@ def test_real_items_across_the_antimeridian_are_chosen_and_measured() -> None:
         (area,) = shapely.from_wkb(table["geometry"].to_numpy())
         moment = table["datetime"][0].as_py()
         event = replace(
-            make_event(), aoi=area, bbox=bbox_of(area), phase_dates=dict.fromkeys(Phase, moment.date()), onset=moment,
+            make_event(), aoi=area, bbox=bbox_of(area), onset=moment,
+            phase_dates=dict.fromkeys(Phase, moment.date()),
             target_crs="EPSG:32660" if area.centroid.y > 0 else "EPSG:32760",
         )  # fmt: skip
         plan = plan_event(event, recipe)
@@ -124,7 +123,7 @@ def test_the_demo_has_one_sar_track_in_all_phases(demo: dict[str, Any]) -> None:
 
 
 def test_the_demo_has_four_optical_passes_on_their_side_of_the_onset(demo: dict[str, Any]) -> None:
-    """Each covers the whole area; the overcast phase says which step it took."""
+    """Each covers the whole area; the choice of the overcast phase names its step."""
     choices = [demo["selected"][phase]["S2L2A"] for phase in demo["phase_order"]]
     days = [choice["datetime"][:10] for choice in choices]
     assert days == ["2021-06-11", "2021-07-06", "2021-07-21", "2021-07-26"]
@@ -137,7 +136,7 @@ def test_the_demo_has_four_optical_passes_on_their_side_of_the_onset(demo: dict[
         assert sum(shares) == pytest.approx(choice["coverage_frac"])
 
 
-def test_the_demo_covers_all_of_the_area_and_warns_of_nothing(demo: dict[str, Any]) -> None:
+def test_the_demo_covers_the_whole_area_without_warnings(demo: dict[str, Any]) -> None:
     """The reference policy's choices cover 0.838 together and make 890 chips."""
     assert demo["coverage"] == {
         "joint_frac": {"aoi": 1.0},
@@ -150,5 +149,5 @@ def test_the_demo_covers_all_of_the_area_and_warns_of_nothing(demo: dict[str, An
 
 
 def test_a_share_is_of_equal_area() -> None:
-    """The figures of the choices are those of ``coverage``."""
+    """Half a box is half of its area."""
     assert area_fracs([shapely.box(0, 0, 1, 1)], shapely.box(0, 0, 2, 1)) == [pytest.approx(0.5)]

@@ -1,7 +1,11 @@
-"""Small made-up events and the items around them, seeded: passes, tracks, reprocessed and split scenes, clouds."""
+"""Small made-up events and the items around them, seeded.
+
+The items are passes of both sensors on a few tracks, some of them cloudy, reprocessed or split.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -15,10 +19,16 @@ from floodscan.catalogs.page_json import decode_items
 from floodscan.geometry.footprints import bbox_of, bbox_polygon
 from floodscan.model import Event, Phase, Policy, Recipe, Relaxation, Sensor
 from floodscan.planning.slots import EventPlan, plan_event
-from floodscan.selection import select
+from floodscan.selection import select, slot_numbers
+from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.candidates import score
+from floodscan.selection.target_options import SceneColumns, TargetOptions, gather_options
 
 Item = dict[str, Any]
+
+ALL = (9.0, 49.0, 12.0, 52.0)
+LEFT = (9.0, 49.0, 10.5, 52.0)
+RIGHT = (10.5, 49.0, 12.0, 52.0)
 
 FLOOD = date(2021, 7, 15)
 BANDS = Recipe().sensors[Sensor.S2L2A].assets
@@ -49,7 +59,7 @@ class World:
         return plan_event(self.event, self.recipe)
 
     def scored(self, order: Random | None = None) -> pa.Table:
-        """Score the items, given in any order."""
+        """Score the items, shuffled if an order is given."""
         items = list(self.items)
         if order:
             order.shuffle(items)
@@ -63,8 +73,17 @@ class World:
         ]
         return score(pa.concat_tables(tables), self.plan.slots, self.recipe)
 
+    def options(self) -> TargetOptions:
+        """Gather the options of the AOI, as policy ``change-detection`` does."""
+        scored = self.scored()
+        onsets = {self.event.event_id: self.event.onset}
+        slots = slot_numbers(scored)
+        attributes = derive_attributes(scored, slots, onsets, self.recipe)
+        columns = SceneColumns(scored, slots, attributes)
+        return gather_options(self.plan.targets[0], range(len(scored)), columns, self.recipe)
+
     def chosen(self, scored: pa.Table | None = None) -> pa.Table:
-        """Choose among the scored."""
+        """Choose among the scored candidates."""
         scored = self.scored() if scored is None else scored
         return select(scored, [self.plan], self.recipe)
 
@@ -87,7 +106,7 @@ def make_event(
 
 
 def ring(west: float, south: float, east: float, north: float) -> Item:
-    """Draw a box as GeoJSON; beyond 180° it jumps to the other edge of the map."""
+    """Write a box as GeoJSON; beyond 180° it jumps to the other edge of the map."""
     corners = [(west, south), (east, south), (east, north), (west, north), (west, south)]
     return {
         "type": "Polygon",
@@ -182,7 +201,7 @@ def random_world(seed: int, *, n_passes: int = 9) -> World:
 
 
 def random_box(rng: Random, west: float) -> tuple[float, float, float, float]:
-    """Draw a box over all or some of the event, on a coarse grid so that ties are many."""
+    """Draw a box over all or a part of the event, on a coarse grid so that many boxes tie."""
     if rng.random() < 0.3:
         return west - 1, 49.0, west + 2, 52.0
     left, low = rng.choice((-0.5, 0.0, 0.25, 0.5)), rng.choice((-0.5, 0.0, 0.25, 0.5))
@@ -218,7 +237,7 @@ def random_radar(rng: Random, number: int, moment: datetime, west: float) -> lis
 
 
 def random_optical(rng: Random, number: int, moment: datetime, west: float) -> list[Item]:
-    """Make the tiles of a Sentinel-2 pass, some of them processed twice or missing a band."""
+    """Make the tiles of a Sentinel-2 pass; some are processed twice, some lack a band."""
     take = rng.choice((f"GS2A_{number}", f"GS2A_{number}", None))
     items: list[Item] = []
     for tile in range(rng.choice((1, 2, 3))):
@@ -246,3 +265,29 @@ def area_of(item_ids: list[str], table: pa.Table) -> shapely.Geometry:
     """Join the footprints of some candidates."""
     rows = dict(zip(table["item_id"].to_pylist(), table["geometry"].to_pylist(), strict=True))
     return shapely.union_all(shapely.from_wkb([rows[item_id] for item_id in item_ids]))
+
+
+def day(offset: int, hour: int = 5, minute: int = 0) -> datetime:
+    """Return a moment some days from the flood."""
+    return datetime(FLOOD.year, FLOOD.month, FLOOD.day, hour, minute, tzinfo=UTC) + timedelta(
+        days=offset
+    )
+
+
+def world_of(*items: Item, **rules: Any) -> World:  # noqa: ANN401 - any rule of a recipe
+    """Make a world of given items."""
+    return World(make_event(), list(items), Recipe(policy=Policy.CHANGE_DETECTION, **rules))
+
+
+def chosen_ids(table: pa.Table) -> dict[tuple[str, str], list[str]]:
+    """List the chosen scenes of each slot, in the order of the mosaic."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in table.filter(table["selected"]).to_pylist():
+        found[row["phase"], row["sensor"]].append(row["item_id"])
+    return dict(found)
+
+
+def verdict_of(table: pa.Table, item_id: str, phase: Phase) -> str:
+    """Return the verdict on an item in a slot."""
+    rows = [row for row in table.to_pylist() if (row["item_id"], row["phase"]) == (item_id, phase)]
+    return str(rows[0]["verdict"])

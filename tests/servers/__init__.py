@@ -1,1 +1,1 @@
-"""Real servers for the tests: two STAC APIs and a SAS token endpoint, each on a port of its own."""
+"""Fixtures for the servers of `floodscan.testing.servers`, and tests that they answer alike."""

@@ -6,21 +6,22 @@ import contextlib
 import os
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import catalog as catalog_files
+from floodscan.testing.servers import catalog as catalog_files
+from floodscan.testing.servers.launch import lean_server, pgstac_server, sas_server
+from floodscan.testing.servers.pgstac import Binaries
+from floodscan.testing.servers.process import Server, ServerUnavailableError
+from floodscan.testing.servers.sas import TOKEN_PATH
 from tests.servers import records
-from tests.servers.launch import lean_server, pgstac_server, sas_server
-from tests.servers.process import Server, ServerUnavailableError
-from tests.servers.sas import TOKEN_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.servers.catalog import Json
+    from floodscan.testing.servers.catalog import Json
 
 LANDING_ID = "floodscan-demo"
 
@@ -61,58 +62,82 @@ class SasEndpoint:
         return self.server.requests().total()
 
 
-def shared_data() -> Path:
-    """The folder of other people's records, which isn't part of the repository.
-
-    Returns:
-        The folder; the test that asks is skipped where there is none.
-    """
-    if not records.SHARED_DATA.is_dir():
-        pytest.skip(f"needs the real records of {records.SHARED_DATA}")
-    return records.SHARED_DATA
-
-
 @pytest.fixture(scope="session")
-def served_items() -> list[Json]:
-    """What the STAC APIs serve: the demo's items and, where they are at hand, the real ones."""
-    return records.unique([*records.demo_items(), *records.real_items()])
-
-
-@pytest.fixture(scope="session")
-def catalog_folder(served_items: list[Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder from which the STAC APIs read."""
-    folder = tmp_path_factory.mktemp("catalog")
-    collections = records.collections_for(served_items, records.demo_collections())
-    catalog_files.write(folder, collections=collections, items=served_items)
+def foreign_data() -> Path:
+    """The folder of other people's records; skipped without it, as it is not part of the project."""
+    folder = records.foreign_folder()
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}: set {records.FOREIGN_VARIABLE} to a folder of records")
     return folder
 
 
 @pytest.fixture(scope="session")
+def served_items() -> list[Json]:
+    """The items that `lean_api` and `pgstac_api` serve: the demo and generated ones elsewhere."""
+    return records.unique([*records.demo_items(), *records.generated_items()])
+
+
+@pytest.fixture(scope="session")
+def catalog_folder(served_items: list[Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder from which `lean_api` and `pgstac_api` read."""
+    return _write_catalog(tmp_path_factory.mktemp("catalog"), served_items)
+
+
+@pytest.fixture(scope="session")
 def lean_api(catalog_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
-    """A STAC API in memory, up in a second or two."""
-    log = tmp_path_factory.mktemp("lean") / "server.log"
-    with lean_server(catalog_folder, landing_id=LANDING_ID, log=log) as server:
+    """A STAC API in memory, which starts in a second or two."""
+    with lean_server(catalog_folder, landing_id=LANDING_ID, log=_log(tmp_path_factory)) as server:
         yield StacApi(server.url, LANDING_ID, server)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> None:
+    """Skip a test where PostgreSQL with PostGIS is not installed, except on CI, where it fails."""
+    with _or_skip():
+        Binaries.find()
 
 
 @pytest.fixture(scope="session")
 def pgstac_api(catalog_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StacApi]:
     """The STAC API of Planetary Computer; skipped without PostGIS, except on CI, where it fails."""
-    log = tmp_path_factory.mktemp("pgstac") / "server.log"
-    with contextlib.ExitStack() as stack:
-        try:
-            running = pgstac_server(catalog_folder, landing_id=LANDING_ID, log=log)
-            server = stack.enter_context(running)
-        except ServerUnavailableError as error:
-            _unavailable(str(error))
+    with _pgstac(catalog_folder, _log(tmp_path_factory)) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def foreign_items(foreign_data: Path) -> list[Json]:
+    """The items that `foreign_lean_api` and `foreign_pgstac_api` serve: real ones of others."""
+    return records.unique(records.real_items(foreign_data))
+
+
+@pytest.fixture(scope="session")
+def foreign_folder(foreign_items: list[Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder from which `foreign_lean_api` and `foreign_pgstac_api` read."""
+    return _write_catalog(tmp_path_factory.mktemp("foreign-catalog"), foreign_items)
+
+
+@pytest.fixture(scope="session")
+def foreign_lean_api(
+    foreign_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StacApi]:
+    """As `lean_api`, with real items."""
+    with lean_server(foreign_folder, landing_id=LANDING_ID, log=_log(tmp_path_factory)) as server:
         yield StacApi(server.url, LANDING_ID, server)
+
+
+@pytest.fixture(scope="session")
+def foreign_pgstac_api(
+    foreign_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StacApi]:
+    """As `pgstac_api`, with real items."""
+    with _pgstac(foreign_folder, _log(tmp_path_factory)) as api:
+        yield api
 
 
 @pytest.fixture(scope="session")
 def sas_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SasEndpoint]:
     """A SAS token endpoint."""
-    log = tmp_path_factory.mktemp("sas") / "server.log"
-    with sas_server(log=log) as server:
+    with sas_server(log=_log(tmp_path_factory)) as server:
         yield SasEndpoint(server.url + TOKEN_PATH, server)
 
 
@@ -136,7 +161,29 @@ def local_signing(
     sas.TOKEN_CACHE.clear()
 
 
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(f"CI must have PostgreSQL with PostGIS: {reason}")
-    pytest.skip(reason)
+def _write_catalog(folder: Path, items: list[Json]) -> Path:
+    collections = records.collections_for(items, records.demo_collections())
+    catalog_files.write(folder, collections=collections, items=items)
+    return folder
+
+
+@contextlib.contextmanager
+def _pgstac(folder: Path, log: Path) -> Iterator[StacApi]:
+    with contextlib.ExitStack() as stack:
+        with _or_skip():
+            server = stack.enter_context(pgstac_server(folder, landing_id=LANDING_ID, log=log))
+        yield StacApi(server.url, LANDING_ID, server)
+
+
+def _log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server") / "server.log"
+
+
+@contextlib.contextmanager
+def _or_skip() -> Iterator[None]:
+    try:
+        yield
+    except ServerUnavailableError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have PostgreSQL with PostGIS: {error}")
+        pytest.skip(str(error))

@@ -1,8 +1,10 @@
-"""What the servers serve: the demo's items and, where they are at hand, real ones of others."""
+"""The items of the test servers: the demo's, generated ones and, in other servers, real ones."""
 
 from __future__ import annotations
 
 import itertools
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,45 +12,54 @@ import orjson
 import pyarrow.parquet as pq
 from stac_geoparquet.arrow import stac_table_to_items
 
-from tests.servers.process import REPO_ROOT
+from floodscan.testing.build_demo import build_collections, build_items
+from floodscan.testing.floods import read_floods
+from floodscan.testing.synthetic import generate_items, regions_of
+from tests.paths import REPO_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
-    from tests.servers.catalog import Json
+    from floodscan.testing.servers.catalog import Json
 
-SHARED_DATA = REPO_ROOT.parent / "shared" / "data"
+FOREIGN_VARIABLE = "FLOODSCAN_FOREIGN_DATA"
 _SENTINEL_2 = "sentinel-2-l2a"
+
+
+def foreign_folder() -> Path:
+    """The folder of other people's records, which may not exist.
+
+    Tests and fixtures get it from the fixture `foreign_data`, which skips a test without it.
+    """
+    default = REPO_ROOT.parent / "shared" / "data"
+    return Path(os.environ.get(FOREIGN_VARIABLE, default))
 
 
 def demo_items() -> list[Json]:
     """The items of the demo, of all its collections."""
-    # Imported late, so that the servers' own modules load without the package's.
-    from floodscan.testing.build_demo import build_items  # noqa: PLC0415
-
     return list(itertools.chain.from_iterable(build_items().values()))
 
 
 def demo_collections() -> list[Json]:
     """The collections of the demo."""
-    from floodscan.testing.build_demo import build_collections  # noqa: PLC0415
-
     return build_collections()
 
 
-def real_items(folder: Path = SHARED_DATA) -> list[Json]:
-    """Real items of Planetary Computer and of the antimeridian, none where there is no folder.
+def generated_items() -> list[Json]:
+    """Some hundred items over four of the latest floods, on four continents."""
+    return list(generate_items(regions_of(read_floods()[-40::10])))
+
+
+def real_items(folder: Path) -> list[Json]:
+    """Real items of Planetary Computer and of the antimeridian.
 
     Args:
-        folder: Where the records are.
+        folder: Folder of the records.
 
     Returns:
         Items as plain JSON, each with its collection.
     """
     source = folder / "planetary-computer"
-    if not source.is_dir():
-        return []
     files = sorted([*source.glob("*-pc.json"), *source.glob("site?-*.geojson")])
     files += sorted((source / "antimeridian").glob("*.json"))
     items = [item for file in files for item in _items_of(orjson.loads(file.read_bytes()))]

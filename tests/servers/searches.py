@@ -12,7 +12,7 @@ import orjson
 import shapely
 from shapely.geometry import mapping
 
-from tests.servers.store import begin_microseconds
+from floodscan.testing.servers.store import begin_microseconds
 
 if TYPE_CHECKING:
     import random
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from tests.servers.catalog import Json
+    from floodscan.testing.servers.catalog import Json
 
 # What a page links to: the body of a search by POST, the path of one by GET.
 Asked: TypeAlias = "Json | str"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.servers.fixtures import LANDING_ID, shared_data
+from tests.servers.fixtures import LANDING_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.servers.catalog import Json
+    from floodscan.testing.servers.catalog import Json
     from tests.servers.fixtures import SasEndpoint, StacApi
 
 _CONFORMANCE = {
@@ -145,14 +145,15 @@ def test_lean_api_refuses_tokens_it_never_gave(
 
 
 def test_lean_api_reads_a_bbox_across_the_antimeridian_the_short_way(
-    lean_api: StacApi, session: requests.Session
+    foreign_lean_api: StacApi, session: requests.Session
 ) -> None:
     """It finds what the boxes on both sides find together, and nothing else."""
-    shared_data()
     limits = {"limit": 500, "fields": {"include": ["id"]}}
-    across = _search(session, lean_api, bbox=[178.0, -85.0, -178.0, 80.0], **limits)
+    across = _search(session, foreign_lean_api, bbox=[178.0, -85.0, -178.0, 80.0], **limits)
     sides = ([178.0, -85.0, 180.0, 80.0], [-180.0, -85.0, -178.0, 80.0])
-    expected = {i for side in sides for i in _ids(_search(session, lean_api, bbox=side, **limits))}
+    expected = {
+        i for side in sides for i in _ids(_search(session, foreign_lean_api, bbox=side, **limits))
+    }
     assert set(_ids(across)) == expected
     assert "S2A_T01WCP_20230625T234624_L2A" in expected
 

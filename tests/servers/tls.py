@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from tests.servers.process import LOOPBACK
+from floodscan.testing.servers.process import LOOPBACK
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,8 @@ from floodscan import scan
 from floodscan.clusters.profile import load_profile
 from floodscan.clusters.slurm import prepare_slurm_client
 from floodscan.inputs.event_files import load_events
-from tests.servers.process import REPO_ROOT, ServerUnavailableError
+from floodscan.testing.servers.process import ServerUnavailableError
+from tests.paths import REPO_ROOT
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
 from tests.slurm.slow import SHORT_WAITS

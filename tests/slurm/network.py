@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.process import LOOPBACK, ServerUnavailableError
+from floodscan.testing.servers.process import LOOPBACK, ServerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.process import ServerUnavailableError, child, wait_until
+from floodscan.testing.servers.process import ServerUnavailableError, child, wait_until
 from tests.slurm.network import on_loopback
 
 if TYPE_CHECKING:

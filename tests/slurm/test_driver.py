@@ -19,8 +19,8 @@ from floodscan import scan
 from floodscan.cli.main import main
 from floodscan.clusters import open_client, prepare_client
 from floodscan.errors import ClusterError, InputError
-from tests.servers.process import child
-from tests.servers.proxy import fault_proxy
+from floodscan.testing.servers.process import child
+from floodscan.testing.servers.proxy import fault_proxy
 from tests.slurm.conftest import open_slurm, write_profile
 from tests.slurm.network import N_NODES
 from tests.test_sameness import written

@@ -17,7 +17,7 @@ import pytest
 from floodscan import scan
 from floodscan.errors import ClusterError
 from tests.slurm.conftest import open_slurm, write_profile
-from tests.slurm.slow import make_slow_demo
+from tests.slurm.slow import make_hold, slow_demo, wait_until_held
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan import ScanResult
+    from floodscan.testing.fake_catalog import HoldSearches
     from tests.slurm.site import SlurmSite
-    from tests.slurm.slow import SlowDemo
 
 NEVER = ["--lifetime", "1h"]
 
@@ -35,21 +35,22 @@ NEVER = ["--lifetime", "1h"]
 @contextmanager
 def slow_scan(
     site: SlurmSite, events: Path, folder: Path, *, n_jobs: int, worker_args: list[str]
-) -> Iterator[tuple[Future[ScanResult], SlowDemo, list[str]]]:
-    """Scan in a thread; yield the scan, its catalog and its jobs once a search waits."""
+) -> Iterator[tuple[Future[ScanResult], HoldSearches, list[str]]]:
+    """Scan in a thread; yield the scan, the hold and its jobs once a search is held."""
     profile = write_profile(folder, worker_extra_args=worker_args)
     with (
         ThreadPoolExecutor(1) as beside,
         open_slurm(profile, n_jobs=n_jobs) as client,
     ):
         jobs = site.wait_for_jobs(n_jobs, state="RUNNING")
-        catalog = make_slow_demo(folder, n_answered=3 * n_jobs)
+        hold = make_hold(folder, n_passed=3 * n_jobs)
+        catalog = slow_demo(hold)
         running = beside.submit(scan, events, catalog=catalog, out=folder / "out", client=client)
         try:
-            catalog.wait_for_search()
-            yield running, catalog, jobs
+            wait_until_held(hold)
+            yield running, hold, jobs
         finally:
-            catalog.go_on()
+            hold.release()
 
 
 def test_jobs_that_reach_their_lifetime_are_replaced(
@@ -59,11 +60,11 @@ def test_jobs_that_reach_their_lifetime_are_replaced(
     short = ["--lifetime", "20s", "--lifetime-stagger", "2s"]
     with slow_scan(site, events, tmp_path, n_jobs=1, worker_args=short) as (
         running,
-        catalog,
+        hold,
         before,
     ):
         site.wait_for_jobs(1, state="RUNNING", instead_of=before, seconds=120)
-        catalog.go_on()
+        hold.release()
         assert running.result(120).ok
     assert written(tmp_path / "out") == reference
     assert site.jobs() == []
@@ -75,7 +76,7 @@ def test_jobs_that_reach_their_walltime_are_replaced(
     """SLURM ends all worker jobs amid the scan."""
     with slow_scan(site, events, tmp_path, n_jobs=2, worker_args=NEVER) as (
         running,
-        catalog,
+        hold,
         before,
     ):
         # a walltime has minutes; SLURM looks at the clock twice a minute
@@ -83,7 +84,7 @@ def test_jobs_that_reach_their_walltime_are_replaced(
         for job in before:
             site.run("scontrol", "update", f"JobId={job}", f"EndTime={soon}")
         site.wait_for_jobs(2, state="RUNNING", instead_of=before, seconds=120)
-        catalog.go_on()
+        hold.release()
         assert running.result(120).ok
     assert written(tmp_path / "out") == reference
     for job in before:

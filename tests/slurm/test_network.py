@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from floodscan.clusters.tls import make_security
-from tests.servers.process import LOOPBACK, child
+from floodscan.testing.servers.process import LOOPBACK, child
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE, unplug
-from tests.slurm.slow import make_slow_demo
+from tests.slurm.slow import make_hold, wait_until_held
 from tests.test_sameness import written
 from tests.waiting import wait_for
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from floodscan.testing.fake_catalog import HoldSearches
     from tests.slurm.network import Machine
     from tests.slurm.site import SlurmSite
-    from tests.slurm.slow import SlowDemo
 
 N_JOBS = 3
 
@@ -39,13 +39,11 @@ def floodscan(site: SlurmSite, *words: str, log: Path) -> int:
 @contextmanager
 def slow_scan(
     site: SlurmSite, events: Path, folder: Path, *, n_searches: int | None = None
-) -> Iterator[tuple[subprocess.Popen[bytes], SlowDemo, list[str]]]:
-    """Run a driver on the login node; yield it, its catalog and its jobs once a search waits."""
-    profile, catalog = (
-        write_profile(folder, interface=INTERFACE),
-        make_slow_demo(folder, n_answered=3 * N_JOBS),
-    )
-    words = [events, folder / "out", profile, N_JOBS, catalog.counted, catalog.n_answered]
+) -> Iterator[tuple[subprocess.Popen[bytes], HoldSearches, list[str]]]:
+    """Run a driver on the login node; yield it, the hold and its jobs once a search is held."""
+    profile = write_profile(folder, interface=INTERFACE)
+    hold = make_hold(folder, n_passed=3 * N_JOBS)
+    words = [events, folder / "out", profile, N_JOBS, hold.folder, hold.n_passed]
     words += [] if n_searches is None else [n_searches]
     command = [
         *site.network.login.inside,
@@ -56,8 +54,8 @@ def slow_scan(
     ]
     with child(command, log=folder / "driver.log") as driver:
         jobs = site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=180)
-        catalog.wait_for_search()
-        yield driver, catalog, jobs
+        wait_until_held(hold)
+        yield driver, hold, jobs
 
 
 def test_gives_the_bytes_of_one_process(
@@ -117,14 +115,14 @@ def test_node_that_is_cut_off_is_replaced(
     """A node loses its network amid a scan: its job is replaced, and the results are the same."""
     # Dask closes a connection after so long without an answer; with its 30 s the test takes longer
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP", "10s")
-    with slow_scan(network_site, events, tmp_path) as (driver, catalog, before):
+    with slow_scan(network_site, events, tmp_path) as (driver, hold, before):
         lost = node_of(network_site, before[0])
         unplug(lost)
         try:
             network_site.wait_for_jobs(N_JOBS, state="RUNNING", instead_of=before[:1], seconds=120)
         finally:
             unplug(lost, back=True)
-        catalog.go_on()
+        hold.release()
         assert driver.wait(120) == 0, (tmp_path / "driver.log").read_text()
     assert written(tmp_path / "out") == reference
     assert network_site.jobs() == []

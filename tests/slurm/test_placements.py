@@ -13,7 +13,7 @@ import yaml
 from floodscan.clusters import preview_jobs
 from floodscan.clusters.profile import load_profile
 from floodscan.errors import ProfileError
-from tests.servers.process import REPO_ROOT
+from tests.paths import REPO_ROOT
 from tests.slurm.conftest import write_profile
 from tests.slurm.site import ACCOUNT
 from tests.test_sameness import written

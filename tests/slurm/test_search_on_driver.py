@@ -15,8 +15,7 @@ from floodscan import InputError, scan
 from floodscan.clusters import prepare_client, preview_jobs
 from floodscan.clusters.search_worker import SEARCH_WORKER
 from floodscan.engine.graph import TaskKind
-from tests.servers.fixtures import LANDING_ID
-from tests.servers.process import (
+from floodscan.testing.servers.process import (
     CATALOG_VARIABLE,
     LANDING_VARIABLE,
     LOOPBACK,
@@ -24,6 +23,7 @@ from tests.servers.process import (
     child,
     wait_until,
 )
+from tests.servers.fixtures import LANDING_ID
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE
 from tests.slurm.site import ACCOUNT
@@ -51,7 +51,7 @@ def stac_api(machine: Machine, catalog_folder: Path, log: Path) -> Iterator[None
         "-m",
         "uvicorn",
         "--factory",
-        "tests.servers.lean:create_app",
+        "floodscan.testing.servers.lean:create_app",
     ]
     command += ["--host", LOOPBACK, "--port", str(PORT), "--log-level", "warning"]
     env = {CATALOG_VARIABLE: str(catalog_folder), LANDING_VARIABLE: LANDING_ID, URL_VARIABLE: URL}

@@ -20,9 +20,9 @@ from floodscan.clusters import open_client
 from floodscan.clusters.private import OWNER_FILE
 from floodscan.clusters.tls import make_security
 from tests.clusters.test_local import is_profiled
-from tests.servers.process import REPO_ROOT
+from tests.paths import REPO_ROOT
 from tests.slurm.conftest import write_profile
-from tests.slurm.slow import make_slow_demo
+from tests.slurm.slow import make_hold, slow_demo, wait_until_held
 from tests.test_sameness import written
 
 if TYPE_CHECKING:
@@ -153,15 +153,15 @@ def test_lost_jobs_and_workers_are_replaced(
         str(facts["name"]).split(".")[0]: address for address, facts in sweep.workers().items()
     }
     pids = sweep.client.run(os.getpid)
-    catalog = make_slow_demo(tmp_path, n_answered=2 * N_JOBS)
+    hold = make_hold(tmp_path, n_passed=2 * N_JOBS)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(
-            scan, events, catalog=catalog, out=tmp_path / "out", client=sweep.client
+            scan, events, catalog=slow_demo(hold), out=tmp_path / "out", client=sweep.client
         )
-        catalog.wait_for_search()
+        wait_until_held(hold)
         os.kill(pids[by_job[before[0]]], signal.SIGKILL)
         sweep.site.run("scancel", before[1])
-        catalog.go_on()
+        hold.release()
         result = running.result(timeout=120)
     assert result.ok
     assert written(tmp_path / "out") == reference

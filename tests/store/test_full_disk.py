@@ -1,4 +1,4 @@
-"""A disk that fills up while results are written: nothing is torn, and with room again the run goes on."""
+"""A disk that becomes full during a run: files stay complete, and with space the run goes on."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ EVENTS = demo_copies(130)
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a disk of little room; only root can."""
+    """Mount a small disk; this needs root."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)  # noqa: S603 - the system's own
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         if os.environ.get("CI") and os.geteuid() == 0:
             pytest.fail(f"CI must mount a small disk: {done.stderr}")
@@ -38,20 +38,26 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
 
 
-@pytest.mark.parametrize("cluster", ["none", "local"])
-def test_a_full_disk_is_told_and_mended(cluster: str, tmp_path: Path) -> None:
-    """One error that says what to do.
+def grow(disk: Path) -> None:
+    """Give a disk more space."""
+    command = ["mount", "-o", "remount,size=200m", str(disk)]
+    subprocess.run(command, check=True)  # noqa: S603
 
-    Whole files alone are there; then the bytes of a run that never failed.
+
+@pytest.mark.parametrize("cluster", ["none", "local"])
+def test_a_run_goes_on_after_a_full_disk(cluster: str, tmp_path: Path) -> None:
+    """The error says what to do. Only complete files are left.
+
+    Later the results have the bytes of a run on a large disk.
     """
     with small_disk(tmp_path / "disk", "2m") as disk, open_client(cluster, n_workers=2) as client:
-        with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
+        with pytest.raises(
+            OutputError, match="No space left on device; solve that and start the same scan"
+        ):
             scan(EVENTS, catalog="demo", out=disk / "out", client=client)
-        # what other batches were writing when the first of them failed is whole soon, or gone
-        wait_for(
-            lambda: not list((disk / "out").rglob("*.tmp")), "files that are not whole are left"
-        )
-        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)  # noqa: S603, S607
+        # other batches finish their files, or remove them, soon after the first batch has failed
+        wait_for(lambda: not list((disk / "out").rglob("*.tmp")), "incomplete files are left")
+        grow(disk)
         assert scan(EVENTS, catalog="demo", out=disk / "out", client=client).counts[
             "complete"
         ] == len(EVENTS)
@@ -60,13 +66,13 @@ def test_a_full_disk_is_told_and_mended(cluster: str, tmp_path: Path) -> None:
     assert written == result_bytes(tmp_path / "calm")
 
 
-def test_a_disk_that_is_full_from_the_start_is_mended(tmp_path: Path) -> None:
-    """Nothing but folders fits; with room the same command works there."""
+def test_a_run_starts_again_on_a_disk_that_was_full(tmp_path: Path) -> None:
+    """Only folders fit at first; with space, the same command works in the same folder."""
     with small_disk(tmp_path / "disk", "64k") as disk:
         with pytest.raises(OSError, match="No space left"):
             (disk / "full").write_bytes(bytes(1_000_000))
         with pytest.raises(OutputError, match="can't be written: No space left on device"):
             scan(EVENTS[:1], catalog="demo", out=disk / "out")
         assert (disk / "out" / "candidates").is_dir()
-        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)  # noqa: S603, S607
+        grow(disk)
         assert scan(EVENTS[:1], catalog="demo", out=disk / "out").counts["complete"] == 1

@@ -63,6 +63,7 @@ def start(prelude: str, tmp_path: Path) -> Callable[[], subprocess.Popen[str]]:
     return start
 
 
+@pytest.mark.processes
 def test_a_killed_driver_frees_its_folder_at_once(
     start: Callable[[], subprocess.Popen[str]], tmp_path: Path
 ) -> None:
@@ -90,7 +91,7 @@ def test_a_later_process_with_the_same_pid_is_another_driver(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("prelude")
-@pytest.mark.parametrize("began", [Driver.here().began, "1"])
+@pytest.mark.parametrize("began", [Driver.here().began, "1"], ids=["same start", "other start"])
 def test_pids_of_another_container_are_not_looked_up_here(began: str, tmp_path: Path) -> None:
     """It may share disk, host name and pid with this one: only the age of the lock file counts."""
     other = msgspec.structs.replace(Driver.here(), pid_space="another", began=began)

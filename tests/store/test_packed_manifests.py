@@ -1,4 +1,4 @@
-"""Manifests of many events in few files: any one comes back unchanged."""
+"""Manifests of many events in few files: each is read back unchanged."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
 
 @pytest.fixture(scope="module")
 def loose(tmp_path_factory: pytest.TempPathFactory) -> ScanResult:
-    """The same with a file each."""
+    """The same run with one file per manifest."""
     return scan(EVENTS, catalog="demo", out=tmp_path_factory.mktemp("loose") / "out")
 
 
 def test_packs_give_back_the_bytes_of_the_files(
     packed: ScanResult, loose: ScanResult, run: Run
 ) -> None:
-    """To the reader, from the command line, and to Python."""
+    """For the run folder, the command line and Python."""
     for event in EVENTS[::7]:
         content = loose.folder.manifest_path(event.event_id).read_bytes()
         assert packed.folder.read_manifest(event.event_id) == content
@@ -60,10 +60,10 @@ def test_packs_give_back_the_bytes_of_the_files(
     ]
 
 
-def test_packs_are_found_without_all_events_each_time(
+def test_the_table_of_events_is_read_once_for_all_manifests(
     packed: ScanResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where manifests are read in turn, the table of events is read for the first, batch by batch."""
+    """It is read for the first manifest, batch by batch."""
     monkeypatch.delattr(Ledger, "read")
     manifests = packed.manifests
     assert manifests[EVENTS[0].event_id].event_id == EVENTS[0].event_id
@@ -74,7 +74,7 @@ def test_packs_are_found_without_all_events_each_time(
 
 
 def test_there_are_few_files_with_thousands_of_rows(packed: ScanResult) -> None:
-    """A part per some dozens of events, whose candidates are more than a thousand, except in the last."""
+    """Each file of candidates has more than a thousand rows, except the last one."""
     parts = sorted(path.name for path in packed.folder.candidates_path.iterdir())
     assert sorted(path.name for path in packed.folder.manifests_path.iterdir()) == parts
     assert len(list(packed.folder.path.rglob("*.*"))) == 2 * len(parts) + 3
@@ -82,8 +82,8 @@ def test_there_are_few_files_with_thousands_of_rows(packed: ScanResult) -> None:
     assert sorted(rows)[1] > 1000
 
 
-def test_what_reads_manifests_reads_packs(packed: ScanResult, tmp_path: Path) -> None:
-    """Explanations, and choices made again, which are packed too."""
+def test_explain_and_reselect_read_packed_manifests(packed: ScanResult, tmp_path: Path) -> None:
+    """The manifests of the new run are packed too."""
     assert explain(packed.folder, "copy-003", ("event", "S2L2A"))[0]["decision"]
     again = scanning.reselect(packed.folder.path, out=tmp_path / "again")
     assert again.folder.packed
@@ -93,19 +93,19 @@ def test_what_reads_manifests_reads_packs(packed: ScanResult, tmp_path: Path) ->
     )
 
 
-def test_an_event_that_is_not_there_is_told(packed: ScanResult, run: Run) -> None:
-    """By the reader, and with a near name by the command line."""
-    with pytest.raises(ManifestError, match="no event 'copy-1000' is done"):
+def test_an_unknown_event_is_reported(packed: ScanResult, run: Run) -> None:
+    """The command line suggests a similar id."""
+    with pytest.raises(ManifestError, match="no event 'copy-1000' is finished"):
         read_manifest(packed.folder.path, "copy-1000")
     status, _, errors = run("manifest", packed.folder.path, "copy-1000")
     assert status == 2
     assert "has no event 'copy-1000'; did you mean" in errors
 
 
-def test_many_events_are_packed_by_themselves(
+def test_manifests_of_many_events_are_packed_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that is packed stays so, however few events are added."""
+    """A run with packed manifests keeps them packed."""
     monkeypatch.setattr(scanning, "MOST_MANIFEST_FILES", 2)
     assert scan(EVENTS[:3], catalog="demo", out=tmp_path / "many").folder.packed
     assert not scan(EVENTS[:2], catalog="demo", out=tmp_path / "few").folder.packed

@@ -1,4 +1,4 @@
-"""A run's folder: whole files or none, and tables that other tools read."""
+"""The folder of a run: complete files, and tables that other tools can read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def test_candidates_are_geoparquet(folder: RunFolder) -> None:
-    """Geopandas reads the folder with geometry and system, and a box reads only what is inside."""
+    """Geopandas reads the folder with its coordinate system, and filters rows by a box."""
     frame = gpd.read_parquet(folder.candidates_path)
     assert frame.crs == "OGC:CRS84"
     assert len(frame) == len(folder.read_candidates())
@@ -38,7 +38,7 @@ def test_candidates_are_geoparquet(folder: RunFolder) -> None:
 
 
 def test_metadata_is_geoparquet_1_1(folder: RunFolder) -> None:
-    """Version, encoding and covering are told as the specification wants them."""
+    """Version, encoding and covering follow the specification."""
     part = next(folder.candidates_path.glob("*.parquet"))
     geo = orjson.loads(pq.read_schema(part).metadata[b"geo"])
     assert geo["version"] == "1.1.0"
@@ -48,14 +48,14 @@ def test_metadata_is_geoparquet_1_1(folder: RunFolder) -> None:
     assert column.compression == "ZSTD"
 
 
-def test_what_was_written_is_read_back(folder: RunFolder) -> None:
-    """The table has the contract's columns, and an event's rows are picked out of it."""
+def test_candidates_are_read_back(folder: RunFolder) -> None:
+    """The table has the columns of CANDIDATES, and an unknown event has no rows."""
     assert folder.read_candidates().schema.equals(CANDIDATES)
     assert len(folder.read_candidates("nobody")) == 0
 
 
 def test_no_temporary_file_is_left(folder: RunFolder) -> None:
-    """Only the files of the contract are there."""
+    """Only the files that the guide describes are there."""
     names = sorted(
         str(file.relative_to(folder.path)) for file in folder.path.rglob("*") if file.is_file()
     )
@@ -70,10 +70,8 @@ def test_no_temporary_file_is_left(folder: RunFolder) -> None:
     ]
 
 
-def test_failed_write_leaves_what_was_there(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A disk that fails in the middle spoils no file."""
+def test_a_failed_write_changes_no_file(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk may fail while a file is written."""
     before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
 
     def fail(*_: object, **__: object) -> None:
@@ -81,7 +79,9 @@ def test_failed_write_leaves_what_was_there(
 
     monkeypatch.setattr(pq, "write_table", fail)
     (batch,) = (file.stem for file in folder.candidates_path.iterdir())
-    with pytest.raises(OutputError, match="No space left on device; mend that and start again"):
+    with pytest.raises(
+        OutputError, match="No space left on device; solve that and start the same scan"
+    ):
         folder.write_candidates(batch, folder.read_candidates())
     assert {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()} == before
 
@@ -92,7 +92,7 @@ def test_files_are_on_the_disk_before_they_have_their_names(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A node that is lost can't leave a name without its content."""
+    """The crash of a node leaves no name without its content."""
     on_disk, fsync, replace = set(), os.fsync, Path.replace
 
     def note(number: int) -> None:
@@ -110,10 +110,10 @@ def test_files_are_on_the_disk_before_they_have_their_names(
 
 
 @pytest.mark.parametrize("content", [b"", b'{"host": "mel0'])
-def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_path: Path) -> None:
-    """A lost node may have left it empty; the message names the file."""
-    claim = tmp_path / ".driver.json"
-    claim.write_bytes(content)
+def test_a_lock_without_a_process_holds_for_a_minute(content: bytes, tmp_path: Path) -> None:
+    """The crash of a node may leave an empty lock file; the message names the file."""
+    lock = tmp_path / ".driver.json"
+    lock.write_bytes(content)
     with (
         pytest.raises(
             OutputError, match=r"another process is writing to it, according to \.driver\.json"
@@ -121,14 +121,14 @@ def test_a_claim_that_tells_of_nobody_holds_for_a_minute(content: bytes, tmp_pat
         locked(tmp_path),
     ):
         pass
-    os.utime(claim, (0, 0))
+    os.utime(lock, (0, 0))
     with locked(tmp_path):
         assert find_lock_holder(tmp_path) == Driver.here()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
-    """Nobody's files are mixed with a run's."""
+    """A run never mixes its files with other files."""
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(OutputError, match="holds other files"):
         RunFolder(tmp_path).prepare()
@@ -136,10 +136,8 @@ def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", ["candidates/thesis.parquet", "candidates", "more/"])
-def test_only_empty_folders_of_its_own_pass_for_a_run_that_was_not_begun(
-    other: str, tmp_path: Path
-) -> None:
-    """A start that failed left them; what else is under their names is somebody's."""
+def test_only_empty_folders_of_a_run_are_reused(other: str, tmp_path: Path) -> None:
+    """A failed start may leave empty folders; other files in them are not of a run."""
     RunFolder(tmp_path / "out").prepare()
     RunFolder(tmp_path / "out").prepare()
     path = tmp_path / "others" / other
@@ -150,14 +148,14 @@ def test_only_empty_folders_of_its_own_pass_for_a_run_that_was_not_begun(
 
 
 def test_unwritable_folder_is_refused(tmp_path: Path) -> None:
-    """A file in the place of a folder is told."""
+    """The path of the folder may be a file."""
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="can't be written"):
         RunFolder(tmp_path / "file" / "out").prepare()
 
 
-def test_folder_without_a_run_is_told(tmp_path: Path) -> None:
-    """Reading what is not there says so."""
+def test_folder_without_a_run_is_reported(tmp_path: Path) -> None:
+    """Reading candidates or events names the missing table."""
     with pytest.raises(OutputError, match="is it the output of a scan"):
         RunFolder(tmp_path).read_candidates()
     with pytest.raises(OutputError, match="is it the output of a scan"):
@@ -166,20 +164,17 @@ def test_folder_without_a_run_is_told(tmp_path: Path) -> None:
 
 def searches_of(batch: str, reason: str, n: int) -> pa.Table:
     """Make rows of a batch."""
-    told = {"batch": batch, "collection": "c", "complete": False, "cached": False, "seconds": 0.0}
-    told |= {field.name: 0 for field in SEARCHES if field.type in {pa.int32(), pa.float64()}}
+    common = {"batch": batch, "collection": "c", "complete": False, "cached": False, "seconds": 0.0}
+    common |= {field.name: 0 for field in SEARCHES if field.type in {pa.int32(), pa.float64()}}
     return pa.Table.from_pylist(
-        [told | {"reason": f"{reason} {number}"} for number in range(n)], schema=SEARCHES
+        [common | {"reason": f"{reason} {number}"} for number in range(n)], schema=SEARCHES
     )
 
 
 def test_a_ledger_is_read_and_written_batch_by_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each whole, in the order of their names.
-
-    A part takes the place of what was there of the same batch.
-    """
+    """Batches are in the order of their names. A part replaces the rows of its batch."""
     monkeypatch.setattr("floodscan.store.ledger._ROWS_AT_ONCE", 7)
     ledger = Ledger(tmp_path / "searches", SEARCHES)
     ledger.folder.mkdir()
@@ -205,10 +200,10 @@ def test_a_ledger_is_read_and_written_batch_by_batch(
 
 
 @pytest.mark.parametrize("listing", [0, 1])
-def test_a_run_is_looked_at_while_its_tables_are_merged(
+def test_a_run_is_examined_while_its_tables_are_merged(
     listing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Parts go between their listing and their reading, or before their times are read: all rows are told."""
+    """The parts disappear before they are read, or before their times are; no row is missed."""
     folder = scan(demo_copies(3), catalog="demo", out=tmp_path / "out").folder
     ((batch, rows),) = folder.events.batches()
     folder.events.whole.unlink()

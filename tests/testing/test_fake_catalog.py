@@ -65,9 +65,23 @@ def test_a_fault_changes_the_answers_about_its_collection(
     assert fake.search(RADAR) == open_catalog("demo").search(RADAR)
 
 
+def test_an_error_is_raised_where_it_is_meant() -> None:
+    """Searches in other collections and at other places are answered."""
+    away = CatalogError("fake", "is away")
+    here = FakeCatalog(faults=(RaiseError(away, box=(5.8, 49.5, 5.9, 49.6)),))
+    radar = FakeCatalog(faults=(RaiseError(away, collection="sentinel-1-rtc"),))
+    for failing, answering, fake in (
+        (RADAR, replace(RADAR, bbox=(7.0, 49.0, 8.0, 50.0)), here),
+        (RADAR, OPTICAL, radar),
+    ):
+        fake.search(answering)
+        with pytest.raises(CatalogError, match="is away"):
+            fake.search(failing)
+
+
 def test_the_first_fault_sees_a_search_first() -> None:
     """An error of the first fault hides the second fault."""
-    first, second = (RaiseError(None, CatalogError("fake", text)) for text in ("first", "second"))
+    first, second = (RaiseError(CatalogError("fake", text)) for text in ("first", "second"))
     with pytest.raises(CatalogError, match="first"):
         FakeCatalog(faults=(first, second)).search(RADAR)
 
@@ -118,6 +132,7 @@ def test_held_searches_wait_for_their_release(tmp_path: Path) -> None:
     assert not second.is_alive()
 
 
+@pytest.mark.processes
 def test_a_process_that_searches_at_the_place_is_killed(tmp_path: Path) -> None:
     """A search elsewhere is answered; after the last death the place is harmless."""
     fault = KillProcess(box=(5.8, 49.5, 5.9, 49.6), deaths=tmp_path, most_deaths=1)
@@ -130,6 +145,7 @@ def test_a_process_that_searches_at_the_place_is_killed(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.processes
 def test_the_package_needs_no_test_tools() -> None:
     """Neither pytest nor Dask is imported with the fakes."""
     modules = "fake_catalog, made_up_items, stac_items, tile_grids"

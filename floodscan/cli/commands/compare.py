@@ -20,10 +20,12 @@ def compare(one: str, other: str, *, as_json: bool) -> None:
     """
     from floodscan.cli.output import open_console, print_json
     from floodscan.report.compare import compare as compare_runs
+    from floodscan.report.screen import MOST_ROWS
     from floodscan.report.tables import show_comparison
     from floodscan.store import RunFolder
 
-    found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)))
+    most = None if as_json else MOST_ROWS
+    found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)), most=most)
     if as_json:
         print_json(found)
     else:

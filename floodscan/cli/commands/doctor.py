@@ -40,13 +40,14 @@ def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: b
     reach the shared folder, the driver and the catalog.
     """
     from floodscan.cli.output import open_console, print_json
+    from floodscan.report.screen import print_line
 
     checks = []
     for check in _make_checks(profile, catalog, wait_seconds):
         checks.append(check)
         if not as_json:
             mark = "ok" if check.ok else "NO"
-            open_console().print(f"{mark:<4}{check.name:<28}{check.text}", markup=False)
+            print_line(open_console(), f"{mark:<4}{check.name:<28}{check.text}")
     if as_json:
         print_json([{"name": c.name, "ok": c.ok, "text": c.text} for c in checks])
     return ExitStatus.OK if all(check.ok for check in checks) else ExitStatus.INCOMPLETE

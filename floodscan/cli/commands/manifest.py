@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -16,9 +15,10 @@ def manifest(out: str, event: str) -> None:
 
     EVENT is the id of an event of the run in folder OUT, whether its manifests are files or packed.
     """
-    from floodscan.report.explain import check_event
+    from floodscan.cli.output import write_json
+    from floodscan.report.event_ids import check_event
     from floodscan.store import RunFolder
 
     folder = RunFolder(Path(out))
     check_event(folder, event)
-    sys.stdout.buffer.write(folder.read_manifest(event))
+    write_json(folder.read_manifest(event))

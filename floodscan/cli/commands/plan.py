@@ -28,21 +28,20 @@ def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     from floodscan.inputs.event_files import load_events
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches, plan_batch
-    from floodscan.report.tables import show_plan
+    from floodscan.report.plans import show_plans
 
     listed = load_events(events, phase_offset_days=rules.phase_offset_days)
-    batches = [plan_batch(batch, rules) for batch in cut_batches(list_events(listed), run_id="")]
+    ids = [event.event_id for event in listed]
+    batches = (plan_batch(batch, rules) for batch in cut_batches(list_events(listed), run_id=""))
+    if not as_json:
+        show_plans(open_console(), batches, ids)
+        return
     planned = {
-        each.event.event_id: (each, batch.searches_for(each))
+        each.event.event_id: _to_json(each, batch.searches_for(each))
         for batch in batches
         for each in batch.plans
     }
-    plans = [planned[event.event_id] for event in listed]
-    if as_json:
-        print_json([_to_json(*each) for each in plans])
-    else:
-        for each in plans:
-            show_plan(open_console(), *each)
+    print_json([planned[event_id] for event_id in ids])
 
 
 def _to_json(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:

@@ -27,10 +27,11 @@ def plot(out: str, event: str, to: str | None, kind: str) -> None:
     EVENT is the id of an event of the run in folder OUT.
     """
     from floodscan.cli.output import open_console
+    from floodscan.report.screen import path_from_here, print_line
     from floodscan.store import RunFolder
 
     with needs_extra("plot", "floodscan plot"):
         from floodscan.report.plots import plot as plot_event
 
     for path in plot_event(RunFolder(Path(out)), event, to=to, kind=kind):
-        open_console().print(path, markup=False)
+        print_line(open_console(), path_from_here(path), whole=True)

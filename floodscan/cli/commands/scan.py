@@ -105,8 +105,11 @@ def _preview_job(choice: ClusterChoice, access: Access) -> str:
 
 
 def _prepare_client(choice: ClusterChoice, access: Access) -> AbstractContextManager[Opener]:
+    from floodscan.cli.output import print_problem
     from floodscan.clusters import prepare_client
 
+    for name in choice.list_unused():
+        print_problem(f"note: {name} has no effect with --cluster {choice.cluster}", style="yellow")
     return prepare_client(
         choice.cluster,
         n_workers=choice.n_workers,

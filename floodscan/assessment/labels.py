@@ -1,0 +1,77 @@
+"""The words of statuses, reasons and warnings, as tables and manifests have them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How an event ended: the column ``status`` of EVENTS."""
+
+    COMPLETE = "complete"
+    """Every slot is filled."""
+
+    PARTIAL = "partial"
+    """Some slots are filled."""
+
+    FAILED = "failed"
+    """No slot is filled."""
+
+
+class Reason(StrEnum):
+    """Why a slot is empty."""
+
+    NO_CANDIDATES = "no_candidates"
+    """The catalog has no scene of the slot."""
+
+    ALL_REJECTED = "all_rejected"
+    """The catalog has scenes of the slot, but the rules reject each of them."""
+
+    INCOMPLETE = "incomplete"
+    """The catalog held back part of its answer, so nothing of it is chosen."""
+
+    SEARCH_FAILED = "search_failed"
+    """The catalog did not answer."""
+
+    WORKER_LOST = "worker_lost"
+    """Every worker that ran the event crashed."""
+
+    INTERNAL_ERROR = "internal_error"
+    """A bug stopped the batch of the event."""
+
+
+TRANSIENT_REASONS = (
+    Reason.INCOMPLETE,
+    Reason.SEARCH_FAILED,
+    Reason.WORKER_LOST,
+    Reason.INTERNAL_ERROR,
+)
+"""Reasons that may be gone at the next try."""
+
+
+class WarningCode(StrEnum):
+    """What to know about a choice before it is used."""
+
+    WRONG_SIDE_OF_ONSET = "wrong_side_of_onset"
+    """A scene of a pre-flood phase is not before the onset, or a later one is before it."""
+
+    NO_TIME = "no_time"
+    """The acquisition time of a scene is unknown."""
+
+    REUSED_SCENE = "reused_scene"
+    """A scene fills two phases."""
+
+    REUSED_PASS = "reused_pass"  # noqa: S105 - the pass of a satellite
+    """Scenes of one pass fill two phases."""
+
+    OUT_OF_ORDER = "out_of_order"
+    """The scene of a phase is not later than the scene of the phase before it."""
+
+    MIXED_TRACKS = "mixed_tracks"
+    """The SAR phases are of several tracks."""
+
+    LOW_COVERAGE = "low_coverage"
+    """The scenes of a slot cover less of the target than the recipe's ``warn_coverage_below``."""
+
+    LOW_JOINT_COVERAGE = "low_joint_coverage"
+    """All chosen scenes together cover less of the target than ``warn_coverage_below``."""

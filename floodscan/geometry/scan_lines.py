@@ -1,0 +1,58 @@
+"""Scan lines: where the outlines of areas cross horizontal rows.
+
+A point lies inside an area if an odd number of crossings of its row lie to the west of it (the
+even-odd rule). Holes and several parts need no care: their outlines are crossed as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Indices = NDArray[np.int64]
+    Numbers = NDArray[np.float64]
+
+
+class Crossings(NamedTuple):
+    """Where edges cross rows, shape (n,) each.
+
+    Attributes:
+        edges: Number of the edge, which leads from the vertex of that number to the next one.
+        rows: Number of the row.
+        xs: Place on the row.
+    """
+
+    edges: Indices
+    rows: Indices
+    xs: Numbers
+
+
+def cross_rows(xs: Numbers, ys: Numbers, same_ring: NDArray[np.bool_], rows: Numbers) -> Crossings:
+    """Find where outlines cross rows.
+
+    An edge crosses the rows from its lower end on and below its upper end. So two edges that rise
+    through a vertex on a row cross that row once, not twice.
+
+    Args:
+        xs: Of the vertices, ring after ring, shape (v,).
+        ys: Of the vertices, shape (v,).
+        same_ring: True if a vertex and the next one are of one ring, shape (v - 1,).
+        rows: The y of each row, ascending, shape (r,).
+    """
+    n_below = np.searchsorted(rows, ys)
+    first, end = np.minimum(n_below[:-1], n_below[1:]), np.maximum(n_below[:-1], n_below[1:])
+    counts = np.where(same_ring, end - first, 0)
+    edges = np.repeat(np.arange(len(counts)), counts)
+    crossed = first[edges] + ragged_arange(counts)
+    slopes = np.diff(xs)[edges] / np.diff(ys)[edges]
+    return Crossings(edges, crossed, xs[edges] + (rows[crossed] - ys[edges]) * slopes)
+
+
+def ragged_arange(counts: Indices) -> Indices:
+    """Join ranges from 0 to each count: ``[2, 0, 3]`` gives ``[0, 1, 0, 1, 2]``, shape (sum,)."""
+    ends = np.cumsum(counts)
+    return np.arange(counts.sum()) - np.repeat(ends - counts, counts)

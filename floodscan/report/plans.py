@@ -1,0 +1,85 @@
+"""The plan of a scan on a screen: the slots and searches of a few events, or counts of many."""
+
+from __future__ import annotations
+
+from datetime import UTC, time
+from typing import TYPE_CHECKING
+
+from floodscan.report.screen import MOST_ROWS, print_line, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from floodscan.model import Search, TimeWindow
+    from floodscan.planning.slots import BatchPlan, EventPlan
+
+_EVENTS_SHOWN_WHOLE = 3
+_LAST_SECOND = time(23, 59, 59)
+
+
+def show_plans(console: Console, batches: Iterable[BatchPlan], event_ids: Sequence[str]) -> None:
+    """Print the plans of a few events, or a row for each of the first 20 of many, and the totals.
+
+    Args:
+        console: Where to print.
+        batches: The plans of all events, which are read once.
+        event_ids: The events in the order in which they were given.
+    """
+    wanted = frozenset(event_ids[:MOST_ROWS])
+    found: dict[str, tuple[EventPlan, Sequence[Search]]] = {}
+    n_slots = n_searches = 0
+    for batch in batches:
+        n_searches += len(batch.searches)
+        for plan in batch.plans:
+            n_slots += len(plan.slots)
+            if plan.event.event_id in wanted:
+                found[plan.event.event_id] = (plan, batch.searches_for(plan))
+    plans = [found[event_id] for event_id in event_ids[:MOST_ROWS]]
+    if len(event_ids) <= _EVENTS_SHOWN_WHOLE:
+        for plan, searches in plans:
+            _show_plan(console, plan, searches)
+    else:
+        _show_events(console, plans, n_events=len(event_ids))
+    if len(event_ids) > 1:
+        print_line(console, f"{len(event_ids)} events: {n_slots} slots, {n_searches} searches")
+
+
+def _show_plan(console: Console, plan: EventPlan, searches: Sequence[Search]) -> None:
+    """Print the first slots of an event, and the searches for them; events can share searches."""
+    slots = [
+        (slot.target.target_id, slot.phase, slot.sensor, slot.day, _days(slot.window))
+        for slot in plan.slots[:MOST_ROWS]
+    ]
+    title = f"{plan.event.event_id}: {len(plan.slots)} slots{_name_part(len(plan.slots))}"
+    show(console, title, ("target", "phase", "sensor", "date", "window"), slots)
+    rows = [(s.collection, _days(s.window), ", ".join(map(str, s.bbox))) for s in searches]
+    show(console, f"{len(rows)} searches", ("collection", "window", "bbox"), rows)
+
+
+def _show_events(
+    console: Console, plans: Iterable[tuple[EventPlan, Sequence[Search]]], *, n_events: int
+) -> None:
+    rows = []
+    for plan, searches in plans:
+        days = [slot.day for slot in plan.slots if slot.day is not None]
+        ends = (min(days, default=None), max(days, default=None))
+        rows.append((plan.event.event_id, *ends, len(plan.slots), len(searches)))
+    header = ("event", "first date", "last date", "slots", "searches")
+    show(console, f"{n_events} events{_name_part(n_events)}", header, rows)
+
+
+def _name_part(n: int) -> str:
+    return f"; the first {MOST_ROWS}, --json prints all" if n > MOST_ROWS else ""
+
+
+def _days(window: TimeWindow | None) -> str | None:
+    """Write a window of whole days by its first and last day, and any other one in full."""
+    if window is None:
+        return None
+    whole = (window.start.timetz(), window.end.timetz()) == (
+        time.min.replace(tzinfo=UTC),
+        _LAST_SECOND.replace(tzinfo=UTC),
+    )
+    return f"{window.start:%Y-%m-%d}/{window.end:%Y-%m-%d}" if whole else str(window)

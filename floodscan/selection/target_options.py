@@ -1,0 +1,174 @@
+"""The options of all slots of a target, for policy ``change-detection``."""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from itertools import groupby
+from math import ceil
+from operator import or_
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+import shapely
+
+from floodscan.model import Phase, Sensor
+from floodscan.selection.attributes import NEVER
+from floodscan.selection.candidates import CLOUD_UNKNOWN
+from floodscan.selection.columns import microseconds
+from floodscan.selection.joint import fills_perfectly
+from floodscan.selection.mosaics import MILLI, PassOption, Scene, make_pass_options
+from floodscan.selection.sample_points import (
+    ALL_POINTS,
+    N_POINTS,
+    covered_points,
+    place_sample_points,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from floodscan.model import Recipe
+    from floodscan.planning.targets import Target
+    from floodscan.selection.attributes import CandidateAttributes
+
+    Indices = NDArray[np.int64]
+    Slots = list[list[PassOption]]
+    ScenesAndOptions = tuple[list[list[Scene]], Slots]
+    Coverage = tuple[int, int]  # a set of points, and their number
+
+_IMAGERY = (Sensor.S1RTC, Sensor.S2L2A)
+
+
+class SceneColumns:
+    """Columns of a table of candidates as plain lists: single values of lists are fast to read."""
+
+    def __init__(
+        self, candidates: pa.Table, slots: Indices, attributes: CandidateAttributes
+    ) -> None:
+        cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+        # a percent below 0 or above 1000 is a mistake in the item; sums must stay small integers
+        cloud = np.round(np.nan_to_num(np.clip(cloud, 0, CLOUD_UNKNOWN), nan=CLOUD_UNKNOWN) * MILLI)
+        overlaps = candidates["overlap_frac"].to_numpy()
+        self.phase = candidates["phase"].to_pylist()
+        self.sensor = candidates["sensor"].to_pylist()
+        self.slot = slots.tolist()
+        self.covers_all = (overlaps >= 1).tolist()
+        self.geometry = candidates["geometry"].to_pylist()
+        self.level = attributes.levels.tolist()
+        fields = (
+            range(len(candidates)),
+            candidates["item_id"].to_pylist(),
+            attributes.passes.tolist(),
+            attributes.tracks.tolist(),
+            self.level,
+            microseconds(candidates["datetime"]).tolist(),
+            np.asarray(pc.fill_null(candidates["days_from_phase"], 0)).tolist(),
+            cloud.astype(int).tolist(),
+            candidates["mgrs_tile"].to_pylist(),
+            self.geometry,
+            overlaps.tolist(),
+        )
+        self._scenes = list(zip(*fields, strict=True))
+
+    def scene(self, row: int, coverage: Coverage) -> Scene:
+        """Make the scene of a row that covers a set of points."""
+        return Scene._make((*self._scenes[row], *coverage))
+
+
+class TargetOptions(NamedTuple):
+    """What the slots of a target can choose from.
+
+    Scenes and options that need ladder steps are left out for a sensor whose slots can all be
+    filled without any.
+
+    Attributes:
+        scenes: Of each sensor, by phase.
+        options: Of each sensor, by phase.
+        dem_points: Points that the DEM covers; all points if it covers none.
+        dem_rows: Rows of the DEM's tiles.
+    """
+
+    scenes: dict[Sensor, list[list[Scene]]]
+    options: dict[Sensor, Slots]
+    dem_points: int
+    dem_rows: list[int]
+
+
+def gather_options(
+    target: Target, rows: Sequence[int], columns: SceneColumns, recipe: Recipe
+) -> TargetOptions:
+    """Gather the options of a target.
+
+    Args:
+        target: The target.
+        rows: Its candidates, the rows of each slot next to each other.
+        columns: Of all candidates.
+        recipe: The rules.
+    """
+    possible = [row for row in rows if columns.level[row] != NEVER]
+    coverage = _measure_coverage(target, possible, columns)
+    by_slot: dict[tuple[str, str | None], list[int]] = {}
+    for _, members in groupby(possible, columns.slot.__getitem__):
+        first, *others = members
+        by_slot[columns.sensor[first], columns.phase[first]] = [first, *others]
+    dem = by_slot.get((Sensor.DEM, None), [])
+    dem_points = reduce(or_, (coverage[row][0] for row in dem)) if dem else ALL_POINTS
+    min_points = ceil(recipe.min_coverage * N_POINTS)
+    scenes: dict[Sensor, list[list[Scene]]] = {}
+    options: dict[Sensor, Slots] = {}
+    for sensor in filter(recipe.rules.__contains__, _IMAGERY):
+        slots = [by_slot.get((sensor, phase), []) for phase in Phase]
+        make = partial(_make_options, columns, coverage, sensor, min_points)
+        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make)
+    return TargetOptions(scenes, options, dem_points, dem)
+
+
+def _relax_if_needed(
+    slots: Sequence[Sequence[int]],
+    columns: SceneColumns,
+    make: Callable[[Sequence[Sequence[int]]], ScenesAndOptions],
+) -> ScenesAndOptions:
+    """Make a sensor's options: with ladder steps only if its slots cannot be filled without."""
+    unrelaxed = [[row for row in rows if columns.level[row] == 0] for rows in slots]
+    scenes, options = make(unrelaxed)
+    tracks = {option.track for found in options for option in found}
+    if any(fills_perfectly(options, track=track) for track in tracks):
+        return scenes, options
+    return make(slots)
+
+
+def _make_options(
+    columns: SceneColumns,
+    coverage: Mapping[int, Coverage],
+    sensor: Sensor,
+    min_points: int,
+    slots: Sequence[Sequence[int]],
+) -> ScenesAndOptions:
+    scenes = [[columns.scene(row, coverage[row]) for row in rows] for rows in slots]
+    return scenes, [make_pass_options(found, sensor, min_points=min_points) for found in scenes]
+
+
+def _measure_coverage(
+    target: Target, rows: Sequence[int], columns: SceneColumns
+) -> dict[int, Coverage]:
+    """Find the points of a target that each scene covers, once for each footprint."""
+    footprints = dict.fromkeys(columns.geometry[row] for row in rows if not columns.covers_all[row])
+    sets = (
+        covered_points(place_sample_points(target), shapely.from_wkb(list(footprints)))
+        if footprints
+        else []
+    )
+    by_footprint = {
+        footprint: (points, points.bit_count())
+        for footprint, points in zip(footprints, sets, strict=True)
+    }
+    return {
+        row: (ALL_POINTS, N_POINTS)
+        if columns.covers_all[row]
+        else by_footprint[columns.geometry[row]]
+        for row in rows
+    }

@@ -1,0 +1,76 @@
+"""Start the servers, each from a process of its own, and stop them on the way out."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from floodscan.testing.servers.pgstac import database_of
+from floodscan.testing.servers.process import CATALOG_VARIABLE, LANDING_VARIABLE, serve
+from floodscan.testing.servers.sas import LIFETIME_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from floodscan.testing.servers.process import Server
+
+
+@contextlib.contextmanager
+def lean_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
+    """Serve a catalog from memory.
+
+    Args:
+        catalog: Folder of the catalog, as `catalog.write` leaves it.
+        landing_id: Id of the landing page.
+        log: File that takes what the server prints.
+
+    Yields:
+        The server, once it answers.
+
+    Raises:
+        ServerUnavailableError: It didn't come up.
+    """
+    env = {CATALOG_VARIABLE: str(catalog), LANDING_VARIABLE: landing_id}
+    with serve("floodscan.testing.servers.lean:create_app", log=log, env=env) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def pgstac_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
+    """Serve a catalog from a database of its own.
+
+    Args:
+        catalog: Folder of the catalog, as `catalog.write` leaves it.
+        landing_id: Id of the landing page.
+        log: File that takes what the server prints.
+
+    Yields:
+        The server, once it answers.
+
+    Raises:
+        ServerUnavailableError: PostgreSQL or PostGIS isn't installed, or something didn't come up.
+    """
+    with database_of(catalog) as database:
+        env = {**database, LANDING_VARIABLE: landing_id}
+        with serve("floodscan.testing.servers.pgstac:create_app", log=log, env=env) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def sas_server(*, log: Path, lifetime_seconds: float = 2700.0) -> Iterator[Server]:
+    """Serve SAS tokens.
+
+    Args:
+        log: File that takes what the server prints.
+        lifetime_seconds: How long a token is good for.
+
+    Yields:
+        The server; tokens are below its `TOKEN_PATH`.
+
+    Raises:
+        ServerUnavailableError: It didn't come up.
+    """
+    env = {LIFETIME_VARIABLE: str(lifetime_seconds)}
+    with serve("floodscan.testing.servers.sas:create_app", log=log, env=env) as server:
+        yield server

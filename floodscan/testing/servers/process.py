@@ -1,0 +1,177 @@
+"""Servers as child processes of the tests: a free port, a start with a time limit, a sure stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import requests
+
+from floodscan.testing.servers.counting import COUNTERS_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+URL_VARIABLE = "FLOODSCAN_TEST_URL"
+CATALOG_VARIABLE = "FLOODSCAN_TEST_CATALOG"
+LANDING_VARIABLE = "STAC_FASTAPI_LANDING_ID"
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+_COUNTERS_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+
+
+class ServerUnavailableError(RuntimeError):
+    """A server can't be had here: it isn't installed, it ended, or it didn't answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers on loopback and counts what it is asked.
+
+    Attributes:
+        url: Its root, without a slash at the end.
+    """
+
+    url: str
+
+    def requests(self) -> Counter[str]:
+        """Requests since the start, by method and path, such as `"POST /search"`."""
+        answer = requests.get(self.url + COUNTERS_PATH, timeout=_COUNTERS_SECONDS)
+        return Counter(answer.json())
+
+    def searches(self) -> int:
+        """Searches since the start, whether asked by POST or by GET; every page is one."""
+        counts = self.requests()
+        return counts["POST /search"] + counts["GET /search"]
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at the moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def child(
+    command: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
+    stop: signal.Signals = signal.SIGTERM,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command beside the tests and end it, and nothing else, on the way out.
+
+    Args:
+        command: Program and arguments.
+        log: File that takes what the program prints.
+        env: Variables on top of the environment of the tests.
+        user: Another user to run it as; only root may.
+        stop: The signal that ends the program in an orderly way.
+
+    Yields:
+        The running process.
+    """
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            cwd=None if user is None else "/",
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+        )
+    try:
+        yield process
+    finally:
+        _end(process, stop)
+
+
+def wait_until(
+    answers: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    *,
+    log: Path,
+    seconds: float = _START_SECONDS,
+) -> None:
+    """Wait for a process to answer.
+
+    Args:
+        answers: Whether it does by now.
+        process: The process, which must stay alive meanwhile.
+        log: What it printed, quoted when it fails.
+        seconds: How long to wait at most.
+
+    Raises:
+        ServerUnavailableError: The process ended, or the time is up.
+    """
+    deadline = time.monotonic() + seconds
+    while not answers():
+        if process.poll() is not None:
+            raise ServerUnavailableError(_report(process, log, f"ended ({process.returncode})"))
+        if time.monotonic() > deadline:
+            raise ServerUnavailableError(_report(process, log, f"no answer in {seconds:g} s"))
+        time.sleep(_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def serve(factory: str, *, log: Path, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Serve an ASGI app wrapped in a `RequestCounter` from a process of its own.
+
+    Args:
+        factory: Where the app's factory is, as `module:function`.
+        log: File that takes what the server prints.
+        env: Variables for the app, which finds its own address in `URL_VARIABLE`.
+
+    Yields:
+        The server, once it answers.
+
+    Raises:
+        ServerUnavailableError: It didn't come up.
+    """
+    port = free_port()
+    server = Server(f"http://{LOOPBACK}:{port}")
+    # The idle limit is long, or the server would hang up on a pooled connection between two tests.
+    command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--host", LOOPBACK]
+    command += ["--port", str(port), "--log-level", "warning", "--timeout-keep-alive", "600"]
+    with child(command, log=log, env={**(env or {}), URL_VARIABLE: server.url}) as process:
+        wait_until(lambda: _answers(server), process, log=log)
+        yield server
+
+
+def _answers(server: Server) -> bool:
+    try:
+        server.requests()
+    except requests.RequestException:
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
+    process.send_signal(stop)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _report(process: subprocess.Popen[bytes], log: Path, what: str) -> str:
+    tail = log.read_text(errors="replace")[-2000:]
+    return f"{process.args!r}: {what}; it printed:\n{tail}"

@@ -1,0 +1,254 @@
+"""A proxy on loopback that misbehaves on demand: each search may be answered late, wrong, in part or not at all.
+
+It stands before a STAC API and keeps the `Host` it was asked for, so that links lead back to it. It
+also sees what no client can tell of itself: how many requests were on their way at once, and when
+each began.
+
+    python -m floodscan.testing.servers.proxy UPSTREAM [--latency SECONDS] prints its URL and runs until it is
+    stopped
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+from floodscan.testing.servers.faults import FAULTS, NEXT_FAULTS, Response
+from floodscan.testing.servers.process import LOOPBACK
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
+Script: TypeAlias = "Callable[[int], str | None]"
+
+_ABORTED = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError)
+
+
+def no_fault(_: int) -> None:
+    """Answer every search as the server does."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """A search that came by.
+
+    Attributes:
+        began: Second at which it was read, on the monotonic clock.
+        fault: What was done to it.
+        others: How many others were on their way then.
+    """
+
+    began: float
+    fault: str | None
+    others: int
+
+
+@dataclass(slots=True)
+class FaultProxy:
+    """A proxy that runs.
+
+    Attributes:
+        upstream: URL of the server behind it.
+        script: IdSet the fault of the n-th search, counted from 0; None is no fault.
+        latency: Seconds that each request waits.
+        tls: Its side of TLS; None is plain HTTP.
+        url: Its own URL.
+        visits: The searches so far.
+        everywhere: Whether all requests count as searches.
+    """
+
+    upstream: str
+    script: Script = no_fault
+    latency: float = 0.0
+    tls: ssl.SSLContext | None = None
+    url: str = ""
+    visits: list[Visit] = field(default_factory=list)
+    everywhere: bool = False
+    _inside: int = 0
+    _waiting: list[str] = field(default_factory=list)
+    _tasks: set[object] = field(default_factory=set)
+
+    @property
+    def most_at_once(self) -> int:
+        """The most searches that were on their way at the same time."""
+        return max((visit.others + 1 for visit in self.visits), default=0)
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults that were done, in order."""
+        return [visit.fault for visit in self.visits if visit.fault]
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection, one after the other."""
+        # asyncio itself may forget a task whose connection is gone
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        here = urlsplit(self.upstream)
+        upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        try:
+            while head := await _read_head(reader):
+                body = await _read_body(reader, head)
+                upstream = upstream or await asyncio.open_connection(here.hostname, here.port)
+                if not await self._answer(head, body, upstream, writer):
+                    break
+        except _ABORTED:
+            pass
+        finally:
+            self._tasks.discard(task)
+            for each in (writer, upstream[1] if upstream else None):
+                if each is not None and self.tls:
+                    each.transport.abort()  # a farewell would be waited for
+                elif each is not None:
+                    each.close()
+
+    async def _answer(
+        self,
+        head: bytes,
+        body: bytes,
+        upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Answer one request, and tell whether the connection is still good."""
+        if self.tls:  # or links would lead back without it
+            head = head.replace(b"\r\n", b"\r\nx-forwarded-proto: https\r\n", 1)
+        is_search = self.everywhere or head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
+        fault = None
+        if is_search:
+            fault = self.script(len(self.visits))
+            visit = Visit(time.monotonic(), fault, self._inside)
+            self.visits.append(visit)
+            self._inside += 1
+        try:
+            await asyncio.sleep(self.latency)
+            answer = await _forward(head, body, upstream)
+            if is_search:
+                visit.fault = fault = self._put_off(fault, answer)
+            return await FAULTS[fault](answer, writer)
+        finally:
+            self._inside -= is_search
+
+    def _put_off(self, fault: str | None, answer: Response) -> str | None:
+        """Let a fault of the next link wait for an answer that has one."""
+        has_next = b'"next"' in answer.body
+        if fault in NEXT_FAULTS and not has_next:
+            self._waiting.append(fault)
+            return None
+        return self._waiting.pop() if fault is None and has_next and self._waiting else fault
+
+
+@contextmanager
+def fault_proxy(
+    upstream: str,
+    *,
+    script: Script = no_fault,
+    latency: float = 0.0,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[FaultProxy]:
+    """Run a proxy in a thread of this process.
+
+    Args:
+        upstream: URL of the server behind it.
+        script: IdSet the fault of the n-th search.
+        latency: Seconds that each request waits.
+        tls: Its side of TLS; None is plain HTTP.
+
+    Yields:
+        The proxy, once it answers.
+    """
+    proxy = FaultProxy(upstream, script, latency, tls)
+    ready, stopping = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(
+        target=lambda: loop.run_until_complete(_run(proxy, ready.set, stopping))
+    )
+    thread.start()
+    try:
+        ready.wait()
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join()
+        loop.close()
+
+
+async def _run(proxy: FaultProxy, on_ready: Callable[[], Any], stopping: asyncio.Event) -> None:
+    server = await asyncio.start_server(proxy.serve, LOOPBACK, 0, backlog=1024, ssl=proxy.tls)
+    proxy.url = (
+        f"{'https' if proxy.tls else 'http'}://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    )
+    on_ready()
+    await stopping.wait()
+    server.close()
+    await asyncio.sleep(0)  # what was accepted just now becomes a task
+    while pending := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.sleep(0.01)  # for the connections to close
+
+
+async def _read_head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+
+
+async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    headers = _headers(head)
+    if headers.get(b"transfer-encoding") == b"chunked":
+        pieces: list[bytes] = []
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            pieces.append(await reader.readexactly(size))
+            await reader.readexactly(2)
+        await reader.readexactly(2)
+        return b"".join(pieces)
+    return await reader.readexactly(int(headers.get(b"content-length", b"0")))
+
+
+def _headers(head: bytes) -> dict[bytes, bytes]:
+    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:] if line)
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+async def _forward(
+    head: bytes, body: bytes, upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+) -> Response:
+    """Ask the server for an answer that is not packed, and read it whole."""
+    reader, writer = upstream
+    lines = [
+        line for line in head.split(b"\r\n") if not line.lower().startswith(b"accept-encoding:")
+    ]
+    writer.write(b"\r\n".join(lines) + body)
+    await writer.drain()
+    answer = await reader.readuntil(b"\r\n\r\n")
+    status = answer.split(b"\r\n", 1)[0].partition(b" ")[2]
+    content = await _read_body(reader, answer)
+    return Response(status, content, _headers(answer).get(b"content-type", b"application/json"))
+
+
+def main() -> None:
+    """Run until stopped, in a process of its own."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("upstream")
+    parser.add_argument("--latency", type=float, default=0.0)
+    given = parser.parse_args()
+    proxy = FaultProxy(given.upstream, latency=given.latency)
+
+    def tell() -> None:
+        sys.stdout.write(f"{proxy.url}\n")
+        sys.stdout.flush()
+
+    asyncio.run(_run(proxy, tell, asyncio.Event()))
+
+
+if __name__ == "__main__":
+    main()

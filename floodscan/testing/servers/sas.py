@@ -1,0 +1,37 @@
+"""A token endpoint as `planetary_computer` asks it: `GET {url}/{account}/{container}`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from floodscan.testing.servers.counting import RequestCounter
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+LIFETIME_VARIABLE = "FLOODSCAN_TEST_SAS_SECONDS"
+TOKEN_PATH = "/token"  # noqa: S105
+
+
+def create_app() -> RequestCounter:
+    """Make the app; every token it gives out differs from those before."""
+    lifetime = timedelta(seconds=float(os.environ[LIFETIME_VARIABLE]))
+    serial = itertools.count(1)
+
+    async def token(request: Request) -> JSONResponse:
+        expiry = (datetime.now(UTC) + lifetime).isoformat(timespec="seconds")
+        expiry = expiry.replace("+00:00", "Z")
+        where = "{account}.{container}".format_map(request.path_params)
+        text = f"st=2020-01-01T00%3A00%3A00Z&se={expiry.replace(':', '%3A')}&sp=rl&sv=2021-06-08"
+        text += f"&sr=c&sig={where}.{next(serial)}"
+        return JSONResponse({"msft:expiry": expiry, "token": text})
+
+    route = Route(TOKEN_PATH + "/{account}/{container}", token)
+    return RequestCounter(Starlette(routes=[route]))
