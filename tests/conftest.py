@@ -9,8 +9,8 @@ Fixtures of ``tests.servers.fixtures``, each for the whole session:
 
 - ``lean_api``, ``pgstac_api``: STAC APIs with the ``served_items``; ``sas_endpoint``: gives out SAS
   tokens, and ``local_signing`` makes the signing library use it.
-- ``foreign_data``: folder of others' records; ``foreign_lean_api`` and ``foreign_pgstac_api``
-  serve the ``foreign_items`` in it.
+- ``foreign_data``: folder of other people's records; ``foreign_lean_api`` and
+  ``foreign_pgstac_api`` serve the ``foreign_items`` in it.
 - ``postgres``: skips a test where PostgreSQL is not installed.
 
 Most marks come from the path of a test and from its fixtures, so that new tests get them too. Other

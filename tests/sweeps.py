@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from floodscan import CatalogError, Recipe
+import shapely
+
+from floodscan import CatalogError, Event, Phase, Recipe
 from floodscan.inputs.event_files import load_events
+from floodscan.model import SearchPrices
 from floodscan.testing.fake_catalog import FakeCatalog, KillProcess, RaiseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from floodscan import Event
     from floodscan.testing.fake_catalog import Fault
 
 POISON = (100.0, 10.0, 100.5, 10.5)
@@ -25,12 +28,34 @@ GATEWAY_TIMEOUT = RaiseError(
 )
 """Fails all searches for optical scenes."""
 
+APART = Recipe(searches=SearchPrices(request_items=0))
+"""Never merges searches: each slot has its own, as in the published procedure."""
+
 (DEMO,) = load_events("demo", phase_offset_days=Recipe().phase_offset_days)
 
 
 def demo_copies(n: int) -> list[Event]:
     """Copy the demo event under other names."""
     return [replace(DEMO, event_id=f"copy-{number:03}") for number in range(n)]
+
+
+def make_events(n: int) -> list[Event]:
+    """Make events around Luxembourg in June and July 2021, some of them at the same place."""
+    return [_make_event(number) for number in range(n)]
+
+
+def _make_event(number: int) -> Event:
+    west, south = 5.2 + number * 7 % 11 / 10, 49.1 + number * 5 % 9 / 10
+    day = datetime(2021, 7, 1, tzinfo=UTC) + timedelta(days=number * 3 % 17)
+    offsets = Recipe().phase_offset_days
+    return Event(
+        event_id=f"event-{number:03}",
+        aoi=shapely.box(west, south, west + 0.4, south + 0.3),
+        bbox=(west, south, west + 0.4, south + 0.3),
+        phase_dates={phase: (day + timedelta(days=offsets[phase])).date() for phase in Phase},
+        onset=day,
+        target_crs="EPSG:32632",
+    )
 
 
 def write_table(path: Path, events: Sequence[Event]) -> Path:

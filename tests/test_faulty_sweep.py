@@ -1,4 +1,4 @@
-"""A sweep behind a proxy that fails three of ten requests gives the bytes of any other."""
+"""Sweeps through a proxy that fails three of ten requests, in all ways."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from floodscan.assessment.labels import Status
 from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.clusters import open_client
 from floodscan.model import TimeWindow
-from floodscan.testing.servers.faults import MENDABLE_FAULTS
+from floodscan.testing.servers.faults import RECOVERABLE_FAULTS
 from floodscan.testing.servers.proxy import fault_proxy
-from tests.catalogs.test_faults import LIMITS
-from tests.planning.test_merged_searches import APART, make_events
+from tests.catalogs.faulty import LIMITS
 from tests.runs import result_bytes
+from tests.sweeps import APART, make_events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,17 +29,17 @@ EVENTS = make_events(50)
 
 
 def three_in_ten(n: int) -> str | None:
-    """Fail three requests of ten, each kind of fault in its turn."""
+    """Fail three of ten requests, with each kind of fault in turn."""
     tens, place = divmod(n, 10)
     return (
-        MENDABLE_FAULTS[(3 * tens + place // 3) % len(MENDABLE_FAULTS)]
+        RECOVERABLE_FAULTS[(3 * tens + place // 3) % len(RECOVERABLE_FAULTS)]
         if place in {0, 3, 6}
         else None
     )
 
 
 def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -> None:
-    """Fifty events on workers give the same candidates and manifests, and complete searches."""
+    """Candidates and manifests are those of a sweep without faults, and all searches complete."""
     limits = replace(LIMITS, page_items=12, search_tries=300, search_seconds=300.0)
     floodscan.scan(EVENTS, catalog=StacApiCatalog(pgstac_api.url, limits), out=tmp_path / "calm")
     with (
@@ -53,7 +53,7 @@ def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -
             out=tmp_path / "faulty",
         )
     assert len(proxy.faults) > 0.2 * len(proxy.visits) > 10
-    assert set(proxy.faults) == set(MENDABLE_FAULTS)
+    assert set(proxy.faults) == set(RECOVERABLE_FAULTS)
     assert result_bytes(tmp_path / "faulty") == result_bytes(tmp_path / "calm")
     searches = pq.read_table(tmp_path / "faulty" / "searches.parquet")
     assert all(searches["complete"].to_pylist())
@@ -66,7 +66,7 @@ def test_faults_on_the_way_leave_no_trace(tmp_path: Path, pgstac_api: StacApi) -
 
 
 def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: StacApi) -> None:
-    """Only slots whose requests fail for good are incomplete; nothing is chosen for them."""
+    """If requests fail for good, their slots are incomplete, and nothing is chosen for them."""
     few = replace(
         LIMITS,
         tries=1,

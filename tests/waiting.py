@@ -1,4 +1,4 @@
-"""Waiting for what another process does."""
+"""Wait for another process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _POLL_SECONDS = 0.01
 
 
 def wait_for(condition: Callable[[], object], what: str, *, seconds: float = 60.0) -> None:
-    """Wait until something is so, and fail where it is not in time.
+    """Wait until a condition holds, and fail if it does not in time.
 
     Args:
-        condition: Whether it is, by now.
-        what: Told where it fails.
-        seconds: How long to wait at most.
+        condition: Returns a true value once it holds.
+        what: Message of the failure.
+        seconds: Longest time to wait.
     """
     deadline = time.monotonic() + seconds
     while not condition():

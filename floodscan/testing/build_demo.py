@@ -1,7 +1,7 @@
-"""Write the demo: the Luxembourg flood of July 2021 and a snapshot of a catalog over it.
+"""Write the demo: the Luxembourg flood of July 2021 and an archive of a catalog over it.
 
-Run as ``python -m floodscan.testing.build_demo [FOLDER]``; needs the development dependencies. The
-snapshot is made from facts, not downloaded, and the same code gives the same bytes each time.
+Run as ``python -m floodscan.testing.build_demo [FOLDER]``; this needs the development dependencies.
+The items are made from facts, not downloaded, and the same code writes the same bytes each time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _COMPRESSION_LEVEL = 19
 
 
 def build_items() -> dict[str, list[Item]]:
-    """Make every item of the snapshot: collection id to items, by time, then id."""
+    """Make all items: collection id to items, by time, then id."""
     items: dict[str, list[Item]] = {name: [] for name in COLLECTIONS}
     for item in make_items(
         frames=sentinel_1_frames(),
@@ -76,10 +76,10 @@ def write_demo(folder: Path) -> list[Path]:
     """Write ``event.toml`` and one stac-geoparquet file per collection into ``folder``.
 
     Args:
-        folder: where to write; made where it is missing.
+        folder: Folder for the files; it is created if it is missing.
 
     Returns:
-        The files written, the event first.
+        The written files, the event first.
     """
     folder.mkdir(parents=True, exist_ok=True)
     event = folder / "event.toml"

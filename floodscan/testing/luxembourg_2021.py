@@ -1,9 +1,9 @@
-"""The Luxembourg flood of July 2021: what is known of the passes over it, and what is modelled.
+"""The Luxembourg flood of July 2021: the known passes over it, and a model of the others.
 
-Published are ids, times, orbits and clouds of single scenes and one Sentinel-1 footprint; public
-are the repeat cycles of both missions. Modelled from these are the other passes: Sentinel-1
-frames are the one footprint moved along and across the track, mirrored for the ascending ones;
-the edges of a Sentinel-2 pass are straight lines; clouds come from one figure per pass.
+Ids, times, orbits and cloud covers of some scenes and one Sentinel-1 footprint are published, and
+the repeat cycles of both missions are public. The other passes are modelled: Sentinel-1 frames
+are the one footprint, moved along and across the track, and mirrored for ascending passes. The
+edges of a Sentinel-2 pass are straight lines, and its clouds come from one figure per pass.
 """
 
 from collections.abc import Iterator
@@ -38,8 +38,8 @@ _S2_TIMES = {
 }
 _JULY = 7
 # West and east edge of each pass's swath: longitudes at 48.5 and at 51 degrees north, beyond
-# the tiles at either end. The east of orbit 8 is set wide enough for all six tiles, the corner
-# of 32ULV included.
+# the tiles at either end. The eastern edge of orbit 8 is wide enough for all six tiles, with the
+# corner of 32ULV.
 _SWATH_LATS = (48.5, 51.0)
 _SWATHS = {
     8: ((3.317, 4.296), (7.9, 8.9)),
@@ -87,13 +87,13 @@ _S2_PASSES = {
     "2021-07-29": ("S2B", 51, 58.814330),
     "2021-07-31": ("S2A", 8, 92.137684),
 }
-# How clear the other tiles are beside 31UGR: factors on the smaller of cloud and clear sky.
+# Clouds of the other tiles compared with 31UGR: factors on the smaller of cloud and clear sky.
 _S2_TILE_FACTORS = {
     "31UFQ": 1.1204, "31UFR": 0.9316, "31UGQ": 1.2538, "31UGR": 1.0, "32ULA": 0.8127,
     "32ULV": 1.3309,
 }  # fmt: skip
 _HALF = 50.0
-# When products were made, where known or narrowed down; else half a day after the pass.
+# Times of processing, where they are known or narrowed down; else half a day after the pass.
 _S2_GENERATED = {
     "2021-06-11": datetime(2021, 6, 20, 14, 6, 12, tzinfo=UTC),
     "2021-07-18": datetime(2021, 7, 19, 1, 25, 10, tzinfo=UTC),
@@ -109,7 +109,7 @@ _S2_PUBLISHED = {
     ("2021-07-18", "32ULA"): _S2_NAMED,
     ("2021-07-21", "32ULA"): _S2_NAMED,
 }
-# Clear, whole and closest to the first phase, but for one band: without this gap it would win.
+# This scene is clear, whole and closest to the first phase. It would win if it had all bands.
 _S2_MISSING = {("2021-06-16", "31UGR"): ("B09",)}
 
 # --- Sentinel-1 ---------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ _S1_REPEAT_DAYS = 12
 _S1_ORBITS_PER_CYCLE = 175
 _FRAME_STEP = timedelta(seconds=25)
 _FRAME_DURATION = timedelta(seconds=24, microseconds=999_000)
-# How much later each repeat of a pass comes; twice this lies between two published times.
+# Each repeat of a pass is later by this; two published times differ by twice as much.
 _CYCLE_DRIFT = timedelta(microseconds=644_951)
 # Footprints step a little less than their frames last, so that neighbours overlap.
 _STEP_OVERLAP = 0.996
@@ -194,21 +194,21 @@ _S1_PUBLISHED = {
     "S1B_20210717T173234": _S1_BEGUN,
     "S1B_20210719T171618": _S1_BEGUN,
 }
-# The frame whose polarisations come in the other order: equal as a set, not as a list.
+# This frame lists its polarisations in the other order: equal as a set, not as a list.
 _S1_TURNED = "S1B_20210709T055001"
-# A second product of this pass, cut so that it covers the area, on the first phase's very day,
-# but in one polarisation: without this gap it would win.
+# A second product of this pass covers the area, on the day of the first phase, but in one
+# polarisation. It would win if it had both.
 _S1_SINGLE_BESIDE = "S1B_20210615T055000"
 _S1_SINGLE_LATER = timedelta(seconds=8)
 
 
 def sentinel_2_scenes() -> Iterator[Sentinel2Scene]:
-    """Yield every tile of every Sentinel-2 pass, also those that a pass saw nothing of."""
+    """Yield every tile of every Sentinel-2 pass, also tiles that a pass did not see."""
     for day, (platform, orbit, cloud) in _S2_PASSES.items():
         start = _s2_start(day, platform, orbit)
         made = _S2_GENERATED.get(day, start.replace(microsecond=0) + timedelta(hours=12))
         for number, tile in enumerate(_S2_TILES):
-            # 32ULA's published times of making are kept; the other tiles follow seconds apart.
+            # the published times of 32ULA are kept; the times of other tiles differ by seconds
             seconds = 2 * (number - _S2_TILES.index("32ULA"))
             yield Sentinel2Scene(
                 tile=tile,
@@ -260,7 +260,7 @@ def _s2_swath(orbit: int) -> Polygon:
 
 
 def sentinel_1_frames() -> Iterator[Sentinel1Frame]:
-    """Yield three consecutive frames of every Sentinel-1 pass, and one product cut apart."""
+    """Yield three frames of every Sentinel-1 pass, and one product with other edges."""
     for slicing in _SLICINGS:
         for start, cycles in _repeats(slicing):
             pieces = [start + number * _FRAME_STEP for number in range(_FRAMES_PER_PASS)]

@@ -85,8 +85,8 @@ class Mission:
         """Return longitude and latitude of places by relative orbit and angles in degrees.
 
         With the ascending node on the x axis, a place is the unit vector
-        cos(across) · r − sin(across) · n, where r points to the satellite and n is normal to the
-        orbit. The Earth turns below the orbit, once a day.
+        cos(across) · r − sin(across) · n: r points to the satellite, n is normal to the orbit. The
+        Earth turns below the orbit, once a day.
         """
         u, v = np.radians(along), np.radians(across)
         tilt = math.radians(self.inclination_degrees)

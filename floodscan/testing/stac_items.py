@@ -1,10 +1,9 @@
 """STAC items of the three collections, made from facts about a pass or a tile.
 
-The property names, asset keys and id forms are those of the Planetary Computer. The hosts are
-not: every address lies under a domain that no name server answers for, so that nobody takes a
-made item for a real one. Two properties say how far an item can be trusted:
-``floodscan:published`` names the fields that somebody published, ``floodscan:modelled`` those
-that were worked out. Fields in neither list are constants of the collection.
+Property names, asset keys and forms of ids are those of the Planetary Computer. The hosts are not:
+every address is below a domain that does not exist, so that nobody takes an item for a real one.
+Two properties list the sources of an item: ``floodscan:published`` names the published fields,
+``floodscan:modelled`` the modelled ones. Other fields are constants of the collection.
 """
 
 import math
@@ -83,7 +82,7 @@ _BANDS = (
 class Sentinel2Scene:
     """One tile of one Sentinel-2 pass.
 
-    ``swath`` is the ground that the pass saw, in degrees; None means all of the tile.
+    ``swath`` is the ground of the pass, in degrees; None is all of the tile.
     ``platform`` is ``S2A`` or ``S2B``, ``cloud_cover`` a percentage, ``baseline`` ``03.01``.
     """
 
@@ -119,7 +118,7 @@ class Sentinel1Frame:
 
 
 def sentinel_2_item(scene: Sentinel2Scene, *, domain: str = DEMO_DOMAIN) -> Item | None:
-    """Make a ``sentinel-2-l2a`` item, or None where the pass saw nothing of the tile."""
+    """Make a ``sentinel-2-l2a`` item, or None if the pass did not see the tile."""
     square = tile_square(scene.tile)
     tile = tile_footprint(scene.tile)
     seen = tile if scene.swath is None else shapely.intersection(tile, scene.swath)
@@ -154,7 +153,7 @@ def sentinel_2_item(scene: Sentinel2Scene, *, domain: str = DEMO_DOMAIN) -> Item
 def sentinel_1_item(frame: Sentinel1Frame, *, domain: str = DEMO_DOMAIN) -> Item:
     """Make a ``sentinel-1-rtc`` item; ``datetime`` is the middle of the frame.
 
-    ``start_datetime`` and ``end_datetime`` have a blank where a ``T`` belongs, as the real ones do.
+    ``start_datetime`` and ``end_datetime`` have a blank instead of the ``T``, as real items do.
     """
     end = frame.start + frame.duration
     product = _s1_product(frame, end)

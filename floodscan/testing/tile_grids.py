@@ -2,8 +2,8 @@
 
 A Sentinel-2 tile is a 100 km square of a UTM zone, as MGRS names it, 9.8 km longer at its eastern
 and southern edges. The grid differs from MGRS in two points: a square that lies in two latitude
-bands is named after one of them, and zone 31V is as wide as other zones. A square at the
-western edge of a zone is left out where more than half of it lies outside.
+bands is named after one of them, and zone 31V is as wide as other zones. A square at the western
+edge of a zone is left out where more than half of it lies outside.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _DEM_COLUMN_WIDTHS = ((50, 1.0), (60, 1.5), (70, 2.0), (80, 3.0), (85, 5.0), (90
 
 
 class TileSquare(NamedTuple):
-    """Where a Sentinel-2 tile lies: its UTM zone's EPSG code and upper-left corner in metres."""
+    """The place of a Sentinel-2 tile: EPSG code of its UTM zone, upper-left corner in metres."""
 
     epsg: int
     ulx: int

@@ -21,7 +21,7 @@ from floodscan.catalogs import Access, ArchiveCatalog, StacApiCatalog, open_cata
 from floodscan.catalogs.cache import CachedCatalog
 from floodscan.cli.main import cli
 from floodscan.store.atomic import replacing
-from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
+from tests.catalogs.faulty import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes
 from tests.waiting import wait_for
 

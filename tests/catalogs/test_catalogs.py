@@ -17,7 +17,7 @@ from floodscan.model import Search, TimeWindow
 from floodscan.schemas import ITEMS
 from floodscan.selection.candidates import unique_items
 from floodscan.testing.servers.process import free_port
-from tests.catalogs.test_faults import LIMITS, SEARCH, faulty
+from tests.catalogs.faulty import LIMITS, SEARCH, faulty
 
 if TYPE_CHECKING:
     from pathlib import Path

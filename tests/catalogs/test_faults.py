@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import cycle, repeat
@@ -19,37 +18,17 @@ from floodscan.catalogs.rate_limiter import LocalRateLimiter
 from floodscan.catalogs.stac_api import Endpoint
 from floodscan.catalogs.transport import Limits
 from floodscan.model import Search, TimeWindow
-from floodscan.testing.servers.faults import MENDABLE_FAULTS
+from floodscan.testing.servers.faults import RECOVERABLE_FAULTS
 from floodscan.testing.servers.proxy import fault_proxy
-from tests.planning.test_merged_searches import APART, make_events
+from tests.catalogs.faulty import LIMITS, SEARCH, faulty
 from tests.servers.tls import make_context
+from tests.sweeps import APART, make_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from floodscan.catalogs.base import Answer
-    from floodscan.testing.servers.proxy import FaultProxy, Script
     from tests.servers.fixtures import StacApi
-
-SEARCH = Search(
-    collection="sentinel-2-l2a",
-    bbox=(5.7333, 49.4426, 6.5282, 50.1830),
-    window=TimeWindow(
-        datetime(2021, 6, 5, tzinfo=UTC), datetime(2021, 7, 28, 23, 59, 59, tzinfo=UTC)
-    ),
-    assets=("B02", "B03"),
-)
-LIMITS = Limits(
-    page_items=60,
-    silence_seconds=0.5,
-    request_seconds=0.5,
-    max_bytes=2_000_000,
-    too_much_seconds=0.2,
-    pause_seconds=0.01,
-    search_seconds=60.0,
-)
-"""Small enough for several pages, and for short timeouts."""
 
 
 @pytest.fixture(params=["lean_api", "pgstac_api"])
@@ -57,15 +36,6 @@ def api(request: pytest.FixtureRequest) -> StacApi:
     """Each of the STAC APIs."""
     chosen: StacApi = request.getfixturevalue(request.param)
     return chosen
-
-
-@contextmanager
-def faulty(
-    api: StacApi, script: Script, limits: Limits = LIMITS
-) -> Iterator[tuple[StacApiCatalog, FaultProxy]]:
-    """Yield an API behind a proxy that follows a script."""
-    with fault_proxy(api.url, script=script) as proxy:
-        yield StacApiCatalog(proxy.url, limits), proxy
 
 
 def ids(answer: Answer) -> list[str]:
@@ -80,7 +50,7 @@ def expected(api: StacApi) -> list[str]:
     return ids(answer)
 
 
-@pytest.mark.parametrize("fault", MENDABLE_FAULTS)
+@pytest.mark.parametrize("fault", RECOVERABLE_FAULTS)
 @pytest.mark.parametrize("nth", [0, 1])
 def test_a_fault_of_one_request_loses_nothing(fault: str, nth: int, api: StacApi) -> None:
     """After each fault, on the first page or the second, the answer has every item once."""
@@ -124,8 +94,8 @@ def test_an_unknown_certificate_is_refused(lean_api: StacApi, tmp_path: Path) ->
     assert answer.problem == "can't be reached: its certificate is not valid"
 
 
-@pytest.mark.parametrize("fault", [*MENDABLE_FAULTS, "429", "400", "redirect"])
-def test_a_lasting_fault_is_never_taken_for_a_complete_answer(
+@pytest.mark.parametrize("fault", [*RECOVERABLE_FAULTS, "429", "400", "redirect"])
+def test_a_fault_that_stays_is_never_taken_for_a_whole_answer(
     fault: str, lean_api: StacApi
 ) -> None:
     """If every request fails, the answer is incomplete and has a reason.

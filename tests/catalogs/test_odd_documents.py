@@ -27,7 +27,7 @@ from floodscan.pipeline import Run, ask, choose
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.store import RunFolder
-from tests.catalogs.test_faults import SEARCH
+from tests.catalogs.faulty import SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

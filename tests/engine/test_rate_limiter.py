@@ -21,8 +21,8 @@ from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
 from floodscan.errors import ClusterError
 from floodscan.model import SearchPrices
 from floodscan.testing.servers.proxy import fault_proxy
-from tests.planning.test_merged_searches import make_events
 from tests.runs import result_bytes
+from tests.sweeps import make_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import shapely
 
 import floodscan
-from floodscan.model import Event, Phase, Recipe, SearchPrices
+from floodscan.model import Recipe
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches
 from tests.runs import result_bytes
+from tests.sweeps import APART, make_events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.fixtures import StacApi
-
-APART = Recipe(searches=SearchPrices(request_items=0))
-"""Never merges searches: each slot has its own, as in the published procedure."""
-
-
-def make_events(n: int) -> list[Event]:
-    """Make events around Luxembourg in June and July 2021, some of them at the same place."""
-    return [_make_event(number) for number in range(n)]
-
-
-def _make_event(number: int) -> Event:
-    west, south = 5.2 + number * 7 % 11 / 10, 49.1 + number * 5 % 9 / 10
-    day = datetime(2021, 7, 1, tzinfo=UTC) + timedelta(days=number * 3 % 17)
-    offsets = Recipe().phase_offset_days
-    return Event(
-        event_id=f"event-{number:03}",
-        aoi=shapely.box(west, south, west + 0.4, south + 0.3),
-        bbox=(west, south, west + 0.4, south + 0.3),
-        phase_dates={phase: (day + timedelta(days=offsets[phase])).date() for phase in Phase},
-        onset=day,
-        target_crs="EPSG:32632",
-    )
 
 
 def test_the_demo_needs_three_searches_instead_of_nine(tmp_path: Path, pgstac_api: StacApi) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the servers, one of each for the whole session, and the catalog behind them."""
+"""Fixtures of the servers, which run once for the whole session, and of their items."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ LANDING_ID = "floodscan-demo"
 
 @dataclass(frozen=True, slots=True)
 class StacApi:
-    """A STAC API that runs for the tests.
+    """A running STAC API.
 
     Attributes:
-        url: Its landing page, without a slash at the end.
+        url: Its landing page, without a final slash.
         landing_id: Id of the landing page.
         server: The server behind it.
     """
@@ -41,16 +41,16 @@ class StacApi:
     server: Server
 
     def searches(self) -> int:
-        """Pages asked for since the server's start; tests compare two of these counts."""
+        """Return the number of pages read so far; tests compare two of these counts."""
         return self.server.searches()
 
 
 @dataclass(frozen=True, slots=True)
 class SasEndpoint:
-    """A SAS token endpoint that runs for the tests.
+    """A running SAS token endpoint.
 
     Attributes:
-        url: What `PC_SDK_SAS_URL` is set to.
+        url: Value of `PC_SDK_SAS_URL`.
         server: The server behind it.
     """
 
@@ -58,13 +58,13 @@ class SasEndpoint:
     server: Server
 
     def tokens(self) -> int:
-        """Tokens asked for since the server's start; tests compare two of these counts."""
+        """Return the number of tokens so far; tests compare two of these counts."""
         return self.server.requests().total()
 
 
 @pytest.fixture(scope="session")
 def foreign_data() -> Path:
-    """The folder of other people's records, which are not part of the project; else skip."""
+    """The folder of other people's records; tests are skipped without it."""
     folder = records.foreign_folder()
     if not folder.is_dir():
         pytest.skip(f"there is no {folder}: set {records.FOREIGN_VARIABLE} to a folder of records")
@@ -147,7 +147,7 @@ def sas_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SasEndpoi
 def local_signing(
     sas_endpoint: SasEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SasEndpoint]:
-    """Let `planetary_computer` sign with the tests' endpoint, from an empty cache of tokens."""
+    """Let `planetary_computer` sign with tokens of this endpoint, from an empty cache."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from planetary_computer import sas  # noqa: PLC0415
@@ -155,7 +155,7 @@ def local_signing(
 
     monkeypatch.setenv("PC_SDK_SAS_URL", sas_endpoint.url)
     monkeypatch.delenv("PC_SDK_SUBSCRIPTION_KEY", raising=False)
-    # The settings are read once per process, whatever the environment says later.
+    # the library reads its settings once per process
     Settings.get.cache_clear()
     sas.TOKEN_CACHE.clear()
     yield sas_endpoint

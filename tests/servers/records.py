@@ -1,4 +1,4 @@
-"""The items of the test servers: the demo's, generated ones and, in other servers, real ones."""
+"""The items of the test servers: the demo's and generated ones, or real ones of others."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def foreign_folder() -> Path:
 
 
 def demo_items() -> list[Json]:
-    """The items of the demo, of all its collections."""
+    """Make the items of the demo, of all collections."""
     return list(itertools.chain.from_iterable(build_items().values()))
 
 
 def demo_collections() -> list[Json]:
-    """The collections of the demo."""
+    """Make the collections of the demo."""
     return build_collections()
 
 
 def generated_items() -> list[Json]:
-    """Some hundred items over four of the latest floods, on four continents."""
+    """Generate some hundred items over four of the latest floods."""
     return list(generate_items(regions_of(read_floods()[-40::10])))
 
 
 def real_items(folder: Path) -> list[Json]:
-    """Real items of Planetary Computer and of the antimeridian.
+    """Read real items of Planetary Computer and of the antimeridian.
 
     Args:
         folder: Folder of the records.
@@ -69,12 +69,12 @@ def real_items(folder: Path) -> list[Json]:
 
 
 def unique(items: Iterable[Json]) -> list[Json]:
-    """The first item of each collection and id; the recorded sets overlap."""
+    """Keep the first item of each collection and id; the recorded sets overlap."""
     return list({(item["collection"], item["id"]): item for item in reversed([*items])}.values())
 
 
 def collections_for(items: Iterable[Json], known: Iterable[Json]) -> list[Json]:
-    """The known collections, and a bare one for every other collection that an item names."""
+    """Return the known collections, and a bare one for each other collection of an item."""
     collections = {collection["id"]: collection for collection in known}
     for name in sorted({item["collection"] for item in items} - collections.keys()):
         collections[name] = _bare_collection(name)
@@ -91,7 +91,7 @@ def _items_of(document: Json | list[Json]) -> Iterator[Json]:
 
 
 def _plain(item: Json) -> Json:
-    """Turn what Arrow gives, arrays and tuples included, into what JSON would have given."""
+    """Turn an item from Arrow, with its arrays and tuples, into plain JSON."""
     text = orjson.dumps(item, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY)
     plain: Json = orjson.loads(text)
     return plain

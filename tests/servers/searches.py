@@ -1,4 +1,4 @@
-"""Random searches around the items that a server has, and the answers to them, page by page."""
+"""Random searches around the items of a server, and their answers page by page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from floodscan.testing.servers.catalog import Json
 
-# What a page links to: the body of a search by POST, the path of one by GET.
+# A link of a page: the body of a search by POST, or the path of one by GET.
 Asked: TypeAlias = "Json | str"
 
 _MOST_PAGES = 4
@@ -45,12 +45,12 @@ _QUERIED = ("platform", "sat:orbit_state", "sat:relative_orbit", "s2:mgrs_tile")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server says to a search.
+    """The answer of a server to a search.
 
     Attributes:
         statuses: HTTP status of each page.
         features: Items of each page, without their links.
-        turns: What each page says to ask for its neighbours, by relation.
+        turns: Links of each page to its neighbours, by relation.
     """
 
     statuses: list[int] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Answer:
 
 
 def neighbourhoods(items: Iterable[Json]) -> list[list[Json]]:
-    """Items in groups of one collection and place, so that the big sets don't drown the others."""
+    """Group items by collection and place, so that searches do not all hit the largest sets."""
     groups: dict[tuple[str, int, int], list[Json]] = defaultdict(list)
     for item in items:
         west, south = item["bbox"][:2]
@@ -68,11 +68,11 @@ def neighbourhoods(items: Iterable[Json]) -> list[list[Json]]:
 
 
 def random_search(rng: random.Random, items: Sequence[Json]) -> Json:
-    """Make up the body of a search that is likely to find something.
+    """Make the body of a random search that is likely to find items.
 
     Args:
-        rng: Where chance comes from.
-        items: Items of which one is the search's centre.
+        rng: Random numbers.
+        items: One of these is the centre of the search.
 
     Returns:
         The body, for `POST /search`.
@@ -94,13 +94,13 @@ def random_search(rng: random.Random, items: Sequence[Json]) -> Json:
         body["ids"] = [item["id"] for item in rng.sample(items, min(8, len(items)))]
         body["ids"] += [centre["id"], "nothing-of-that-name"]
     if "fields" in body:
-        # Whole items take pgstac milliseconds each: only lean pages are long.
+        # whole items cost pgstac milliseconds each, so only lean pages are long
         body["limit"] = rng.choice([body["limit"], 100, 500])
     return body
 
 
 def get_parameters(body: Json) -> dict[str, str]:
-    """Write a search's body as the parameters of `GET /search`."""
+    """Write the body of a search as the parameters of `GET /search`."""
     parameters = {}
     for name, value in body.items():
         if name in {"intersects", "query"}:
@@ -119,16 +119,16 @@ def get_parameters(body: Json) -> dict[str, str]:
 
 
 def ask(session: requests.Session, url: str, body: Json, *, by_get: bool = False) -> Answer:
-    """Search and follow the pages forward, then one back.
+    """Search, and read some pages forward and one back.
 
     Args:
         session: An HTTP session.
         url: Root of the STAC API.
         body: The search.
-        by_get: Ask by GET instead of by POST.
+        by_get: Search by GET instead of POST.
 
     Returns:
-        The answer, its first pages only.
+        The first pages of the answer.
     """
     answer = Answer()
     asked: Asked = f"/search?{urlencode(get_parameters(body))}" if by_get else body
@@ -191,7 +191,7 @@ def _some_window(rng: random.Random, centre: Json) -> Json:
         start = (middle - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
         end = (middle + timedelta(days=days)).replace(hour=23, minute=59, second=59, microsecond=0)
     else:
-        # A pass of some seconds: begin, middle and end of an item differ.
+        # a pass takes seconds: start, middle and end of an item differ
         start = middle + timedelta(seconds=round(rng.uniform(-10, 15), 3))
         end = start + timedelta(seconds=rng.choice([0, 1, 5]))
     first, last = (t.isoformat().replace("+00:00", "Z") for t in (start, end))

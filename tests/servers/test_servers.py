@@ -1,4 +1,4 @@
-"""What the tests rely on in their servers: names, paging, counts, the antimeridian, tokens."""
+"""The test servers do as the tests assume: names, paging, counts, antimeridian and tokens."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _ids(page: Json) -> list[str]:
 def test_landing_page_has_the_id_and_the_conformance_classes(
     api: StacApi, session: requests.Session
 ) -> None:
-    """A client that looks at the landing page finds search, fields and query."""
+    """A client finds search, fields and query on the landing page."""
     landing = session.get(api.url, timeout=60).json()
     assert landing["id"] == api.landing_id == LANDING_ID
     assert set(landing["conformsTo"]) >= _CONFORMANCE
@@ -82,7 +82,7 @@ def test_paging_to_the_end_gives_every_item_once(
 
 
 def test_searches_are_counted_at_the_server(api: StacApi, session: requests.Session) -> None:
-    """Searches by POST and GET count, other requests don't."""
+    """Searches by POST and GET count, other requests do not."""
     before = api.searches()
     _search(session, api, limit=1)
     session.get(f"{api.url}/search", params={"limit": "1"}, timeout=60)
@@ -93,7 +93,7 @@ def test_searches_are_counted_at_the_server(api: StacApi, session: requests.Sess
 def test_excluding_links_is_the_only_way_to_have_none(
     api: StacApi, session: requests.Session
 ) -> None:
-    """Items come with links unless these are excluded, whatever is included."""
+    """Items have links unless these are excluded, whatever is included."""
     included = _search(session, api, limit=1, fields={"include": ["id"]})
     excluded = _search(session, api, limit=1, fields={"include": ["id"], "exclude": ["links"]})
     assert set(included["features"][0]) == {"id", "collection", "links"}
@@ -103,7 +103,7 @@ def test_excluding_links_is_the_only_way_to_have_none(
 def test_one_item_and_one_collection_are_found_by_name(
     api: StacApi, session: requests.Session, served_items: list[Json]
 ) -> None:
-    """What exists is found, what doesn't is a 404."""
+    """Unknown names are a 404."""
     item = served_items[0]
     path = f"{api.url}/collections/{item['collection']}/items"
     assert session.get(f"{path}/{item['id']}", timeout=60).json()["id"] == item["id"]
@@ -132,7 +132,7 @@ def test_items_of_a_collection_are_a_search(
     ids=["limit 0", "date without time", "south above north", "bbox and intersects"],
 )
 def test_wrong_searches_are_refused(body: Json, api: StacApi, session: requests.Session) -> None:
-    """A search that breaks the rules is the client's error."""
+    """An invalid search is the client's error."""
     assert session.post(f"{api.url}/search", json=body, timeout=60).status_code == 400
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def make_context(file: Path) -> ssl.SSLContext:
-    """Make a server's side of TLS, and write the certificate to trust to a file."""
+    """Make the TLS settings of a server, and write the certificate to trust to a file."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -14,11 +14,11 @@ from floodscan.clusters.profile import load_profile
 from floodscan.clusters.slurm import prepare_slurm_client
 from floodscan.inputs.event_files import load_events
 from tests.paths import REPO_ROOT
+from tests.runs import result_bytes
 from tests.services import open_service
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
 from tests.slurm.slow import SHORT_WAITS
-from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,4 +129,4 @@ def reference(events: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """The results of a scan of these events in this process."""
     out = tmp_path_factory.mktemp("reference") / "out"
     scan(events, catalog="demo", out=out)
-    return written(out)
+    return result_bytes(out)

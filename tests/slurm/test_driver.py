@@ -21,9 +21,9 @@ from floodscan.clusters import open_client, prepare_client
 from floodscan.errors import ClusterError, InputError
 from floodscan.testing.servers.process import child
 from floodscan.testing.servers.proxy import fault_proxy
+from tests.runs import result_bytes
 from tests.slurm.conftest import open_slurm, write_profile
 from tests.slurm.network import N_NODES
-from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,7 +198,7 @@ def test_signal_stops_the_driver_and_leaves_nothing(
     assert "run the same command again to continue" in log.read_text()
     slow_api.released.set()
     assert scan(events, catalog=slow_api.url, out=out).ok
-    assert written(out) == reference
+    assert result_bytes(out) == reference
 
 
 def test_killed_driver_leaves_nothing_for_long(
@@ -231,7 +231,7 @@ def test_killed_driver_leaves_nothing_for_long(
         scan_command(events, slow_api.url, write_profile(tmp_path), out, n_jobs=2), log=log
     ) as driver:
         assert driver.wait(180) == 0, log.read_text()
-    assert written(out) == reference
+    assert result_bytes(out) == reference
 
 
 def test_jobs_that_end_at_once_end_the_scan(site: SlurmSite, tmp_path: Path) -> None:

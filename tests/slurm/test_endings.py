@@ -16,9 +16,9 @@ import pytest
 
 from floodscan import scan
 from floodscan.errors import ClusterError
+from tests.runs import result_bytes
 from tests.slurm.conftest import open_slurm, write_profile
 from tests.slurm.slow import make_hold, slow_demo, wait_until_held
-from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_jobs_that_reach_their_lifetime_are_replaced(
         site.wait_for_jobs(1, state="RUNNING", instead_of=before, seconds=120)
         hold.release()
         assert running.result(120).ok
-    assert written(tmp_path / "out") == reference
+    assert result_bytes(tmp_path / "out") == reference
     assert site.jobs() == []
 
 
@@ -86,7 +86,7 @@ def test_jobs_that_reach_their_walltime_are_replaced(
         site.wait_for_jobs(2, state="RUNNING", instead_of=before, seconds=120)
         hold.release()
         assert running.result(120).ok
-    assert written(tmp_path / "out") == reference
+    assert result_bytes(tmp_path / "out") == reference
     for job in before:
         assert "JobState=TIMEOUT" in site.run("scontrol", "show", "job", job)
     assert site.jobs() == []

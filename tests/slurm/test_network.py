@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from floodscan.clusters.tls import make_security
 from floodscan.testing.servers.process import LOOPBACK, child
+from tests.runs import result_bytes
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE, unplug
 from tests.slurm.slow import make_hold, wait_until_held
-from tests.test_sameness import written
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_gives_the_bytes_of_one_process(
     words = ["--catalog", "demo", "--out", str(out), "--cluster", "slurm", "--workers", str(N_JOBS)]
     words += ["--profile", str(write_profile(tmp_path, interface=INTERFACE))]
     assert floodscan(network_site, "scan", str(events), *words, log=log) == 0, log.read_text()
-    assert written(out) == reference
+    assert result_bytes(out) == reference
     assert network_site.jobs() == []
     assert list((tmp_path / "private").iterdir()) == []
 
@@ -125,7 +125,7 @@ def test_node_that_is_cut_off_is_replaced(
             unplug(lost, back=True)
         hold.release()
         assert driver.wait(120) == 0, (tmp_path / "driver.log").read_text()
-    assert written(tmp_path / "out") == reference
+    assert result_bytes(tmp_path / "out") == reference
     assert network_site.jobs() == []
 
 

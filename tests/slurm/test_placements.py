@@ -14,9 +14,9 @@ from floodscan.clusters import preview_jobs
 from floodscan.clusters.profile import load_profile
 from floodscan.errors import ProfileError
 from tests.paths import REPO_ROOT
+from tests.runs import result_bytes
 from tests.slurm.conftest import write_profile
 from tests.slurm.site import ACCOUNT
-from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def test_job_script_gives_the_bytes_of_one_process(
     scan = [str(events), "--catalog", "demo", "--out", str(out), *scan_words]
     site.run("sbatch", "-A", ACCOUNT, "--output", str(log), *sbatch_words, *scan)
     wait_for_the_end(site, log)
-    assert written(out) == reference, log.read_text()
+    assert result_bytes(out) == reference, log.read_text()
     assert list((tmp_path / "private").iterdir()) == []
 
 

@@ -23,13 +23,13 @@ from floodscan.testing.servers.process import (
     child,
     wait_until,
 )
+from tests.runs import result_bytes
 from tests.servers.fixtures import LANDING_ID
 from tests.slurm.conftest import write_profile
 from tests.slurm.network import INTERFACE
 from tests.slurm.site import ACCOUNT
 from tests.slurm.test_network import floodscan, listening
 from tests.slurm.test_placements import wait_for_the_end
-from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def test_worker_jobs_need_no_catalog(
             floodscan(network_site, "scan", str(events), *words, "--search-on", "driver", log=log)
             == 0
         )
-    assert written(tmp_path / "out") == reference
+    assert result_bytes(tmp_path / "out") == reference
     assert network_site.jobs() == []
     assert listening(login) == []
     assert list((tmp_path / "private").iterdir()) == []
@@ -132,7 +132,7 @@ def test_nodes_of_an_allocation_need_no_catalog(
     with stac_api(first, catalog_folder, tmp_path / "api.log"):
         network_site.run(*sbatch, "--wrap", f"exec {' '.join(scan)}")
         wait_for_the_end(network_site, log)
-    assert written(tmp_path / "out") == reference, log.read_text()
+    assert result_bytes(tmp_path / "out") == reference, log.read_text()
 
 
 def test_doctor_finds_that_nodes_have_no_internet_access(
@@ -173,7 +173,7 @@ def test_only_searches_stay_with_the_driver(
         (TaskKind.CHOOSE, False),
         (TaskKind.WRITE, False),
     }
-    assert written(tmp_path / "out") == reference
+    assert result_bytes(tmp_path / "out") == reference
     assert site.jobs() == []
 
 

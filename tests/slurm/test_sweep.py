@@ -21,9 +21,9 @@ from floodscan.clusters.private import OWNER_FILE
 from floodscan.clusters.tls import make_security
 from tests.clusters.test_local import is_profiled
 from tests.paths import REPO_ROOT
+from tests.runs import result_bytes
 from tests.slurm.conftest import write_profile
 from tests.slurm.slow import make_hold, slow_demo, wait_until_held
-from tests.test_sameness import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_gives_the_bytes_of_one_process(
 ) -> None:
     """Candidates and manifests don't depend on the cluster; all connections are TLS."""
     scan(events, catalog="demo", out=tmp_path / "out", client=sweep.client)
-    assert written(tmp_path / "out") == reference
+    assert result_bytes(tmp_path / "out") == reference
     addresses = {*sweep.workers(), sweep.scheduler}
     assert {address.partition("://")[0] for address in addresses} == {"tls"}
     assert len(sweep.site.jobs("RUNNING")) == N_JOBS
@@ -164,7 +164,7 @@ def test_lost_jobs_and_workers_are_replaced(
         hold.release()
         result = running.result(timeout=120)
     assert result.ok
-    assert written(tmp_path / "out") == reference
+    assert result_bytes(tmp_path / "out") == reference
     after = sweep.site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
     assert (len(set(after) - set(before)), before[1] in after) == (1, False)
     sweep.client.wait_for_workers(N_JOBS, timeout=60)

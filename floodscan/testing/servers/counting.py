@@ -1,4 +1,4 @@
-"""An ASGI layer that counts the requests an app is asked, and tells the counts to whoever asks."""
+"""An ASGI layer that counts the requests of an app, and returns the counts on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COUNTERS_PATH = "/_counters"
 
 
 class RequestCounter:
-    """Wraps an app and counts requests by method and path; asking for the counts isn't counted."""
+    """Wraps an app and counts its requests by method and path, but not those for the counts."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Count the requests of one app.
@@ -27,7 +27,7 @@ class RequestCounter:
         self.counts: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the request and hand it on, or answer with the counts."""
+        """Count the request and pass it on, or answer with the counts."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == COUNTERS_PATH:

@@ -1,4 +1,4 @@
-"""What the proxy does to a search's answer: late, wrong, in part or not at all."""
+"""The faults of the proxy: an answer is late, wrong, cut off or missing."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ FAULTS: dict[str | None, Fault] = {
     "gzip cut off": _packed(lambda body: gzip.compress(body)[:-20]),
     "gzip with an error": _packed(
         lambda body: gzip.compress(body)[:-8] + bytes(8)
-    ),  # of the check sum
+    ),  # in the checksum
     "gzip that is none": _packed(lambda body: gzip.compress(body)[10:]),
     "429 seconds": _fail(b"429 Too Many Requests", lambda: b"retry-after: %d" % _RETRY_SECONDS),
     "429 date": _fail(
@@ -227,12 +227,12 @@ FAULTS: dict[str | None, Fault] = {
     "repeated items": _edit(_repeat_items),
     "next in circles": _edit(_lead_in_circles),
 }
-MENDABLE_FAULTS = (
+RECOVERABLE_FAULTS = (
     "missing next", "next on another host", "next in circles", "next that is no URL",
     "repeated items", "reset", "truncated", "broken json", "no page", "slow drip", "slow head",
     "silence", "gzip bomb", "gzip cut off", "gzip with an error", "gzip that is none",
     "429 seconds", "429 date", "500", "502", "503", "504", "403 seconds", "520", "nested too deep",
 )  # fmt: skip
-"""Faults after which a client that takes care has everything in the end."""
-NEXT_FAULTS = MENDABLE_FAULTS[:4]
-"""Those that do nothing to an answer without a next link."""
+"""Faults after which a careful client still gets the whole answer."""
+NEXT_FAULTS = RECOVERABLE_FAULTS[:4]
+"""Recoverable faults that change only answers with a next link."""

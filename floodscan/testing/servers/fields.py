@@ -1,4 +1,4 @@
-"""The fields of an item, included and excluded the way pgstac does it."""
+"""Include and exclude the fields of an item, as pgstac does."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 def without_nulls(item: Json) -> Json:
-    """Drop every member that is null, at any depth: pgstac keeps none of them."""
+    """Drop all members that are null, at any depth: pgstac does not keep them."""
     return {key: _without_nulls(member) for key, member in item.items() if member is not None}
 
 
 def select_fields(item: Json, include: Collection[str], exclude: Collection[str]) -> Json:
-    """Cut an item down to what was asked for.
+    """Cut an item down to the fields of a search.
 
     Args:
-        item: The whole item; it is left as it is.
-        include: Dotted paths to keep beside id and collection; all of them where it's empty.
-        exclude: Dotted paths to drop; one that is, or contains, an included path is ignored.
+        item: The whole item; it stays unchanged.
+        include: Dotted paths to keep with id and collection; if empty, all are kept.
+        exclude: Dotted paths to drop. A path that is, or contains, an included one is ignored.
 
     Returns:
         A shallow copy.
@@ -34,7 +34,7 @@ def select_fields(item: Json, include: Collection[str], exclude: Collection[str]
 
 
 def links_wanted(include: Collection[str], exclude: Collection[str]) -> bool:
-    """Whether an answer carries links: it does unless they are excluded, included or not."""
+    """Return True if an answer has links: only an exclusion leaves them out."""
     return "links" not in exclude or _contains("links", include)
 
 
@@ -75,7 +75,7 @@ def _drop(kept: Json, path: list[str]) -> None:
 
 
 def _own_child(node: Json, name: str) -> Json:
-    """A copy of a member put in its place, for what is written must not reach the whole item."""
+    """Replace a member by its copy, so that changes do not reach the whole item."""
     node[name] = dict(_member(node, name))
     child: Json = node[name]
     return child

@@ -1,4 +1,4 @@
-"""Start the servers, each from a process of its own, and stop them on the way out."""
+"""Start the servers, each in a process of its own, and stop them at the end."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def lean_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server
     Args:
         catalog: Folder of the catalog, as `catalog.write` leaves it.
         landing_id: Id of the landing page.
-        log: File that takes what the server prints.
+        log: File for the output of the server.
 
     Yields:
         The server, once it answers.
 
     Raises:
-        ServerUnavailableError: It didn't come up.
+        ServerUnavailableError: It did not start.
     """
     env = {CATALOG_VARIABLE: str(catalog), LANDING_VARIABLE: landing_id}
     with serve("floodscan.testing.servers.lean:create_app", log=log, env=env) as server:
@@ -38,18 +38,18 @@ def lean_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server
 
 @contextlib.contextmanager
 def pgstac_server(catalog: Path, *, landing_id: str, log: Path) -> Iterator[Server]:
-    """Serve a catalog from a database of its own.
+    """Serve a catalog from PostgreSQL, in a database of its own.
 
     Args:
         catalog: Folder of the catalog, as `catalog.write` leaves it.
         landing_id: Id of the landing page.
-        log: File that takes what the server prints.
+        log: File for the output of the server.
 
     Yields:
         The server, once it answers.
 
     Raises:
-        ServerUnavailableError: PostgreSQL or PostGIS isn't installed, or something didn't come up.
+        ServerUnavailableError: PostgreSQL or PostGIS is not installed, or did not start.
     """
     with database_of(catalog) as database:
         env = {**database, LANDING_VARIABLE: landing_id}
@@ -62,14 +62,14 @@ def sas_server(*, log: Path, lifetime_seconds: float = 2700.0) -> Iterator[Serve
     """Serve SAS tokens.
 
     Args:
-        log: File that takes what the server prints.
-        lifetime_seconds: How long a token is good for.
+        log: File for the output of the server.
+        lifetime_seconds: Seconds until a token expires.
 
     Yields:
         The server; tokens are below its `TOKEN_PATH`.
 
     Raises:
-        ServerUnavailableError: It didn't come up.
+        ServerUnavailableError: It did not start.
     """
     env = {LIFETIME_VARIABLE: str(lifetime_seconds)}
     with serve("floodscan.testing.servers.sas:create_app", log=log, env=env) as server:

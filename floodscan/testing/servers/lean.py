@@ -1,8 +1,8 @@
-"""A STAC API over items in memory: the real stac-fastapi layer on a store of the tests' own.
+"""A STAC API over items in memory: the real stac-fastapi layer, on a store of our own.
 
-It answers as stac-fastapi-pgstac does, without a database: the same items in the same order, pages
-and tokens, fields and errors. It has no CQL2 filter, and a bbox across the antimeridian is read
-the short way round, which pgstac doesn't do.
+It answers as stac-fastapi-pgstac does, but needs no database: the order of items, pages, tokens,
+fields and errors are the same. It has no CQL2 filter. It reads a bbox across the antimeridian the
+short way round, which pgstac does not.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class LeanSearch(
     POSTTokenPagination,
     BaseSearchPostRequest,
 ):
-    """A search as it's posted, with all extensions that the server has."""
+    """A posted search, with the extensions of the server."""
 
     def filters(self) -> Filters:
-        """What the search keeps, for the store."""
+        """Return the filters of the search."""
         area: list[BaseGeometry] | None = None
         if self.intersects is not None:
             area = [shapely.from_geojson(self.intersects.model_dump_json())]
@@ -81,15 +81,15 @@ class LeanSearch(
         )
 
     def sort(self) -> list[SortKey]:
-        """The keys to sort by, for the store."""
+        """Return the keys to sort by."""
         return [SortKey(key.field, key.direction == "desc") for key in self.sortby or []]
 
     def include(self) -> set[str]:
-        """Included fields."""
+        """Return the included fields."""
         return (self.fields.include if self.fields else None) or set()
 
     def exclude(self) -> set[str]:
-        """Excluded fields."""
+        """Return the excluded fields."""
         return (self.fields.exclude if self.fields else None) or set()
 
 
@@ -102,7 +102,7 @@ class LeanClient(AsyncBaseCoreClient):
     root: str = attr.ib(kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        """Write every whole item once, for most answers are made of these."""
+        """Encode every whole item once, because most answers consist of them."""
         self._written = [
             orjson.dumps({**item, "links": self._item_links(item, item.get("links", []))})
             for item in self.store.items
@@ -195,7 +195,7 @@ class LeanClient(AsyncBaseCoreClient):
 
 
 def create_app() -> RequestCounter:
-    """Make the app from the catalog that the environment names."""
+    """Make the app for the catalog named by the environment."""
     folder = Path(os.environ[CATALOG_VARIABLE])
     collections = {c["id"]: c for c in read(folder / COLLECTIONS_FILE)}
     query, sort, token = QueryExtension(), SearchSortExtension(), TokenPaginationExtension()
@@ -218,7 +218,7 @@ def create_app() -> RequestCounter:
 
 
 def _search_from_get(parameters: Json) -> LeanSearch:
-    """Read a search from the parameters of a GET, which writes some of its parts in its own way."""
+    """Read a search from the parameters of a GET, which have forms of their own."""
     values = {name: value for name, value in parameters.items() if value is not None}
     for name in {"query", "intersects"} & values.keys():
         values[name] = orjson.loads(values[name])
@@ -247,7 +247,7 @@ def _page_link(rel: str, token: str, request: Request, body: Json | None) -> Jso
 
 
 def _geojson(text: bytes) -> Response:
-    """What is written already; stac-fastapi sends it as it is."""
+    """Return encoded JSON, which stac-fastapi sends unchanged."""
     return Response(text, media_type="application/geo+json")
 
 

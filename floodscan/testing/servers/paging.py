@@ -1,4 +1,4 @@
-"""Pages of an answer and the tokens that lead from one to the next, as pgstac makes them."""
+"""Pages of an answer, and the tokens that link them, as pgstac makes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TokenError(ValueError):
-    """A paging token that no page ever gave out."""
+    """A paging token that is on no page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Page:
     """A part of an answer.
 
     Attributes:
-        rows: The rows on it.
-        following: Token of the page after it, None on the last.
-        previous: Token of the page before it, None on the first.
+        rows: The rows of the page.
+        following: Token of the next page; None on the last page.
+        previous: Token of the page before; None on the first page.
     """
 
     rows: Rows
@@ -31,19 +31,19 @@ class Page:
 
 
 def cut_page(store: Store, rows: Rows, *, limit: int, token: str | None) -> Page:
-    """Cut the page that a token names out of a whole answer.
+    """Cut the page of a token out of a whole answer.
 
     Args:
-        store: Where the rows are from.
+        store: The store of the rows.
         rows: All rows of the answer, in order.
-        limit: Rows on a page.
-        token: A token of an earlier page; the first page where it's None.
+        limit: Number of rows on a page.
+        token: A token from an earlier page; None is the first page.
 
     Returns:
         The page.
 
     Raises:
-        TokenError: The token names no item, or none of this answer.
+        TokenError: The token is of no item of this answer.
     """
     first, last = _bounds(store, rows, limit, token)
     page = rows[first:last]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SUPERUSER = "postgres"
 _LOAD_SECONDS = 120.0
-# Nothing here has to survive a crash, and no plan is worth compiling.
+# The data need not survive a crash, and compiled query plans would not pay off.
 _SETTINGS = {
     "autovacuum": "off",
     "fsync": "off",
@@ -46,17 +46,17 @@ class Binaries:
     """The PostgreSQL programs of one version that has PostGIS.
 
     Attributes:
-        folder: Where they are.
+        folder: Their folder.
     """
 
     folder: Path
 
     @classmethod
     def find(cls) -> Binaries:
-        """Find the newest version installed.
+        """Find the newest installed version.
 
         Raises:
-            ServerUnavailableError: There is none, or it has no PostGIS.
+            ServerUnavailableError: None is installed, or it lacks PostGIS.
         """
         folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
         if on_path := shutil.which("initdb"):
@@ -71,8 +71,8 @@ class Binaries:
 
 
 def create_app() -> RequestCounter:
-    """Make the app for the database that the environment names."""
-    # Imported here, as this reads settings that only the server's own process has.
+    """Make the app for the database named by the environment."""
+    # This import reads settings that only the process of the server has.
     from stac_fastapi.pgstac.app import create_app as create_pgstac_app  # noqa: PLC0415
 
     return RequestCounter(create_pgstac_app())
@@ -80,16 +80,16 @@ def create_app() -> RequestCounter:
 
 @contextlib.contextmanager
 def database_of(catalog: Path) -> Iterator[dict[str, str]]:
-    """Run a PostgreSQL cluster made for a catalog and removed after it.
+    """Run a PostgreSQL server with a catalog, and remove its files at the end.
 
     Args:
         catalog: Folder of the catalog, as `catalog.write` leaves it.
 
     Yields:
-        The variables by which libpq's clients find the database.
+        The environment variables of clients of the database.
 
     Raises:
-        ServerUnavailableError: PostgreSQL or PostGIS isn't installed, or didn't come up.
+        ServerUnavailableError: PostgreSQL or PostGIS is not installed, or did not start.
     """
     binaries = Binaries.find()
     with _work_folder() as folder, _postgres(binaries, folder) as database:
@@ -98,7 +98,7 @@ def database_of(catalog: Path) -> Iterator[dict[str, str]]:
 
 
 def _owner() -> str | None:
-    """Who runs PostgreSQL: it refuses to run as root."""
+    """Return the user to run PostgreSQL, which refuses to run as root."""
     return _SUPERUSER if os.geteuid() == 0 else None
 
 
@@ -138,7 +138,7 @@ def _postgres(binaries: Binaries, folder: Path) -> Iterator[dict[str, str]]:
 
 def _init(binaries: Binaries, data: Path) -> None:
     command = [str(binaries.folder / "initdb"), "-D", str(data), "-U", _SUPERUSER, "-A", "trust"]
-    # Ids sort by code point, whatever the language of the machine.
+    # Ids are sorted by code point, in any language of the machine.
     command += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     owner = _owner()
     _run(command, seconds=60, cwd=data.parent, user=owner, group=owner)

@@ -1,6 +1,6 @@
-"""Fill the database that the environment names.
+"""Load a catalog into the database named by the environment.
 
-``python -m floodscan.testing.servers.pgstac_load CATALOG``
+Run as ``python -m floodscan.testing.servers.pgstac_load CATALOG``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pypgstac.migrate import Migrate
 
 from floodscan.testing.servers.catalog import COLLECTIONS_FILE, ITEMS_FILE
 
-# Without these pgstac would compare and sort the numbers as text.
+# Without these, pgstac compares and sorts numbers as text.
 QUERYABLES = {
     "$schema": "https://json-schema.org/draft/2019-09/schema",
     "$id": "https://example.com/queryables",
@@ -33,7 +33,7 @@ QUERYABLES = {
 
 
 def load(catalog: Path) -> None:
-    """Make pgstac's schema and load a catalog into it.
+    """Create the schema of pgstac and load a catalog.
 
     Args:
         catalog: Folder of the catalog, as `catalog.write` leaves it.

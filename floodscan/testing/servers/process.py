@@ -1,4 +1,4 @@
-"""Servers as child processes of the tests: a free port, a start with a time limit, a sure stop."""
+"""Run servers as child processes: on a free port, with a time limit, and a stop at the end."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ _POLL_SECONDS = 0.02
 
 
 class ServerUnavailableError(RuntimeError):
-    """A server can't be had here: it isn't installed, it ended, or it didn't answer in time."""
+    """A server is not available: it is not installed, it ended, or it did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers on loopback and counts what it is asked.
+    """A running server on loopback, which counts its requests.
 
     Attributes:
-        url: Its root, without a slash at the end.
+        url: Its root, without a final slash.
     """
 
     url: str
 
     def requests(self) -> Counter[str]:
-        """Requests since the start, by method and path, such as `"POST /search"`."""
+        """Return the number of requests since the start, by method and path: ``POST /search``."""
         answer = requests.get(self.url + COUNTERS_PATH, timeout=_COUNTERS_SECONDS)
         return Counter(answer.json())
 
     def searches(self) -> int:
-        """Searches since the start, whether asked by POST or by GET; every page is one."""
+        """Return the number of searches since the start; every page counts."""
         counts = self.requests()
         return counts["POST /search"] + counts["GET /search"]
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
+    """Find a loopback port that is free at the moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -73,14 +73,14 @@ def child(
     user: str | None = None,
     stop: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command beside the tests and end it, and nothing else, on the way out.
+    """Run a command as a child process, and end this process at the end.
 
     Args:
         command: Program and arguments.
-        log: File that takes what the program prints.
-        env: Variables on top of the environment of the tests.
-        user: Another user to run it as; only root may.
-        stop: The signal that ends the program in an orderly way.
+        log: File for the output of the program.
+        env: Variables to add to the environment.
+        user: Another user to run it as, if this process is root.
+        stop: The signal that ends the program.
 
     Yields:
         The running process.
@@ -113,13 +113,13 @@ def wait_until(
     """Wait for a process to answer.
 
     Args:
-        answers: Whether it does by now.
-        process: The process, which must stay alive meanwhile.
-        log: What it printed, quoted when it fails.
-        seconds: How long to wait at most.
+        answers: Returns True once it answers.
+        process: The process; if it ends, waiting fails.
+        log: File with its output, for the error.
+        seconds: Longest time to wait.
 
     Raises:
-        ServerUnavailableError: The process ended, or the time is up.
+        ServerUnavailableError: The process ended, or the time is over.
     """
     deadline = time.monotonic() + seconds
     while not answers():
@@ -132,22 +132,22 @@ def wait_until(
 
 @contextlib.contextmanager
 def serve(factory: str, *, log: Path, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Serve an ASGI app wrapped in a `RequestCounter` from a process of its own.
+    """Serve an ASGI app, wrapped in a ``RequestCounter``, in a process of its own.
 
     Args:
-        factory: Where the app's factory is, as `module:function`.
-        log: File that takes what the server prints.
-        env: Variables for the app, which finds its own address in `URL_VARIABLE`.
+        factory: The factory of the app, as ``module:function``.
+        log: File for the output of the server.
+        env: Variables for the app; its own address is in ``URL_VARIABLE``.
 
     Yields:
         The server, once it answers.
 
     Raises:
-        ServerUnavailableError: It didn't come up.
+        ServerUnavailableError: It did not start.
     """
     port = free_port()
     server = Server(f"http://{LOOPBACK}:{port}")
-    # The idle limit is long, or the server would hang up on a pooled connection between two tests.
+    # The idle limit is long, so that the server keeps pooled connections between two tests.
     command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--host", LOOPBACK]
     command += ["--port", str(port), "--log-level", "warning", "--timeout-keep-alive", "600"]
     with child(command, log=log, env={**(env or {}), URL_VARIABLE: server.url}) as process:

@@ -1,8 +1,7 @@
-"""A proxy on loopback that misbehaves on demand.
+"""A proxy on loopback that delays, changes, cuts off or drops the answers to searches.
 
-It may answer a search late, wrong, in part or not at all. It stands before a STAC API and keeps the
-`Host` of a request, so that links lead back to it. It also sees what no client can measure:
-how many requests were in progress at once, and when each began.
+It stands before a STAC API and keeps the ``Host`` of a request, so that links lead back to the
+proxy. It also counts the requests at once and notes their times, which a client can't know.
 
     python -m floodscan.testing.servers.proxy UPSTREAM [--latency SECONDS]
 
@@ -34,17 +33,17 @@ _ABORTED = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, asyncio.
 
 
 def no_fault(_: int) -> None:
-    """Answer every search as the server does."""
+    """Return no fault for any search."""
 
 
 @dataclass(slots=True)
 class Visit:
-    """A search that came by.
+    """A search that passed the proxy.
 
     Attributes:
-        began: Second at which it was read, on the monotonic clock.
-        fault: What was done to it.
-        others: How many others were on their way then.
+        began: Time in seconds when it was read, on the monotonic clock.
+        fault: The fault of its answer.
+        others: Number of other searches at the same time.
     """
 
     began: float
@@ -54,16 +53,16 @@ class Visit:
 
 @dataclass(slots=True)
 class FaultProxy:
-    """A proxy that runs.
+    """A running proxy.
 
     Attributes:
         upstream: URL of the server behind it.
-        script: IdSet the fault of the n-th search, counted from 0; None is no fault.
-        latency: Seconds that each request waits.
-        tls: Its side of TLS; None is plain HTTP.
+        script: Returns the fault of the n-th search, from 0; None is no fault.
+        latency: Seconds by which each request is delayed.
+        tls: Settings of TLS; None is plain HTTP.
         url: Its own URL.
         visits: The searches so far.
-        everywhere: Whether all requests count as searches.
+        everywhere: True if all requests count as searches.
     """
 
     upstream: str
@@ -79,17 +78,17 @@ class FaultProxy:
 
     @property
     def most_at_once(self) -> int:
-        """The most searches that were on their way at the same time."""
+        """The largest number of searches at the same time."""
         return max((visit.others + 1 for visit in self.visits), default=0)
 
     @property
     def faults(self) -> list[str]:
-        """The faults that were done, in order."""
+        """The faults of the answers so far, in order."""
         return [visit.fault for visit in self.visits if visit.fault]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection, one after the other."""
-        # asyncio itself may forget a task whose connection is gone
+        # without a reference, asyncio may drop a task whose connection is gone
         task = asyncio.current_task()
         self._tasks.add(task)
         here = urlsplit(self.upstream)
@@ -106,7 +105,7 @@ class FaultProxy:
             self._tasks.discard(task)
             for each in (writer, upstream[1] if upstream else None):
                 if each is not None and self.tls:
-                    each.transport.abort()  # a farewell would be waited for
+                    each.transport.abort()  # to close TLS would wait for the other side
                 elif each is not None:
                     each.close()
 
@@ -117,8 +116,8 @@ class FaultProxy:
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         writer: asyncio.StreamWriter,
     ) -> bool:
-        """Answer one request, and tell whether the connection is still good."""
-        if self.tls:  # or links would lead back without it
+        """Answer one request, and return True if the connection can still be used."""
+        if self.tls:  # else links would lead back without TLS
             head = head.replace(b"\r\n", b"\r\nx-forwarded-proto: https\r\n", 1)
         is_search = self.everywhere or head.split(b" ")[1].split(b"?")[0].endswith(b"/search")
         fault = None
@@ -137,7 +136,7 @@ class FaultProxy:
             self._inside -= is_search
 
     def _put_off(self, fault: str | None, answer: Response) -> str | None:
-        """Let a fault of the next link wait for an answer that has one."""
+        """Keep a fault of the next link for a later answer that has one."""
         has_next = b'"next"' in answer.body
         if fault in NEXT_FAULTS and not has_next:
             self._waiting.append(fault)
@@ -157,9 +156,9 @@ def fault_proxy(
 
     Args:
         upstream: URL of the server behind it.
-        script: IdSet the fault of the n-th search.
-        latency: Seconds that each request waits.
-        tls: Its side of TLS; None is plain HTTP.
+        script: Returns the fault of the n-th search.
+        latency: Seconds by which each request is delayed.
+        tls: Settings of TLS; None is plain HTTP.
 
     Yields:
         The proxy, once it answers.
@@ -188,7 +187,7 @@ async def _run(proxy: FaultProxy, on_ready: Callable[[], Any], stopping: asyncio
     on_ready()
     await stopping.wait()
     server.close()
-    await asyncio.sleep(0)  # what was accepted just now becomes a task
+    await asyncio.sleep(0)  # new connections become tasks
     while pending := asyncio.all_tasks() - {asyncio.current_task()}:
         for task in pending:
             task.cancel()
@@ -223,7 +222,7 @@ def _headers(head: bytes) -> dict[bytes, bytes]:
 async def _forward(
     head: bytes, body: bytes, upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ) -> Response:
-    """Ask the server for an answer that is not packed, and read it whole."""
+    """Ask the server for an uncompressed answer, and read it whole."""
     reader, writer = upstream
     lines = [
         line for line in head.split(b"\r\n") if not line.lower().startswith(b"accept-encoding:")
@@ -237,18 +236,18 @@ async def _forward(
 
 
 def main() -> None:
-    """Run until stopped, in a process of its own."""
+    """Run until it is stopped."""
     parser = argparse.ArgumentParser()
     parser.add_argument("upstream")
     parser.add_argument("--latency", type=float, default=0.0)
     given = parser.parse_args()
     proxy = FaultProxy(given.upstream, latency=given.latency)
 
-    def tell() -> None:
+    def print_url() -> None:
         sys.stdout.write(f"{proxy.url}\n")
         sys.stdout.flush()
 
-    asyncio.run(_run(proxy, tell, asyncio.Event()))
+    asyncio.run(_run(proxy, print_url, asyncio.Event()))
 
 
 if __name__ == "__main__":

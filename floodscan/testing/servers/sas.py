@@ -1,4 +1,4 @@
-"""A token endpoint as `planetary_computer` asks it: `GET {url}/{account}/{container}`."""
+"""A SAS token endpoint, as `planetary_computer` uses it: `GET {url}/{account}/{container}`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN_PATH = "/token"  # noqa: S105
 
 
 def create_app() -> RequestCounter:
-    """Make the app; every token it gives out differs from those before."""
+    """Make the app; every token differs from the earlier ones."""
     lifetime = timedelta(seconds=float(os.environ[LIFETIME_VARIABLE]))
     serial = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""Items in memory, searched with arrays and answered in the order of pgstac."""
+"""Items in memory, searched with arrays, in the order of pgstac."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a search keeps; a part that is None keeps everything.
+    """The filters of a search; a filter that is None keeps all items.
 
     Attributes:
         collections: Ids of collections.
         ids: Ids of items.
-        area: Geometries, of which an item meets at least one.
-        start: Earliest time at which an item may end.
-        end: Latest time at which an item may begin.
+        area: Geometries; an item has to meet at least one.
+        start: Earliest end of an item.
+        end: Latest start of an item.
         query: Operators and values by property.
     """
 
@@ -85,15 +85,15 @@ class Store:
         self._row = {(i["collection"], i["id"]): row for row, i in enumerate(self.items)}
 
     def row(self, collection: str, item_id: str) -> int | None:
-        """The row of an item, None where there is no such item."""
+        """Return the row of an item, None if there is no such item."""
         return self._row.get((collection, item_id))
 
     def select(self, filters: Filters, sort: Sequence[SortKey] = ()) -> Rows:
-        """The rows that a search keeps, in the order of its answer.
+        """Return the rows of a search, in the order of its answer.
 
         Args:
-            filters: What to keep.
-            sort: How to order it; by default as pgstac does.
+            filters: The items to keep.
+            sort: Keys to sort by; by default as pgstac does.
 
         Returns:
             Row numbers.
@@ -129,13 +129,13 @@ class Store:
         return np.array(order, dtype=np.intp)
 
     def _sort_value(self, row: int, key: SortKey) -> tuple[bool, Any]:
-        """A missing value counts as the greatest one, as in PostgreSQL."""
+        """Return a key in which a missing value is the greatest, as in PostgreSQL."""
         value = value_of(self.items[row], key.field)
         return (value is None, value)
 
 
 def bbox_area(bbox: Bbox) -> list[BaseGeometry]:
-    """The area of a bbox: two boxes where its west is greater than its east.
+    """Return the area of a bbox: two boxes if its west is greater than its east.
 
     Args:
         bbox: West, south, east, north in degrees, or the same with heights, which are ignored.
@@ -152,14 +152,14 @@ def bbox_area(bbox: Bbox) -> list[BaseGeometry]:
 
 
 def value_of(item: Json, name: str) -> object:
-    """The value by which a property is queried and sorted.
+    """Return the value by which a property is queried and sorted.
 
     Args:
         item: The item.
-        name: The property's name, with or without `properties.` before it.
+        name: Name of the property, with or without ``properties.``.
 
     Returns:
-        The value, None where it's missing; microseconds for the time an item begins.
+        The value, None if it is missing; for ``datetime``, the start in microseconds.
     """
     name = name.removeprefix("properties.")
     if name in {"id", "collection"}:
@@ -170,20 +170,20 @@ def value_of(item: Json, name: str) -> object:
 
 
 def begin_microseconds(item: Json) -> int:
-    """When an item begins, in microseconds since 1970."""
+    """Return the start of an item in microseconds since 1970."""
     return _span(item["properties"])[0]
 
 
 def _matches(item: Json, query: Mapping[str, Mapping[str, Any]]) -> bool:
     return all(
-        _pauses(value_of(item, name), operation, _comparable(name, wanted))
+        _matches_value(value_of(item, name), operation, _comparable(name, wanted))
         for name, operations in query.items()
         for operation, wanted in operations.items()
     )
 
 
-def _pauses(value: object, operation: str, wanted: object) -> bool:
-    """Nothing holds for a missing value, nor for one of another type."""
+def _matches_value(value: object, operation: str, wanted: object) -> bool:
+    """Compare; a missing value, or one of another type, never matches."""
     if value is None:
         return False
     try:
@@ -210,7 +210,7 @@ def _default_key(item: Json) -> tuple[int, str, str]:
 
 
 def _span(properties: Json) -> tuple[int, int]:
-    """Begin and end of an item; `datetime` counts only where one of the two is missing."""
+    """Return start and end of an item; ``datetime`` counts only if one of the two is missing."""
     start, end = properties.get("start_datetime"), properties.get("end_datetime")
     if start is None or end is None:
         start = end = properties["datetime"]
