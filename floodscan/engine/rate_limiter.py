@@ -6,21 +6,21 @@ scheduler outlives the workers. A request of one worker looks like this::
     thread of a task              loop of the worker          loop of the scheduler
     ────────────────              ──────────────────          ─────────────────────
     with limiter.acquire():
-        send ─────────────────────── acquire ───────────────▶ the permit waits in line
+        send ─────────────────────── acquire ───────────────▶ the permit waits its turn
         wait for an answer                                    PermitCounter grants it
         the answer is there ◀──────── granted ◀────────────── (at once, or later)
         … one HTTP request …
     end of the with block
-        send ─────────────────────── release ───────────────▶ the next in line is granted
+        send ─────────────────────── release ───────────────▶ the next one is granted
 
 The messages travel on the stream that worker and scheduler keep open. A thread that waited for the
 response of an RPC instead would need a connection of its own. Exceptions to the picture:
 
 - The run has ended: its plugin is gone, and the scheduler answers ``refused``, which raises.
-- The worker closes: the thread looks after it now and then while it waits, and raises.
+- The worker closes: a waiting thread checks its worker now and then, and raises.
 - The worker dies: its waiting permits are dropped, and its granted permits released after
   ``LOST_SECONDS``, because the catalog may still work on the requests.
-- A thread raises while it waits: it sends ``release`` all the same, which takes it out of the line.
+- A thread raises while it waits: it sends ``release``, which withdraws the waiting permit.
 - A pause is an RPC: it holds on all workers when the call returns.
 """
 
@@ -139,7 +139,7 @@ class RateLimiterPlugin(SchedulerPlugin):
             asyncio.get_running_loop().call_later(LOST_SECONDS, self.release, permit)
 
     def acquire(self, permit: str, worker: str) -> None:
-        """Put a permit in the line of those that are waited for."""
+        """Grant a permit, now or later, in the order of these calls."""
         self._waiting[permit] = worker
         self._grant()
 
