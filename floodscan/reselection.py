@@ -203,7 +203,7 @@ def _was_complete(slot: Slot, searches: Sequence[Json]) -> bool:
 
 
 def _narrow(stored: pa.Table, recipe: Recipe) -> pa.Table:
-    """Reduce stored candidates to those that a scan by a recipe would find.
+    """Keep the stored candidates that a scan by a recipe would find.
 
     Args:
         stored: CANDIDATES of a run that searched at least as much.

@@ -112,7 +112,7 @@ class Follower:
         patch.setenv("PWD", str(folder))
 
     def follow(self, blocks: Iterable[Block]) -> None:
-        """Run blocks one after the other, but for those that are marked as not run."""
+        """Run blocks one after the other, except the blocks that are marked as not run."""
         run = {
             "sh": self._run_commands,
             "python": self._run_python,

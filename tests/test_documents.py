@@ -87,7 +87,7 @@ def test_queries_find_what_the_text_says(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_default_recipe_of_the_guide_is_the_default() -> None:
-    """The values that it shows are those that hold."""
+    """The page shows the default values of a recipe."""
     (text,) = [b.text for b in read_blocks(GUIDE / "recipe.md") if b.file == "default.toml"]
     assert parse_recipe(tomllib.loads(text), source="recipe.md") == Recipe()
 

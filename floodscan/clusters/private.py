@@ -35,7 +35,7 @@ A driver that is only suspended comes back earlier.
 
 @contextmanager
 def private_folder(parent: Path, *, beat_seconds: float = BEAT_SECONDS) -> Iterator[Path]:
-    """Make a folder for keys and remove it at the end, and those that killed drivers left.
+    """Make a folder for keys, remove it at the end, and remove the folders of killed drivers.
 
     Args:
         parent: A folder on a disk of all nodes; it is made if it doesn't exist.

@@ -38,7 +38,7 @@ def cached(lean_api: StacApi, tmp_path: Path) -> CachedCatalog:
 
 
 def files(catalog: CachedCatalog) -> list[Path]:
-    """List all files of the cache, with those that are half written."""
+    """List all files of the cache, also the half-written ones."""
     return [path for path in catalog.folder.rglob("*") if path.is_file()]
 
 

@@ -186,7 +186,7 @@ def test_tasks_of_a_run_that_has_ended_get_no_permits(client: Client) -> None:
 
 
 def acquire_while_closing(rate_limiter: RateLimiter) -> None:
-    """Wait for a permit on a worker that is none of those that run."""
+    """Wait for a permit on a worker that does not run."""
     remember_worker()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rate_limiter_module, "CHECK_SECONDS", 0.05)

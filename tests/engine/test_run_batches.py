@@ -73,7 +73,7 @@ def test_batches_are_planned_when_they_are_submitted(tmp_path: Path, client: Cli
 
 
 def test_work_begins_before_all_batches_are_planned(tmp_path: Path, client: Client) -> None:
-    """The first batch is done before the last of those that may be in flight is planned."""
+    """The first batch is done before the last batch that may be in flight is planned."""
     run, bound = make_run(tmp_path), max_in_flight(client)
 
     def batches_in_time() -> Iterator[Batch]:
