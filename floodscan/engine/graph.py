@@ -60,7 +60,7 @@ class PickledCall:
     """A function with its first arguments, as bytes; inputs from other tasks follow at the call.
 
     The scheduler unpickles a graph, and keeps its objects in memory until the task is done. Events
-    and plans as objects take ten times the memory of their bytes, and would make the scheduler
+    and plans as objects take three times the memory of their bytes, and would make the scheduler
     import shapely and pyarrow.
 
     Attributes:
