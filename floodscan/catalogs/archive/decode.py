@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
+from shapely import GeometryType
 
 from floodscan.catalogs.archive.columns import read_boxes, read_geometries, read_times, stored
 from floodscan.catalogs.archive.layout import AssetForm, Layout, is_text
@@ -72,8 +73,8 @@ def _coalesce(found: pa.Table, column: str) -> pa.Array:
 
 
 def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Cast a column; a value that can't be read counts as missing."""
-    if not (pa.types.is_integer(kind) and is_text(values.type)):  # such as ``EPSG:32632``
+    """Cast a column; a value of a wrong type counts as missing, as in the items of an API."""
+    if is_text(values.type) == is_text(kind):
         with suppress(pa.ArrowException):
             return values.cast(kind)
     return coerce_values(values.to_pylist(), kind)
@@ -82,10 +83,24 @@ def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:
 def _read_footprints(found: pa.Table) -> tuple[Geometries, Geometries]:
     footprints, missing = read_geometries(found["geometry"])
     boxes = [None if np.isnan(box).any() else box.tolist() for box in read_boxes(found)]
-    footprints[shapely.is_missing(footprints) | _have_empty_rings(footprints)] = shapely.Polygon()
+    footprints = _to_polygons(footprints)
     fill_from_bbox(footprints, boxes, where=missing)
     footprints = repair(footprints)
     return footprints, extents_of_empty(footprints, boxes)
+
+
+def _to_polygons(geometries: Geometries) -> Geometries:
+    """Give geometries the form that they have from an API: flat polygons, and several if needed.
+
+    Geometries of another type, and those with an empty ring, become empty.
+    """
+    footprints = shapely.force_2d(geometries)
+    kinds = shapely.get_type_id(footprints)
+    single = (kinds == GeometryType.MULTIPOLYGON) & (shapely.get_num_geometries(footprints) == 1)
+    footprints[single] = shapely.get_geometry(footprints[single], 0)
+    known = np.isin(kinds, [GeometryType.POLYGON, GeometryType.MULTIPOLYGON])
+    footprints[~known | _have_empty_rings(footprints)] = shapely.Polygon()
+    return footprints
 
 
 def _have_empty_rings(footprints: Geometries) -> NDArray[np.bool_]:

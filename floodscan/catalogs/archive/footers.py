@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from floodscan.catalogs.archive.columns import TIME, read_times, stored
+from floodscan.catalogs.archive.decode import find_named
 from floodscan.catalogs.archive.layout import Layout, is_time
 from floodscan.catalogs.archive.places import HALF_TURN, measure_boxes
 from floodscan.catalogs.archive.storage import open_file
@@ -109,7 +110,7 @@ class _GroupReader:
         return {
             "row_group": self._number,
             "n_rows": self._n_rows,
-            "n_without_id": self._count_nulls("id") or 0,
+            "n_without_id": self._count_unnamed(),
             "n_bytes": self._count_bytes(),
             "collections": self._find_collections(),
             "start": start,
@@ -125,6 +126,13 @@ class _GroupReader:
         """Return the number of nulls; None if the statistics lack it."""
         statistics = self._columns[name].statistics if name in self._columns else None
         return statistics.null_count if statistics and statistics.has_null_count else None
+
+    def _count_unnamed(self) -> int:
+        """Count the rows without an id; an empty text is none."""
+        ends = self._find_range("id")
+        if ends is not None and ends[0]:
+            return self._count_nulls("id") or 0
+        return int((~find_named(self._read("id"))).sum())
 
     def _find_range(self, name: str) -> tuple[Any, Any] | None:
         """Return the least and the greatest value; None if the statistics lack them."""
