@@ -114,6 +114,8 @@ def join_shard(
         else:
             missing += archive.list_missing(each, collections)
     _write(folder, number, _sort_by_answer(found))
+    del found
+    pa.default_memory_pool().release_unused()
     return tuple(missing)
 
 
@@ -125,12 +127,11 @@ def _sort_by_answer(found: Sequence[JoinedItems]) -> Iterator[tuple[int, pa.Tabl
     rows = [each.rows + start for each, start in zip(found, starts[:-1], strict=True)]
     answers = np.concatenate([np.empty(0, np.int64), *(each.answers for each in found)])
     order = np.argsort(answers, kind="stable")
-    taken = items.take(pa.array(np.concatenate([np.empty(0, np.int64), *rows])[order]))
-    numbers, firsts, counts = np.unique(answers[order], return_index=True, return_counts=True)
-    for answer, first, count in zip(
-        numbers.tolist(), firsts.tolist(), counts.tolist(), strict=True
-    ):
-        yield answer, taken.slice(first, count)
+    rows_in_order = np.concatenate([np.empty(0, np.int64), *rows])[order]
+    numbers, firsts = np.unique(answers[order], return_index=True)
+    ends = np.append(firsts[1:], len(order))
+    for answer, first, end in zip(numbers.tolist(), firsts, ends[: len(firsts)], strict=True):
+        yield answer, items.take(pa.array(rows_in_order[first:end]))
 
 
 def _write(folder: Path, number: int, tables: Iterator[tuple[int, pa.Table]]) -> None:
