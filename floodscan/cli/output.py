@@ -20,12 +20,16 @@ from rich.progress import (
 )
 
 from floodscan.assessment.outcomes import count_warnings
+from floodscan.catalogs.sources import measure_coverages
+from floodscan.model import DEMO
 from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from floodscan.catalogs import Catalog
+    from floodscan.model import Recipe
     from floodscan.result import ScanResult
 
 _EVENTS_SHOWN_WHOLE = 3
@@ -122,6 +126,15 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
                     "run the same command again to continue",
                 )
             raise
+
+
+def print_coverage(catalog: Catalog, rules: Recipe) -> None:
+    """Print the days that the archives of a run cover, before the run starts."""
+    if catalog.location == DEMO:
+        return
+    dated = [each.collection for each in rules.sensors.values() if each.window_days is not None]
+    for each in measure_coverages(catalog, dated):
+        print_problem(f"{each.collection}: the archive has {each.n_rows:,} items and covers {each}")
 
 
 def print_result(result: ScanResult, *, as_json: bool) -> None:
