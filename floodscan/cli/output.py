@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.sources import measure_coverages
 from floodscan.model import DEMO
@@ -156,6 +157,7 @@ def show_result(console: Console, result: ScanResult) -> None:
         tables = (rows for _, rows in result.folder.events.batches(OUTCOME_COLUMNS))
         show_outcomes(console, tables, result.counts)
     _print_files(console, result)
+    _print_not_covered(console, result)
     _print_warnings(console, result)
 
 
@@ -174,6 +176,19 @@ def _print_files(console: Console, result: ScanResult) -> None:
         f"Pictures: floodscan plot {words}",
     ):
         print_line(console, line, whole=True)
+
+
+def _print_not_covered(console: Console, result: ScanResult) -> None:
+    n_slots = n_events = 0
+    for _, rows in result.folder.events.batches(["reasons"]):
+        for reasons in rows["reasons"].to_pylist():
+            n_uncovered = sum(reason["code"] == Reason.NOT_COVERED for reason in reasons)
+            n_slots += n_uncovered
+            n_events += n_uncovered > 0
+    if n_slots:
+        where = f"{n_slots} slots of {n_events} of {result.counts['events']} events"
+        text = f"not covered by the archive: {where}; --fallback-catalog fills them"
+        print_line(console, text, style="yellow")
 
 
 def _print_warnings(console: Console, result: ScanResult) -> None:

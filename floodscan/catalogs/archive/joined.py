@@ -12,7 +12,7 @@ sweep then search a ``JoinedCatalog``, which reads the answers from these files.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -65,13 +65,10 @@ class JoinedCatalog:
         """Read the answer of the join, or search."""
         if not search.joined:
             return self.rest.search(search)
-        missing = tuple(part for part in self.missing_parts if part.touches(search))
-        return Answer(
-            items=pa.concat_tables([ITEMS.empty_table(), *self._read(search)]),
-            complete=not missing,
-            missing_parts=missing,
-            problem=missing[0].reason if missing else None,
-        )
+        items = pa.concat_tables([ITEMS.empty_table(), *self._read(search)])
+        whole = Answer(items=items, missing_parts=self.missing_parts).answer_for(search)
+        # a slot search may miss what the whole does not: each is asked for its own window
+        return replace(whole, missing_parts=self.missing_parts)
 
     def _read(self, search: Search) -> Iterator[pa.Table]:
         number = _load_answers(self.folder)[_digest(search)]
