@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from floodscan.errors import (
     CatalogError,
     EventError,
+    EventWarning,
     FloodscanError,
     InputError,
     ManifestError,
@@ -37,6 +38,7 @@ __all__ = [
     "CatalogError",
     "Event",
     "EventError",
+    "EventWarning",
     "FloodscanError",
     "InputError",
     "Manifest",

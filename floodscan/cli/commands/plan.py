@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     """Show the slots and searches of events, without searching.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+    EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
+    problems of an invalid file.
     """
+    from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json
     from floodscan.inputs.event_files import load_events
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches, plan_batch
     from floodscan.report.plans import show_plans
 
-    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
+    with report_events(as_json=as_json):
+        listed = load_events(events, phase_offset_days=rules.phase_offset_days)
     ids = [event.event_id for event in listed]
     batches = (plan_batch(batch, rules) for batch in cut_batches(list_events(listed), run_id=""))
     if not as_json:

@@ -67,18 +67,18 @@ def scan(  # noqa: PLR0913 - one parameter per option
     as_json: bool,
     **switches: bool,
 ) -> int:
-    """Choose scenes for flood events.
+    """Choose scenes for EVENTS: "demo" or a file, see "floodscan guide events".
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo". If --out holds part of the same
-    run, the scan continues it.
+    If --out holds part of the same run, the scan continues it.
     """
     from floodscan import scanning
+    from floodscan.cli.event_input import report_events
     from floodscan.cli.output import print_result, show_progress
 
-    listed = scanning.read_list(events, rules)
+    with report_events(as_json=as_json):
+        listed = scanning.read_list(events, rules)
     if dry_run:
-        click.echo(_preview_job(cluster_choice, access), nl=False)
-        return ExitStatus.OK
+        return _preview_job(cluster_choice, access)
     with show_progress() as on_progress, _prepare_client(cluster_choice, access) as client:
         result = scanning.scan(
             listed,
@@ -96,12 +96,13 @@ def scan(  # noqa: PLR0913 - one parameter per option
     return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
 
 
-def _preview_job(choice: ClusterChoice, access: Access) -> str:
+def _preview_job(choice: ClusterChoice, access: Access) -> ExitStatus:
     from floodscan.clusters import preview_jobs
 
-    return preview_jobs(
-        choice.cluster, profile=choice.profile, n_searches=choice.n_searches(access)
-    )
+    n_searches = choice.n_searches(access)
+    script = preview_jobs(choice.cluster, profile=choice.profile, n_searches=n_searches)
+    click.echo(script, nl=False)
+    return ExitStatus.OK
 
 
 def _prepare_client(choice: ClusterChoice, access: Access) -> AbstractContextManager[Opener]:
