@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from floodscan.inputs.columns import is_known
+from floodscan.inputs.columns import GEOMETRY, fold, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def list_header(names: list[str], geometry: str) -> list[str]:
-    """List the columns of a table; the one of its geometries, of any name, is ``geometry``."""
-    return ["geometry", *(name for name in names if name not in {geometry, "geometry"})]
+    """List the columns of a table; the one of its geometries, of any name, is ``geometry``.
+
+    Other columns that could be the area, such as ``wkt``, are left out.
+    """
+    return [GEOMETRY, *(name for name in names if name != geometry and fold(name) != GEOMETRY)]
 
 
 def tabulate(table: pa.Table, geometries: Geometries, *, first: int) -> Iterator[Row]:
@@ -33,7 +36,7 @@ def tabulate(table: pa.Table, geometries: Geometries, *, first: int) -> Iterator
     }
     for number, geometry in enumerate(geometries):
         record = {name: values[number] for name, values in columns.items()}
-        yield f"row {first + number}", {**record, "geometry": geometry}
+        yield f"row {first + number}", {**record, GEOMETRY: geometry}
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Row = tuple[str, Mapping[str, Any] | FieldError]
 
+GEOMETRY: Final = "geometry"
 BOXES: Final = (
     ("west", "south", "east", "north"),
     ("minx", "miny", "maxx", "maxy"),
@@ -30,9 +31,9 @@ FIELDS: Final = (
     "target_crs",
     "aoi",
     "bbox",
-    "geometry",
+    GEOMETRY,
 )
-_SAME: Final = {"geom": "geometry", "wkt": "geometry", "the_geom": "geometry"}
+_SAME: Final = dict.fromkeys(("geom", "the_geom", "wkt"), GEOMETRY)
 _KNOWN: Final = frozenset((*FIELDS, *(name for box in BOXES for name in box)))
 _POINT: Final = frozenset({"lon", "lat", "long", "longitude", "latitude", "x", "y"})
 _AREA: Final = "an area: west, south, east and north; or minx, miny, maxx and maxy; or geometry"
@@ -115,7 +116,7 @@ def _list_missing(names: Mapping[str, str], *, has_box: bool) -> list[str]:
         missing.append(f"{lacking} (each phase needs its column, or none and event_date)")
     elif not {"event_date", "phase_dates", *phases} & names.keys():
         missing.append("a date: event_date, or pre_month, pre_event, event and post_event")
-    if not (has_box or {"geometry", "aoi", "bbox"} & names.keys()):
+    if not (has_box or {GEOMETRY, "aoi", "bbox"} & names.keys()):
         missing.append(_missing_area(names))
     return missing
 

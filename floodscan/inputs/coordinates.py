@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from floodscan.geometry.footprints import Geometries
 
-NO_CRS = "names no coordinate system; WGS 84 is assumed"
+NO_CRS = "WGS 84 is assumed, because no coordinate system is named"
 
 
 def find_crs(spelled: Any, path: Path) -> pyproj.CRS | None:  # noqa: ANN401 - as pyproj takes it

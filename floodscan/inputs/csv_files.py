@@ -30,7 +30,7 @@ def read_csv(path: Path, _: Notes) -> Table:
     # the module has one limit for all; its default of 131,072 letters is less than many outlines
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD_LETTERS))
     headers = ((delimiter, _read_header(path, delimiter)) for delimiter in _DELIMITERS)
-    delimiter, header = max(headers, key=lambda found: count_known(found[1]))
+    delimiter, header = max(headers, key=lambda found: (count_known(found[1]), len(found[1])))
     return Table(header or None, _read_rows(path, delimiter, header))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from floodscan.geometry.footprints import parse_polygon
-from floodscan.inputs.columns import Table
+from floodscan.inputs.columns import GEOMETRY, Table, fold
 from floodscan.inputs.coordinates import find_crs, is_wgs84, to_wgs84
 from floodscan.inputs.notices import FieldError, Notes, file_error
 from floodscan.inputs.text_files import read_text
@@ -75,4 +75,5 @@ def _read_feature(feature: object, crs: Any) -> Mapping[str, Any] | FieldError: 
     if crs is not None and isinstance(geometry, dict):
         polygon = np.array([parse_polygon(orjson.dumps(geometry))], dtype=object)
         geometry = to_wgs84(polygon, crs)[0]
-    return {**(properties or {}), "geometry": geometry}
+    others = {name: value for name, value in (properties or {}).items() if fold(name) != GEOMETRY}
+    return {**others, GEOMETRY: geometry}

@@ -37,7 +37,7 @@ def read_parquet(path: Path, notes: Notes) -> Table:
     column, about = _find_geometry(schema, path)
     crs = find_crs(about["crs"], path) if about.get("crs") else None
     if "crs" in about and about["crs"] is None:  # without the key, it is WGS 84
-        notes.add(NO_CRS)
+        notes.add(NO_CRS, path.name)
     return Table(list_header(schema.names, column), _read_rows(path, column, about, crs))
 
 

@@ -29,7 +29,7 @@ def read_vector(path: Path, notes: Notes) -> Table:
     meta, table = _read_layer(path, notes)
     crs = find_crs(meta["crs"], path) if meta["crs"] else None
     if crs is None:
-        notes.add(NO_CRS)
+        notes.add(NO_CRS, path.name)
     geometry = meta["geometry_name"] or "wkb_geometry"
     if geometry not in table.column_names:
         raise file_error(path, "has no geometries")
