@@ -21,10 +21,13 @@ from floodscan import EventError, Recipe, read_events
 from tests.inputs.odd_files import ACCEPTED, FINE, HEAD, REFUSED, SQUARE, collect, feature
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from floodscan import Event
 
+ENDINGS = ["csv", "toml", "geojson", "parquet", "gpkg", "fgb", "shp", "zip"]
+NOBODY = 65534
 OFFSETS = Recipe().phase_offset_days
 
 
@@ -63,9 +66,7 @@ def test_odd_file_is_refused(case: str, tmp_path: Path) -> None:
     assert max(map(len, lines)) < len(str(tmp_path)) + 700
 
 
-@pytest.mark.parametrize(
-    "ending", ["csv", "toml", "geojson", "parquet", "gpkg", "fgb", "shp", "zip"]
-)
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_folder_and_missing_file_are_refused(ending: str, tmp_path: Path) -> None:
     """The message is that of the system."""
     (tmp_path / f"folder.{ending}").mkdir()
@@ -75,14 +76,24 @@ def test_folder_and_missing_file_are_refused(ending: str, tmp_path: Path) -> Non
         read(tmp_path / f"none.{ending}")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-@pytest.mark.parametrize(
-    "ending", ["csv", "toml", "geojson", "parquet", "gpkg", "fgb", "shp", "zip"]
-)
-def test_unreadable_file_is_refused(ending: str, tmp_path: Path) -> None:
+@pytest.fixture
+def stranger() -> Iterator[None]:
+    """Be a user who may not read everything, as root may."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    yield
+    os.seteuid(user)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_unreadable_file_is_refused(
+    ending: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """The message is that of the system."""
     (tmp_path / f"e.{ending}").write_bytes(b"")
     (tmp_path / f"e.{ending}").chmod(0)
+    request.getfixturevalue("stranger")
     with pytest.raises(EventError, match="Permission denied"):
         read(tmp_path / f"e.{ending}")
 
