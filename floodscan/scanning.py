@@ -173,7 +173,7 @@ def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None
     """Name the folder. If ``packed`` is None, a run that is there decides, or else its size."""
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     if packed is None:
-        held = folder.read_run() if folder.run_path.exists() else {}
+        held = folder.read_run() if folder.has_run() else {}
         by_size = PACKED if n_events > MOST_MANIFEST_FILES else FILES
         packed = held.get("manifests", by_size) == PACKED
     return replace(folder, packed=packed)

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     Command = Callable[..., int | None]
 
 
+class AnyPath(click.Path):
+    """A path that shells complete; what can't be used is reported by the code that uses it."""
+
+    def __init__(self) -> None:
+        super().__init__(readable=False)
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterChoice:
     """Where tasks run.
@@ -70,6 +77,7 @@ def recipe_option(*, default: str) -> Callable[[Command], Command]:
     return click.option(
         "--recipe",
         metavar="TOML",
+        type=AnyPath(),
         help=f"Sensors, windows, filters and policy; default: {default}.",
     )
 
@@ -97,6 +105,7 @@ _ACCESS = (
     click.option(
         "--cache",
         metavar="DIR",
+        type=AnyPath(),
         help="Folder that keeps the answers of a STAC API for 7 days; "
         "default: the user's cache folder.",
     ),
@@ -122,6 +131,7 @@ _CLUSTER = (
     click.option(
         "--profile",
         metavar="YAML",
+        type=AnyPath(),
         help="Description of worker jobs: dask-jobqueue's section jobqueue.slurm.",
     ),
     click.option(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from floodscan.cli.options import json_option
+from floodscan.cli.options import AnyPath, json_option
 
 
 @click.command()
-@click.argument("one", metavar="OUT1")
-@click.argument("other", metavar="OUT2")
+@click.argument("one", metavar="OUT1", type=AnyPath())
+@click.argument("other", metavar="OUT2", type=AnyPath())
 @json_option
 def compare(one: str, other: str, *, as_json: bool) -> None:
     """Compare the choices of two runs.

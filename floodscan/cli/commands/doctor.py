@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from floodscan.cli.exit_status import ExitStatus
-from floodscan.cli.options import json_option
+from floodscan.cli.options import AnyPath, json_option
 from floodscan.extras import needs_extra
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="The exit status is 0 if every check passed, and 1 if one failed.")
-@click.option("--profile", metavar="YAML", help="Check SLURM with this profile too.")
+@click.option(
+    "--profile", metavar="YAML", type=AnyPath(), help="Check SLURM with this profile too."
+)
 @click.option(
     "--catalog",
     default="planetary-computer",

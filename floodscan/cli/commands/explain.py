@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from floodscan.cli.options import json_option
+from floodscan.cli.options import AnyPath, json_option
 
 
 @click.command()
-@click.argument("out")
+@click.argument("out", metavar="OUT", type=AnyPath())
 @click.argument("event")
 @click.argument("slot", nargs=-1, metavar="[PHASE] [SENSOR]")
 @click.option("--target", default="aoi", show_default=True, help="aoi, or the id of a tile.")

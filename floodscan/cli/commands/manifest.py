@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from floodscan.cli.options import AnyPath
+
 
 @click.command()
-@click.argument("out")
+@click.argument("out", metavar="OUT", type=AnyPath())
 @click.argument("event")
 def manifest(out: str, event: str) -> None:
     """Print the manifest of an event.

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import click
 
+from floodscan.cli.options import AnyPath
 from floodscan.extras import needs_extra
 
 
 @click.command()
-@click.argument("out")
+@click.argument("out", metavar="OUT", type=AnyPath())
 @click.argument("event")
-@click.option("--to", metavar="DIR", help="Folder for the pictures; default: OUT/plots.")
+@click.option(
+    "--to", metavar="DIR", type=AnyPath(), help="Folder for the pictures; default: OUT/plots."
+)
 @click.option(
     "--format",
     "kind",

@@ -5,15 +5,21 @@ from __future__ import annotations
 import click
 
 from floodscan.cli.exit_status import ExitStatus
-from floodscan.cli.options import json_option, policy_option, recipe_option
+from floodscan.cli.options import AnyPath, json_option, policy_option, recipe_option
 from floodscan.model import Policy
 
 
 @click.command()
-@click.argument("source", metavar="OUT")
+@click.argument("source", metavar="OUT", type=AnyPath())
 @recipe_option(default="those of the run")
 @policy_option
-@click.option("--out", required=True, metavar="DIR", help="Output folder; not the folder OUT.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=AnyPath(),
+    help="Output folder; not the folder OUT.",
+)
 @json_option
 def reselect(
     source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool

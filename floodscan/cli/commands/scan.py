@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from floodscan.cli.exit_status import ExitStatus
-from floodscan.cli.options import access_options, cluster_options, json_option, rules_options
+from floodscan.cli.options import (
+    AnyPath,
+    access_options,
+    cluster_options,
+    json_option,
+    rules_options,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     epilog="The exit status is 0 if every slot was filled, 1 if a slot is empty, and 2 if an "
     "input can't be used."
 )
-@click.argument("events")
+@click.argument("events", metavar="EVENTS", type=AnyPath())
 @click.option(
     "--catalog",
     help="planetary-computer (default), demo, the URL of a STAC API, or the path of "
@@ -31,7 +37,10 @@ if TYPE_CHECKING:
 )
 @rules_options
 @click.option(
-    "--out", metavar="DIR", help="Output folder; default: floodscan-NAME for a file NAME."
+    "--out",
+    metavar="DIR",
+    type=AnyPath(),
+    help="Output folder; default: floodscan-NAME for a file NAME.",
 )
 @cluster_options
 @click.option(
@@ -73,11 +82,11 @@ def scan(  # noqa: PLR0913 - one parameter per option
     run, the scan continues it.
     """
     from floodscan import scanning
-    from floodscan.cli.output import print_result, show_progress
+    from floodscan.cli.output import print_result, print_script, show_progress
 
     listed = scanning.read_list(events, rules)
     if dry_run:
-        click.echo(_preview_job(cluster_choice, access), nl=False)
+        print_script(_preview_job(cluster_choice, access))
         return ExitStatus.OK
     with show_progress() as on_progress, _prepare_client(cluster_choice, access) as client:
         result = scanning.scan(

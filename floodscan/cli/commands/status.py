@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from floodscan.cli.options import json_option
+from floodscan.cli.options import AnyPath, json_option
 
 
 @click.command()
-@click.argument("out")
+@click.argument("out", metavar="OUT", type=AnyPath())
 @json_option
 def status(out: str, *, as_json: bool) -> None:
     """Show the progress of a run.
