@@ -103,10 +103,13 @@ def print_problem(text: str, *, style: str = "") -> None:
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[int, int], None]]:
+def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None]]:
     """Draw a progress bar on a terminal; draw nothing if the output is piped.
 
-    If the scan ends early, print how to continue it.
+    If the work ends early, print how many events are done and what to do.
+
+    Args:
+        is_kept: Whether the same command continues the work; if not, it starts anew.
 
     Yields:
         A function that takes the number of finished events and the number of all events.
@@ -135,10 +138,11 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
             yield update
         except BaseException:
             if last is not None:
+                done, again = ("done and kept", "continue") if is_kept else ("done", "start anew")
                 print_line(
                     console,
-                    f"{last[0]} of {last[1]} events are done and kept; "
-                    "run the same command again to continue",
+                    f"{last[0]} of {last[1]} events are {done}; "
+                    f"run the same command again to {again}",
                 )
             raise
 

@@ -21,13 +21,13 @@ from floodscan.extras import needs_extra
     "kind",
     type=click.Choice(["png", "svg"]),
     default="png",
-    show_default=True,
-    help="File format.",
+    metavar="FORMAT",
+    help="File format: png (default) or svg.",
 )
 def plot(out: str, event: str, to: str | None, kind: str) -> None:
     """Draw a map and a timeline of an event.
 
-    EVENT is the id of an event of the run in folder OUT.
+    EVENT is the id of an event of the run in folder OUT. The names of the pictures are printed.
     """
     from floodscan.cli.output import open_console
     from floodscan.report.screen import path_from_here, print_line
