@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from floodscan.assessment.outcomes import count_warnings
+from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
 
@@ -123,6 +124,7 @@ def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None
     )
     console = Console(stderr=True)
     last: tuple[int, int] | None = None
+    INTERRUPTS.clean_up()
 
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 
 PROGRAM = Path(sys.executable).parent / "floodscan"
 

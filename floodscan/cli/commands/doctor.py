@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from floodscan.cli.exit_status import ExitStatus
+from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.cli.options import AnyPath, json_option
 from floodscan.extras import needs_extra
 
@@ -64,6 +65,7 @@ def _make_checks(path: str | None, catalog: str, wait_seconds: float) -> Iterato
         from floodscan.cli.slurm_checks import check_node, check_site
         from floodscan.clusters.profile import load_profile
 
+    INTERRUPTS.clean_up()
     profile = load_profile(path)
     on_driver = [check_catalog("catalog from here", catalog), *check_site(profile)]
     yield from on_driver
