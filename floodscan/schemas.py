@@ -118,9 +118,13 @@ EVENTS = pa.schema(
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("joint_frac", pa.float64()),  # of the AOI, by all chosen scenes; null without any
-        pa.field("valid_pixel_frac", pa.float64()),  # predicted, on the event's 10 m grid
+        # The forecast of packaging on the event's 10 m grid: for readers that mosaic all items of a
+        # choice, and for readers of its first scene. Null if a slot of the AOI is empty.
+        pa.field("valid_pixel_frac", pa.float64()),
         pa.field("chips", pa.int32()),
-        pa.field("chips_total", pa.int32()),
+        pa.field("single_valid_pixel_frac", pa.float64()),
+        pa.field("single_chips", pa.int32()),
+        pa.field("chips_total", pa.int32()),  # of the grid; null without a grid
         pa.field("warnings", pa.list_(pa.string()), nullable=False),  # code and place of each
         pa.field("choice_warnings", pa.list_(_WARNING), nullable=False),
         pa.field("batch", pa.string(), nullable=False),  # names the part of the candidates
