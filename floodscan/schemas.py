@@ -33,6 +33,8 @@ _SCENE_FIELDS = [
     pa.field("polarizations", pa.list_(pa.string())),
     pa.field("proj_epsg", pa.int32()),  # of the scene's own pixel grid
     pa.field("proj_bbox", pa.list_(pa.float64())),  # edges of its raster in that system, or null
+    # key → why an href is not used, such as "its href begins with javascript:"; null without any
+    pa.field("refused_assets", pa.map_(pa.string(), pa.string())),
 ]
 
 ITEMS = pa.schema(
@@ -148,6 +150,7 @@ SEARCHES = pa.schema(
         pa.field("complete", pa.bool_(), nullable=False),
         pa.field("reason", pa.string()),  # why it is not complete
         pa.field("n_items", pa.int32(), nullable=False),
+        pa.field("n_dropped", pa.int32(), nullable=False),  # items without a usable id
         pa.field("n_pages", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("n_retries", pa.int32(), nullable=False),
