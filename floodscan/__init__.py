@@ -24,10 +24,11 @@ from floodscan.model import Event, Phase, Policy, Recipe, Sensor, SensorRecipe
 
 if TYPE_CHECKING:
     from floodscan.assessment.manifest import Manifest
+    from floodscan.assessment.manifest_files import read_manifest
     from floodscan.catalogs import Access, open_catalog
     from floodscan.inputs.event_files import read_events
     from floodscan.inputs.recipe_files import load_recipe
-    from floodscan.result import ScanResult, read_manifest
+    from floodscan.result import ScanResult
     from floodscan.scanning import reselect, scan
 
     __version__: str
@@ -66,7 +67,7 @@ _MODULES = {
     "load_recipe": "floodscan.inputs.recipe_files",
     "open_catalog": "floodscan.catalogs",
     "read_events": "floodscan.inputs.event_files",
-    "read_manifest": "floodscan.result",
+    "read_manifest": "floodscan.assessment.manifest_files",
     "reselect": "floodscan.scanning",
     "scan": "floodscan.scanning",
 }

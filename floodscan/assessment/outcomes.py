@@ -34,6 +34,8 @@ _SUMMED = {
     "candidates": "n_candidates",
     "requests": "n_requests",
 }
+COUNTED_COLUMNS = ("status", *_SUMMED.values(), "choice_warnings")
+"""Columns of EVENTS that ``count_outcomes`` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +262,11 @@ def is_worth_a_retry(events: pa.Table) -> pa.ChunkedArray:
 
 
 def count_outcomes(events: pa.Table) -> Counter[str]:
-    """Count EVENTS rows by status, and their slots, candidates, requests and warnings."""
+    """Count EVENTS rows by status, and their slots, candidates, requests and warnings.
+
+    Args:
+        events: EVENTS, or only the ``COUNTED_COLUMNS`` of it.
+    """
     counts = Counter({"events": len(events), **dict.fromkeys(map(str, Status), 0)})
     counts.update(events["status"].to_pylist())
     for name, column in _SUMMED.items():

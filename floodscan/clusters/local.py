@@ -57,6 +57,7 @@ def _start(n_workers: int | None) -> LocalCluster:
 def prepare_connection(
     address: str,
     *,
+    option: str = "--cluster ",
     connect_seconds: float = _CONNECT_SECONDS,
     warn_after_seconds: float = _NO_WORKERS_SECONDS,
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
@@ -64,6 +65,7 @@ def prepare_connection(
 
     Args:
         address: Address of the scheduler.
+        option: What the address was given for, as messages begin.
         connect_seconds: How long to try.
         warn_after_seconds: How often to log a warning while the scheduler has no workers.
 
@@ -73,24 +75,22 @@ def prepare_connection(
     try:
         client = Client(address, timeout=connect_seconds)
     except (OSError, ValueError, TimeoutError) as err:
-        message = f"--cluster {address}: no Dask scheduler answers there ({err})"
-        raise InputError(f"{message}; known: none, local, slurm, allocation") from err
+        message = f"{option}{address}: no Dask scheduler answers there ({err})"
+        known = "; known: none, local, slurm, allocation" if option.startswith("--") else ""
+        raise InputError(message + known) from err
     with client:
-        yield partial(_watched, client, address, warn_after_seconds)
+        yield partial(_watched, client, f"{option}{address}", warn_after_seconds)
 
 
 @contextmanager
-def _watched(client: Client, address: str, warn_after_seconds: float) -> Iterator[Client]:
+def _watched(client: Client, name: str, warn_after_seconds: float) -> Iterator[Client]:
     """Log a warning now and then while the scheduler has no workers: tasks would wait for ever."""
     ended = Event()
 
     def watch() -> None:
         while not ended.wait(warn_after_seconds) and client.status == "running":
             if not client.nthreads():
-                _log.warning(
-                    "--cluster %s: the scheduler has no workers; tasks wait until some come",
-                    address,
-                )
+                _log.warning("%s: the scheduler has no workers; tasks wait until some come", name)
 
     watcher = Thread(target=watch, name="floodscan-watch", daemon=True)
     watcher.start()

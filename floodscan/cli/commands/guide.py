@@ -12,7 +12,7 @@ from floodscan.guide import read, topics
 @click.command()
 @click.argument("topic", required=False)
 def guide(topic: str | None) -> None:
-    """Show the page on TOPIC, or list the topics."""
+    """Show a page of the guide, or list its topics."""
     if topic is None:
         _list_topics()
     elif sys.stdout.isatty():
