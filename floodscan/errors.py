@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 _SHOWN_PROBLEMS = 5
 _USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
 _QUERY = re.compile(r"\?[^\s?'\"]*=[^\s'\"]*")
+_VALUE = re.compile(
+    r"(\b(?:\w*(?:token|secret|password|signature|credential)|sig|api_?key)['\"]?\s*[=:]\s*['\"]?"
+    r"|\bBearer\s+|\bBasic\s+)[^\s'\",;&]+",
+    re.IGNORECASE,
+)
 
 
 class FloodscanError(Exception):
@@ -132,11 +137,16 @@ class ManifestError(FloodscanError):
 
 
 def public_traceback(err: BaseException) -> str:
-    """Format the traceback of a bug for a log.
+    """Format the traceback of a bug for a log, see ``public_text``."""
+    return public_text("".join(format_exception(err)))
 
-    URLs in it lose user, password and query, because these may be credentials.
+
+def public_text(text: str) -> str:
+    """Remove user, password and query from the URLs in a text, and values of keys like ``token``.
+
+    These may be credentials, which belong into no log.
     """
-    return _QUERY.sub("?…", _USER.sub("", "".join(format_exception(err))))
+    return _VALUE.sub(r"\1…", _QUERY.sub("?…", _USER.sub("", text)))
 
 
 def suggest(given: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ without a ``next`` link, because more items may follow. A part without an answer
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -45,6 +46,9 @@ _USUAL_CAPS = {50, 100, 200, 250, 500}
 
 A page of exactly so many items may not be the last.
 """
+
+
+_log = logging.getLogger(__name__)
 
 
 class NotTheEndError(Exception):
@@ -252,6 +256,7 @@ def read_whole(
         may_cut = helps and counters.n_bisections < budget.limits.max_bisections
         halves = halve(part) if may_cut and not budget.is_spent else None
         if halves:
+            _log.info("a search is cut into halves: the catalog %s", reason)
             counters.n_bisections += 1
             parts += reversed(halves)
         else:

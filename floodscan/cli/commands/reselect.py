@@ -11,6 +11,7 @@ from floodscan.cli.options import (
     AnyPath,
     cluster_options,
     json_option,
+    log_options,
     policy_option,
     recipe_option,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 )
 @cluster_options(searches=False)
 @json_option
+@log_options
 def reselect(
     source: str,
     recipe: str | None,
