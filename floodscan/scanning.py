@@ -90,9 +90,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         catalog: A Catalog, a name, a URL or a path; None is ``demo`` or ``planetary-computer``.
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
-        client: A Dask client, a cluster such as ``LocalCluster``, or the address of a scheduler;
-            None runs all tasks in this process. A function that returns the context of a client is
-            called after all checks.
+        client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
         access: Limits for requests to a STAC API; None is moderate, without a cache.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
@@ -101,8 +99,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         on_progress: Called with the number of finished events and the number of all events.
 
     Raises:
-        InputError: Events, ``out`` or ``client`` can't be used; nothing was written. Or the disk
-            is full.
+        InputError: An argument can't be used; nothing was written. Or the disk is full.
         CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()

@@ -81,6 +81,11 @@ class SearchCounters:
     n_pages: int = 0
     n_bisections: int = 0
 
+    def count_bisection(self, reason: str) -> None:
+        """Count and log that a search is cut into halves."""
+        _log.info("a search is cut into halves: the catalog %s", reason)
+        self.n_bisections += 1
+
 
 @dataclass(slots=True)
 class Pager:
@@ -256,8 +261,7 @@ def read_whole(
         may_cut = helps and counters.n_bisections < budget.limits.max_bisections
         halves = halve(part) if may_cut and not budget.is_spent else None
         if halves:
-            _log.info("a search is cut into halves: the catalog %s", reason)
-            counters.n_bisections += 1
+            counters.count_bisection(reason)
             parts += reversed(halves)
         else:
             yield MissingPart(part, reason)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.options import (
     AnyPath,
     cluster_options,
@@ -70,5 +69,4 @@ def reselect(
             client=client,
             on_progress=on_progress,
         )
-    print_result(result, as_json=as_json)
-    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
+    return print_result(result, as_json=as_json)

@@ -108,8 +108,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             on_progress=on_progress,
             **switches,
         )
-    print_result(result, as_json=as_json)
-    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
+    return print_result(result, as_json=as_json)
 
 
 def _preview_job(choice: ClusterChoice, access: Access) -> str:
