@@ -66,8 +66,8 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
 
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
-            ``relax``, ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below``,
-            ``searches`` and one table per sensor.
+            ``relax``, ``mosaics``, ``min_coverage``, ``onset_guard_minutes``,
+            ``warn_coverage_below``, ``searches`` and one table per sensor.
         source: Name of the file, for error messages.
 
     Raises:
@@ -82,6 +82,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
         tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
         relax=_parse_ladder(reader, raw, sensors),
+        mosaics=reader.boolean("mosaics", raw.get("mosaics", True)),
         min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
         onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
         warn_coverage_below=reader.fraction(

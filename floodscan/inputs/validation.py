@@ -119,6 +119,12 @@ class FieldReader:
             self.fail(name, "must be between 0 and 1")
         return share
 
+    def boolean(self, name: str, value: object) -> bool:
+        """Check that a value is ``true`` or ``false``."""
+        if not isinstance(value, bool):
+            self.fail(name, "must be true or false")
+        return value is True
+
     def true(self, name: str, value: object) -> bool:
         """Check that a value is ``true``."""
         if value is not True:
