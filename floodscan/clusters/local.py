@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+import signal
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from dask import config
 from distributed import Client, LocalCluster
+from distributed.utils import LoopRunner
 
+from floodscan.clusters.interrupts import postponed
 from floodscan.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    from tornado.ioloop import IOLoop
 
 _log = logging.getLogger(__name__)
 
@@ -38,18 +43,44 @@ SETTINGS = {
 @contextmanager
 def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
     """Open a client of a cluster of processes: ``n_workers``, or one per core."""
-    with config.set(SETTINGS), _start(n_workers) as started, Client(started) as client:
+    with config.set(SETTINGS), _loop_without_interrupts() as loop, ExitStack() as stack:
+        with postponed():
+            cluster = stack.enter_context(_start(n_workers, loop))
+            client = stack.enter_context(Client(cluster))
         yield client
 
 
-def _start(n_workers: int | None) -> LocalCluster:
+@contextmanager
+def _loop_without_interrupts() -> Iterator[IOLoop]:
+    """Run an event loop whose processes ignore Ctrl-C, which a terminal sends to them too.
+
+    They inherit the blocked signal from the thread of the loop. Otherwise a process that is just
+    starting would end with a traceback. Their nanny ends them.
+    """
+    runner = LoopRunner()
+    runner.start()
+    try:
+        runner.run_sync(_block_interrupts)
+        yield runner.loop
+    finally:
+        runner.stop()
+
+
+async def _block_interrupts() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _start(n_workers: int | None, loop: IOLoop) -> LocalCluster:
     """Start processes that listen on the loopback alone, with their HTTP servers."""
     return LocalCluster(
+        loop=loop,
         n_workers=n_workers,
         threads_per_worker=4,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         worker_dashboard_address="127.0.0.1:0",
+        # such as that a worker needs more than some seconds to end
+        silence_logs=logging.ERROR,
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 import floodscan
 from floodscan.assessment.manifest import Manifest
 from floodscan.assessment.manifest_files import read_manifest
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from floodscan.errors import InputError, OutputError
 from floodscan.geometry.footprints import repair
 from floodscan.model import Event, Phase, Recipe, Sensor, SensorRecipe

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.guide import read, topics
 
 
@@ -52,4 +53,5 @@ def _show_page(page: str) -> None:
     if text.count("\n") < console.height:
         click.echo(text, nl=False)
     else:
+        INTERRUPTS.clean_up()  # the pager handles Ctrl-C itself
         click.echo_via_pager(text)
