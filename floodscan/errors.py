@@ -105,9 +105,13 @@ class OutputError(InputError):
 
 
 class CatalogError(FloodscanError):
-    """A catalog can't be reached, or answers with an error."""
+    """A catalog can't be reached, or answers with an error.
+
+    Its text may quote the catalog, and is recorded and logged: it holds no control characters.
+    """
 
     def __init__(self, catalog: str, problem: str) -> None:
+        catalog, problem = clean(catalog), clean(problem)
         super().__init__(catalog, problem)
         self.catalog = catalog
         self.problem = problem
@@ -154,3 +158,25 @@ def suggest(given: str, known: Iterable[str]) -> str:
     names = [str(name) for name in known]
     near = get_close_matches(given, names, n=1)
     return f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(names)
+
+
+def clean(text: object) -> str:
+    r"""Return a text as it can be printed: control characters are written as escapes.
+
+    Besides control characters, characters that reverse the order of letters and other invisible
+    ones are escaped, and so are lone surrogates, which stand for bytes of a path that no encoding
+    explains.
+
+    Args:
+        text: Any object; ``str`` makes its text.
+
+    Returns:
+        One line; a line break in the text is written ``\n``.
+    """
+    found = str(text)
+    if found.isprintable():
+        return found
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in found
+    )

@@ -129,10 +129,8 @@ class Pager:
             seen |= page.ids
             n_empty = 0 if page.ids else n_empty + 1
             n_dropped += page.n_dropped
-            if found.is_full:
-                size = f"{found.max_bytes / 2**20:g} MiB"
-                reason = f"{found.n_items} and more items take more than {size} of memory"
-                raise TooManyItemsError(f"{reason}; make the area or the windows smaller")
+            if found.too_many:
+                raise TooManyItemsError(found.too_many)
             request = self._next(page, request)
             if not request:
                 self._check_end(page, len(seen) + n_dropped)

@@ -198,7 +198,8 @@ class Transport:
                     return self._read(response, held)
             except (requests.RequestException, HTTPError, OSError, ValueError) as err:
                 if time.monotonic() > began + seconds:
-                    reason = f"was not done with its answer in {seconds:.3g} s"
+                    late = f"was not done with its answer in {seconds:g} s"
+                    reason = budget.spent or late
                     raise RequestError(reason, passing=True, too_much=True) from err
                 raise _translate(err) from err
 
