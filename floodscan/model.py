@@ -284,6 +284,8 @@ class Recipe:
         tile_size_m: Edge length of the tiles of each AOI, metres; None makes no tiles.
         relax: The ladder: steps by which ``change-detection`` loosens the rules for slots that
             would stay empty, in this order.
+        mosaics: Whether ``change-detection`` may fill a slot with several scenes of a pass; False
+            chooses single scenes.
         min_coverage: ``change-detection`` chooses only passes that cover this share of a target.
         onset_guard_minutes: A scene counts as before the flood if it is at least this long before
             the onset.
@@ -301,6 +303,7 @@ class Recipe:
     )
     tile_size_m: float | None = None
     relax: tuple[Relaxation, ...] = DEFAULT_LADDER
+    mosaics: bool = True
     min_coverage: float = 0.5
     onset_guard_minutes: float = 0.0
     warn_coverage_below: float = 0.9
@@ -335,6 +338,7 @@ class Recipe:
                 for sensor, asked in self.sensors.items()
             },
             "relax": [step.to_dict() for step in self.relax],
+            "mosaics": self.mosaics,
             "min_coverage": self.min_coverage,
             "onset_guard_minutes": self.onset_guard_minutes,
             "warn_coverage_below": self.warn_coverage_below,

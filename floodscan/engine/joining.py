@@ -12,22 +12,25 @@ reads the row groups again; its size bounds the memory of the driver.
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain, starmap
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
-from distributed import KilledWorker, as_completed
+from distributed import CancelledError, KilledWorker, as_completed
 
 from floodscan.catalogs.archive.joined import JoinedCatalog, join_shard, write_answers
 from floodscan.catalogs.archive.reading import Unreadable
 from floodscan.catalogs.archive.shards import cut_shards, group_searches
-from floodscan.catalogs.sources import find_archive
+from floodscan.catalogs.sources import find_archive, list_archives
 from floodscan.engine.graph import draw_join
+from floodscan.engine.run_batches import loss_explained, run_batches
+from floodscan.engine.work import ScanWork
+from floodscan.errors import FloodscanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from distributed import Client
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs.archive.shards import Shard
     from floodscan.catalogs.base import MissingPart
     from floodscan.model import Search
-    from floodscan.pipeline import Run
+    from floodscan.pipeline import BatchResult, Run
     from floodscan.planning.slots import Batch
 
     Job = tuple[ArchiveCatalog, Shard]
@@ -45,7 +48,41 @@ _LOT_EVENTS = 8192
 _LOT_BYTES = 128 << 20
 
 
-def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+def run_scan(
+    run: Run, batches: Iterable[Batch], *, client: Client | None
+) -> Generator[BatchResult]:
+    """Run the batches of a scan, lot by lot if the run has an archive.
+
+    Args:
+        run: Settings that all batches share.
+        batches: Taken as they are needed, never all at once.
+        client: Client of the cluster; None runs the tasks in this process, one after the other.
+    """
+    if not list_archives(run.catalog):
+        yield from run_batches(ScanWork(run), batches, client=client)
+        return
+    for lot in _cut_lots(batches):
+        yield from _run_lot(run, lot, client)
+
+
+def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[BatchResult]:
+    """Join a lot and run its batches; a bug in the join fails all of its events, or is raised."""
+    with ExitStack() as stack:
+        try:
+            with loss_explained(client):
+                joined = stack.enter_context(_joined(run, lot, client))
+        except (FloodscanError, CancelledError, OSError):
+            raise
+        except Exception as bug:
+            failed = [ScanWork(run).fail(batch, bug) for batch in lot]
+            if None in failed:
+                raise
+            yield from (result for result in failed if result)
+        else:
+            yield from run_batches(ScanWork(joined), lot, client=client)
+
+
+def _cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     """Cut batches into lots, by their number of events and the bytes of these."""
     lot: list[Batch] = []
     n_events = n_bytes = 0
@@ -61,7 +98,7 @@ def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
 
 
 @contextmanager
-def joined_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[Run]:
+def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[Run]:
     """Join the archives of a run with a lot, and remove the answers at the end.
 
     Args:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from floodscan.errors import InputProblem, RecipeError
+from floodscan.inputs.text_files import read_text
 from floodscan.inputs.validation import FieldReader
 from floodscan.model import (
     DEFAULT_LADDER,
@@ -35,10 +36,10 @@ def load_recipe(path: str | Path | None) -> Recipe:
     if path is None:
         return Recipe()
     try:
-        raw = tomllib.loads(Path(path).read_text("utf-8"))
+        raw = tomllib.loads(read_text(Path(path)))
     except OSError as err:
         raise RecipeError(str(path), [InputProblem("", "", err.strerror or str(err))]) from err
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except (ValueError, RecursionError) as err:
         raise RecipeError(str(path), [InputProblem("", "", f"not a TOML file: {err}")]) from err
     return parse_recipe(raw, source=str(path))
 
@@ -65,8 +66,8 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
 
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
-            ``relax``, ``min_coverage``, ``onset_guard_minutes``, ``warn_coverage_below``,
-            ``searches``, ``sources`` and one table per sensor.
+            ``relax``, ``mosaics``, ``min_coverage``, ``onset_guard_minutes``,
+            ``warn_coverage_below``, ``searches``, ``sources`` and one table per sensor.
         source: Name of the file, for error messages.
 
     Raises:
@@ -81,6 +82,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
         tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
         relax=_parse_ladder(reader, raw, sensors),
+        mosaics=reader.boolean("mosaics", raw.get("mosaics", True)),
         min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
         onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
         warn_coverage_below=reader.fraction(
@@ -133,7 +135,7 @@ def _parse_offsets(reader: FieldReader, raw: object) -> dict[Phase, int]:
     reader.check_keys("phase_offset_days.", raw, list(Phase))
     for name, days in raw.items():
         if name in offsets:
-            offsets[Phase(name)] = reader.integer(f"phase_offset_days.{name}", days)
+            offsets[Phase(name)] = reader.offset(f"phase_offset_days.{name}", days)
     if list(offsets.values()) != sorted(offsets.values()):
         reader.fail("phase_offset_days", "must grow from pre_month to post_event")
     return offsets

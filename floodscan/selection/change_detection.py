@@ -13,7 +13,8 @@
 - a scene obeys the recipe's window and cloud limit, loosened by the ladder steps that are taken.
 
 Of scenes that were processed again, only the newest baseline counts. All tiles of the DEM are
-chosen.
+chosen. With ``mosaics = false`` in the recipe, a slot takes a single scene instead of a pass: what
+is said of passes below then holds for each scene.
 
 **What is best**, in this order. For each sensor alone:
 

@@ -8,6 +8,9 @@ that fill gaps between the points.
 
 Scenes of one tile with different footprints are parts of a granule that was split. They are taken
 together or not at all, whatever their footprints claim.
+
+Under a recipe without mosaics each option is a single scene, for readers that take one scene of a
+slot.
 """
 
 from __future__ import annotations
@@ -103,7 +106,7 @@ class PassOption(NamedTuple):
 
 
 def make_pass_options(
-    scenes: Sequence[Scene], sensor: str, *, min_points: int = 1
+    scenes: Sequence[Scene], sensor: str, *, min_points: int = 1, mosaics: bool = True
 ) -> list[PassOption]:
     """Make the options of a slot, in order of time.
 
@@ -113,12 +116,14 @@ def make_pass_options(
         scenes: The slot's candidates that some level admits.
         sensor: The slot's; an optical option's cost includes its cloud.
         min_points: Number of points that an option must cover.
+        mosaics: False makes an option of each scene instead.
     """
-    by_pass: dict[tuple[int, int], list[Scene]] = {}
+    groups: dict[tuple[int, ...], list[Scene]] = {}
     for scene in sorted(scenes, key=_by_id):
-        by_pass.setdefault((scene.pass_id, scene.track), []).append(scene)
+        key = (scene.pass_id, scene.track) if mosaics else (scene.row,)
+        groups.setdefault(key, []).append(scene)
     options = []
-    for members in by_pass.values():
+    for members in groups.values():
         for level in sorted({scene.level for scene in members}):
             admitted = [scene for scene in members if scene.level <= level]
             points = _points_of(admitted)

@@ -122,7 +122,10 @@ def gather_options(
     options: dict[Sensor, Slots] = {}
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
-        make = partial(_make_options, columns, coverage, sensor, min_points)
+        make_one = partial(
+            make_pass_options, sensor=sensor, min_points=min_points, mosaics=recipe.mosaics
+        )
+        make = partial(_make_options, columns, coverage, make_one)
         scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make)
     return TargetOptions(scenes, options, dem_points, dem)
 
@@ -144,12 +147,11 @@ def _relax_if_needed(
 def _make_options(
     columns: SceneColumns,
     coverage: Mapping[int, Coverage],
-    sensor: Sensor,
-    min_points: int,
+    make_one: Callable[[Sequence[Scene]], list[PassOption]],
     slots: Sequence[Sequence[int]],
 ) -> ScenesAndOptions:
     scenes = [[columns.scene(row, coverage[row]) for row in rows] for rows in slots]
-    return scenes, [make_pass_options(found, sensor, min_points=min_points) for found in scenes]
+    return scenes, [make_one(found) for found in scenes]
 
 
 def _measure_coverage(

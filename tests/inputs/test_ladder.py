@@ -26,6 +26,7 @@ def test_a_recipe_is_read_back_from_its_dict() -> None:
         Recipe(
             policy=Policy.CHANGE_DETECTION, relax=ladder, onset_guard_minutes=30.0, min_coverage=0.0
         ),
+        Recipe(policy=Policy.CHANGE_DETECTION, mosaics=False),
         Recipe(relax=(), tile_size_m=5000.0, warn_coverage_below=0.5),
     ):
         assert recipe_from_dict(recipe.to_dict(), source="run.json") == recipe

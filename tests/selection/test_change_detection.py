@@ -43,10 +43,12 @@ def mosaics(table: pa.Table, sensor: Sensor) -> dict[Phase, list[Row]]:
     return {phase: members for phase, members in by_phase.items() if members}
 
 
+@pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_choice_breaks_a_rule(seed: int) -> None:
+def test_no_choice_breaks_a_rule(seed: int, *, single: bool) -> None:
     """Onset, order, reuse, track, mosaics and limits hold for each generated event."""
     world = random_world(seed)
+    world = replace(world, recipe=replace(world.recipe, mosaics=not single))
     table = world.chosen()
     onset, guard = world.event.onset, timedelta(minutes=world.recipe.onset_guard_minutes)
     for sensor in (Sensor.S1RTC, Sensor.S2L2A):
@@ -56,6 +58,7 @@ def test_no_choice_breaks_a_rule(seed: int) -> None:
             before = phase in {Phase.PRE_MONTH, Phase.PRE_EVENT}
             assert max(times) < onset - guard if before else min(times) >= onset
             assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+            assert len(rows) == 1 or not single
         for earlier, later in pairwise(by_phase.values()):
             assert max(row["datetime"] for row in earlier) < min(row["datetime"] for row in later)
         ids = [row["item_id"] for rows in by_phase.values() for row in rows]
@@ -139,13 +142,25 @@ def fill(combination: Combination, track: int, mixed_level: int) -> tuple[int, i
     return -len(options), max(levels, default=0), off, sum(option.level for option in options)
 
 
+def list_options(
+    scenes: Sequence[Scene], sensor: str, min_points: int, *, mosaics: bool
+) -> list[PassOption]:
+    """List the options of a slot: passes, or without mosaics each scene by itself."""
+    groups = [scenes] if mosaics else [[scene] for scene in scenes]
+    return [
+        option
+        for group in groups
+        for option in make_pass_options(group, sensor, min_points=min_points)
+    ]
+
+
 def brute_force(choice: TargetOptions, recipe: Recipe) -> tuple[Combination, ...]:
     """Compare all combinations of all sensors."""
     kept: list[list[Combination]] = []
     least_points = ceil(recipe.min_coverage * N_POINTS)
     for sensor in choice.options:
         slots = [
-            make_pass_options(scenes, sensor, min_points=least_points)
+            list_options(scenes, sensor, least_points, mosaics=recipe.mosaics)
             for scenes in choice.scenes[sensor]
         ]
         ladder = recipe.rules[sensor].ladder
@@ -186,10 +201,12 @@ def least(options: Iterable[PassOption | None]) -> int:
     return min((option.points.bit_count() for option in options if option), default=2**30)
 
 
+@pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("seed", SMALL_SEEDS)
-def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
-    """No combination is better by the written objective."""
+def test_the_choice_is_the_best_of_all_combinations(seed: int, *, single: bool) -> None:
+    """No combination is better by the written objective, with mosaics and with single scenes."""
     world = random_world(seed + 1000, n_passes=12)
+    world = replace(world, recipe=replace(world.recipe, mosaics=not single))
     with (
         pytest.MonkeyPatch.context() as patch
     ):  # compare also with options that need steps, if the slots can be filled without

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 from shapely import GeometryType
 
 from floodscan.catalogs.archive.columns import read_boxes, read_geometries, read_times, stored
+from floodscan.catalogs.archive.grids import read_column_grids, read_row_grids
 from floodscan.catalogs.archive.layout import AssetForm, Layout, is_text
-from floodscan.catalogs.item_table import coerce_values, parse_edges, unsigned
-from floodscan.catalogs.page_json import EDGES, SCENE_PROPERTIES, Asset
+from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
+from floodscan.catalogs.item_table import coerce_values
+from floodscan.catalogs.page_json import GRID_FIELDS, SCENE_PROPERTIES
 from floodscan.geometry.footprints import extents_of_empty, fill_from_bbox, repair
 from floodscan.schemas import ITEMS, check_table
 
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from floodscan.geometry.footprints import Geometries
-
-_ASSETS = msgspec.json.Decoder(dict[str, Asset | None])
 
 
 def find_named(found: pa.Table) -> NDArray[np.bool_]:
@@ -45,14 +46,16 @@ def decode_rows(found: pa.Table, layout: Layout, assets: Sequence[str]) -> pa.Ta
         assets: Keys of the assets to keep.
     """
     footprints, extents = _read_footprints(found)
-    hrefs, edges = _read_assets(found, layout, assets)
+    hrefs, (edges, shapes) = _read_assets(found, layout, assets)
     columns = {
         "collection": _read_collections(found, layout),
         "item_id": stored(found["id"]).cast(pa.string()),
         "datetime": read_times(found, layout.times),
         **{name: _coalesce(found, name) for name in SCENE_PROPERTIES},
-        "proj_bbox": parse_edges(edges),
-        "assets": hrefs,
+        "proj_bbox": edges,
+        "proj_shapes": shapes,
+        "refused_assets": hrefs.refused,
+        "assets": hrefs.assets,
         "geometry": shapely.to_wkb(footprints),
         "extent": shapely.to_wkb(extents),
     }
@@ -114,39 +117,36 @@ def _have_empty_rings(footprints: Geometries) -> NDArray[np.bool_]:
 
 def _read_assets(
     found: pa.Table, layout: Layout, wanted: Sequence[str]
-) -> tuple[pa.Array, Sequence[object]]:
-    """Read the unsigned hrefs of the wanted assets by key, and the edges of the first one."""
-    nothing: list[object] = [None] * len(found)
-    if layout.asset_form is AssetForm.MISSING or "assets" not in found.column_names:
-        return _make_maps(found, wanted, {}), nothing
+) -> tuple[_Hrefs, tuple[pa.Array, pa.Array]]:
+    """Read the hrefs of the wanted assets, and the grids of their rasters."""
+    form, n = layout.asset_form, len(found)
+    if form is AssetForm.MISSING or "assets" not in found.column_names:
+        return _Hrefs.of(wanted, {}, n), read_column_grids(found, {}, wanted)
     values = stored(found["assets"])
-    if layout.asset_form is AssetForm.STRUCT:
-        hrefs = {key: _member(values, key, "href") for key in wanted}
-        edges = _member(values, wanted[0], EDGES) if wanted else None
-        return _make_maps(found, wanted, hrefs), nothing if edges is None else edges.to_pylist()
-    if layout.asset_form is AssetForm.MAP:
-        rows = [dict(each or ()) for each in values.to_pylist()]
-        read: list[Mapping[str, Asset | None]] = [
-            {key: Asset((asset or {}).get("href")) for key, asset in row.items()} for row in rows
-        ]
-        edges_found = [(row.get(wanted[0]) or {}).get(EDGES) if wanted else None for row in rows]
-    else:
-        read = [_parse_assets(text) for text in values.to_pylist()]
-        edges_found = [_parse_edges(row.get(wanted[0]) if wanted else None) for row in read]
-    columns = {key: _texts([(row.get(key) or Asset()).href for row in read]) for key in wanted}
-    return _make_maps(found, wanted, columns), edges_found
+    if form is AssetForm.STRUCT:
+        members = {
+            (key, name): column
+            for key in wanted
+            for name in ("href", *GRID_FIELDS)
+            if (column := _member(values, key, name)) is not None
+        }
+        hrefs = {key: members[key, "href"] for key in wanted if (key, "href") in members}
+        return _Hrefs.of(wanted, hrefs, n), read_column_grids(found, members, wanted)
+    rows = [_parse_assets(each) for each in values.to_pylist()]
+    texts = {key: _texts([(row.get(key) or {}).get("href") for row in rows]) for key in wanted}
+    return _Hrefs.of(wanted, texts, n), read_row_grids(found, rows, wanted)
 
 
-def _parse_assets(text: str | None) -> Mapping[str, Asset | None]:
-    with suppress(msgspec.DecodeError):
-        return _ASSETS.decode(text) if text else {}
-    return {}
-
-
-def _parse_edges(asset: Asset | None) -> object:
-    with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(asset.edges) if asset else None
-    return None
+def _parse_assets(assets: Any) -> Mapping[str, Mapping[str, Any]]:  # noqa: ANN401 - JSON or a map
+    if isinstance(assets, str):
+        try:
+            assets = orjson.loads(assets)
+        except orjson.JSONDecodeError:
+            return {}
+    if isinstance(assets, list):
+        assets = dict(assets)
+    members = assets if isinstance(assets, dict) else {}
+    return {key: asset for key, asset in members.items() if isinstance(asset, dict)}
 
 
 def _member(values: pa.Array, key: str, name: str) -> pa.Array | None:
@@ -162,30 +162,61 @@ def _texts(values: list[Any]) -> pa.Array:
     return pa.array([value if isinstance(value, str) else None for value in values], pa.string())
 
 
-def _make_maps(
-    found: pa.Table, wanted: Sequence[str], hrefs: Mapping[str, pa.Array | None]
+@dataclass(frozen=True, slots=True)
+class _Hrefs:
+    """Two columns of ITEMS.
+
+    Attributes:
+        assets: Key → unsigned href, in the wanted order.
+        refused: Key → why an href is not used; null without any.
+    """
+
+    assets: pa.Array
+    refused: pa.Array
+
+    @classmethod
+    def of(cls, wanted: Sequence[str], hrefs: Mapping[str, pa.Array], n: int) -> _Hrefs:
+        """Make both columns.
+
+        Args:
+            wanted: Keys of the wanted assets.
+            hrefs: The hrefs of each key that is there, shape (n,).
+            n: Number of rows.
+        """
+        refused: dict[int, list[tuple[str, str]]] = {}
+        columns = [_clean(hrefs.get(key), n, key, refused) for key in wanted]
+        there = np.array([np.asarray(column.is_valid()) for column in columns], dtype=bool)
+        there = there.reshape(len(wanted), n).T
+        ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+        rows, keys = np.nonzero(there)
+        joined = pa.concat_arrays([pa.nulls(0, pa.string()), *columns])
+        assets = pa.MapArray.from_arrays(
+            pa.array(ends, pa.int32()),
+            pa.array(wanted, pa.string()).take(pa.array(keys)),
+            joined.take(pa.array(keys * n + rows)),
+        )
+        kind = ITEMS.field("refused_assets").type
+        if not refused:
+            return cls(assets, pa.nulls(n, kind))
+        return cls(assets, pa.array(map(refused.get, range(n)), kind))
+
+
+def _clean(
+    column: pa.Array | None, n: int, key: str, refused: dict[int, list[tuple[str, str]]]
 ) -> pa.Array:
-    """Make a map of the hrefs that are there in each row, with the keys in the wanted order."""
-    columns = [_clean(hrefs.get(key), len(found)) for key in wanted]
-    there = np.array([np.asarray(column.is_valid()) for column in columns], dtype=bool)
-    there = there.reshape(len(wanted), len(found)).T
-    ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-    rows, keys = np.nonzero(there)
-    joined = pa.concat_arrays([pa.nulls(0, pa.string()), *columns])
-    return pa.MapArray.from_arrays(
-        pa.array(ends, pa.int32()),
-        pa.array(wanted, pa.string()).take(pa.array(keys)),
-        joined.take(pa.array(keys * len(found) + rows)),
-    )
-
-
-def _clean(column: pa.Array | None, n: int) -> pa.Array:
-    """Return unsigned hrefs; null where there is none."""
+    """Return unsigned hrefs; null where there is none, or where it is refused."""
     if column is None:
         return pa.nulls(n, pa.string())
     texts = column.cast(pa.string()) if is_text(column.type) else _texts(column.to_pylist())
-    texts = pc.if_else(pc.fill_null(pc.greater(pc.binary_length(texts), 0), False), texts, None)
-    odd = pc.fill_null(pc.match_substring_regex(texts, "[?@]"), False)
-    if not pc.any(odd).as_py():
+    unmarked = pc.invert(pc.match_substring_regex(texts, "[?@]"))
+    plain = pc.fill_null(pc.and_(pc.starts_with(texts, "https://"), unmarked), True)
+    if pc.all(plain).as_py():
         return texts
-    return pa.array([text and unsigned(text) for text in texts.to_pylist()], pa.string())
+    cleaned = texts.to_pylist()
+    for row in np.flatnonzero(~np.asarray(plain)).tolist():
+        try:
+            cleaned[row] = unsigned(resolve(cleaned[row], lambda: None)) or None
+        except RefusedHrefError as err:
+            cleaned[row] = None
+            refused.setdefault(row, []).append((key, str(err)))
+    return pa.array(cleaned, pa.string())

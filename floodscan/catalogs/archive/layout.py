@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from floodscan.catalogs.page_json import EDGES, STAC_NAMES, TIME_PROPERTIES
+from floodscan.catalogs.page_json import GRID_FIELDS, STAC_NAMES, TIME_PROPERTIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,9 +137,11 @@ class Layout:
             return []
         if self.asset_form is not AssetForm.STRUCT:
             return ["assets"]
-        hrefs = [f"assets.{key}.href" for key in assets if self.asset_member(key, "href")]
-        edges = [f"assets.{key}.{EDGES}" for key in assets[:1] if self.asset_member(key, EDGES)]
-        return [*hrefs, *edges]
+        edges, shape, transform = GRID_FIELDS
+        members = [(key, name) for key in assets for name in ("href", shape)]
+        members += [(key, name) for key in assets[:1] for name in (edges, transform)]
+        there = [each for each in members if self.asset_member(*each) is not None]
+        return [f"assets.{key}.{name}" for key, name in there]
 
     def asset_member(self, key: str, name: str) -> pa.DataType | None:
         """Return the type of a member of an asset; None if it is missing."""

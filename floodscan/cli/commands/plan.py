@@ -2,68 +2,96 @@
 
 from __future__ import annotations
 
+import logging
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from floodscan.cli.options import catalog_options, json_option, rules_options
+from floodscan.cli.options import (
+    AnyPath,
+    catalog_options,
+    json_option,
+    log_options,
+    rules_options,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from floodscan.catalogs import Catalog
     from floodscan.model import Recipe, Search
-    from floodscan.planning.slots import EventPlan
+    from floodscan.planning.slots import BatchPlan, EventPlan
+
+    Json = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.argument("events")
+@click.argument("events", metavar="EVENTS", type=AnyPath())
 @catalog_options
 @rules_options
 @json_option
+@log_options
 def plan(
     events: str,
     *,
     catalog: str | None,
-    fallback_catalog: str | None,
+    fallback: str | None,
     rules: Recipe,
     as_json: bool,
 ) -> None:
     """Show the slots, searches and sources of events, without searching.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+    EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
+    problems of an invalid file.
     """
     from floodscan import scanning
     from floodscan.catalogs.sources import find_archive
     from floodscan.catalogs.usage import UsageCounter
-    from floodscan.cli.output import open_console, print_json
-    from floodscan.inputs.event_files import load_events
+    from floodscan.cli.event_input import report_events
+    from floodscan.cli.output import open_console, print_json_list
+    from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches, plan_batch
     from floodscan.report.plans import show_plans, show_sources
 
-    source = scanning.open_source(catalog, events, recipe=rules, fallback=fallback_catalog)
+    source = scanning.open_source(catalog, events, recipe=rules, fallback=fallback)
     counter = UsageCounter(source)
-    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
-    ids = [event.event_id for event in listed]
-    cut = cut_batches(list_events(listed), run_id="")
+    with report_events(as_json=as_json):
+        listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
+    _log.info("%d events are read from %s", len(listed), events)
     batches = counter.count(
         plan_batch(batch, rules, joins=lambda search: find_archive(source, search) is not None)
-        for batch in cut
+        for batch in cut_batches(listed, run_id="")
     )
-    if not as_json:
-        show_plans(open_console(), batches, ids)
-        show_sources(open_console(), counter.list_uses())
+    if as_json:
+        print_json_list(_in_order(batches, listed.ids, source))
         return
-    planned = {
-        each.event.event_id: _to_json(each, batch.searches_for(each), source)
-        for batch in batches
-        for each in batch.plans
-    }
-    print_json([planned[event_id] for event_id in ids])
+    show_plans(open_console(), batches, listed.ids)
+    show_sources(open_console(), counter.list_uses())
 
 
-def _to_json(each: EventPlan, searches: Iterable[Search], source: Catalog) -> dict[str, Any]:
+def _in_order(
+    batches: Iterable[BatchPlan], event_ids: Iterable[str], source: Catalog
+) -> Iterator[Json]:
+    """Yield the plans in the order of the events; until then they are kept on disk."""
+    from floodscan.planning.scratch import ScratchDatabase
+
+    kept = ScratchDatabase("CREATE TABLE plan (event_id TEXT PRIMARY KEY, content BLOB)")
+    for batch in batches:
+        rows = (
+            (each.event.event_id, pickle.dumps(_to_json(each, batch.searches_for(each), source)))
+            for each in batch.plans
+        )
+        kept.executemany("INSERT INTO plan VALUES (?, ?)", rows)
+    for event_id in event_ids:
+        found = kept.execute("SELECT content FROM plan WHERE event_id = ?", (event_id,))
+        yield pickle.loads(found.fetchone()[0])  # noqa: S301 - our own bytes
+
+
+def _to_json(each: EventPlan, searches: Iterable[Search], source: Catalog) -> Json:
     from floodscan.catalogs.sources import find_source
 
     return {
