@@ -104,10 +104,9 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
-    source = access.keep(open_source(catalog, events, recipe=rules))
-    listed = read_list(events, rules)
+    source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(source, rules, listed, out=out, packed=pack_manifests)
+        run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
         counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
