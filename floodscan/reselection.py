@@ -15,7 +15,7 @@ from floodscan.assessment.outcomes import read_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import recipe_from_dict
-from floodscan.model import Event, Phase, Policy
+from floodscan.model import DateKind, Event, Phase, Policy
 from floodscan.pipeline import decide, write
 from floodscan.planning.slots import plan_event
 from floodscan.schemas import ITEMS, SLOT
@@ -174,8 +174,17 @@ def read_event(facts: Json) -> Event:
             Phase(phase): date.fromisoformat(day) for phase, day in facts["phase_dates"].items()
         },
         onset=datetime.fromisoformat(facts["onset"]),
+        onset_assumed=facts["onset_assumed"],
+        assumed_onset_hour=facts["assumed_onset_hour"],
+        peak=_read_time(facts["peak"]),
+        end=_read_time(facts["end"]),
+        date_kind=DateKind(facts["date_kind"]),
         target_crs=facts["target_crs"],
     )
+
+
+def _read_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _restore_answers(plan: EventPlan, searches: Sequence[Json]) -> dict[Search, Answer]:

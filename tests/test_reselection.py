@@ -73,6 +73,7 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(
     assert steps == [
         {"sensor": "S2L2A", "max_cloud_percent": 50.0},
         {"sensor": "S1RTC", "mixed_track": True},
+        {"sensor": "S1RTC", "min_coverage": 0.1},
     ]
     assert result.outcomes[0].n_requests == 0
 

@@ -136,6 +136,11 @@ def _event_facts(event: Event) -> Json:
         "target_crs": event.target_crs,
         "phase_dates": {str(phase): day.isoformat() for phase, day in event.phase_dates.items()},
         "onset": _format_time(event.onset),
+        "onset_assumed": event.onset_assumed,
+        "assumed_onset_hour": event.assumed_onset_hour,
+        "peak": _format_time(event.peak),
+        "end": _format_time(event.end),
+        "date_kind": str(event.date_kind),
         "aoi": orjson.loads(shapely.to_geojson(event.aoi)),
     }
 
@@ -215,6 +220,8 @@ def _describe_choice(
         "datetime": _format_time(row["datetime"]),
         "days_from_phase": row["days_from_phase"],
         "day_offset": row["day_offset"],
+        "hours_from_onset": row["hours_from_onset"],
+        "hours_from_peak": row["hours_from_peak"],
         **{key: row[column] for key, column in _SENSOR_KEYS[row["sensor"]].items()},
         "platform": row["platform"],
         "coverage_frac": mosaic.coverage_frac,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from floodscan.selection.columns import NO_INSTANT, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import date
 
     import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     Outlines = tuple[int, ...]
 
 _SAME_FRAME = 0.95
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +159,20 @@ class _Chosen:
     """
 
     def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
-        onsets = {plan.event.event_id: plan.event.onset for plan in plans}
+        events = {plan.event.event_id: plan.event for plan in plans}
+        self._recipe = recipe
         self.ids = rows["item_id"].to_pylist()
         self.passes = rows["pass_id"].to_pylist()
         self.times = microseconds(rows["datetime"]).tolist()
-        self.wrong = wrong_side(rows, onsets, recipe).tolist()
+        self.wrong = wrong_side(rows, events, recipe).tolist()
         self.tracks = rows["track_id"].to_pylist()
         self._slots = _rows_by_slot(rows)
         self._outlines, self._ground = _number_outlines(rows)
         self._joined: dict[Outlines, BaseGeometry] = {}
+
+    def onset_of(self, plan: EventPlan) -> datetime:
+        """Return the moment from which a pass counts as after the onset."""
+        return self._recipe.onset_of(plan.event)
 
     def slots(self, plan: EventPlan, target: Target) -> dict[SlotKey, list[int]]:
         """Return the rows of each filled slot of a target, in order."""
@@ -294,14 +302,24 @@ def _check_target(
             yield ChoiceWarning(WarningCode.MIXED_TRACKS, target.target_id, None, sensor, text)
 
 
+def _day(instant: int) -> date | None:
+    return None if instant == NO_INSTANT else (_EPOCH + timedelta(microseconds=instant)).date()
+
+
 def _check_times(
     chosen: _Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
 ) -> Iterator[tuple[WarningCode, str]]:
     """Find scenes of a phase that are, or may be, on the wrong side of the onset."""
     if wrong := [chosen.ids[row] for row in rows if chosen.wrong[row]]:
         side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
-        text = f"{wrong[0]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
+        text = f"{wrong[0]} is {side} the onset {chosen.onset_of(plan):%Y-%m-%dT%H:%MZ}"
         yield WarningCode.WRONG_SIDE_OF_ONSET, text
+    event = plan.event
+    if phase is Phase.EVENT and event.onset_assumed:
+        own_day = [row for row in rows if _day(chosen.times[row]) == event.onset.date()]
+        for row in own_day[:1]:
+            text = f"{chosen.ids[row]} is from the day of the onset, whose hour is unknown"
+            yield WarningCode.ONSET_ASSUMED, text
     if timeless := [chosen.ids[row] for row in rows if chosen.times[row] == NO_INSTANT]:
         text = f"{timeless[0]} has no readable time: it may be on the wrong side of the onset"
         yield WarningCode.NO_TIME, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ import shapely
 from floodscan.errors import EventError, InputProblem, suggest
 from floodscan.geometry.footprints import bbox_of, bbox_polygon, parse_geometry
 from floodscan.geometry.pixel_grid import plan_grid
+from floodscan.inputs.event_times import TIME_FIELDS, BadFieldError, is_missing, parse_times
 from floodscan.model import DEMO, Event, Phase
 from floodscan.planning.scratch import IdSet
 
@@ -121,7 +122,7 @@ def parse_events(
     for row, record in rows:
         try:
             event = _parse_event(record, folder=folder, offsets=phase_offset_days, taken=taken)
-        except _BadFieldError as err:
+        except BadFieldError as err:
             problems.append(InputProblem(row, *err.args))
         else:
             taken.add(event.event_id)
@@ -130,10 +131,6 @@ def parse_events(
         problems.append(InputProblem("", "", "has no event in it"))
     if problems:
         raise EventError(source, problems)
-
-
-class _BadFieldError(Exception):
-    """An invalid field: its name and the problem. With its row, it becomes an InputProblem."""
 
 
 def _parse_event(
@@ -146,29 +143,29 @@ def _parse_event(
         aoi=aoi,
         bbox=bbox,
         phase_dates=phase_dates,
-        onset=_parse_onset(record.get("onset"), phase_dates[Phase.EVENT]),
         target_crs=_parse_crs(record.get("target_crs"), aoi),
+        **parse_times(record, phase_dates[Phase.EVENT]),
     )
 
 
 def _parse_id(value: object, taken: Container[str]) -> str:
-    if _is_missing(value):
-        raise _BadFieldError("event_id", "is missing")
+    if is_missing(value):
+        raise BadFieldError("event_id", "is missing")
     text = str(value)
     if not _FILE_NAME.fullmatch(text):
-        raise _BadFieldError(
+        raise BadFieldError(
             "event_id",
             f"'{text}' can't be a file name; use up to 128 letters, digits, '.', '_' and '-'",
         )
     if text in taken:
-        raise _BadFieldError("event_id", f"'{text}' is used twice")
+        raise BadFieldError("event_id", f"'{text}' is used twice")
     return text
 
 
 def _parse_aoi(record: Record, folder: Path) -> tuple[BaseGeometry, BBox]:
-    named = [name for name in ("geometry", "aoi", "bbox") if not _is_missing(record.get(name))]
+    named = [name for name in ("geometry", "aoi", "bbox") if not is_missing(record.get(name))]
     if not named:
-        raise _BadFieldError(
+        raise BadFieldError(
             "bbox", "is missing; write bbox, or aoi with the name of a GeoJSON file"
         )
     field = named[0]
@@ -184,15 +181,15 @@ def _parse_bbox(value: object) -> BBox:
     try:
         west, south, east, north = (float(number) for number in value)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as err:
-        raise _BadFieldError("bbox", "must be four numbers: west, south, east, north") from err
+        raise BadFieldError("bbox", "must be four numbers: west, south, east, north") from err
     if not (_on_earth(west, south) and _on_earth(east, north)):
-        raise _BadFieldError(
+        raise BadFieldError(
             "bbox", f"{[west, south, east, north]} is not within ±180° longitude and ±90° latitude"
         )
     if south > north:
-        raise _BadFieldError("bbox", f"south {south} is above north {north}")
+        raise BadFieldError("bbox", f"south {south} is above north {north}")
     if south == north or west == east:
-        raise _BadFieldError("bbox", "has no area")
+        raise BadFieldError("bbox", "has no area")
     return west, south, east, north
 
 
@@ -200,9 +197,9 @@ def _load_aoi(path: Path) -> BaseGeometry:
     try:
         raw = orjson.loads(path.read_bytes())
     except OSError as err:
-        raise _BadFieldError("aoi", f"{path}: {err.strerror}") from err
+        raise BadFieldError("aoi", f"{path}: {err.strerror}") from err
     except orjson.JSONDecodeError as err:
-        raise _BadFieldError("aoi", f"{path} is not JSON: {err}") from err
+        raise BadFieldError("aoi", f"{path} is not JSON: {err}") from err
     features = raw.get("features", [raw]) if isinstance(raw, dict) else []
     geometries = [parse_geometry(f.get("geometry", f)) for f in features if isinstance(f, dict)]
     return shapely.union_all(geometries)
@@ -210,16 +207,14 @@ def _load_aoi(path: Path) -> BaseGeometry:
 
 def _check_aoi(field: str, aoi: BaseGeometry) -> None:
     if aoi.geom_type not in {"Polygon", "MultiPolygon"}:
-        raise _BadFieldError(field, f"must be a Polygon or MultiPolygon, but is a {aoi.geom_type}")
+        raise BadFieldError(field, f"must be a Polygon or MultiPolygon, but is a {aoi.geom_type}")
     if not aoi.is_valid:
-        raise _BadFieldError(field, f"is not valid: {shapely.is_valid_reason(aoi)}")
+        raise BadFieldError(field, f"is not valid: {shapely.is_valid_reason(aoi)}")
     if aoi.area == 0:
-        raise _BadFieldError(field, "has no area")
+        raise BadFieldError(field, "has no area")
     west, south, east, north = aoi.bounds
     if not (_on_earth(west, south) and _on_earth(east, north)):
-        raise _BadFieldError(
-            field, "is not within ±180° longitude and ±90° latitude; is it WGS 84?"
-        )
+        raise BadFieldError(field, "is not within ±180° longitude and ±90° latitude; is it WGS 84?")
 
 
 def _on_earth(longitude: float, latitude: float) -> bool:
@@ -228,27 +223,27 @@ def _on_earth(longitude: float, latitude: float) -> bool:
 
 def _parse_phase_dates(record: Record, offsets: Mapping[Phase, int]) -> dict[Phase, date]:
     given = record.get("phase_dates")
-    if _is_missing(given):
-        given = {name: record[name] for name in Phase if not _is_missing(record.get(name))}
+    if is_missing(given):
+        given = {name: record[name] for name in Phase if not is_missing(record.get(name))}
     if not isinstance(given, dict):
-        raise _BadFieldError("phase_dates", "must be a table with a date for each phase")
+        raise BadFieldError("phase_dates", "must be a table with a date for each phase")
     for name in given:
         if name not in list(Phase):
-            raise _BadFieldError(f"phase_dates.{name}", f"unknown phase; {suggest(name, Phase)}")
+            raise BadFieldError(f"phase_dates.{name}", f"unknown phase; {suggest(name, Phase)}")
     if not given:
         event_date = _parse_date("event_date", record.get("event_date"))
         return {phase: event_date + timedelta(days=offsets[phase]) for phase in Phase}
     dates = {phase: _parse_date(f"phase_dates.{phase}", given.get(phase)) for phase in Phase}
     if list(dates.values()) != sorted(dates.values()):
-        raise _BadFieldError(
+        raise BadFieldError(
             "phase_dates", "are out of order; no phase may be before the phase that precedes it"
         )
     return dates
 
 
 def _parse_date(field: str, value: object) -> date:
-    if _is_missing(value):
-        raise _BadFieldError(field, "is missing")
+    if is_missing(value):
+        raise BadFieldError(field, "is missing")
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, date):
@@ -256,39 +251,25 @@ def _parse_date(field: str, value: object) -> date:
     try:
         return datetime.fromisoformat(str(value)).date()
     except ValueError as err:
-        raise _BadFieldError(field, f"'{value}' is not a date; write it like 2021-07-15") from err
-
-
-def _parse_onset(value: object, event_date: date) -> datetime:
-    if _is_missing(value):
-        return datetime.combine(event_date, time.min, UTC)
-    try:
-        onset = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError as err:
-        raise _BadFieldError(
-            "onset", f"'{value}' is not a time; write it like 2021-07-14T18:00Z"
-        ) from err
-    return onset.replace(tzinfo=UTC) if onset.tzinfo is None else onset.astimezone(UTC)
+        raise BadFieldError(field, f"'{value}' is not a date; write it like 2021-07-15") from err
 
 
 def _parse_crs(value: object, aoi: BaseGeometry) -> str:
-    if _is_missing(value):
+    if is_missing(value):
         return utm_crs(aoi)
     try:
         crs = pyproj.CRS.from_user_input(value)
     except pyproj.exceptions.CRSError as err:
-        raise _BadFieldError(
+        raise BadFieldError(
             "target_crs", f"'{value}' is not a coordinate system; write it like EPSG:32632"
         ) from err
     if not crs.is_projected:
-        raise _BadFieldError(
+        raise BadFieldError(
             "target_crs",
             f"'{value}' is not a projected system; write one like {utm_crs(aoi)}",
         )
     if plan_grid(bbox_of(aoi), str(value)) is None:
-        raise _BadFieldError(
-            "target_crs", f"'{value}' does not cover the area; {utm_crs(aoi)} does"
-        )
+        raise BadFieldError("target_crs", f"'{value}' does not cover the area; {utm_crs(aoi)} does")
     return str(value)
 
 
@@ -300,14 +281,9 @@ def utm_crs(aoi: BaseGeometry) -> str:
     return f"EPSG:{hemisphere + int(longitude // 6) + 1}"
 
 
-def _is_missing(value: object) -> bool:
-    # NaN and NaT, the missing values of tables, differ from themselves
-    return value is None or value == "" or value != value  # noqa: PLR0124
-
-
 def _read_toml(path: Path) -> Rows:
     raw = tomllib.loads(path.read_text("utf-8"))
-    known = ["event_id", "bbox", "aoi", "target_crs", "onset", "event_date", "phase_dates"]
+    known = ["event_id", "bbox", "aoi", "target_crs", "event_date", "phase_dates", *TIME_FIELDS]
     problems = [
         InputProblem("", key, f"unknown; {suggest(key, ['event'])}")
         for key in raw

@@ -107,6 +107,19 @@ class FieldReader:
             self.fail(name, "must be between 0 and 1")
         return share
 
+    def boolean(self, name: str, value: object) -> bool:
+        """Check that a value is ``true`` or ``false``."""
+        if not isinstance(value, bool):
+            self.fail(name, "must be true or false")
+        return bool(value)
+
+    def hour(self, name: str, value: object) -> float:
+        """Check that a value is an hour of a day, 0 or above and below 24."""
+        hour = self.not_negative(name, value)
+        if hour >= 24:  # noqa: PLR2004 - hours
+            self.fail(name, "must be below 24 hours")
+        return hour
+
     def true(self, name: str, value: object) -> bool:
         """Check that a value is ``true``."""
         if value is not True:

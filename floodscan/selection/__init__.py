@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from floodscan.model import Policy
 from floodscan.schemas import CANDIDATES, check_candidates, check_table
 from floodscan.selection.change_detection import select_change_detection
+from floodscan.selection.hours import measure_hours
 from floodscan.selection.labels import Verdict
 from floodscan.selection.reference import select_reference, slot_numbers
 
@@ -30,10 +31,12 @@ def select(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe) -> 
         recipe: The rules.
 
     Returns:
-        The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order.
-        Within a slot the ranked rows come first, then the rejected rows by item id.
+        The same rows with the hours from onset and peak, ``rank``, ``selected`` and ``verdict``.
+        The slots keep their order. Within a slot the ranked rows come first, then the rejected rows
+        by item id.
     """
-    candidates = check_candidates(candidates)
+    events = {plan.event.event_id: plan.event for plan in plans}
+    candidates = measure_hours(check_candidates(candidates), events, recipe)
     if recipe.policy is Policy.CHANGE_DETECTION:
         chosen = select_change_detection(candidates, plans, recipe)
     else:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.planning.targets import Target
     from floodscan.selection.attributes import CandidateAttributes
+    from floodscan.selection.mosaics import LeastPoints
 
     Indices = NDArray[np.int64]
     Slots = list[list[PassOption]]
@@ -99,7 +100,12 @@ class TargetOptions(NamedTuple):
 
 
 def gather_options(
-    target: Target, rows: Sequence[int], columns: SceneColumns, recipe: Recipe
+    target: Target,
+    rows: Sequence[int],
+    columns: SceneColumns,
+    recipe: Recipe,
+    *,
+    peak: int | None = None,
 ) -> TargetOptions:
     """Gather the options of a target.
 
@@ -108,6 +114,7 @@ def gather_options(
         rows: Its candidates, the rows of each slot next to each other.
         columns: Of all candidates.
         recipe: The rules.
+        peak: When the flood was largest, microseconds since 1970; None if unknown.
     """
     possible = [row for row in rows if columns.level[row] != NEVER]
     coverage = _measure_coverage(target, possible, columns)
@@ -117,39 +124,46 @@ def gather_options(
         by_slot[columns.sensor[first], columns.phase[first]] = [first, *others]
     dem = by_slot.get((Sensor.DEM, None), [])
     dem_points = reduce(or_, (coverage[row][0] for row in dem)) if dem else ALL_POINTS
-    min_points = ceil(recipe.min_coverage * N_POINTS)
     scenes: dict[Sensor, list[list[Scene]]] = {}
     options: dict[Sensor, Slots] = {}
+    counted_peak = peak if recipe.event_first else None
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
-        make = partial(_make_options, columns, coverage, sensor, min_points)
-        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make)
+        least = [(n, ceil(s * N_POINTS)) for n, s in recipe.rules[sensor].coverage_levels]
+        make = partial(_make_options, columns, coverage, sensor, counted_peak)
+        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least)
     return TargetOptions(scenes, options, dem_points, dem)
 
 
 def _relax_if_needed(
     slots: Sequence[Sequence[int]],
     columns: SceneColumns,
-    make: Callable[[Sequence[Sequence[int]]], ScenesAndOptions],
+    make: Callable[[Sequence[Sequence[int]], LeastPoints], ScenesAndOptions],
+    least_points: LeastPoints,
 ) -> ScenesAndOptions:
     """Make a sensor's options: with ladder steps only if its slots cannot be filled without."""
     unrelaxed = [[row for row in rows if columns.level[row] == 0] for rows in slots]
-    scenes, options = make(unrelaxed)
+    scenes, options = make(unrelaxed, least_points[-1:])
     tracks = {option.track for found in options for option in found}
     if any(fills_perfectly(options, track=track) for track in tracks):
         return scenes, options
-    return make(slots)
+    return make(slots, least_points)
 
 
 def _make_options(
     columns: SceneColumns,
     coverage: Mapping[int, Coverage],
     sensor: Sensor,
-    min_points: int,
+    peak: int | None,
     slots: Sequence[Sequence[int]],
+    least_points: LeastPoints,
 ) -> ScenesAndOptions:
     scenes = [[columns.scene(row, coverage[row]) for row in rows] for rows in slots]
-    return scenes, [make_pass_options(found, sensor, min_points=min_points) for found in scenes]
+    peaks = [peak if phase is Phase.EVENT else None for phase in Phase]
+    return scenes, [
+        make_pass_options(found, sensor, least_points=least_points, peak=counted)
+        for found, counted in zip(scenes, peaks, strict=True)
+    ]
 
 
 def _measure_coverage(
