@@ -234,6 +234,7 @@ def _distribute(part: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[
 
 _ANSWER_COLUMNS = (
     "complete",
+    "n_dropped",
     "n_pages",
     "n_requests",
     "n_retries",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -122,46 +122,57 @@ def _find_problems(
         yield f"the ladder has {step}, {only} (leave it out of relax, or write relax = [])"
 
 
-def reselect(
-    source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str
-) -> Iterator[BatchResult]:
-    """Choose again for every event of a run, batch by batch, and write another run's folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reselection:
+    """Settings that all batches of a reselection share.
 
-    Args:
+    Attributes:
         source: A finished run.
         out: Output folder, prepared.
         recipe: The new rules, for which the stored candidates are enough.
         catalog_id: STAC id of the catalog of the candidates.
     """
-    # the source may have got more events since an earlier call: then its batches differ
-    out.keep(frozenset())
-    for batch, events in source.events.batches():
-        yield _reselect_batch(
-            source, out, recipe, batch, read_outcomes(events), catalog_id=catalog_id
-        )
+
+    source: RunFolder
+    out: RunFolder
+    recipe: Recipe
+    catalog_id: str
+
+    def batches(self) -> Iterator[StoredBatch]:
+        """Read the batches of the source, one after the other."""
+        for name, events in self.source.events.batches():
+            yield StoredBatch(name, tuple(read_outcomes(events)))
 
 
-def _reselect_batch(
-    source: RunFolder,
-    out: RunFolder,
-    recipe: Recipe,
-    batch: str,
-    outcomes: Sequence[Outcome],
-    *,
-    catalog_id: str,
-) -> BatchResult:
-    given_up = [outcome for outcome in outcomes if outcome.is_given_up]
-    event_ids = [outcome.event_id for outcome in outcomes if not outcome.is_given_up]
-    manifests = [orjson.loads(content) for content in source.read_manifests(batch, event_ids)]
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch of a finished run.
+
+    Attributes:
+        name: Its name.
+        outcomes: How its events ended.
+    """
+
+    name: str
+    outcomes: tuple[Outcome, ...]
+
+
+def reselect_batch(reselection: Reselection, batch: StoredBatch) -> BatchResult:
+    """Choose again for the events of a batch, and write them to the other run's folder."""
+    source, recipe, catalog_id = reselection.source, reselection.recipe, reselection.catalog_id
+    given_up = [outcome for outcome in batch.outcomes if outcome.is_given_up]
+    event_ids = [outcome.event_id for outcome in batch.outcomes if not outcome.is_given_up]
+    contents = source.read_manifests(batch.name, event_ids)
+    manifests = [orjson.loads(content) for content in contents]
     plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in manifests]
     answers = [
         _restore_answers(plan, manifest["provenance"]["searches"])
         for plan, manifest in zip(plans, manifests, strict=True)
     ]
-    measured = _narrow(source.read_part(batch), recipe)
+    measured = _narrow(source.read_part(batch.name), recipe)
     scored = judge(measured, recipe, complete=_are_complete(measured, plans, answers))
     part = decide(scored, plans, answers, recipe=recipe, catalog_id=catalog_id)
-    return write(out, batch, [part], given_up=given_up)
+    return write(reselection.out, batch.name, [part], given_up=given_up)
 
 
 def read_event(facts: Json) -> Event:

@@ -4,6 +4,7 @@ Fixtures of every test:
 
 - ``own_cache``: answers of catalogs are kept in a folder of the session, not in the user's.
 - ``heeded_interrupts``: processes that tests start react to Ctrl-C.
+- ``own_handlers``: what the command line sets for signals ends with the test.
 
 Fixtures of ``tests.servers.fixtures``, each for the whole session:
 
@@ -148,3 +149,15 @@ def heeded_interrupts() -> None:
     """Let processes that tests start react to Ctrl-C, also if the tests run in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def own_handlers() -> Iterator[None]:
+    """Restore the signal handlers that the command line sets in the process of a test."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    hook = sys.unraisablehook
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+    sys.unraisablehook = hook

@@ -95,7 +95,7 @@ class Follower:
     """Follows documents in a folder of its own.
 
     Two things differ from what is written: no test may reach the internet, so that catalogs there
-    are replaced by the demo or by a STAC API of the tests, and a scan without a word about its
+    are replaced by the demo or by a STAC API of the tests, and a command without a word about its
     cluster runs in this process, which saves the start of another.
 
     Args:
@@ -156,7 +156,7 @@ class Follower:
         asks = words[0] == "doctor" or (words[0] == "scan" and words[1] != "demo")
         if asks and "--catalog" not in words:
             adapted += ["--catalog", "demo"]
-        if words[0] == "scan" and not {"--cluster", "--workers"}.intersection(words):
+        if words[0] in {"scan", "reselect"} and not {"--cluster", "--workers"}.intersection(words):
             adapted += ["--cluster", "none"]
         return adapted
 

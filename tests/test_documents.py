@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from floodscan import Recipe, guide, scan
 from floodscan.assessment.labels import Reason, WarningCode
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import parse_recipe
 from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES

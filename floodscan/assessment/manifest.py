@@ -160,9 +160,8 @@ def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
     return {
         "joint_frac": dict(assessment.joint_frac),
         "empty_slots": empty_slots,
-        "valid_pixel_frac": forecast and forecast.valid_pixel_frac,
-        "chips": forecast and forecast.chips,
-        "chips_total": forecast and forecast.chips_total,
+        "chips_total": forecast.chips_total,
+        "forecast": {name: found.to_dict() for name, found in forecast.sets.items()},
     }
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from floodscan.assessment.forecasts import Grounds, forecast_event
 from floodscan.assessment.labels import WarningCode
 from floodscan.geometry.areas import area_fracs, intersect, union
-from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
 from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
-from floodscan.planning.targets import AOI
 from floodscan.schemas import SLOT
 from floodscan.selection.attributes import wrong_side
 from floodscan.selection.columns import NO_INSTANT, microseconds
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
 
+    from floodscan.assessment.forecasts import EventForecast
     from floodscan.geometry.footprints import Geometries
-    from floodscan.geometry.pixel_grid import PixelForecast
     from floodscan.model import Recipe
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
@@ -95,14 +94,14 @@ class Assessment:
         mosaics: The scenes of each filled slot, by target, phase and sensor.
         joint_frac: Share of each target that the scenes of all filled slots have in common; None
             for a target without a filled slot.
-        forecast: Valid pixels and chips of the event's grid; None without such a grid.
+        forecast: Valid pixels and chips of the event's grid.
         grades: SAR geometry of each target: grade and reason; None for less than two SAR phases.
         warnings: The warnings.
     """
 
     mosaics: Mapping[tuple[str, str | None, str], Mosaic]
     joint_frac: Mapping[str, float | None]
-    forecast: PixelForecast | None
+    forecast: EventForecast
     grades: Mapping[str, tuple[str, str | None] | None]
     warnings: tuple[ChoiceWarning, ...]
 
@@ -129,19 +128,26 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
     joint_frac: dict[str, float | None] = {}
     grades = {}
     warnings: list[ChoiceWarning] = []
-    whole: BaseGeometry | None = None
     for target in plan.targets:
         slots = chosen.slots(plan, target)
-        own, joint, frac = _measure(chosen, slots, target)
+        own, frac = _measure(chosen, slots, target)
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
         joint_frac[target.target_id] = frac
         grades[target.target_id] = _grade(chosen, slots)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
-        whole = joint if target.target_id == AOI else whole
-    grid = plan_grid(plan.event.bbox, plan.event.target_crs)
-    forecast = None if grid is None else forecast_pixels(grid, whole)
+    forecast = forecast_event(plan, _draw_grounds(chosen, chosen.slots(plan, plan.targets[0])))
     return Assessment(mosaics, joint_frac, forecast, grades, tuple(warnings))
+
+
+def _draw_grounds(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[SlotKey, Grounds]:
+    return {
+        (phase, sensor): Grounds(
+            mosaic=chosen.ground(chosen.outlines(rows)),
+            single_scene=chosen.ground(chosen.outlines(rows if phase is None else rows[:1])),
+        )
+        for (phase, sensor), rows in slots.items()
+    }
 
 
 class _Chosen:
@@ -213,13 +219,13 @@ def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
 
 def _measure(
     chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
-) -> tuple[dict[SlotKey, Mosaic], BaseGeometry | None, float | None]:
+) -> tuple[dict[SlotKey, Mosaic], float | None]:
     """Measure the coverage of a target.
 
     A slot's first scene, its first two scenes, and so on, each cover a growing share of it.
 
     Returns:
-        Each slot's mosaic, the ground that all slots have in common, and its share of the target.
+        Each slot's mosaic, and the share of the target that all slots have in common.
     """
     growing = {
         slot: [chosen.outlines(rows[: n + 1]) for n in range(len(rows))]
@@ -227,7 +233,7 @@ def _measure(
     }
     joint = intersect(map(chosen.ground, dict.fromkeys(steps[-1] for steps in growing.values())))
     if joint is None:
-        return {}, None, None
+        return {}, None
     distinct = list(dict.fromkeys(step for steps in growing.values() for step in steps))
     *fracs, joint_frac = area_fracs([*map(chosen.ground, distinct), joint], target.area)
     frac_of = dict(zip(distinct, fracs, strict=True))
@@ -235,7 +241,7 @@ def _measure(
         slot: _mosaic([chosen.ids[row] for row in rows], [frac_of[step] for step in growing[slot]])
         for slot, rows in slots.items()
     }
-    return mosaics, joint, joint_frac
+    return mosaics, joint_frac
 
 
 def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:

@@ -17,7 +17,8 @@ import pyarrow.dataset as ds
 import shapely
 
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.item_table import parse_edges, unsigned
+from floodscan.catalogs.hrefs import unsigned
+from floodscan.catalogs.item_table import parse_edges
 from floodscan.catalogs.page_json import EDGES, SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.geometry.footprints import extents_of_empty, fill_from_bbox, repair
@@ -171,6 +172,7 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
                     for name, sources in SCENE_PROPERTIES.items()
                 },
                 "proj_bbox": parse_edges(_values(found, EDGES)),
+                "refused_assets": pa.nulls(len(found), ITEMS.field("refused_assets").type),
                 "assets": _read_assets(found, search.assets),
                 "geometry": shapely.to_wkb(footprints),
                 "extent": shapely.to_wkb(extent),

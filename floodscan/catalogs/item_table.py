@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import msgspec
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
 from floodscan.catalogs.page_json import SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES, Properties
 from floodscan.geometry.footprints import parse_footprints
 from floodscan.schemas import ITEMS, check_table
@@ -24,20 +24,24 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.page_json import Item
 
-_USER = re.compile(r"(?<=://)[^/?#]*@")
-_SECRET = re.compile(
-    r"(^sig|^auth|^jwt|key|token|secret|password|signature|credential|keyid|accessid)$",
-    re.IGNORECASE,
-)
+    Locate = Callable[[Item], str | None]
 
 
-def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]) -> pa.Table:
+def parse_items(
+    items: Sequence[Item],
+    *,
+    collection: str,
+    assets: Sequence[str],
+    locate: Locate | None = None,
+) -> pa.Table:
     """Read items into an ITEMS table.
 
     Args:
         items: Decoded STAC items, shape (n,).
         collection: Collection of the items that name none.
         assets: Keys of the assets to keep.
+        locate: Returns the address of an item, to which its relative hrefs refer; without it they
+            stay as they are.
 
     Returns:
         ITEMS table of n rows in the order of the items. Values of a wrong type count as missing.
@@ -46,28 +50,19 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
     footprints, extents = parse_footprints(
         [_geometry(item) for item in items], [item.bbox for item in items]
     )
+    hrefs, refused = _parse_assets(items, assets, locate)
     columns = {
         "collection": [item.collection or collection for item in items],
         "item_id": [item.id for item in items],
         "datetime": _parse_times(properties),
         **{name: _column(name, properties) for name in SCENE_PROPERTIES},
         "proj_bbox": parse_edges(_edges(items, assets)),
-        "assets": _parse_assets(items, assets),
+        "refused_assets": refused,
+        "assets": hrefs,
         "geometry": shapely.to_wkb(footprints),
         "extent": shapely.to_wkb(extents),
     }
     return check_table(pa.table(columns, schema=ITEMS), ITEMS)
-
-
-def unique_rows(items: pa.Table) -> pa.Table:
-    """Keep the first row of each item, in order."""
-    keys = list(zip(items["collection"].to_pylist(), items["item_id"].to_pylist(), strict=True))
-    first = {key: number for number, key in reversed(list(enumerate(keys)))}
-    return (
-        items
-        if len(first) == len(keys)
-        else items.take(pa.array(sorted(first.values()), pa.int64()))
-    )
 
 
 def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
@@ -104,20 +99,6 @@ def parse_time(text: object) -> datetime | None:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def unsigned(href: str) -> str:
-    """Remove user and password from an href, and the query if it contains a credential."""
-    if "@" not in href and "?" not in href:
-        return href
-    address, _, query = _USER.sub("", href, count=1).partition("?")
-    signed = any(is_secret(name) for name, _ in parse_qsl(query, keep_blank_values=True))
-    return f"{address}?{query}" if query and not signed else address
-
-
-def is_secret(name: str) -> bool:
-    """Return whether a parameter of a URL with this name holds a credential."""
-    return _SECRET.search(name) is not None
 
 
 def parse_edges(values: Sequence[object]) -> pa.Array:
@@ -232,17 +213,47 @@ _COERCE: dict[str, Callable[[object], object]] = {
 }
 
 
-def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
-    """Read the unsigned hrefs of the wanted assets, by key; an asset without an href is missing."""
+def _parse_assets(
+    items: Sequence[Item], wanted: Sequence[str], locate: Locate | None
+) -> tuple[pa.MapArray, pa.Array]:
+    """Read the unsigned hrefs of the wanted assets, by key; an asset without an href is missing.
+
+    Returns:
+        Key → href of each item, and key → reason of its refused hrefs (null without any).
+    """
     assets = [item.assets or {} for item in items]
     found = [asset and asset.href for each in assets for asset in map(each.get, wanted)]
-    hrefs = _texts(found)
+    hrefs, refused = _resolve(_texts(found), items, wanted, locate)
     there = pc.binary_length(hrefs).to_numpy(zero_copy_only=False) > 0  # null is not above 0
     places = np.flatnonzero(there)
     ends = np.searchsorted(places, np.arange(len(items) + 1) * len(wanted))
     keys = pa.array(wanted, pa.string()).take(pa.array(places % len(wanted)))
     hrefs = hrefs if there.all() else hrefs.take(pa.array(places))
-    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs))
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs)), refused
+
+
+def _resolve(
+    hrefs: pa.Array, items: Sequence[Item], wanted: Sequence[str], locate: Locate | None
+) -> tuple[pa.Array, pa.Array]:
+    """Make the hrefs of all items absolute, and refuse those that are no addresses of files.
+
+    Returns:
+        The hrefs, null where they are refused; and key → reason of each item.
+    """
+    kind = ITEMS.field("refused_assets").type
+    plain = pc.fill_null(pc.starts_with(hrefs, "https://"), True).to_numpy(zero_copy_only=False)
+    if plain.all():
+        return hrefs, pa.nulls(len(items), kind)
+    texts = hrefs.to_pylist()
+    refused: dict[int, list[tuple[str, str]]] = {}
+    for place in np.flatnonzero(~plain).tolist():
+        row, column = divmod(place, len(wanted))
+        try:
+            texts[place] = resolve(texts[place], lambda: locate and locate(items[row]))  # noqa: B023 - called at once
+        except RefusedHrefError as err:
+            texts[place] = None
+            refused.setdefault(row, []).append((wanted[column], str(err)))
+    return pa.array(texts, pa.string()), pa.array(map(refused.get, range(len(items))), kind)
 
 
 def _texts(values: list[object]) -> pa.Array:

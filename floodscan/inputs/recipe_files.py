@@ -67,7 +67,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
 
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
-            ``relax``, ``min_coverage``, ``event_first``, ``assumed_onset_hour``,
+            ``relax``, ``mosaics``, ``min_coverage``, ``event_first``, ``assumed_onset_hour``,
             ``onset_guard_minutes``, ``warn_coverage_below``, ``searches`` and one table per sensor.
         source: Name of the file, for error messages.
 
@@ -84,6 +84,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
         phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
         tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
         relax=_parse_ladder(reader, raw, sensors, min_coverage),
+        mosaics=reader.boolean("mosaics", raw.get("mosaics", True)),
         min_coverage=min_coverage,
         event_first=reader.boolean("event_first", raw.get("event_first", True)),
         assumed_onset_hour=reader.hour("assumed_onset_hour", raw.get("assumed_onset_hour", 0)),

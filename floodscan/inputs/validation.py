@@ -111,7 +111,7 @@ class FieldReader:
         """Check that a value is ``true`` or ``false``."""
         if not isinstance(value, bool):
             self.fail(name, "must be true or false")
-        return bool(value)
+        return value is True
 
     def hour(self, name: str, value: object) -> float:
         """Check that a value is an hour of a day, 0 or above and below 24."""

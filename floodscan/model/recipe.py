@@ -211,6 +211,8 @@ class Recipe:
         tile_size_m: Edge length of the tiles of each AOI, metres; None makes no tiles.
         relax: The ladder: steps by which ``change-detection`` loosens the rules for slots that
             would stay empty, in this order.
+        mosaics: Whether ``change-detection`` may fill a slot with several scenes of a pass; False
+            chooses single scenes.
         min_coverage: ``change-detection`` chooses only passes that cover this share of a target.
         event_first: Whether ``change-detection`` fills the slot ``event`` before all others.
         assumed_onset_hour: UTC hour from which a pass counts as after the onset, on the day of an
@@ -229,6 +231,7 @@ class Recipe:
     )
     tile_size_m: float | None = None
     relax: tuple[Relaxation, ...] = DEFAULT_LADDER
+    mosaics: bool = True
     min_coverage: float = 0.5
     event_first: bool = True
     assumed_onset_hour: float = 0.0
@@ -278,6 +281,7 @@ class Recipe:
                 for sensor, asked in self.sensors.items()
             },
             "relax": [step.to_dict() for step in self.relax],
+            "mosaics": self.mosaics,
             "min_coverage": self.min_coverage,
             "event_first": self.event_first,
             "assumed_onset_hour": self.assumed_onset_hour,

@@ -30,6 +30,8 @@ _END_COLUMNS = [
     "joint_frac",
     "valid_pixel_frac",
     "chips",
+    "single_valid_pixel_frac",
+    "single_chips",
     "chips_total",
     "reason",
     "reasons",

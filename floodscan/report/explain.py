@@ -6,12 +6,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from floodscan.assessment.manifest import margin
+from floodscan.assessment.manifest_files import read_manifest
 from floodscan.errors import InputError, suggest
 from floodscan.model import Phase, Policy, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.report.event_ids import check_event
 from floodscan.report.objective import describe_objective, describe_steps
-from floodscan.result import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -44,6 +44,7 @@ _NUMBERS = frozenset(
         "rank",
         "scenes",
         "searches",
+        "single chips",
         "slots",
         "warnings",
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from floodscan.assessment.forecasts import ALL_SENSORS
 from floodscan.assessment.labels import Status
 from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _RUNS = {"one": "run 1", "other": "run 2"}
 _JUDGEMENTS = ("run 1's scene in run 2", "run 2's scene in run 1")
 _SHARES = ("joint_frac", "valid_pixel_frac")
+_READERS = {
+    "mosaics": "for readers of all items",
+    "single_scenes": "for readers of id alone",
+}
 OUTCOME_COLUMNS = ["event_id", "status", "n_filled", "n_slots", "reason"]
 """Columns of EVENTS that are printed for an event that is not complete."""
 
@@ -112,21 +117,36 @@ def show_grade(console: Console, manifest: Manifest) -> None:
 
 
 def show_coverage(console: Console, manifest: Manifest) -> None:
-    """Print the joint coverage of the choices, and the pixels and chips predicted for it."""
+    """Print the joint coverage of the choices, and the pixels and chips predicted for readers."""
     coverage = manifest.content["coverage"]
     joint, n_empty = coverage["joint_frac"][AOI], coverage["empty_slots"]
     if joint is None:
         return
     text = f"joint coverage {joint:.6f}"
     if n_empty:
-        text += f" ({n_empty} empty slots not counted)"
-    if coverage["chips"] is not None:
-        text += (
-            f"; predicted {coverage['valid_pixel_frac']:.3%} valid pixels, "
-            f"{coverage['chips']} of {coverage['chips_total']} chips"
-        )
+        text += f" ({n_empty} empty slot{'s' if n_empty > 1 else ''} not counted)"
     print_line(console, text)
+    sets = coverage["forecast"]
+    if coverage["chips_total"] is not None:
+        _show_forecast(console, "forecast", sets[ALL_SENSORS], coverage["chips_total"])
+        # without a forecast of the whole, there may be one of a sensor
+        for name in [each for each in sets if n_empty and not sets[each]["missing"]]:
+            title = f"forecast for {name} alone"
+            _show_forecast(console, title, sets[name], coverage["chips_total"])
     console.print()
+
+
+def _show_forecast(console: Console, title: str, forecast: Json, chips_total: int) -> None:
+    if missing := forecast["missing"]:
+        slots = ", ".join("/".join(filter(None, slot.values())) for slot in missing)
+        print_line(console, f"{title}: none, because these slots are empty: {slots}")
+        return
+    print_line(console, f"{title}:")
+    for kind, reader in _READERS.items():
+        found = forecast[kind]
+        pixels = f"{found['valid_pixel_frac']:.3%} valid pixels"
+        chips = f"{found['chips']} of {chips_total} chips"
+        print_indented(console, f"{reader}: {pixels}, {chips}")
 
 
 def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[str, int]) -> None:
@@ -197,13 +217,13 @@ def _show_differing_slots(console: Console, found: Json) -> None:
 
 
 def _show_both_coverages(console: Console, events: Sequence[Json], *, n_events: int) -> None:
-    header = ("event", "run", "coverage", "pixels", "chips", "warnings")
+    header = ("event", "run", "coverage", "pixels", "chips", "single chips", "warnings")
     rows = [
         (
             event["event_id"],
             name,
             *(fraction(event[run][column]) for column in _SHARES),
-            _count_chips(event[run]),
+            *(_count_chips(event[run], column) for column in ("chips", "single_chips")),
             len(event[run]["warnings"]),
         )
         for event in events[:MOST_ROWS]
@@ -213,8 +233,8 @@ def _show_both_coverages(console: Console, events: Sequence[Json], *, n_events: 
     show(console, f"{n_events} events in both runs{first}", header, rows)
 
 
-def _count_chips(event: Json) -> str | None:
-    return None if event["chips"] is None else f"{event['chips']}/{event['chips_total']}"
+def _count_chips(event: Json, column: str) -> str | None:
+    return None if event[column] is None else f"{event[column]}/{event['chips_total']}"
 
 
 def _scenes(ids: Sequence[str]) -> str | None:

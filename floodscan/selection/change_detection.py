@@ -15,7 +15,8 @@
 The steps of the ladder that are taken loosen window, cloud limit and coverage.
 
 Of scenes that were processed again, only the newest baseline counts. All tiles of the DEM are
-chosen.
+chosen. With ``mosaics = false`` in the recipe, a slot takes a single scene instead of a pass: what
+is said of passes below then holds for each scene.
 
 **What is best**, in this order. For each sensor alone:
 

@@ -8,6 +8,9 @@ that fill gaps between the points.
 
 Scenes of one tile with different footprints are parts of a granule that was split. They are taken
 together or not at all, whatever their footprints claim.
+
+Under a recipe without mosaics each option is a single scene, for readers that take one scene of a
+slot.
 """
 
 from __future__ import annotations
@@ -120,6 +123,7 @@ def make_pass_options(
     *,
     least_points: LeastPoints = ((0, 1),),
     peak: int | None = None,
+    mosaics: bool = True,
 ) -> list[PassOption]:
     """Make the options of a slot, in order of time.
 
@@ -132,14 +136,16 @@ def make_pass_options(
         least_points: Each level that sets the number of points that an option must cover, and this
             number, the highest level first.
         peak: When the flood was largest, microseconds since 1970; None if it doesn't count.
+        mosaics: False makes an option of each scene instead.
     """
-    by_pass: dict[tuple[int, int], list[Scene]] = {}
+    groups: dict[tuple[int, ...], list[Scene]] = {}
     for scene in sorted(scenes, key=_by_id):
-        by_pass.setdefault((scene.pass_id, scene.track), []).append(scene)
+        key = (scene.pass_id, scene.track) if mosaics else (scene.row,)
+        groups.setdefault(key, []).append(scene)
     weigh_cloud = sensor == Sensor.S2L2A
     options = [
         _make_option(admitted, points, levels, weigh_cloud=weigh_cloud, peak=peak)
-        for members in by_pass.values()
+        for members in groups.values()
         for admitted, points, levels in _admit(members, least_points)
     ]
     return sorted(options, key=lambda option: (option.start, option.key))

@@ -130,7 +130,8 @@ def gather_options(
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
         least = [(n, ceil(s * N_POINTS)) for n, s in recipe.rules[sensor].coverage_levels]
-        make = partial(_make_options, columns, coverage, sensor, counted_peak)
+        make_one = partial(make_pass_options, sensor=sensor, mosaics=recipe.mosaics)
+        make = partial(_make_options, columns, coverage, make_one, counted_peak)
         scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least)
     return TargetOptions(scenes, options, dem_points, dem)
 
@@ -153,7 +154,7 @@ def _relax_if_needed(
 def _make_options(
     columns: SceneColumns,
     coverage: Mapping[int, Coverage],
-    sensor: Sensor,
+    make_one: Callable[..., list[PassOption]],
     peak: int | None,
     slots: Sequence[Sequence[int]],
     least_points: LeastPoints,
@@ -161,7 +162,7 @@ def _make_options(
     scenes = [[columns.scene(row, coverage[row]) for row in rows] for rows in slots]
     peaks = [peak if phase is Phase.EVENT else None for phase in Phase]
     return scenes, [
-        make_pass_options(found, sensor, least_points=least_points, peak=counted)
+        make_one(found, least_points=least_points, peak=counted)
         for found, counted in zip(scenes, peaks, strict=True)
     ]
 

@@ -77,12 +77,14 @@ class Verdicts:
             self._off_track[scene.row] = option is not None and option.track != track
             self._coverage_levels[scene.row] = 0 if option is None else option.coverage_level
         reached = NEVER if option is None else option.level
-        optional = {(other.pass_id, other.track) for other in options if other.level <= reached}
+        optional = {
+            scene.row for other in options if other.level <= reached for scene in other.scenes
+        }
         for scene in scenes:
             if scene.level <= reached and self._verdicts[scene.row] != Verdict.SELECTED:
                 self._verdicts[scene.row] = (
                     _explain(scene, option, track, used)
-                    if (scene.pass_id, scene.track) in optional
+                    if scene.row in optional
                     else Verdict.COVERS_TOO_LITTLE
                 )
         for row in _rank_others(options, option):
@@ -131,7 +133,7 @@ class Verdicts:
 
 def _explain(scene: Scene, option: PassOption | None, track: int, used: Container[int]) -> Verdict:
     """Return why a scene was not chosen for a slot that was filled by an option, or by none."""
-    if option is not None and scene.pass_id == option.pass_id and scene.track == option.track:
+    if option is not None and scene in option.scenes:
         return Verdict.REDUNDANT
     if scene.track != track:
         return Verdict.OTHER_TRACK

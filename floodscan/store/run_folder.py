@@ -71,6 +71,19 @@ class RunFolder:
         """JSON file that describes the run: recipe, catalog, versions and counts."""
         return self.path / "run.json"
 
+    def has_run(self) -> bool:
+        """Return whether the folder holds a run.
+
+        Raises:
+            OutputError: The folder can't be looked into, or its path is too long.
+        """
+        try:
+            return self.run_path.exists()
+        except OSError as err:
+            raise OutputError(
+                f"{self.path}: can't be used: {err.strerror}; choose another --out"
+            ) from err
+
     def prepare(self) -> None:
         """Create the folders that workers write to.
 
@@ -79,7 +92,7 @@ class RunFolder:
         """
         try:
             # a start that failed or was killed may have left empty folders
-            if not self.run_path.exists() and any(
+            if not self.has_run() and any(
                 path not in self._folders or any(path.iterdir()) for path in self.path.glob("[!.]*")
             ):
                 raise OutputError(f"{self.path}: holds other files; choose another --out")
@@ -245,9 +258,10 @@ class RunFolder:
             OutputError: The table is missing or damaged.
         """
         whole = self.events.whole
-        if not self.events.folder.exists() and not whole.exists():
-            raise OutputError(f"{self.path}: holds no events.parquet; is it the output of a scan?")
         try:
+            if not self.events.folder.exists() and not whole.exists():
+                message = "holds no events.parquet; is it the output of a scan?"
+                raise OutputError(f"{self.path}: {message}")
             if whole.exists():
                 pq.read_metadata(whole)
         except (OSError, pa.ArrowInvalid) as err:

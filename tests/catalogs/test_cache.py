@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import floodscan
 from floodscan.catalogs import Access, ArchiveCatalog, StacApiCatalog, open_catalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from floodscan.store.atomic import replacing
 from tests.catalogs.faulty import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes

@@ -143,7 +143,7 @@ def test_choices_are_made_again_and_compared(demo_out: Path, run: Run, tmp_path:
     """By another policy from the stored candidates; then both runs are compared."""
     again = tmp_path / "again"
     status, output, errors = run(
-        "reselect", demo_out, "--policy", "change-detection", "--out", again
+        "reselect", demo_out, "--policy", "change-detection", "--cluster", "none", "--out", again
     )
     assert (status, errors) == (0, "")
     assert "0 requests" in output
@@ -161,7 +161,16 @@ def test_reselect_from_python_gives_the_results_of_the_command(
     demo_out: Path, run: Run, tmp_path: Path
 ) -> None:
     """Both write the same candidates, manifests and run id."""
-    words = ("reselect", demo_out, "--policy", "change-detection", "--out", tmp_path / "command")
+    words = (
+        "reselect",
+        demo_out,
+        "--cluster",
+        "none",
+        "--policy",
+        "change-detection",
+        "--out",
+        tmp_path / "command",
+    )
     assert run(*words)[0] == 0
     result = floodscan.reselect(
         demo_out, out=tmp_path / "python", policy=floodscan.Policy.CHANGE_DETECTION
@@ -178,7 +187,9 @@ def test_reselect_needs_candidates_of_the_whole_window(
     """A recipe with a wider window is an error that names the rule."""
     recipe = tmp_path / "wide.toml"
     recipe.write_text("[S1RTC]\nwindow_days = 9\n")
-    status, _, errors = run("reselect", demo_out, "--recipe", recipe, "--out", tmp_path / "no")
+    status, _, errors = run(
+        "reselect", demo_out, "--cluster", "none", "--recipe", recipe, "--out", tmp_path / "no"
+    )
     assert status == 2
     assert "S1RTC.window_days is 9, but the stored run searched only 4" in errors
 
@@ -189,7 +200,7 @@ def test_steps_of_the_default_ladder_that_need_more_are_left_out(
     """A step that a recipe lists itself is an error instead, with a hint."""
     recipe, again = tmp_path / "recipe.toml", tmp_path / "again"
     rules = 'policy = "change-detection"\nmin_coverage = 0.6\n'
-    words = ("reselect", demo_out, "--recipe", recipe, "--out")
+    words = ("reselect", demo_out, "--cluster", "none", "--recipe", recipe, "--out")
     recipe.write_text(rules)
     status, output, errors = run(*words, again)
     assert (status, errors) == (0, "")

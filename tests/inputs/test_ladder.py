@@ -32,6 +32,7 @@ def test_a_recipe_is_read_back_from_its_dict() -> None:
             event_first=False,
             assumed_onset_hour=12.0,
         ),
+        Recipe(policy=Policy.CHANGE_DETECTION, mosaics=False),
         Recipe(relax=(), tile_size_m=5000.0, warn_coverage_below=0.5),
     ):
         assert recipe_from_dict(recipe.to_dict(), source="run.json") == recipe

@@ -62,7 +62,8 @@ def mixed_level(recipe: Recipe, sensor: Sensor) -> int:
 def all_options(scenes: Sequence[Scene], sensor: Sensor, recipe: Recipe) -> list[PassOption]:
     """Make the options of a slot level by level, as the docstring of the policy defines them."""
     found: list[PassOption] = []
-    for members in by_pass(scenes):
+    groups = by_pass(scenes) if recipe.mosaics else [[scene] for scene in scenes]
+    for members in groups:
         share, seen = recipe.min_coverage, 0
         for level, step in enumerate([None, *recipe.rules[sensor].ladder]):
             share = step.min_coverage if step and step.min_coverage is not None else share

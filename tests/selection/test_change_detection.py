@@ -42,10 +42,12 @@ def mosaics(table: pa.Table, sensor: Sensor) -> dict[Phase, list[Row]]:
     return {phase: members for phase, members in by_phase.items() if members}
 
 
+@pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_choice_breaks_a_rule(seed: int) -> None:
+def test_no_choice_breaks_a_rule(seed: int, *, single: bool) -> None:
     """Onset, order, reuse, track, mosaics and limits hold for each generated event."""
     world = random_world(seed)
+    world = replace(world, recipe=replace(world.recipe, mosaics=not single))
     table = world.chosen()
     onset, guard = world.event.onset, timedelta(minutes=world.recipe.onset_guard_minutes)
     for sensor in (Sensor.S1RTC, Sensor.S2L2A):
@@ -55,6 +57,7 @@ def test_no_choice_breaks_a_rule(seed: int) -> None:
             before = phase in {Phase.PRE_MONTH, Phase.PRE_EVENT}
             assert max(times) < onset - guard if before else min(times) >= onset
             assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+            assert len(rows) == 1 or not single
         for earlier, later in pairwise(by_phase.values()):
             assert max(row["datetime"] for row in earlier) < min(row["datetime"] for row in later)
         ids = [row["item_id"] for rows in by_phase.values() for row in rows]
@@ -120,10 +123,12 @@ def test_the_order_of_candidates_changes_nothing(seed: int) -> None:
     assert world.chosen(shuffled).equals(table)
 
 
+@pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("seed", SMALL_SEEDS)
-def test_the_choice_is_the_best_of_all_combinations(seed: int) -> None:
-    """No combination is better by the written objective."""
+def test_the_choice_is_the_best_of_all_combinations(seed: int, *, single: bool) -> None:
+    """No combination is better by the written objective, with mosaics and with single scenes."""
     world = random_world(seed + 1000, n_passes=12)
+    world = replace(world, recipe=replace(world.recipe, mosaics=not single))
     # compare also with options that need steps, if the slots can be filled without
     expected = brute_force(unlimited(world), world)
     choice = world.options()

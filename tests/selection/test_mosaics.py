@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from floodscan.geometry.footprints import bbox_of
-from floodscan.model import Phase, Policy, Recipe
+from floodscan.model import Phase, Policy, Recipe, Relaxation, Sensor
 from tests.selection.worlds import (
     ALL,
     LEFT,
@@ -24,6 +24,8 @@ from tests.selection.worlds import (
     world_of,
 )
 
+WIDE = (Relaxation(sensor=Sensor.S1RTC, window_days=20),)
+
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
@@ -37,6 +39,25 @@ def test_a_mosaic_is_the_fewest_scenes_that_cover_what_the_pass_covers() -> None
     table = world_of(*items).chosen()
     assert chosen_ids(table) == {("pre_month", "S2L2A"): ["left", "right"]}
     assert verdict_of(table, "within", Phase.PRE_MONTH) == "redundant"
+
+
+def test_without_mosaics_the_scene_that_covers_most_fills_the_slot() -> None:
+    """The other scenes of its pass rank behind it, and slivers are rejected."""
+    parts = {"left": (9.0, 49.0, 10.6, 52.0), "right": RIGHT, "within": (9.9, 50.2, 10.4, 50.4)}
+    items = [
+        s2_item(name, day(-30), box, tile=f"31UG{name[0].upper()}") for name, box in parts.items()
+    ]
+    table = world_of(*items, mosaics=False).chosen()
+    assert chosen_ids(table) == {("pre_month", "S2L2A"): ["left"]}
+    assert verdict_of(table, "right", Phase.PRE_MONTH) == "eligible"
+    assert verdict_of(table, "within", Phase.PRE_MONTH) == "covers_too_little"
+
+
+def test_without_mosaics_a_pass_still_fills_one_phase() -> None:
+    """Two frames of one pass, which both phases before the flood could take."""
+    frames = [s1_item(name, day(-15, minute=n), ALL, take="1") for n, name in enumerate("ab")]
+    table = world_of(*frames, mosaics=False, relax=WIDE).chosen()
+    assert len(chosen_ids(table)) == 1
 
 
 def test_the_newest_processing_supersedes_the_others() -> None:
