@@ -133,7 +133,7 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
         own, frac = _measure(chosen, slots, target)
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
         joint_frac[target.target_id] = frac
-        grades[target.target_id] = _grade(chosen, slots)
+        grades[target.target_id] = _grade(chosen, slots, target)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
     forecast = forecast_event(plan, _draw_grounds(chosen, chosen.slots(plan, plan.targets[0])))
@@ -250,8 +250,10 @@ def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
     return Mosaic(covered[-1], dict(zip(ids, added, strict=True)))
 
 
-def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, str | None] | None:
-    """Grade the SAR geometry.
+def _grade(
+    chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
+) -> tuple[str, str | None] | None:
+    """Grade the SAR geometry; frames are compared inside the target.
 
     Returns:
         A for one track and frame, B for one track, C for several tracks; and the reason for B and
@@ -266,9 +268,9 @@ def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, st
     frames = {phase: chosen.outlines(rows) for phase, rows in radar.items()}
     first, *others = frames
     for phase in others:
-        shared = _shared_frac(chosen, frames[first], frames[phase])
+        shared = _shared_frac(chosen, frames[first], frames[phase], target)
         if shared < _SAME_FRAME:
-            place = f"{phase} shares {shared:.0%} of its ground with {first}"
+            place = f"{phase} shares {shared:.0%} of its ground in the target with {first}"
             return "B", f"one track, other frames: {place}"
     return "A", None
 
@@ -284,13 +286,15 @@ def _list_tracks(by_track: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{', '.join(phases)} on {track}" for track, phases in by_track.items())
 
 
-def _shared_frac(chosen: _Chosen, one: Outlines, other: Outlines) -> float:
-    """Divide the ground that two sets of outlines share by the ground of both."""
+def _shared_frac(chosen: _Chosen, one: Outlines, other: Outlines, target: Target) -> float:
+    """Divide the ground in a target that two sets of outlines share by the ground of both."""
     if one == other:
         return 1.0
-    grounds = chosen.ground(one), chosen.ground(other)
-    joined = shapely.union(*grounds).area
-    return float(shapely.intersection(*grounds).area / joined) if joined else 1.0
+    inside, others = (
+        shapely.intersection(chosen.ground(each), target.area) for each in (one, other)
+    )
+    joined = shapely.union(inside, others).area
+    return float(shapely.intersection(inside, others).area / joined) if joined else 1.0
 
 
 def _check_target(

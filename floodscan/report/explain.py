@@ -30,6 +30,8 @@ _SHOWN = (
     "overlap_frac",
     "days_from_phase",
     "day_offset",
+    "hours_from_onset",
+    "hours_from_peak",
     "cloud_cover",
     "relative_orbit",
     "orbit_state",
@@ -52,7 +54,7 @@ def explain(
 
     Returns:
         One entry for each slot: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the
-        runner-up, ``objective`` and ``candidates``, the ranked ones first. ``objective`` lists what
+        runner-up, ``objective`` and ``candidates``, in the order of time. ``objective`` lists what
         decided if all slots were chosen together (see ``describe_objective``), and is empty
         otherwise. Slots without any candidate come last.
 
@@ -123,8 +125,15 @@ def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Jso
         if failure
         else _decision(rows, ranked, lead),
         "margin": lead,
-        "candidates": [{name: row[name] for name in _SHOWN} for row in rows],
+        "candidates": [{name: row[name] for name in _SHOWN} for row in _sort_by_time(rows, phase)],
     }
+
+
+def _sort_by_time(rows: list[Json], phase: str | None) -> list[Json]:
+    """Sort the candidates of a phase by time, those without one last; the DEM has no order."""
+    if phase is None:
+        return rows
+    return sorted(rows, key=lambda row: (row["datetime"] is None, row["datetime"]))
 
 
 def _decision(rows: list[Json], ranked: list[Json], lead: Json | None) -> str:

@@ -2,9 +2,10 @@
 
 An *option* is a pass as one slot may take it at one level of the ladder: the scenes of the pass
 that the ladder's first steps admit. If the option is chosen, its *mosaic* fills the slot: the
-scenes that together cover all that the option covers. ``cover`` picks them greedily: next comes the
+scenes that together cover what the option covers. ``cover`` picks them greedily: next comes the
 scene that adds the most points, then the less cloudy one, then the smaller id. At last come scenes
-that fill gaps between the points.
+that fill gaps between the points. A scene that adds less than ``SLIVER`` is left out: it is a
+gigabyte to read, for a strip at the edge.
 
 Scenes of one tile with different footprints are parts of a granule that was split. They are taken
 together or not at all, whatever their footprints claim.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from functools import reduce
 from itertools import chain
+from math import ceil
 from operator import attrgetter, or_
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,12 +40,15 @@ MILLI = 1000
 CLOUD_PERCENT_PER_DAY = 5
 """Percent of cloud that weigh as much as a day's distance from the phase's date."""
 
+SLIVER = 1e-3
+"""A scene that adds less than this share of a target joins no mosaic."""
+
 WIDE_SHARE = 0.7
 """A pass that covers less of the target counts as a day further from the peak."""
 
 _DAY = 86_400_000_000  # microseconds
 _by_id = attrgetter("item_id")
-_SLIVER = 1e-6  # share of a target; smaller gaps are where the edges of two scenes meet
+_SLIVER_POINTS = ceil(SLIVER * N_POINTS)
 
 
 class Scene(NamedTuple):
@@ -221,7 +226,7 @@ def _mean_cloud(scenes: Sequence[Scene]) -> int:
 
 
 def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
-    """Pick the mosaic of a pass: scenes that cover all of an area that any scene covers.
+    """Pick the mosaic of a pass: scenes that cover what any scene covers of an area, but slivers.
 
     Args:
         scenes: Of one pass.
@@ -238,7 +243,7 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
     while left:
         added = [(_points_of(parts) & ~covered).bit_count() for parts in left]
         most = max(added)
-        if most == 0:
+        if most < (_SLIVER_POINTS if chosen else 1):
             break
         parts = left.pop(added.index(most))
         chosen += parts
@@ -251,7 +256,7 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
 def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeometry) -> list[Scene]:
     """Pick the scenes that cover parts of an area that lie between the points."""
     found: list[Scene] = []
-    min_area = _SLIVER * area.area
+    min_area = SLIVER * area.area
     gap = shapely.difference(area, _join_outlines(chosen))
     # nearly always all that is left covers nothing of the gap: one intersection then shows it
     while (
@@ -261,6 +266,8 @@ def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeome
     ):
         outlines = [_join_outlines(parts) for parts in left]
         added = shapely.area(shapely.intersection(outlines, gap)).tolist()
+        if max(added) < min_area:
+            break
         parts = left.pop(added.index(max(added)))
         found += parts
         gap = shapely.difference(gap, _join_outlines(parts))

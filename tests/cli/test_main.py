@@ -61,6 +61,7 @@ def test_warnings_are_the_same_in_manifest_table_and_summary(demo_out: Path, run
         "low_coverage",
         "low_joint_coverage",
         "mixed_tracks",
+        "onset_assumed",
         "reused_scene",
         "wrong_side_of_onset",
     ]
@@ -209,6 +210,7 @@ def test_steps_of_the_default_ladder_that_need_more_are_left_out(
     assert left == [
         {"sensor": "S2L2A", "max_cloud_percent": 50.0},
         {"sensor": "S1RTC", "mixed_track": True},
+        {"sensor": "S1RTC", "min_coverage": 0.1},
     ]
     recipe.write_text(f'{rules}[[relax]]\nsensor = "S1RTC"\nwindow_days = 12\n')
     status, _, errors = run(*words, tmp_path / "no")
