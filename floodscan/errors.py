@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 _SHOWN_PROBLEMS = 5
 _USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
 _QUERY = re.compile(r"\?[^\s?'\"]*=[^\s'\"]*")
+_VALUE = re.compile(
+    r"(\b(?:\w*(?:token|secret|password|signature|credential)|sig|api_?key)['\"]?\s*[=:]\s*['\"]?"
+    r"|\bBearer\s+|\bBasic\s+)[^\s'\",;&]+",
+    re.IGNORECASE,
+)
 
 
 class FloodscanError(Exception):
@@ -100,9 +105,13 @@ class OutputError(InputError):
 
 
 class CatalogError(FloodscanError):
-    """A catalog can't be reached, or answers with an error."""
+    """A catalog can't be reached, or answers with an error.
+
+    Its text may quote the catalog, and is recorded and logged: it holds no control characters.
+    """
 
     def __init__(self, catalog: str, problem: str) -> None:
+        catalog, problem = clean(catalog), clean(problem)
         super().__init__(catalog, problem)
         self.catalog = catalog
         self.problem = problem
@@ -132,11 +141,16 @@ class ManifestError(FloodscanError):
 
 
 def public_traceback(err: BaseException) -> str:
-    """Format the traceback of a bug for a log.
+    """Format the traceback of a bug for a log, see ``public_text``."""
+    return public_text("".join(format_exception(err)))
 
-    URLs in it lose user, password and query, because these may be credentials.
+
+def public_text(text: str) -> str:
+    """Remove user, password and query from the URLs in a text, and values of keys like ``token``.
+
+    These may be credentials, which belong into no log.
     """
-    return _QUERY.sub("?…", _USER.sub("", "".join(format_exception(err))))
+    return _VALUE.sub(r"\1…", _QUERY.sub("?…", _USER.sub("", text)))
 
 
 def suggest(given: str, known: Iterable[str]) -> str:
@@ -144,3 +158,25 @@ def suggest(given: str, known: Iterable[str]) -> str:
     names = [str(name) for name in known]
     near = get_close_matches(given, names, n=1)
     return f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(names)
+
+
+def clean(text: object) -> str:
+    r"""Return a text as it can be printed: control characters are written as escapes.
+
+    Besides control characters, characters that reverse the order of letters and other invisible
+    ones are escaped, and so are lone surrogates, which stand for bytes of a path that no encoding
+    explains.
+
+    Args:
+        text: Any object; ``str`` makes its text.
+
+    Returns:
+        One line; a line break in the text is written ``\n``.
+    """
+    found = str(text)
+    if found.isprintable():
+        return found
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in found
+    )

@@ -27,7 +27,15 @@ from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
-from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, make_table, pack_table, unpack_table
+from floodscan.schemas import (
+    CANDIDATES,
+    ITEMS,
+    SEARCHES,
+    SLOT,
+    make_table,
+    pack_table,
+    unpack_table,
+)
 from floodscan.selection import select
 from floodscan.selection.candidates import score
 
@@ -186,6 +194,7 @@ def write(
     searches = pa.concat_tables([SEARCHES.empty_table(), *(part.searches for part in parts)])
     manifests = {key: content for part in parts for key, content in part.manifests.items()}
     outcomes = [*(outcome for part in parts for outcome in part.outcomes), *given_up]
+    _log_choices(candidates, outcomes)
     events = tabulate_outcomes(name, outcomes)
     folder.write_candidates(name, candidates)
     folder.write_manifests(name, manifests)
@@ -193,6 +202,16 @@ def write(
     folder.searches.write(name, searches)
     folder.events.write(name, events)
     return BatchResult(name, count_outcomes(events))
+
+
+def _log_choices(candidates: pa.Table, outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        slots = f"{outcome.n_filled} of {outcome.n_slots} slots filled"
+        _log.info("event %s: %s, %s", outcome.event_id, outcome.status, slots)
+    if _log.isEnabledFor(logging.DEBUG):
+        chosen = candidates.filter(candidates["selected"]).select([*SLOT, "item_id"])
+        for event_id, *slot, item_id in zip(*chosen.to_pydict().values(), strict=True):
+            _log.debug("event %s, %s: chosen %s", event_id, "/".join(filter(None, slot)), item_id)
 
 
 def _ask_one(run: Run, search: Search) -> Answer:
@@ -206,7 +225,25 @@ def _ask_one(run: Run, search: Search) -> Answer:
     except Exception as err:
         _log.error("%s failed by a bug: %s", search, public_traceback(err))
         raise
-    return replace(answer, seconds=perf_counter() - started)
+    answer = replace(answer, seconds=perf_counter() - started)
+    _log_answer(search, answer)
+    return answer
+
+
+def _log_answer(search: Search, answer: Answer) -> None:
+    found = "from the cache" if answer.cached else f"in {answer.n_requests} requests"
+    _log.info(
+        "search of %s, box %s, window %s: %d items %s, %d retries, %d cuts, %.2f s%s",
+        search.collection,
+        ", ".join(f"{edge:g}" for edge in search.bbox),
+        search.window or "any time",
+        len(answer.items),
+        found,
+        answer.n_retries,
+        answer.n_bisections,
+        answer.seconds,
+        "" if answer.complete else f"; not complete: {answer.problem}",
+    )
 
 
 def _fail(err: CatalogError) -> Answer:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -49,7 +50,7 @@ from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Events = str | Path | Event | Sequence[Event] | EventList
     OnProgress = Callable[[int, int], None]
+
+_log = logging.getLogger(__name__)
 
 MOST_MANIFEST_FILES = 1000
 """Runs with more events pack their manifests, one file per batch."""
@@ -87,9 +90,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         catalog: A Catalog, a name, a URL or a path; None is ``demo`` or ``planetary-computer``.
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
-        client: A Dask client, a cluster such as ``LocalCluster``, or the address of a scheduler;
-            None runs all tasks in this process. A function that returns the context of a client is
-            called after all checks.
+        client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
         access: Limits for requests to a STAC API; None is moderate, without a cache.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
@@ -98,8 +99,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         on_progress: Called with the number of finished events and the number of all events.
 
     Raises:
-        InputError: Events, ``out`` or ``client`` can't be used; nothing was written. Or the disk
-            is full.
+        InputError: An argument can't be used; nothing was written. Or the disk is full.
         CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
@@ -214,6 +214,14 @@ def _finish(
     with _taken(run.folder, head):
         done = find_done(run.folder, planned, events.ids, retry_failed=retry)
         record = begin_record(run.folder, head, n_events=len(events), n_batches=len(planned))
+        _log.info(
+            "scan of %d events in %d batches, of which %d are done; catalog %s, output %s",
+            len(events),
+            len(planned),
+            len(done.batches),
+            run.catalog.location,
+            run.folder.path,
+        )
         progress = _Progress(run.folder, done.counts, len(events), report)
         if left := planned - done.batches:
             todo = (batch for batch in cut() if batch.name in left)
@@ -222,6 +230,7 @@ def _finish(
         # workers of a driver that was killed may have written batches since ``find_done``
         run.folder.keep(planned)
         finish_record(run.folder, record, progress.counts)
+    _log.info("finished: %s", _sum_up(progress.counts))
     return progress.counts
 
 
@@ -233,6 +242,13 @@ def _choose_again(
     n_events, n_batches = planned["events"], planned["batches"]
     with _taken(again.out, head):
         record = begin_record(again.out, head, n_events=n_events, n_batches=n_batches)
+        _log.info(
+            "choosing again for %d events in %d batches of %s, output %s",
+            n_events,
+            n_batches,
+            again.source.path,
+            again.out.path,
+        )
         # the source may have got more events since an earlier call: then its batches differ
         again.out.keep(frozenset())
         progress = _Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
@@ -240,6 +256,7 @@ def _choose_again(
         with opener() as client, closing(run_batches(work, batches, client=client)) as results:
             progress.follow(results)
         finish_record(again.out, record, progress.counts)
+    _log.info("finished: %s", _sum_up(progress.counts))
     return progress.counts
 
 
@@ -258,12 +275,18 @@ class _Progress:
     def follow(self, results: Iterable[BatchResult]) -> None:
         for result in results:
             check_locked(self._folder.path)
+            _log.info("batch %s is written: %s", result.name, _sum_up(result.counts))
             self.counts.update(result.counts)
             self._show()
 
     def _show(self) -> None:
         if self._report is not None:
             self._report(self.counts["events"], self._n_events)
+
+
+def _sum_up(counts: Mapping[str, int]) -> str:
+    slots = f"{counts['filled']} of {counts['slots']} slots filled"
+    return f"{counts['events']} events, {slots}, {counts['requests']} requests"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from floodscan.schemas import ITEMS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from floodscan.catalogs.limits import Limits
     from floodscan.catalogs.page_json import Item
     from floodscan.model import Search
 
@@ -30,24 +31,24 @@ _KEY_BYTES = 200
 class FoundItems:
     """Items of a search so far.
 
-    More than ``max_bytes`` would not fit in memory beside the candidates that they become. To cut
-    the search would not help, because its answer holds the items of all parts. Such a search
+    More items than the limits would not fit in memory beside the candidates that they become. To
+    cut the search would not help, because its answer holds the items of all parts. Such a search
     therefore ends without any item: a part of the items would be as large, and nothing may be
     chosen from it.
 
     Attributes:
         search: The search.
-        max_bytes: Largest size of the items.
+        limits: Bounds the number and the size of the items.
         without_links: True if the items were asked for without their links.
         n_dropped: Number of features without a usable id.
-        is_full: True if there are more items than may be kept.
+        too_many: Why no more items are kept, and those before are dropped; None if all fit.
     """
 
     search: Search
-    max_bytes: int
+    limits: Limits
     without_links: bool = False
     n_dropped: int = 0
-    is_full: bool = False
+    too_many: str | None = None
     _tables: list[pa.Table] = field(default_factory=list)
     _keys: set[tuple[str, str]] = field(default_factory=set)
     _bytes: int = 0
@@ -66,7 +67,7 @@ class FoundItems:
         """
         for start in range(0, len(items), _AT_ONCE):
             new = [item for item in items[start : start + _AT_ONCE] if self._is_new(item)]
-            if self.is_full or not new:
+            if not new:
                 continue
             table = parse_items(
                 new,
@@ -76,16 +77,26 @@ class FoundItems:
             )
             self._tables.append(table)
             self._bytes += table.nbytes + sum(_KEY_BYTES + len(item.id) for item in new)
-            if self._bytes > self.max_bytes:
-                self.is_full = True
-                self._tables.clear()
+            self._check_size()
 
     def table(self) -> pa.Table:
         """Return the items as an ITEMS table; it has no rows if there are more than may be kept."""
         return pa.concat_tables([ITEMS.empty_table(), *self._tables])
 
+    def _check_size(self) -> None:
+        limit = self.limits.max_items
+        if self._bytes > self.limits.max_items_bytes:
+            size = f"{self.limits.max_items_bytes / 2**20:g} MiB"
+            self.too_many = f"the first {self.n_items} items take more than {size} of memory"
+        elif self.n_items > limit:
+            self.too_many = f"there are more than {limit} items"
+        else:
+            return
+        self.too_many += "; make the area or the windows smaller"
+        self._tables.clear()
+
     def _is_new(self, item: Item) -> bool:
-        if self.is_full:
+        if self.too_many:
             return False
         n_before = len(self._keys)
         self._keys.add((item.collection or self.search.collection, item.id))

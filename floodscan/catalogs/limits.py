@@ -21,8 +21,10 @@ class Limits:
         request_seconds: Longest time for one request and its whole answer.
         max_bytes: Largest size of one answer, uncompressed. A page of 1000 items of Planetary
             Computer has 16 MB.
-        max_items_bytes: Largest size of all items of one search, in memory. It is the size of about
-            18,000 items with 12 assets, or of 90,000 with two.
+        max_items: Largest number of items of one search: the candidates that they become take
+            about 10 KB each while they are scored.
+        max_items_bytes: Largest size of all items of one search, in memory. About 18,000 items with
+            12 assets have this size.
         tries: Number of tries of one request.
         tries_too_much: Number of tries of a request that the server can't answer in time; after
             that, its search is cut into halves.
@@ -41,6 +43,7 @@ class Limits:
     silence_seconds: float = 60.0
     request_seconds: float = 120.0
     max_bytes: int = 2**26
+    max_items: int = 20_000
     max_items_bytes: int = 2**26
     tries: int = 8
     tries_too_much: int = 2

@@ -9,6 +9,7 @@ without a ``next`` link, because more items may follow. A part without an answer
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -47,6 +48,9 @@ A page of exactly so many items may not be the last.
 """
 
 
+_log = logging.getLogger(__name__)
+
+
 class NotTheEndError(Exception):
     """The pages ended although the server has, or may have, more items.
 
@@ -76,6 +80,11 @@ class SearchCounters:
     budget: Budget
     n_pages: int = 0
     n_bisections: int = 0
+
+    def count_bisection(self, reason: str) -> None:
+        """Count and log that a search is cut into halves."""
+        _log.info("a search is cut into halves: the catalog %s", reason)
+        self.n_bisections += 1
 
 
 @dataclass(slots=True)
@@ -120,10 +129,8 @@ class Pager:
             seen |= page.ids
             n_empty = 0 if page.ids else n_empty + 1
             n_dropped += page.n_dropped
-            if found.is_full:
-                size = f"{found.max_bytes / 2**20:g} MiB"
-                reason = f"{found.n_items} and more items take more than {size} of memory"
-                raise TooManyItemsError(f"{reason}; make the area or the windows smaller")
+            if found.too_many:
+                raise TooManyItemsError(found.too_many)
             request = self._next(page, request)
             if not request:
                 self._check_end(page, len(seen) + n_dropped)
@@ -252,7 +259,7 @@ def read_whole(
         may_cut = helps and counters.n_bisections < budget.limits.max_bisections
         halves = halve(part) if may_cut and not budget.is_spent else None
         if halves:
-            counters.n_bisections += 1
+            counters.count_bisection(reason)
             parts += reversed(halves)
         else:
             yield MissingPart(part, reason)

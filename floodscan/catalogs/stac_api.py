@@ -169,7 +169,7 @@ class StacApiCatalog:
         """Find items page by page and, where the whole search can't be answered, part by part."""
         started = time.perf_counter()
         counters = SearchCounters(Budget(self.limits))
-        found = FoundItems(search, self.limits.max_items_bytes)
+        found = FoundItems(search, self.limits)
         missing_parts = tuple(self._read(search, counters, found))
         return Answer(
             items=found.table(),

@@ -11,6 +11,7 @@ Messages never quote a URL, because it may contain a secret.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import ExitStack, suppress
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.limits import Budget, Limits
     from floodscan.catalogs.rate_limiter import RateLimiter
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -195,7 +198,8 @@ class Transport:
                     return self._read(response, held)
             except (requests.RequestException, HTTPError, OSError, ValueError) as err:
                 if time.monotonic() > began + seconds:
-                    reason = f"was not done with its answer in {seconds:.3g} s"
+                    late = f"was not done with its answer in {seconds:g} s"
+                    reason = budget.spent or late
                     raise RequestError(reason, passing=True, too_much=True) from err
                 raise _translate(err) from err
 
@@ -205,6 +209,7 @@ class Transport:
 
     def _pause(self, seconds: float) -> None:
         """Pause all workers, or only stop this process if no search can wait so long."""
+        _log.info("the catalog asks to wait for %.0f s", seconds)
         if seconds > self.limits.search_seconds:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
         else:
@@ -303,6 +308,8 @@ def _budget_of(state: RetryCallState) -> Budget:
 
 def _count_retry(state: RetryCallState) -> None:
     _budget_of(state).n_retries += 1
+    err = state.outcome and state.outcome.exception()
+    _log.info("a request is repeated in %.1f s: the catalog %s", state.upcoming_sleep, err)
 
 
 def _retry_after(response: BaseHTTPResponse) -> float | None:

@@ -154,6 +154,23 @@ _SEARCH_ON = click.option(
 )
 
 
+_LOG = (
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Print what is done: searches, retries, waits, cuts and ends of events. -vv also "
+        "prints each chosen scene.",
+    ),
+    click.option(
+        "--log-file",
+        metavar="FILE",
+        type=AnyPath(),
+        help="Add what is done to this file, one line per record, whatever is printed.",
+    ),
+)
+
+
 def rules_options(command: Command) -> Command:
     """Add the options for the rules of a run; the command gets them as ``rules``, a Recipe."""
 
@@ -225,6 +242,19 @@ def cluster_options(*, searches: bool) -> Callable[[Command], Command]:
         return _add([*_CLUSTER, _SEARCH_ON] if searches else _CLUSTER, call)
 
     return decorate
+
+
+def log_options(command: Command) -> Command:
+    """Add the options for the log, which is open while the command runs."""
+
+    @wraps(command)
+    def call(*args: object, verbose: int, log_file: str | None, **others: object) -> int | None:
+        from floodscan.cli.logs import open_log
+
+        with open_log(verbose, log_file):
+            return command(*args, **others)
+
+    return _add(_LOG, call)
 
 
 def _add(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

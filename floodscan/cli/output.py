@@ -15,11 +15,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 from floodscan.assessment.outcomes import count_warnings
+from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
@@ -115,19 +117,12 @@ def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None
     Yields:
         A function that takes the number of finished events and the number of all events.
     """
-    columns = (
-        "events",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     console = Console(stderr=True)
     last: tuple[int, int] | None = None
     INTERRUPTS.clean_up()
 
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *_make_columns(), console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task("events", total=None)
 
@@ -149,13 +144,19 @@ def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None
             raise
 
 
-def print_result(result: ScanResult, *, as_json: bool) -> None:
-    """Print the result of a run for people, or as JSON."""
+def _make_columns() -> tuple[str | ProgressColumn, ...]:
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    return "events", BarColumn(), MofNCompleteColumn(), *times
+
+
+def print_result(result: ScanResult, *, as_json: bool) -> ExitStatus:
+    """Print the result of a run for people, or as JSON, and return the exit status."""
     if as_json:
         events = [outcome.to_dict() for outcome in result.outcomes]
         print_json({"out": str(result.folder.path), "counts": result.counts, "events": events})
-        return
-    show_result(open_console(), result)
+    else:
+        show_result(open_console(), result)
+    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
 
 
 def show_result(console: Console, result: ScanResult) -> None:

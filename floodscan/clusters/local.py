@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from dask import config
 from distributed import Client, LocalCluster
 from distributed.utils import LoopRunner
 
+from floodscan.clusters.interrupts import postponed
 from floodscan.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,12 +43,10 @@ SETTINGS = {
 @contextmanager
 def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
     """Open a client of a cluster of processes: ``n_workers``, or one per core."""
-    with (
-        config.set(SETTINGS),
-        _loop_without_interrupts() as loop,
-        _start(n_workers, loop) as started,
-        Client(started) as client,
-    ):
+    with config.set(SETTINGS), _loop_without_interrupts() as loop, ExitStack() as stack:
+        with postponed():
+            cluster = stack.enter_context(_start(n_workers, loop))
+            client = stack.enter_context(Client(cluster))
         yield client
 
 
@@ -80,6 +79,8 @@ def _start(n_workers: int | None, loop: IOLoop) -> LocalCluster:
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         worker_dashboard_address="127.0.0.1:0",
+        # such as that a worker needs more than some seconds to end
+        silence_logs=logging.ERROR,
     )
 
 

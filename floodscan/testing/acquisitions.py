@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from floodscan.testing.orbits import Passes
     from floodscan.testing.stac_items import OrbitState
 
     Integers = NDArray[np.int64]
@@ -76,6 +77,17 @@ class Frames(NamedTuple):
     datatake: Integers
     is_single: NDArray[np.bool_]
 
+    def take(self, chosen: Integers) -> Frames:
+        """Take out some of the frames."""
+        return Frames(
+            self.place[chosen],
+            self.platform[chosen],
+            self.start[chosen],
+            self.absolute_orbit[chosen],
+            self.datatake[chosen],
+            self.is_single[chosen],
+        )
+
 
 class ScenePlaces(NamedTuple):
     """Tiles with an orbit that may see them, an array of shape (p,) each.
@@ -111,6 +123,16 @@ class Scenes(NamedTuple):
     start: Integers
     absolute_orbit: Integers
     cloud_cover: Floats
+
+    def take(self, chosen: Integers) -> Scenes:
+        """Take out some of the scenes."""
+        return Scenes(
+            self.place[chosen],
+            self.platform[chosen],
+            self.start[chosen],
+            self.absolute_orbit[chosen],
+            self.cloud_cover[chosen],
+        )
 
 
 @cache
@@ -148,7 +170,7 @@ def find_frames(
     numbers = grid.numbers[places]
     along = numbers * 360 / _FRAMES_PER_ORBIT
     passes = SENTINEL_1.passes(grid.orbits[places], along, start, end, from_first=from_first)
-    ascending = _are_ascending(numbers)[passes.place]
+    ascending = are_ascending(numbers)[passes.place]
     orbits, inverse = np.unique(
         np.stack([passes.platform, passes.absolute_orbit]), axis=1, return_inverse=True
     )
@@ -170,7 +192,7 @@ def frames_of(frames: Frames) -> Iterator[Sentinel1Frame]:
     for place, platform, start, absolute_orbit, datatake, is_single in zip(
         *(values.tolist() for values in frames), strict=True
     ):
-        state: OrbitState = "ascending" if _are_ascending(grid.numbers[place]) else "descending"
+        state: OrbitState = "ascending" if are_ascending(grid.numbers[place]) else "descending"
         yield Sentinel1Frame(
             platform=SENTINEL_1_NAMES[platform],
             start=moment(start),
@@ -210,11 +232,18 @@ def find_scenes(
         from_first: False for scenes as if all satellites had always flown.
         seed: Another seed draws other weather.
     """
-    passes = SENTINEL_2.passes(places.orbit, _DESCENDING_NODE, start, end, from_first=from_first)
+    passes = find_tile_passes(places, start, end, from_first=from_first)
     tiles = places.tile[passes.place]
     names = (passes.absolute_orbit * len(SENTINEL_2_NAMES) + passes.platform) << 17 | tiles
     covers = cloud_cover(tile_centres()[tiles], passes.start, names, seed=seed)
     return Scenes(passes.place, passes.platform, passes.start, passes.absolute_orbit, covers)
+
+
+def find_tile_passes(
+    places: ScenePlaces, start: datetime, end: datetime, *, from_first: bool = True
+) -> Passes:
+    """Find the scenes as ``find_scenes`` does, without their clouds."""
+    return SENTINEL_2.passes(places.orbit, _DESCENDING_NODE, start, end, from_first=from_first)
 
 
 def scenes_of(scenes: Scenes, places: ScenePlaces) -> Iterator[Sentinel2Scene]:
@@ -247,7 +276,8 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _are_ascending(numbers: Integers) -> NDArray[np.bool_]:
+def are_ascending(numbers: Integers) -> NDArray[np.bool_]:
+    """Return True for frames on the way north, by their numbers along the orbit, shape (n,)."""
     quarter = _FRAMES_PER_ORBIT / 4
     return (numbers < quarter) | (numbers >= 3 * quarter)
 

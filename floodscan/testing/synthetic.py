@@ -118,7 +118,7 @@ def generate_items(
     yield from make_items(
         frames=chain.from_iterable(frames),
         scenes=chain.from_iterable(scenes),
-        dem_cells=sorted(_cells_near([*(region.bbox for region in regions), *dem_boxes])),
+        dem_cells=sorted(dem_cells_near([*(region.bbox for region in regions), *dem_boxes])),
     )
 
 
@@ -164,7 +164,7 @@ def region_scenes(region: Region, *, from_first: bool, seed: int = 0) -> Iterato
     return scenes_of(found, places)
 
 
-def _cells_near(boxes: Iterable[Box]) -> set[Cell]:
+def dem_cells_near(boxes: Iterable[Box]) -> set[Cell]:
     """List the cells with land in the boxes and one degree around them."""
     cells = set()
     for west, south, east, north in boxes:

@@ -65,7 +65,7 @@ def read(*pages: dict[str, Any], limits: Limits = THREE) -> tuple[list[int], Pag
     transport = Pages(list(pages), limits)
     pager = Pager(cast("Transport", transport), URL)
     body = {"a": 1, "limit": limits.page_items}
-    pager.read(body, SearchCounters(Budget(limits)), FoundItems(SEARCH, limits.max_items_bytes))
+    pager.read(body, SearchCounters(Budget(limits)), FoundItems(SEARCH, limits))
     return transport.sizes, transport
 
 

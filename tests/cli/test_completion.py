@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from floodscan.cli.group import cli
+from floodscan.guide import read
 
 PROGRAM = Path(sys.executable).parent / "floodscan"
 
@@ -41,6 +43,17 @@ def ask(instruction: str, **environment: str) -> str:
 def test_script_registers_the_command(shell: str, registers: str) -> None:
     """The script is printed for the three shells that the guide names."""
     assert registers in ask(f"{shell}_source")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_line_of_the_guide_registers_the_command(shell: str) -> None:
+    """The line asks for the script of its shell; bash itself runs it here."""
+    (row,) = re.findall(rf"^\| {shell} \| .* \| `(.*)` \|$", read("sweeps"), re.MULTILINE)
+    assert f"_FLOODSCAN_COMPLETE={shell}_source floodscan" in row
+    if shell == "bash":
+        command = f'PATH="{PROGRAM.parent}:$PATH"; {row}; complete -p floodscan'
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)  # noqa: S603, S607
+        assert done.stdout == "complete -o nosort -F _floodscan_completion floodscan\n"
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
 
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
-from floodscan.cli.options import AnyPath, json_option
+from floodscan.cli.options import AnyPath, json_option, log_options
 from floodscan.extras import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from floodscan.cli.checks import Check
+
+_log = logging.getLogger(__name__)
 
 
 @click.command(epilog="The exit status is 0 if every check passed, and 1 if one failed.")
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     help="Time limit for the checks on a compute node, with the wait in the queue; default: 300.",
 )
 @json_option
+@log_options
 def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: bool) -> int:
     """Check that a scan has all that it needs.
 
@@ -47,6 +51,7 @@ def doctor(profile: str | None, catalog: str, wait_seconds: float, *, as_json: b
     checks = []
     for check in _make_checks(profile, catalog, wait_seconds):
         checks.append(check)
+        _log.info("%s: %s: %s", check.name, "ok" if check.ok else "NO", check.text)
         if not as_json:
             mark = "ok" if check.ok else "NO"
             print_line(open_console(), f"{mark:<4}{check.name:<28}{check.text}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from floodscan.cli.options import AnyPath, json_option, rules_options
+from floodscan.cli.options import AnyPath, json_option, log_options, rules_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
+_log = logging.getLogger(__name__)
+
 
 @click.command()
 @click.argument("events", metavar="EVENTS", type=AnyPath())
 @rules_options
 @json_option
+@log_options
 def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     """Show the slots and searches of events, without searching.
 
@@ -34,6 +38,7 @@ def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     from floodscan.report.plans import show_plans
 
     listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
+    _log.info("%d events are read from %s", len(listed), events)
     batches = (plan_batch(batch, rules) for batch in cut_batches(listed, run_id=""))
     if as_json:
         print_json_list(_in_order(batches, listed.ids))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.options import (
     AnyPath,
     cluster_options,
     json_option,
+    log_options,
     policy_option,
     recipe_option,
 )
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 )
 @cluster_options(searches=False)
 @json_option
+@log_options
 def reselect(
     source: str,
     recipe: str | None,
@@ -68,5 +69,4 @@ def reselect(
             client=client,
             on_progress=on_progress,
         )
-    print_result(result, as_json=as_json)
-    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
+    return print_result(result, as_json=as_json)

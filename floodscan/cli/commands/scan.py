@@ -13,6 +13,7 @@ from floodscan.cli.options import (
     access_options,
     cluster_options,
     json_option,
+    log_options,
     rules_options,
 )
 
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 )
 @access_options
 @json_option
+@log_options
 def scan(  # noqa: PLR0913 - one parameter per option
     events: str,
     catalog: str | None,
@@ -106,8 +108,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             on_progress=on_progress,
             **switches,
         )
-    print_result(result, as_json=as_json)
-    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
+    return print_result(result, as_json=as_json)
 
 
 def _preview_job(choice: ClusterChoice, access: Access) -> str:
