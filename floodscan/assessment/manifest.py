@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import EmptySlot
     from floodscan.assessment.quality import Assessment
     from floodscan.catalogs.base import Answer
-    from floodscan.model import Event, Recipe, Search
+    from floodscan.model import Decision, Event, Recipe, Search
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
 
@@ -95,6 +95,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "event": _event_facts(plan.event),
         **_describe_request(recipe),
         **_describe_choices(rows.get(AOI, ()), recipe, assessment),
+        "decision": _describe_decision(plan.decision),
         "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
         "failures": [slot.to_dict() for slot in empty_slots],
         "coverage": _describe_coverage(assessment, n_empty),
@@ -102,6 +103,10 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "items": _list_items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),
     }
+
+
+def _describe_decision(decision: Decision | None) -> Json | None:
+    return None if decision is None else {**decision.to_dict(), "kept": decision.kept}
 
 
 def _describe_request(recipe: Recipe) -> Json:

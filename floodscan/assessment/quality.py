@@ -15,6 +15,7 @@ from floodscan.assessment.labels import WarningCode
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
+from floodscan.planning.targets import AOI
 from floodscan.schemas import SLOT
 from floodscan.selection.attributes import wrong_side
 from floodscan.selection.columns import NO_INSTANT, microseconds
@@ -136,6 +137,9 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
         grades[target.target_id] = _grade(chosen, slots, target)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
+    if plan.decision is not None and not plan.decision.kept:
+        text = f"the rules don't admit the decision for {plan.decision}; they chose by themselves"
+        warnings.append(ChoiceWarning(WarningCode.DECISION_NOT_KEPT, AOI, None, None, text))
     forecast = forecast_event(plan, _draw_grounds(chosen, chosen.slots(plan, plan.targets[0])))
     return Assessment(mosaics, joint_frac, forecast, grades, tuple(warnings))
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from floodscan.cli.commands.choose import choose
 from floodscan.cli.commands.compare import compare
 from floodscan.cli.commands.doctor import doctor
 from floodscan.cli.commands.explain import explain
@@ -22,7 +23,7 @@ from floodscan.cli.commands.status import status
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
-COMMANDS = (compare, doctor, explain, guide, manifest, plan, plot, reselect, scan, status)
+COMMANDS = (choose, compare, doctor, explain, guide, manifest, plan, plot, reselect, scan, status)
 
 
 def run() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from floodscan.model.decision import Decision
 from floodscan.model.event import (
     ACTIVATION_GUARD_MINUTES,
     DEMO,
@@ -33,6 +34,7 @@ __all__ = [
     "DEFAULT_SENSORS",
     "DEMO",
     "DateKind",
+    "Decision",
     "Event",
     "Phase",
     "Policy",

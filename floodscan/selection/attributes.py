@@ -20,6 +20,7 @@ from floodscan.selection.columns import (
     is_value,
     microseconds,
 )
+from floodscan.selection.decisions import exclude
 from floodscan.selection.hours import instants
 from floodscan.selection.labels import Verdict
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from floodscan.model import Event, Recipe, SensorRules
+    from floodscan.model import Decision, Event, Recipe, SensorRules
 
     Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]
@@ -59,7 +60,12 @@ class CandidateAttributes:
 
 
 def derive_attributes(
-    candidates: pa.Table, slots: Indices, events: Mapping[str, Event], recipe: Recipe
+    candidates: pa.Table,
+    slots: Indices,
+    events: Mapping[str, Event],
+    recipe: Recipe,
+    *,
+    decisions: Mapping[str, Decision] | None = None,
 ) -> CandidateAttributes:
     """Derive the attributes of each candidate.
 
@@ -68,6 +74,7 @@ def derive_attributes(
         slots: Number of each row's slot, shape (n,).
         events: The events of the candidates, by id.
         recipe: The rules.
+        decisions: Decisions of persons, by event id.
     """
     verdicts = candidates["verdict"].to_numpy(zero_copy_only=False).astype(object)
     possible = np.isin(verdicts, _CHOOSABLE)
@@ -80,6 +87,9 @@ def derive_attributes(
     superseded_by = _find_newer(candidates, slots, passes, possible & imagery)
     verdicts[superseded_by >= 0] = Verdict.SUPERSEDED
     possible &= superseded_by < 0
+    excluded = possible & exclude(candidates, passes, possible, decisions or {})
+    verdicts[excluded] = Verdict.DECIDED_OTHERWISE
+    possible &= ~excluded
     levels = np.where(possible, _levels(candidates, recipe), NEVER)
     return CandidateAttributes(levels, verdicts, passes, _number_tracks(candidates), superseded_by)
 

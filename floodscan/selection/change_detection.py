@@ -14,7 +14,8 @@
 
 The steps of the ladder that are taken loosen window, cloud limit and coverage.
 
-Of scenes that were processed again, only the newest baseline counts. All tiles of the DEM are
+Of scenes that were processed again, only the newest baseline counts. If a person decided for a pass
+of ``event``, or for a track, the other ones are out. All tiles of the DEM are
 chosen. With ``mosaics = false`` in the recipe, a slot takes a single scene instead of a pass: what
 is said of passes below then holds for each scene.
 
@@ -104,7 +105,12 @@ def select_change_detection(
     """
     slots = slot_numbers(candidates)
     events = {plan.event.event_id: plan.event for plan in plans}
-    attributes = derive_attributes(candidates, slots, events, recipe)
+    decisions = {
+        plan.event.event_id: plan.decision
+        for plan in plans
+        if plan.decision is not None and plan.decision.kept
+    }
+    attributes = derive_attributes(candidates, slots, events, recipe, decisions=decisions)
     verdicts = Verdicts(candidates, slots, attributes)
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
