@@ -12,6 +12,8 @@
     ├── ClusterError          a cluster has no workers left, and gets no more
     └── ManifestError         a file is not a manifest
 
+``EventWarning`` is a warning: an event file is used, but something in it was changed or assumed.
+
 Workers send exceptions to the driver, so each one survives pickling: it keeps its arguments, and
 makes its text in ``__str__``. Five words for things that are not as wished have one meaning each:
 
@@ -28,12 +30,12 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from traceback import format_exception
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_SHOWN_PROBLEMS = 5
+_SHOWN_PROBLEMS = 20
 _USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
 _QUERY = re.compile(r"\?[^\s?'\"]*=[^\s'\"]*")
 _VALUE = re.compile(
@@ -76,6 +78,8 @@ class InputProblem:
 class _FileError(InputError):
     """A file with one or more problems."""
 
+    _how_to_see_all: ClassVar = ""
+
     def __init__(self, source: str, problems: Sequence[InputProblem]) -> None:
         super().__init__(source, tuple(problems))
         self.source = source
@@ -84,12 +88,18 @@ class _FileError(InputError):
     def __str__(self) -> str:
         lines = [f"{self.source}: {problem}" for problem in self.problems[:_SHOWN_PROBLEMS]]
         if hidden := len(self.problems) - len(lines):
-            lines.append(f"{self.source}: and {hidden} more problems")
+            lines.append(f"{self.source}: and {hidden} more problems{self._how_to_see_all}")
         return "\n".join(lines)
 
 
 class EventError(_FileError):
     """An event file is invalid: names file, row and field."""
+
+    _how_to_see_all = "; floodscan plan --json prints all"
+
+
+class EventWarning(UserWarning):
+    """Something in an event file was changed or assumed; its events are used."""
 
 
 class RecipeError(_FileError):

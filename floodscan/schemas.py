@@ -33,6 +33,8 @@ _SCENE_FIELDS = [
     pa.field("polarizations", pa.list_(pa.string())),
     pa.field("proj_epsg", pa.int32()),  # of the scene's own pixel grid
     pa.field("proj_bbox", pa.list_(pa.float64())),  # edges of its raster in that system, or null
+    # asset key → rows and columns of its raster, of the assets whose shape is known
+    pa.field("proj_shapes", pa.map_(pa.string(), pa.list_(pa.int32()))),
     # key → why an href is not used, such as "its href begins with javascript:"; null without any
     pa.field("refused_assets", pa.map_(pa.string(), pa.string())),
 ]

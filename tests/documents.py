@@ -30,6 +30,9 @@ EXAMPLE_URL = "https://example.org/stac"
 """Stands in the documents for any STAC API."""
 
 NOT_RUN = "not run: "
+NEEDS_PIXELS = "needs pixels"
+"""Mark of the blocks that ``tests/assessment/test_packaging.py`` runs, on pixels that it makes."""
+
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<mark>[^>]*) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
@@ -121,7 +124,7 @@ class Follower:
             "csv": self._save,
         }
         for block in blocks:
-            if block.mark.startswith(NOT_RUN) or block.language == "text":
+            if block.mark.startswith((NOT_RUN, NEEDS_PIXELS)) or block.language == "text":
                 continue
             try:
                 run[block.language](block)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from floodscan.assessment.labels import TRANSIENT_REASONS, Reason, Status
 from floodscan.assessment.quality import ChoiceWarning
+from floodscan.assessment.time_limits import why_no_window_helps
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
@@ -358,6 +359,8 @@ def _suggest(slot: Slot, found: Mapping[str, _Count], recipe: Recipe) -> Iterato
     rules = recipe.rules[slot.sensor]
     if slot.window is None:
         yield f"check whether {rules.asked.collection} covers the area"
+    elif not found and (why := why_no_window_helps(slot)):
+        yield f"no window helps: {why}"
     else:
         yield f"widen {slot.sensor}.window_days (now {rules.widest_window_days})"
 

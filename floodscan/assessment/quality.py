@@ -213,10 +213,12 @@ def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
     Returns:
         The number of each row's outline, and the ground inside each outline.
     """
-    columns = [rows[name].to_pylist() for name in ("geometry", "mgrs_tile", "proj_epsg")]
-    edges = [box and tuple(box) for box in rows["proj_bbox"].to_pylist()]
+    names = ("geometry", "mgrs_tile", "proj_epsg", "proj_bbox")
     numbers: dict[tuple[object, ...], int] = {}
-    outlines = [numbers.setdefault(key, len(numbers)) for key in zip(*columns, edges, strict=True)]
+    outlines = []
+    for footprint, tile, epsg, edges in zip(*(rows[n].to_pylist() for n in names), strict=True):
+        raster = (tile, epsg, edges and tuple(edges)) if tile else ()  # only tiles are drawn by it
+        outlines.append(numbers.setdefault((footprint, *raster), len(numbers)))
     _, firsts = np.unique(np.array(outlines, dtype=int), return_index=True)
     return outlines, covered_areas(rows.take(firsts))
 

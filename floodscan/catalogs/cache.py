@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs.stac_api import StacApiCatalog
     from floodscan.model import Search
 
-_VERSION = 3  # raise it when the same answer becomes another table
+_VERSION = 4  # raise it when the same answer becomes another table
 _N_DROPPED = b"n_dropped"
 _OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-9a-f]{32}\.tmp")
 

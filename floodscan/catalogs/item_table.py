@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +15,7 @@ import shapely
 
 from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
 from floodscan.catalogs.page_json import SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES, Properties
+from floodscan.catalogs.raster_grids import coerce_number, parse_grids
 from floodscan.geometry.footprints import parse_footprints
 from floodscan.schemas import ITEMS, check_table
 
@@ -50,13 +50,15 @@ def parse_items(
     footprints, extents = parse_footprints(
         [_geometry(item) for item in items], [item.bbox for item in items]
     )
+    edges, shapes = parse_grids(items, assets)
     hrefs, refused = _parse_assets(items, assets, locate)
     columns = {
         "collection": [item.collection or collection for item in items],
         "item_id": [item.id for item in items],
         "datetime": _parse_times(properties),
         **{name: _column(name, properties) for name in SCENE_PROPERTIES},
-        "proj_bbox": parse_edges(_edges(items, assets)),
+        "proj_bbox": edges,
+        "proj_shapes": shapes,
         "refused_assets": refused,
         "assets": hrefs,
         "geometry": shapely.to_wkb(footprints),
@@ -101,60 +103,9 @@ def parse_time(text: object) -> datetime | None:
         return None
 
 
-def parse_edges(values: Sequence[object]) -> pa.Array:
-    """Read the four edges of each item's raster; anything but four finite numbers is null.
-
-    Args:
-        values: ``proj:bbox`` of each item, shape (n,).
-
-    Returns:
-        Lists of four numbers, shape (n,).
-    """
-    kind = ITEMS.field("proj_bbox").type
-    if set(map(type, values)) <= {list, _NONE}:
-        with suppress(pa.ArrowException, OverflowError):
-            edges = pa.array(values, kind)
-            if _are_edges(edges):
-                return edges
-    return pa.array(map(_coerce_edges, values), kind)
-
-
-def _are_edges(edges: pa.ListArray) -> bool:
-    lengths = pc.list_value_length(edges).drop_null().to_numpy()
-    numbers = edges.flatten()
-    return bool(
-        (lengths == _N_EDGES).all()
-        and numbers.null_count == 0
-        and np.isfinite(numbers.to_numpy()).all()
-    )
-
-
 def _geometry(item: Item) -> bytes | None:
     text = bytes(item.geometry)
     return text if text.startswith(b"{") else None
-
-
-def _edges(items: Sequence[Item], assets: Sequence[str]) -> list[object]:
-    """Return the JSON value of ``proj:bbox`` of the first wanted asset of each item, shape (n,)."""
-    first = [(item.assets or {}).get(assets[0]) if assets else None for item in items]
-    texts = [_NULL if asset is None else asset.edges for asset in first]
-    try:
-        found: list[object] = msgspec.json.decode(b"[" + b",".join(texts) + b"]")
-    except msgspec.DecodeError:  # a number beyond the range of a float
-        return [_decode_or_none(text) for text in texts]
-    return found
-
-
-def _decode_or_none(text: bytes) -> object:
-    with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(text)
-    return None
-
-
-def _coerce_edges(value: object) -> list[float] | None:
-    numbers = [_coerce_number(v) for v in value] if isinstance(value, list) else []
-    edges = [number for number in numbers if number is not None and isfinite(number)]
-    return edges if len(numbers) == len(edges) == _N_EDGES else None
 
 
 def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
@@ -170,19 +121,11 @@ def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     return pa.array(map(_COERCE[str(kind)], values), kind)
 
 
-def _coerce_number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    with suppress(OverflowError):
-        return float(value)
-    return None
-
-
 def _coerce_int32(value: object) -> int | None:
     if isinstance(value, str):
         code = _EPSG.fullmatch(value)
         return int(code[1]) if code else None
-    number = _coerce_number(value)
+    number = coerce_number(value)
     whole = number is not None and number.is_integer() and abs(number) <= np.iinfo(np.int32).max
     return int(number) if whole and number is not None else None
 
@@ -196,8 +139,6 @@ def _coerce_texts(value: object) -> list[str] | None:
 
 
 _NONE = type(None)
-_NULL = b"null"
-_N_EDGES = 4
 _EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # the form of ``proj:code`` in newer items
 _EXPECTED: dict[str, set[type]] = {
     "double": {float, int, _NONE},
@@ -206,7 +147,7 @@ _EXPECTED: dict[str, set[type]] = {
     "list<item: string>": {list, _NONE},
 }
 _COERCE: dict[str, Callable[[object], object]] = {
-    "double": _coerce_number,
+    "double": coerce_number,
     "int32": _coerce_int32,
     "string": _coerce_text,
     "list<item: string>": _coerce_texts,

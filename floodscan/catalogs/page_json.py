@@ -32,15 +32,16 @@ SCENE_PROPERTIES = {
 }
 """Column of ITEMS → the STAC properties it is read from; the first one that is there counts."""
 
-EDGES = "proj:bbox"
-"""Field of an asset with the edges of its raster.
-
-It is read from the first wanted asset only, because the assets of an item share their edges.
-"""
+GRID_FIELDS = ("proj:bbox", "proj:shape", "proj:transform")
+"""Edges, shape and transform of a raster: fields of an asset, or properties of the whole item."""
 
 TIME_PROPERTIES = ("datetime", "start_datetime")
 
-STAC_NAMES = (*TIME_PROPERTIES, *(name for names in SCENE_PROPERTIES.values() for name in names))
+STAC_NAMES = (
+    *TIME_PROPERTIES,
+    *(name for names in SCENE_PROPERTIES.values() for name in names),
+    *GRID_FIELDS,
+)
 """The STAC properties that floodscan uses, of all collections."""
 
 
@@ -57,22 +58,32 @@ def field_name(stac_name: str) -> str:
     return stac_name.replace(":", "_")
 
 
+_NULL = msgspec.Raw(b"null")
+
 Properties = msgspec.defstruct(
     "Properties",
-    [(field_name(name), Any, msgspec.field(name=name, default=None)) for name in STAC_NAMES],
+    [
+        (field_name(name), msgspec.Raw, msgspec.field(name=name, default=_NULL))
+        if name in GRID_FIELDS
+        else (field_name(name), Any, msgspec.field(name=name, default=None))
+        for name in STAC_NAMES
+    ],
     gc=False,
 )
-"""An item's properties, each with its JSON value; None if it is missing."""
+"""An item's properties, each with its JSON value, or its JSON text for the grid.
 
-
-_NULL = msgspec.Raw(b"null")
+None, or the text ``null``, stands for a missing one.
+"""
 
 
 class Asset(msgspec.Struct, gc=False):
     """A file of an item."""
 
     href: Any = None
-    edges: msgspec.Raw = msgspec.field(name=EDGES, default=_NULL)  # most are never decoded
+    # most are never decoded
+    edges: msgspec.Raw = msgspec.field(name="proj:bbox", default=_NULL)
+    shape: msgspec.Raw = msgspec.field(name="proj:shape", default=_NULL)
+    transform: msgspec.Raw = msgspec.field(name="proj:transform", default=_NULL)
 
 
 class Item(msgspec.Struct, gc=False):

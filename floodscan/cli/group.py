@@ -14,6 +14,7 @@ from floodscan.cli.commands.compare import compare
 from floodscan.cli.commands.doctor import doctor
 from floodscan.cli.commands.explain import explain
 from floodscan.cli.commands.guide import guide
+from floodscan.cli.commands.init import init
 from floodscan.cli.commands.manifest import manifest
 from floodscan.cli.commands.plan import plan
 from floodscan.cli.commands.plot import plot
@@ -23,7 +24,9 @@ from floodscan.cli.commands.status import status
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
-COMMANDS = (choose, compare, doctor, explain, guide, manifest, plan, plot, reselect, scan, status)
+COMMANDS = (
+    choose, compare, doctor, explain, guide, init, manifest, plan, plot, reselect, scan, status
+)  # fmt: skip
 
 
 def run() -> int:

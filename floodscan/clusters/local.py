@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from dask import config
+from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 from distributed.utils import LoopRunner
 
@@ -74,7 +75,7 @@ def _start(n_workers: int | None, loop: IOLoop) -> LocalCluster:
     """Start processes that listen on the loopback alone, with their HTTP servers."""
     return LocalCluster(
         loop=loop,
-        n_workers=n_workers,
+        n_workers=n_workers or CPU_COUNT,  # Dask's own default is one for each four threads
         threads_per_worker=4,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from floodscan.errors import InputProblem, RecipeError
+from floodscan.inputs.text_files import read_text
 from floodscan.inputs.validation import FieldReader
 from floodscan.model import (
     DEFAULT_LADDER,
@@ -37,10 +38,10 @@ def load_recipe(path: str | Path | None) -> Recipe:
     if path is None:
         return Recipe()
     try:
-        raw = tomllib.loads(Path(path).read_text("utf-8"))
+        raw = tomllib.loads(read_text(Path(path)))
     except OSError as err:
         raise RecipeError(str(path), [InputProblem("", "", err.strerror or str(err))]) from err
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except (ValueError, RecursionError) as err:
         raise RecipeError(str(path), [InputProblem("", "", f"not a TOML file: {err}")]) from err
     return parse_recipe(raw, source=str(path))
 
@@ -138,7 +139,7 @@ def _parse_offsets(reader: FieldReader, raw: object) -> dict[Phase, int]:
     reader.check_keys("phase_offset_days.", raw, list(Phase))
     for name, days in raw.items():
         if name in offsets:
-            offsets[Phase(name)] = reader.integer(f"phase_offset_days.{name}", days)
+            offsets[Phase(name)] = reader.offset(f"phase_offset_days.{name}", days)
     if list(offsets.values()) != sorted(offsets.values()):
         reader.fail("phase_offset_days", "must grow from pre_month to post_event")
     return offsets

@@ -49,9 +49,9 @@ def lose(work):
 
 def go_on():
     INTERRUPTS.clean_up()
-    lose(sys.argv[1])
     end = time.monotonic() + 60
     try:
+        lose(sys.argv[1])
         while time.monotonic() < end:
             time.sleep(0.01)
     finally:

@@ -130,6 +130,17 @@ def test_a_job_script_is_literal_on_a_terminal_and_whole_in_a_pipe(tmp_path: Pat
     assert done.stdout.decode("utf-8") == script
 
 
+def test_scan_and_reselect_draw_a_progress_bar(tmp_path: Path) -> None:
+    """It is drawn on a terminal, and removed at the end."""
+    none = ["--cluster", "none"]
+    run_on_terminal([["scan", "demo", "--out", "run", *none]], tmp_path, columns=100)
+    words = ["reselect", "run", "--out", "again", *none]
+    text = run_on_terminal([words], tmp_path, columns=100).decode("utf-8")
+    assert "0/1" in text
+    assert "1/1" in text
+    assert "status 0" in text
+
+
 def test_no_raw_escape_reaches_a_terminal(tmp_path: Path) -> None:
     """Ids and orbit states of a catalog, a path and an argument are hostile."""
     catalog = write_hostile_catalog(tmp_path / "catalog")

@@ -29,15 +29,18 @@ _log = logging.getLogger(__name__)
 def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     """Show the slots and searches of events, without searching.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+    EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
+    problems of an invalid file.
     """
+    from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
     from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches, plan_batch
     from floodscan.report.plans import show_plans
 
-    listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
+    with report_events(as_json=as_json):
+        listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
     _log.info("%d events are read from %s", len(listed), events)
     batches = (plan_batch(batch, rules) for batch in cut_batches(listed, run_id=""))
     if as_json:

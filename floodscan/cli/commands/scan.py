@@ -84,17 +84,17 @@ def scan(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Choose scenes for flood events.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo". If --out holds part of the same
-    run, the scan continues it.
+    EVENTS is "demo" or a file, see "floodscan guide events". A scan continues the run in --out.
     """
     from floodscan import scanning
     from floodscan.cli.cluster import prepare_client
-    from floodscan.cli.output import print_result, print_script, show_progress
+    from floodscan.cli.event_input import report_events
+    from floodscan.cli.output import print_result, show_progress
 
-    listed = scanning.read_list(events, rules)
+    with report_events(as_json=as_json):
+        listed = scanning.read_list(events, rules)
     if dry_run:
-        print_script(_preview_job(cluster_choice, access))
-        return ExitStatus.OK
+        return _print_job(cluster_choice, access)
     with show_progress() as on_progress, prepare_client(cluster_choice, access) as client:
         result = scanning.scan(
             listed,
@@ -111,9 +111,10 @@ def scan(  # noqa: PLR0913 - one parameter per option
     return print_result(result, as_json=as_json)
 
 
-def _preview_job(choice: ClusterChoice, access: Access) -> str:
+def _print_job(choice: ClusterChoice, access: Access) -> int:
+    from floodscan.cli.output import print_script
     from floodscan.clusters import preview_jobs
 
-    return preview_jobs(
-        choice.cluster, profile=choice.profile, n_searches=choice.n_searches(access)
-    )
+    n_searches = choice.n_searches(access)
+    print_script(preview_jobs(choice.cluster, profile=choice.profile, n_searches=n_searches))
+    return ExitStatus.OK
