@@ -37,7 +37,7 @@ from floodscan.schemas import (
     split_by_event,
     unpack_table,
 )
-from floodscan.selection import select
+from floodscan.selection import select_scenes
 from floodscan.selection.candidates import score
 from floodscan.selection.decisions import is_obeyed
 
@@ -170,15 +170,15 @@ def decide(
     Returns:
         The choices, without SEARCHES.
     """
-    candidates = select(scored, plans, recipe)
-    if unmet := _find_unmet(candidates, plans):
+    selection = select_scenes(scored, plans, recipe)
+    if unmet := _find_unmet(selection.candidates, plans):
         plans = [unmet.get(plan.event.event_id, plan) for plan in plans]
-        candidates = select(scored, plans, recipe)
+        selection = select_scenes(scored, plans, recipe)
     manifests, outcomes = assess_events(
-        plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
+        plans, selection, answers, recipe=recipe, catalog_id=catalog_id
     )
     return BatchPart(
-        candidates=candidates,
+        candidates=selection.candidates,
         searches=SEARCHES.empty_table(),
         manifests=manifests,
         outcomes=tuple(outcomes),

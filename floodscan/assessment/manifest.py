@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from floodscan.model import Decision, Event, Recipe, Search
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
+    from floodscan.selection.alternatives import Alternatives
 
     Json = dict[str, Any]
 
@@ -62,6 +63,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     answers: Mapping[Search, Answer],
     empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
+    alternatives: Alternatives,
 ) -> Json:
     """Make the manifest of an event in JSON types.
 
@@ -73,6 +75,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         answers: The answer to each search of the plan.
         empty_slots: The slots without a scene, with reasons.
         assessment: Coverage and warnings of the choices.
+        alternatives: The alternatives of each sensor to the pass of ``event``.
 
     Returns:
         A manifest that fits the JSON schema ``manifest.schema.json``.
@@ -84,6 +87,10 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "event": _event_facts(plan.event),
         **_describe_request(recipe),
         **_describe_choices(rows.get(AOI, ()), recipe, assessment),
+        "alternatives": {
+            str(sensor): [{**each, "datetime": format_time(each["datetime"])} for each in found]
+            for sensor, found in alternatives.items()
+        },
         "decision": _describe_decision(plan.decision),
         "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
         "failures": [slot.to_dict() for slot in empty_slots],

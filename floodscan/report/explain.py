@@ -54,9 +54,10 @@ def explain(
 
     Returns:
         One entry for each slot: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the
-        runner-up, ``objective`` and ``candidates``, in the order of time. ``objective`` lists what
-        decided if all slots were chosen together (see ``describe_objective``), and is empty
-        otherwise. Slots without any candidate come last.
+        runner-up, ``objective``, ``alternatives`` and ``candidates``, in the order of time.
+        ``alternatives`` are passes that could fill ``event``, as manifests have them. ``objective``
+        lists what decided if all slots were chosen together (see ``describe_objective``), and is
+        empty otherwise. Slots without any candidate come last.
 
     Raises:
         InputError: The run has no such event, target, phase or sensor.
@@ -74,6 +75,7 @@ def explain(
         {
             **_explain_slot(slot[1], slot[2], rows, failures.get(slot)),
             "objective": _objective(manifest, slot, clouds),
+            "alternatives": _alternatives(manifest, slot),
         }
         for slot, rows in (found | {slot: [] for slot in failures if slot not in found}).items()
         if slot[0] == target_id and _is_wanted(words, slot[1], slot[2])
@@ -111,6 +113,13 @@ def _objective(manifest: Json, slot: Slot, clouds: Mapping[str, float | None]) -
     return describe_objective(
         parts[target_id]["selected"], phase, sensor, joint_frac=joint_frac, clouds=clouds
     )
+
+
+def _alternatives(manifest: Json, slot: Slot) -> list[Json]:
+    """List the alternatives to the pass of the AOI's slot ``event``."""
+    target_id, phase, sensor = slot
+    found: list[Json] = manifest["alternatives"].get(sensor, [])
+    return found if (target_id, phase) == (AOI, Phase.EVENT) else []
 
 
 def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Json | None) -> Json:

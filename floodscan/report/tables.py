@@ -179,8 +179,33 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
         print_line(console, f"{place}: {slot['decision']}", style="bold")
         for part in slot["objective"]:
             print_indented(console, f"{part['part'].replace('_', ' ')}: {part['text']}")
+        _show_alternatives(console, slot)
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
         show_rows(console, [*(cells[0] if cells else ())], [[*row.values()] for row in cells])
+
+
+def _show_alternatives(console: Console, slot: Json) -> None:
+    """Print the first passes after the onset, and the whole set with each of them."""
+    if not slot["alternatives"]:
+        return
+    title = "the first passes after the onset that cover half of the area, and the set with each:"
+    print_indented(console, title)
+    rows = [
+        (
+            _scenes(each["items"]),
+            "chosen" if each["chosen"] else None,
+            each["track_id"],
+            _signed_hours(each["hours_from_onset"]),
+            _signed_hours(each["hours_from_peak"]),
+            fraction(each["coverage_frac"]),
+            each["set"]["filled"],
+            fraction(each["set"]["joint_frac"]),
+            each["set"]["last_step"],
+        )
+        for each in slot["alternatives"]
+    ]
+    header = ("pass", "", "track", "from onset", "from peak", "coverage", "slots", "joint", "step")
+    show_rows(console, header, rows)
 
 
 def show_comparison(console: Console, found: Json) -> None:

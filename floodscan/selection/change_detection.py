@@ -57,6 +57,8 @@ import numpy as np
 import pyarrow as pa
 
 from floodscan.model import Phase, Sensor
+from floodscan.planning.targets import AOI
+from floodscan.selection.alternatives import find_alternatives
 from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.columns import encode
 from floodscan.selection.hours import to_microseconds
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from floodscan.model import Event, Recipe
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
+    from floodscan.selection.alternatives import Alternatives
     from floodscan.selection.mosaics import PassOption
     from floodscan.selection.target_options import Slots, TargetOptions
 
@@ -89,7 +92,7 @@ if TYPE_CHECKING:
 
 def select_change_detection(
     candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe
-) -> pa.Table:
+) -> tuple[pa.Table, dict[str, Alternatives]]:
     """Choose for all slots of each target together.
 
     Args:
@@ -101,7 +104,7 @@ def select_change_detection(
         The same rows with ``rank``, ``selected``, ``verdict``, ``relaxed`` and ``superseded_by``.
         The slots keep their order. Within a slot the ranked rows come first, then the rejected rows
         by item id. All members of a mosaic are selected, in the order in which they add the most
-        points.
+        points. And by event id, the alternatives of each sensor for the AOI.
     """
     slots = slot_numbers(candidates)
     events = {plan.event.event_id: plan.event for plan in plans}
@@ -112,6 +115,7 @@ def select_change_detection(
     }
     attributes = derive_attributes(candidates, slots, events, recipe, decisions=decisions)
     verdicts = Verdicts(candidates, slots, attributes)
+    alternatives: dict[str, Alternatives] = {}
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
     }
@@ -120,8 +124,10 @@ def select_change_detection(
         for key, rows in _split_by_target(candidates):
             peak = _peak_of(events[key[0]])
             options = gather_options(targets[key], rows, columns, recipe, peak=peak)
-            _choose(targets[key], options, verdicts, recipe)
-    return verdicts.table(recipe)
+            chosen = _choose(targets[key], options, verdicts, recipe)
+            if key[1] == AOI:
+                alternatives[key[0]] = find_alternatives(options, chosen, recipe, _value)
+    return verdicts.table(recipe), alternatives
 
 
 @contextmanager
@@ -160,7 +166,10 @@ def _peak_of(event: Event) -> int | None:
     return None if event.peak is None else to_microseconds(event.peak)
 
 
-def _choose(target: Target, options: TargetOptions, verdicts: Verdicts, recipe: Recipe) -> None:
+def _choose(
+    target: Target, options: TargetOptions, verdicts: Verdicts, recipe: Recipe
+) -> dict[Sensor, Combination]:
+    """Choose for a target, and note the choices; return them by sensor and phase."""
     verdicts.choose_dem(options.dem_rows)
     chosen = find_optimum(options.options, options.dem_points, recipe)
     for sensor, (combination, track) in chosen.items():
@@ -168,6 +177,7 @@ def _choose(target: Target, options: TargetOptions, verdicts: Verdicts, recipe: 
         slots = zip(options.scenes[sensor], options.options[sensor], combination, strict=True)
         for scenes, possible, option in slots:
             verdicts.choose(scenes, possible, option, track=track, used=used, area=target.area)
+    return {sensor: combination for sensor, (combination, _) in chosen.items()}
 
 
 def find_optimum(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from itertools import groupby
 from math import ceil
 from operator import or_
@@ -91,12 +91,18 @@ class TargetOptions(NamedTuple):
         options: Of each sensor, by phase.
         dem_points: Points that the DEM covers; all points if it covers none.
         dem_rows: Rows of the DEM's tiles.
+        make_all: Of each sensor, a function that returns the options of all levels, by phase.
     """
 
     scenes: dict[Sensor, list[list[Scene]]]
     options: dict[Sensor, Slots]
     dem_points: int
     dem_rows: list[int]
+    make_all: dict[Sensor, Callable[[], Slots]]
+
+    def all_levels(self, sensor: Sensor) -> Slots:
+        """Return the options of all levels of a sensor, by phase."""
+        return self.make_all[sensor]()
 
 
 def gather_options(
@@ -126,14 +132,21 @@ def gather_options(
     dem_points = reduce(or_, (coverage[row][0] for row in dem)) if dem else ALL_POINTS
     scenes: dict[Sensor, list[list[Scene]]] = {}
     options: dict[Sensor, Slots] = {}
+    make_all: dict[Sensor, Callable[[], Slots]] = {}
     counted_peak = peak if recipe.event_first else None
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
         least = [(n, ceil(s * N_POINTS)) for n, s in recipe.rules[sensor].coverage_levels]
         make_one = partial(make_pass_options, sensor=sensor, mosaics=recipe.mosaics)
         make = partial(_make_options, columns, coverage, make_one, counted_peak)
-        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least)
-    return TargetOptions(scenes, options, dem_points, dem)
+        make_wide = cache(partial(make, slots, least))
+        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least, make_wide)
+        make_all[sensor] = partial(_options_of, make_wide)
+    return TargetOptions(scenes, options, dem_points, dem, make_all)
+
+
+def _options_of(make: Callable[[], ScenesAndOptions]) -> Slots:
+    return make()[1]
 
 
 def _relax_if_needed(
@@ -141,6 +154,7 @@ def _relax_if_needed(
     columns: SceneColumns,
     make: Callable[[Sequence[Sequence[int]], LeastPoints], ScenesAndOptions],
     least_points: LeastPoints,
+    make_wide: Callable[[], ScenesAndOptions],
 ) -> ScenesAndOptions:
     """Make a sensor's options: with ladder steps only if its slots cannot be filled without."""
     unrelaxed = [[row for row in rows if columns.level[row] == 0] for rows in slots]
@@ -148,7 +162,7 @@ def _relax_if_needed(
     tracks = {option.track for found in options for option in found}
     if any(fills_perfectly(options, track=track) for track in tracks):
         return scenes, options
-    return make(slots, least_points)
+    return make_wide()
 
 
 def _make_options(
