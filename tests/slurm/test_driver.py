@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
@@ -153,7 +152,9 @@ def slow_api(lean_api: StacApi) -> Iterator[SlowApi]:
         api.released.set()
 
 
-def scan_command(events: Path, catalog: str, profile: Path, out: Path, *, n_jobs: int) -> list[str]:
+def scan_command(
+    events: Path, catalog: str, profile: Path, out: Path, *, n_jobs: int | str
+) -> list[str]:
     """Return the command of a driver."""
     words = [str(events), "--catalog", catalog, "--out", str(out), "--profile", str(profile)]
     words += ["--cache", str(out.with_name("cache"))]
@@ -242,9 +243,9 @@ def test_jobs_that_end_at_once_end_the_scan(site: SlurmSite, tmp_path: Path) -> 
         pytest.raises(
             ClusterError, match=r"worker jobs ended before a worker connected.*no such module"
         ),
-        open_slurm(path),
+        open_slurm(path) as client,
     ):
-        time.sleep(60)
+        client.submit(sum, [1]).result(120)
     assert site.jobs() == []
     assert site.submissions() > before
 
