@@ -129,4 +129,7 @@ def test_import_of_dask_jobqueue_changes_signal_handlers() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout.split() == ["True"]
+    ours = code.replace("dask_jobqueue", "floodscan.clusters.slurm")
+    done = subprocess.run([sys.executable, "-c", ours], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.split() == ["False"]
     assert signal.getsignal(signal.SIGINT) in {signal.default_int_handler, signal.SIG_IGN}
