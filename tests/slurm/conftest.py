@@ -95,17 +95,20 @@ def write_profile(folder: Path, **values: object) -> Path:
 
 
 @contextmanager
-def open_slurm(profile: Path, *, n_jobs: int = 1, **waits: float) -> Iterator[Client]:
+def open_slurm(
+    profile: Path, *, n_jobs: int = 1, n_searches: int | None = None, **waits: float
+) -> Iterator[Client]:
     """Open a client of worker jobs, with short waits for SLURM.
 
     Args:
         profile: The worker jobs.
         n_jobs: Their number.
+        n_searches: Searches at once of a worker on this machine; None if the nodes search.
         waits: Waits that differ from ``SHORT_WAITS``.
     """
     with (
         short_waits(**waits),
-        prepare_slurm(load_profile(profile), n_jobs) as start,
+        prepare_slurm(load_profile(profile), n_jobs, n_searches=n_searches) as start,
         start() as client,
     ):
         yield client

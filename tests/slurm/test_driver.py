@@ -17,6 +17,7 @@ import pytest
 from floodscan import scan
 from floodscan.cli.main import main
 from floodscan.clusters import open_client, prepare_client
+from floodscan.clusters.resources import SCORE
 from floodscan.errors import ClusterError, InputError
 from floodscan.testing.servers.process import child
 from floodscan.testing.servers.proxy import fault_proxy
@@ -235,19 +236,25 @@ def test_killed_driver_leaves_nothing_for_long(
     assert result_bytes(out) == reference
 
 
-def test_jobs_that_end_at_once_end_the_scan(site: SlurmSite, tmp_path: Path) -> None:
-    """If the prologue fails on the nodes, a few jobs are tried; the error quotes the last one."""
+@pytest.mark.parametrize("n_searches", [None, 1], ids=["on nodes", "on driver"])
+def test_jobs_that_end_at_once_end_the_scan(
+    n_searches: int | None, site: SlurmSite, tmp_path: Path
+) -> None:
+    """If the prologue fails on the nodes, four jobs are tried; the error quotes the last one.
+
+    A worker on the driver's machine connects, but does not show that jobs work.
+    """
     before = site.submissions()
     path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
     with (
         pytest.raises(
             ClusterError, match=r"worker jobs ended before a worker connected.*no such module"
         ),
-        open_slurm(path) as client,
+        open_slurm(path, n_searches=n_searches) as client,
     ):
-        client.submit(sum, [1]).result(120)
+        client.submit(sum, [1], resources={SCORE: 1}).result(120)
     assert site.jobs() == []
-    assert site.submissions() > before
+    assert site.submissions() == before + 4
 
 
 def test_slurm_needs_a_profile() -> None:

@@ -199,7 +199,8 @@ class ReliableSLURMCluster(SLURMCluster):
 
     def _update_worker_status(self, op: str, msg: Any) -> None:  # noqa: ANN401 - as inherited
         if op == "add":
-            self._useful |= {self.job_of(worker["name"]) for worker in msg["workers"].values()}
+            connected = {self.job_of(worker["name"]) for worker in msg["workers"].values()}
+            self._useful |= connected & self.worker_spec.keys()
         else:
             self._disturbed.set()
         # not the method of SpecCluster: it cancels a job while a nanny restarts the job's worker
@@ -211,7 +212,7 @@ class ReliableSLURMCluster(SLURMCluster):
         while not self._closing.is_set():
             is_brisk = time.monotonic() < self._brisk_until
             pause = self.brisk_seconds if is_brisk else self.calm_seconds
-            with suppress(TimeoutError, asyncio.TimeoutError):
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._disturbed.wait(), pause)
                 self._brisk_until = time.monotonic() + self.brisk_for_seconds
             self._disturbed.clear()
