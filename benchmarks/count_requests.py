@@ -20,7 +20,7 @@ import floodscan
 from benchmarks.sweeps import latest_events, plan_searches, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs import Access, StacApiCatalog
-from floodscan.catalogs.transport import Limits
+from floodscan.catalogs.limits import Limits
 from floodscan.clusters import open_client
 from floodscan.model import SearchPrices
 from floodscan.testing.servers.launch import lean_server, pgstac_server

@@ -23,7 +23,7 @@ import requests
 from benchmarks.sweeps import latest_events, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs.item_table import parse_items
-from floodscan.catalogs.page_json import EDGES, STAC_NAMES, decode_page
+from floodscan.catalogs.page_json import GRID_FIELDS, STAC_NAMES, decode_page
 from floodscan.catalogs.stac_api import lean_fields
 from floodscan.testing.servers.launch import pgstac_server
 
@@ -37,12 +37,12 @@ N_ITEMS, N_CHOSEN, MEGABITS = 200, 4, 100
 SHAPE = ["bbox", "geometry"]
 SCENE = [*SHAPE, *(f"properties.{name}" for name in STAC_NAMES)]
 LINKS = ["links"]
-UNUSED = ["title", "type", "roles", "gsd", "proj:shape", "proj:transform"]
+UNUSED = ["title", "type", "roles", "gsd"]
 
 
 def hrefs_of(assets: Sequence[str]) -> list[str]:
-    """List a path for each href, and one for the edges of the raster."""
-    return [*(f"assets.{key}.href" for key in assets), f"assets.{assets[0]}.{EDGES}"]
+    """List the paths of each href and of each grid."""
+    return [f"assets.{key}.{name}" for key in assets for name in ("href", *GRID_FIELDS)]
 
 
 def forms_of(collection: str, assets: Sequence[str]) -> dict[str, dict[str, list[str]]]:

@@ -54,16 +54,22 @@ def summarize(result: ScanResult) -> list[str]:
     counts = count_warnings(result.folder.read_events()["choice_warnings"])
     outcomes = result.outcomes
     covered = [outcome.joint_frac or 0.0 for outcome in outcomes]
-    valid = [outcome.valid_pixel_frac or 0.0 for outcome in outcomes]
-    chips, total = sum(o.chips or 0 for o in outcomes), sum(o.chips_total or 0 for o in outcomes)
+    promised = [outcome for outcome in outcomes if outcome.chips is not None]
+    total = sum(outcome.chips_total or 0 for outcome in outcomes)
     violated = sum(any(w.code in VIOLATIONS for w in o.choice_warnings) for o in outcomes)
     return [
         f"{sum(o.n_filled for o in outcomes):,} of {sum(o.n_slots for o in outcomes):,}",
         f"{violated} of {len(outcomes)}",
         *(f"{counts.get(code, 0):,}" for code in (*VIOLATIONS, *COVERAGE)),
         f"{sum(covered) / len(covered):.3f}",
-        f"{sum(valid) / len(valid):.1%}",
-        f"{chips:,} of {total:,}",
+        f"{len(promised)} of {len(outcomes)}",
+        *(
+            f"{sum(found):,} of {total:,}"
+            for found in (
+                [outcome.chips or 0 for outcome in promised],
+                [outcome.single_chips or 0 for outcome in promised],
+            )
+        ),
     ]
 
 
@@ -97,7 +103,7 @@ def to_markdown(columns: dict[str, list[str]]) -> str:
     """Write the table."""
     rows = (
         "slots filled", "events with a violation", *VIOLATIONS, *COVERAGE,
-        "mean joint coverage", "mean valid pixels", "chips",
+        "mean joint coverage", "events with a forecast", "chips of all items", "chips of id alone",
     )  # fmt: skip
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     lines += [

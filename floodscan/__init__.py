@@ -7,27 +7,26 @@ result.manifests    # the chosen scenes, by event id
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-from floodscan.errors import (
-    CatalogError,
-    EventError,
-    FloodscanError,
-    InputError,
-    ManifestError,
-    MissingCollectionError,
-    OutputError,
-    RecipeError,
-)
-from floodscan.model import Event, Phase, Policy, Recipe, Sensor, SensorRecipe
-
+TYPE_CHECKING = False  # the import of typing takes longer than that of this module
 if TYPE_CHECKING:
     from floodscan.assessment.manifest import Manifest
+    from floodscan.assessment.manifest_files import read_manifest
     from floodscan.catalogs import Access, open_catalog
+    from floodscan.errors import (
+        CatalogError,
+        EventError,
+        EventWarning,
+        FloodscanError,
+        InputError,
+        ManifestError,
+        MissingCollectionError,
+        OutputError,
+        RecipeError,
+    )
     from floodscan.inputs.event_files import read_events
     from floodscan.inputs.recipe_files import load_recipe
-    from floodscan.result import ScanResult, read_manifest
+    from floodscan.model import Event, Phase, Policy, Recipe, Sensor, SensorRecipe
+    from floodscan.result import ScanResult
     from floodscan.scanning import reselect, scan
 
     __version__: str
@@ -37,6 +36,7 @@ __all__ = [
     "CatalogError",
     "Event",
     "EventError",
+    "EventWarning",
     "FloodscanError",
     "InputError",
     "Manifest",
@@ -60,27 +60,35 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Access": "floodscan.catalogs",
-    "Manifest": "floodscan.assessment.manifest",
-    "ScanResult": "floodscan.result",
-    "load_recipe": "floodscan.inputs.recipe_files",
-    "open_catalog": "floodscan.catalogs",
-    "read_events": "floodscan.inputs.event_files",
-    "read_manifest": "floodscan.result",
-    "reselect": "floodscan.scanning",
-    "scan": "floodscan.scanning",
+    "floodscan.assessment.manifest": ("Manifest",),
+    "floodscan.assessment.manifest_files": ("read_manifest",),
+    "floodscan.catalogs": ("Access", "open_catalog"),
+    "floodscan.errors": tuple(name for name in __all__ if name.endswith(("Error", "Warning"))),
+    "floodscan.inputs.event_files": ("read_events",),
+    "floodscan.inputs.recipe_files": ("load_recipe",),
+    "floodscan.model": ("Event", "Phase", "Policy", "Recipe", "Sensor", "SensorRecipe"),
+    "floodscan.result": ("ScanResult",),
+    "floodscan.scanning": ("reselect", "scan"),
 }
-"""Where names are defined whose import takes long: pyarrow, shapely and Dask take a second."""
+"""Where the names are defined. They are imported on use: pyarrow, shapely and Dask take a second.
+
+The command line imports this module before it can handle Ctrl-C, so it imports nothing at once.
+"""
 
 
 if not TYPE_CHECKING:  # else type checkers would accept every name
 
     def __getattr__(name: str) -> object:
         """Import a name when it is used for the first time."""
+        from importlib import import_module  # noqa: PLC0415 - see above
+
         if name == "__version__":
             return import_module("importlib.metadata").version("floodscan")
-        if name in _MODULES:
-            return getattr(import_module(_MODULES[name]), name)
+        for module, names in _MODULES.items():
+            if name in names:
+                return getattr(import_module(module), name)
+        if name == "errors":
+            return import_module("floodscan.errors")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,6 +12,8 @@
     ├── ClusterError          a cluster has no workers left, and gets no more
     └── ManifestError         a file is not a manifest
 
+``EventWarning`` is a warning: an event file is used, but something in it was changed or assumed.
+
 Workers send exceptions to the driver, so each one survives pickling: it keeps its arguments, and
 makes its text in ``__str__``. Five words for things that are not as wished have one meaning each:
 
@@ -28,14 +30,19 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from traceback import format_exception
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_SHOWN_PROBLEMS = 5
+_SHOWN_PROBLEMS = 20
 _USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
 _QUERY = re.compile(r"\?[^\s?'\"]*=[^\s'\"]*")
+_VALUE = re.compile(
+    r"(\b(?:\w*(?:token|secret|password|signature|credential)|sig|api_?key)['\"]?\s*[=:]\s*['\"]?"
+    r"|\bBearer\s+|\bBasic\s+)[^\s'\",;&]+",
+    re.IGNORECASE,
+)
 
 
 class FloodscanError(Exception):
@@ -71,6 +78,8 @@ class InputProblem:
 class _FileError(InputError):
     """A file with one or more problems."""
 
+    _how_to_see_all: ClassVar = ""
+
     def __init__(self, source: str, problems: Sequence[InputProblem]) -> None:
         super().__init__(source, tuple(problems))
         self.source = source
@@ -79,12 +88,18 @@ class _FileError(InputError):
     def __str__(self) -> str:
         lines = [f"{self.source}: {problem}" for problem in self.problems[:_SHOWN_PROBLEMS]]
         if hidden := len(self.problems) - len(lines):
-            lines.append(f"{self.source}: and {hidden} more problems")
+            lines.append(f"{self.source}: and {hidden} more problems{self._how_to_see_all}")
         return "\n".join(lines)
 
 
 class EventError(_FileError):
     """An event file is invalid: names file, row and field."""
+
+    _how_to_see_all = "; floodscan plan --json prints all"
+
+
+class EventWarning(UserWarning):
+    """Something in an event file was changed or assumed; its events are used."""
 
 
 class RecipeError(_FileError):
@@ -100,9 +115,13 @@ class OutputError(InputError):
 
 
 class CatalogError(FloodscanError):
-    """A catalog can't be reached, or answers with an error."""
+    """A catalog can't be reached, or answers with an error.
+
+    Its text may quote the catalog, and is recorded and logged: it holds no control characters.
+    """
 
     def __init__(self, catalog: str, problem: str) -> None:
+        catalog, problem = clean(catalog), clean(problem)
         super().__init__(catalog, problem)
         self.catalog = catalog
         self.problem = problem
@@ -132,11 +151,16 @@ class ManifestError(FloodscanError):
 
 
 def public_traceback(err: BaseException) -> str:
-    """Format the traceback of a bug for a log.
+    """Format the traceback of a bug for a log, see ``public_text``."""
+    return public_text("".join(format_exception(err)))
 
-    URLs in it lose user, password and query, because these may be credentials.
+
+def public_text(text: str) -> str:
+    """Remove user, password and query from the URLs in a text, and values of keys like ``token``.
+
+    These may be credentials, which belong into no log.
     """
-    return _QUERY.sub("?…", _USER.sub("", "".join(format_exception(err))))
+    return _VALUE.sub(r"\1…", _QUERY.sub("?…", _USER.sub("", text)))
 
 
 def suggest(given: str, known: Iterable[str]) -> str:
@@ -144,3 +168,25 @@ def suggest(given: str, known: Iterable[str]) -> str:
     names = [str(name) for name in known]
     near = get_close_matches(given, names, n=1)
     return f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(names)
+
+
+def clean(text: object) -> str:
+    r"""Return a text as it can be printed: control characters are written as escapes.
+
+    Besides control characters, characters that reverse the order of letters and other invisible
+    ones are escaped, and so are lone surrogates, which stand for bytes of a path that no encoding
+    explains.
+
+    Args:
+        text: Any object; ``str`` makes its text.
+
+    Returns:
+        One line; a line break in the text is written ``\n``.
+    """
+    found = str(text)
+    if found.isprintable():
+        return found
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in found
+    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -27,16 +27,26 @@ from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
-from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, make_table, pack_table, unpack_table
-from floodscan.selection import select
+from floodscan.schemas import (
+    CANDIDATES,
+    ITEMS,
+    SEARCHES,
+    SLOT,
+    make_table,
+    pack_table,
+    split_by_event,
+    unpack_table,
+)
+from floodscan.selection import select_scenes
 from floodscan.selection.candidates import score
+from floodscan.selection.decisions import is_obeyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
-    from floodscan.model import Recipe, Search
+    from floodscan.model import Decision, Recipe, Search
     from floodscan.planning.slots import BatchPlan, EventPlan
     from floodscan.store import RunFolder
 
@@ -55,6 +65,7 @@ class Run:
         folder: Output folder; workers write there themselves.
         search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
+        decisions: Decisions of persons, by event id.
     """
 
     catalog: Catalog
@@ -63,6 +74,7 @@ class Run:
     folder: RunFolder
     search_on_driver: bool = False
     keep_going: bool = False
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +145,8 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
     items = pa.concat_tables([answers[search].items for search in part.searches])
     slots = [slot for plan in part.plans for slot in plan.slots]
     scored = score(items, slots, run.recipe, complete=complete)
-    chosen = decide(scored, part.plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
+    plans = [replace(plan, decision=run.decisions.get(plan.event.event_id)) for plan in part.plans]
+    chosen = decide(scored, plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
     return replace(chosen, searches=tabulate_searches(part, answers))
 
 
@@ -157,16 +170,33 @@ def decide(
     Returns:
         The choices, without SEARCHES.
     """
-    candidates = select(scored, plans, recipe)
+    selection = select_scenes(scored, plans, recipe)
+    if unmet := _find_unmet(selection.candidates, plans):
+        plans = [unmet.get(plan.event.event_id, plan) for plan in plans]
+        selection = select_scenes(scored, plans, recipe)
     manifests, outcomes = assess_events(
-        plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
+        plans, selection, answers, recipe=recipe, catalog_id=catalog_id
     )
     return BatchPart(
-        candidates=candidates,
+        candidates=selection.candidates,
         searches=SEARCHES.empty_table(),
         manifests=manifests,
         outcomes=tuple(outcomes),
     )
+
+
+def _find_unmet(candidates: pa.Table, plans: Sequence[EventPlan]) -> dict[str, EventPlan]:
+    """Find the events whose choices don't obey the decision; their plans are without it."""
+    decided = {plan.event.event_id: plan for plan in plans if plan.decision is not None}
+    if not decided:
+        return {}
+    of_event = split_by_event(candidates)
+    return {
+        event_id: replace(plan, decision=replace(plan.decision, kept=False))
+        for event_id, plan in decided.items()
+        if plan.decision
+        and not is_obeyed(of_event.get(event_id, CANDIDATES.empty_table()), plan.decision)
+    }
 
 
 def write(
@@ -186,6 +216,7 @@ def write(
     searches = pa.concat_tables([SEARCHES.empty_table(), *(part.searches for part in parts)])
     manifests = {key: content for part in parts for key, content in part.manifests.items()}
     outcomes = [*(outcome for part in parts for outcome in part.outcomes), *given_up]
+    _log_choices(candidates, outcomes)
     events = tabulate_outcomes(name, outcomes)
     folder.write_candidates(name, candidates)
     folder.write_manifests(name, manifests)
@@ -193,6 +224,16 @@ def write(
     folder.searches.write(name, searches)
     folder.events.write(name, events)
     return BatchResult(name, count_outcomes(events))
+
+
+def _log_choices(candidates: pa.Table, outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        slots = f"{outcome.n_filled} of {outcome.n_slots} slots filled"
+        _log.info("event %s: %s, %s", outcome.event_id, outcome.status, slots)
+    if _log.isEnabledFor(logging.DEBUG):
+        chosen = candidates.filter(candidates["selected"]).select([*SLOT, "item_id"])
+        for event_id, *slot, item_id in zip(*chosen.to_pydict().values(), strict=True):
+            _log.debug("event %s, %s: chosen %s", event_id, "/".join(filter(None, slot)), item_id)
 
 
 def _ask_one(run: Run, search: Search) -> Answer:
@@ -206,7 +247,25 @@ def _ask_one(run: Run, search: Search) -> Answer:
     except Exception as err:
         _log.error("%s failed by a bug: %s", search, public_traceback(err))
         raise
-    return replace(answer, seconds=perf_counter() - started)
+    answer = replace(answer, seconds=perf_counter() - started)
+    _log_answer(search, answer)
+    return answer
+
+
+def _log_answer(search: Search, answer: Answer) -> None:
+    found = "from the cache" if answer.cached else f"in {answer.n_requests} requests"
+    _log.info(
+        "search of %s, box %s, window %s: %d items %s, %d retries, %d cuts, %.2f s%s",
+        search.collection,
+        ", ".join(f"{edge:g}" for edge in search.bbox),
+        search.window or "any time",
+        len(answer.items),
+        found,
+        answer.n_retries,
+        answer.n_bisections,
+        answer.seconds,
+        "" if answer.complete else f"; not complete: {answer.problem}",
+    )
 
 
 def _fail(err: CatalogError) -> Answer:
@@ -234,6 +293,7 @@ def _distribute(part: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[
 
 _ANSWER_COLUMNS = (
     "complete",
+    "n_dropped",
     "n_pages",
     "n_requests",
     "n_retries",

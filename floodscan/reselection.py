@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from floodscan.assessment.outcomes import read_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import recipe_from_dict
-from floodscan.model import Event, Phase, Policy
+from floodscan.model import DateKind, Event, Phase, Policy
 from floodscan.pipeline import decide, write
 from floodscan.planning.slots import plan_event
 from floodscan.schemas import ITEMS, SLOT
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from floodscan.assessment.outcomes import Outcome
-    from floodscan.model import Recipe, Relaxation, Search, Sensor, SensorRecipe
-    from floodscan.pipeline import BatchResult
+    from floodscan.model import Decision, Recipe, Relaxation, Search, Sensor, SensorRecipe
+    from floodscan.pipeline import BatchPart, BatchResult
     from floodscan.planning.slots import EventPlan, Slot
     from floodscan.store import RunFolder
 
@@ -122,46 +122,77 @@ def _find_problems(
         yield f"the ladder has {step}, {only} (leave it out of relax, or write relax = [])"
 
 
-def reselect(
-    source: RunFolder, out: RunFolder, recipe: Recipe, *, catalog_id: str
-) -> Iterator[BatchResult]:
-    """Choose again for every event of a run, batch by batch, and write another run's folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reselection:
+    """Settings that all batches of a reselection share.
 
-    Args:
+    Attributes:
         source: A finished run.
         out: Output folder, prepared.
         recipe: The new rules, for which the stored candidates are enough.
         catalog_id: STAC id of the catalog of the candidates.
+        decisions: Decisions of persons, by event id.
     """
-    # the source may have got more events since an earlier call: then its batches differ
-    out.keep(frozenset())
-    for batch, events in source.events.batches():
-        yield _reselect_batch(
-            source, out, recipe, batch, read_outcomes(events), catalog_id=catalog_id
-        )
+
+    source: RunFolder
+    out: RunFolder
+    recipe: Recipe
+    catalog_id: str
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+    def batches(self) -> Iterator[StoredBatch]:
+        """Read the batches of the source, one after the other."""
+        for name, events in self.source.events.batches():
+            yield StoredBatch(name, tuple(read_outcomes(events)))
 
 
-def _reselect_batch(
-    source: RunFolder,
-    out: RunFolder,
-    recipe: Recipe,
-    batch: str,
-    outcomes: Sequence[Outcome],
-    *,
-    catalog_id: str,
-) -> BatchResult:
-    given_up = [outcome for outcome in outcomes if outcome.is_given_up]
-    event_ids = [outcome.event_id for outcome in outcomes if not outcome.is_given_up]
-    manifests = [orjson.loads(content) for content in source.read_manifests(batch, event_ids)]
-    plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in manifests]
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch of a finished run.
+
+    Attributes:
+        name: Its name.
+        outcomes: How its events ended.
+    """
+
+    name: str
+    outcomes: tuple[Outcome, ...]
+
+
+def reselect_batch(reselection: Reselection, batch: StoredBatch) -> BatchResult:
+    """Choose again for the events of a batch, and write them to the other run's folder."""
+    given_up = [outcome for outcome in batch.outcomes if outcome.is_given_up]
+    event_ids = [outcome.event_id for outcome in batch.outcomes if not outcome.is_given_up]
+    candidates = reselection.source.read_part(batch.name)
+    part = decide_again(reselection, batch.name, event_ids, candidates)
+    return write(reselection.out, batch.name, [part], given_up=given_up)
+
+
+def decide_again(
+    reselection: Reselection, batch: str, event_ids: Sequence[str], candidates: pa.Table
+) -> BatchPart:
+    """Choose again for events of a batch.
+
+    Args:
+        reselection: The settings.
+        batch: Name of the batch.
+        event_ids: The events.
+        candidates: CANDIDATES of these events, as stored.
+    """
+    recipe, decisions = reselection.recipe, reselection.decisions
+    contents = reselection.source.read_manifests(batch, event_ids)
+    manifests = [orjson.loads(content) for content in contents]
+    plans = [
+        plan_event(read_event(manifest["event"]), recipe, decisions.get(event_id))
+        for event_id, manifest in zip(event_ids, manifests, strict=True)
+    ]
     answers = [
         _restore_answers(plan, manifest["provenance"]["searches"])
         for plan, manifest in zip(plans, manifests, strict=True)
     ]
-    measured = _narrow(source.read_part(batch), recipe)
+    measured = _narrow(candidates, recipe)
     scored = judge(measured, recipe, complete=_are_complete(measured, plans, answers))
-    part = decide(scored, plans, answers, recipe=recipe, catalog_id=catalog_id)
-    return write(out, batch, [part], given_up=given_up)
+    return decide(scored, plans, answers, recipe=recipe, catalog_id=reselection.catalog_id)
 
 
 def read_event(facts: Json) -> Event:
@@ -174,8 +205,17 @@ def read_event(facts: Json) -> Event:
             Phase(phase): date.fromisoformat(day) for phase, day in facts["phase_dates"].items()
         },
         onset=datetime.fromisoformat(facts["onset"]),
+        onset_assumed=facts["onset_assumed"],
+        assumed_onset_hour=facts["assumed_onset_hour"],
+        peak=_read_time(facts["peak"]),
+        end=_read_time(facts["end"]),
+        date_kind=DateKind(facts["date_kind"]),
         target_crs=facts["target_crs"],
     )
+
+
+def _read_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _restore_answers(plan: EventPlan, searches: Sequence[Json]) -> dict[Search, Answer]:

@@ -1,4 +1,8 @@
-"""The result of a run, for Python: counts at once; tables and manifests are read on access."""
+"""The result of a run, for Python: counts at once; tables and manifests are read on access.
+
+Its methods do what the commands ``explain``, ``compare`` and ``plot`` do. Packages that take long
+to import are imported where they are used.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from floodscan.assessment.labels import Status
 from floodscan.assessment.manifest import Manifest, parse_manifest
+from floodscan.assessment.manifest_files import read_manifest
 from floodscan.assessment.outcomes import read_outcomes
-from floodscan.errors import ManifestError
+from floodscan.extras import needs_extra
+from floodscan.geometry.footprints import bbox_polygon
+from floodscan.planning.targets import AOI
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import geopandas as gpd
+    import pandas as pd
 
     from floodscan.assessment.outcomes import Outcome
+    from floodscan.model import Event
     from floodscan.planning.scratch import IdSet
+
+    Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ScanResult:
     """The result of a run.
+
+    Tables are read from the folder at each access; keep a table that is used again.
 
     Attributes:
         folder: The output folder.
@@ -57,36 +70,119 @@ class ScanResult:
     def candidates(self) -> gpd.GeoDataFrame:
         """Every candidate of every slot: chosen, ranked and rejected.
 
-        The columns are those of ``schemas.CANDIDATES``.
+        One row per candidate, in the order of the batches, with the columns of
+        ``schemas.CANDIDATES``: footprints in degrees (OGC:CRS84), shares of the target from 0 to 1,
+        cloud cover in percent.
+
+        Raises:
+            OutputError: The folder has no candidates.
         """
         import geopandas as gpd  # noqa: PLC0415 - takes a second, and few need it
 
+        self.folder.check_candidates()
         return gpd.read_parquet(self.folder.candidates_path)
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """How each event ended: status, reasons, coverage, forecast, cost and warnings.
+
+        One row per event, in the order of the input, with the columns of ``schemas.EVENTS``.
+        ``joint_frac`` and ``valid_pixel_frac`` are shares from 0 to 1, ``seconds`` is the time of
+        the event's searches.
+
+        Raises:
+            OutputError: The table is missing or damaged.
+        """
+        rows: pd.DataFrame = self.folder.read_events().to_pandas()
+        rows = rows.set_index("event_id", drop=False)
+        return rows.loc[[*self.ids]].reset_index(drop=True)
+
+    @property
+    def searches(self) -> gpd.GeoDataFrame:
+        """How each search of the catalog ended: items, pages, requests, retries and seconds.
+
+        One row per search, in the order of the batches, with the columns of ``schemas.SEARCHES``
+        and the searched box as ``geometry``, in degrees (OGC:CRS84). A box across the antimeridian
+        has two parts. A run of ``reselect`` has no rows.
+        """
+        import geopandas as gpd  # noqa: PLC0415 - as above
+
+        rows = self.folder.searches.read().to_pandas()
+        corners = rows[["west", "south", "east", "north"]].to_numpy()
+        boxes = [bbox_polygon(*box) for box in corners]
+        return gpd.GeoDataFrame(rows, geometry=boxes, crs="OGC:CRS84")
 
     @property
     def manifests(self) -> Mapping[str, Manifest]:
         """The manifest of each event, by event id; each is read on access."""
         return _Manifests(self)
 
+    def explain(self, event: str | Event, *slot: str, target: str = AOI) -> list[Json]:
+        """Explain why scenes were chosen for an event, and others not.
 
-def read_manifest(path: str | Path, event_id: str | None = None) -> Manifest:
-    """Read a manifest, and check it against its JSON schema.
+        Args:
+            event: An event of the run, or its id.
+            *slot: Phases and sensors, such as ``"event", "S2L2A"``; without any, all slots.
+            target: ``aoi``, or the id of a tile.
 
-    Args:
-        path: A manifest file; with ``event_id``, the folder of a run.
-        event_id: An event of that run.
+        Returns:
+            One entry for each slot, see ``report.explain.explain``: ``phase``, ``sensor``, the
+            ``decision`` in words, and ``candidates``, the ranked ones first.
 
-    Raises:
-        ManifestError: The file can't be read, or is not a manifest.
-    """
-    if event_id is not None:
-        return parse_manifest(
-            RunFolder(Path(path)).read_manifest(event_id), source=f"{path}: {event_id}"
-        )
-    try:
-        return parse_manifest(Path(path).read_bytes(), source=str(path))
-    except OSError as err:
-        raise ManifestError(str(path), err.strerror or str(err)) from err
+        Raises:
+            InputError: The run has no such event, target, phase or sensor.
+            ManifestError: The event has no manifest, because it failed.
+        """
+        from floodscan.report.explain import explain  # noqa: PLC0415 - as above
+
+        return explain(self.folder, _id_of(event), slot, target_id=target)
+
+    def compare(self, other: ScanResult | str | Path) -> Json:
+        """List the slots for which another run of the same events chose other scenes.
+
+        Args:
+            other: The other run, or its folder.
+
+        Returns:
+            ``slots`` that differ, with the scenes of this run as ``one`` and of the other run as
+            ``other``, and with the reason of each run against the other's scene. ``same`` and
+            ``differing`` count slots. ``events`` has coverage and warnings of both runs.
+
+        Raises:
+            InputError: The runs have no event in common, or a folder has no finished run.
+        """
+        from floodscan.report.compare import compare  # noqa: PLC0415 - as above
+
+        folder = other.folder if isinstance(other, ScanResult) else RunFolder(Path(other))
+        return compare(self.folder, folder)
+
+    def plot(
+        self, event: str | Event, *, to: str | Path | None = None, kind: str = "png"
+    ) -> tuple[Path, Path]:
+        """Draw the map and the timeline of an event.
+
+        Args:
+            event: An event of the run, or its id.
+            to: Folder to write to; None is ``plots`` in the folder of the run.
+            kind: ``png`` or ``svg``.
+
+        Returns:
+            The files of the map and of the timeline.
+
+        Raises:
+            InputError: There is no such event, the pictures can't be written, or the extra ``plot``
+                is not installed.
+            ManifestError: The event has no manifest, because it failed.
+        """
+        with needs_extra("plot", "ScanResult.plot"):
+            from floodscan.report.plots import plot  # noqa: PLC0415 - an optional extra
+
+        drawn, timeline = plot(self.folder, _id_of(event), to=to, kind=kind)
+        return drawn, timeline
+
+
+def _id_of(event: str | Event) -> str:
+    return event if isinstance(event, str) else event.event_id
 
 
 class _Manifests(Mapping[str, Manifest]):

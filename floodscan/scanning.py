@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, with_rate_limiter
+from floodscan.clusters.given import prepare_given
 from floodscan.engine.rate_limiter import open_rate_limiter
 from floodscan.engine.record import (
     begin_record,
@@ -25,7 +27,8 @@ from floodscan.engine.record import (
     finish_record,
 )
 from floodscan.engine.resume import check_same, find_done
-from floodscan.engine.run_batches import enter_client, run_batches
+from floodscan.engine.run_batches import run_batches
+from floodscan.engine.work import ReselectionWork, ScanWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
 from floodscan.inputs.recipe_files import recipe_from_dict
@@ -34,19 +37,24 @@ from floodscan.pipeline import Run
 from floodscan.planning.event_list import EventList, list_events
 from floodscan.planning.scratch import IdSet
 from floodscan.planning.slots import cut_batches
-from floodscan.reselection import check_answerable, fit_ladder, has_default_ladder, read_finished
-from floodscan.reselection import reselect as choose_again
+from floodscan.reselection import (
+    Reselection,
+    check_answerable,
+    fit_ladder,
+    has_default_ladder,
+    read_finished,
+)
 from floodscan.result import ScanResult
 from floodscan.schemas import EVENTS
 from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
-    from floodscan.engine.run_batches import OpenClient
+    from floodscan.clusters.given import GivenClient, Opener
     from floodscan.model import Event, Policy
     from floodscan.pipeline import BatchResult
     from floodscan.planning.slots import Batch
@@ -54,6 +62,8 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Events = str | Path | Event | Sequence[Event] | EventList
     OnProgress = Callable[[int, int], None]
+
+_log = logging.getLogger(__name__)
 
 MOST_MANIFEST_FILES = 1000
 """Runs with more events pack their manifests, one file per batch."""
@@ -65,7 +75,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     catalog: str | Catalog | None = None,
     recipe: Recipe | None = None,
     out: str | Path | None = None,
-    client: OpenClient = None,
+    client: GivenClient = None,
     access: Access | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
@@ -80,7 +90,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         catalog: A Catalog, a name, a URL or a path; None is ``demo`` or ``planetary-computer``.
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
-        client: Dask client, or a function that opens it after all checks; None: in this process.
+        client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
         access: Limits for requests to a STAC API; None is moderate, without a cache.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
@@ -89,14 +99,15 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         on_progress: Called with the number of finished events and the number of all events.
 
     Raises:
-        InputError: Events or ``out`` can't be used; nothing was written. Or the disk is full.
+        InputError: An argument can't be used; nothing was written. Or the disk is full.
         CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
     source, listed = access.keep(open_source(catalog, events)), read_list(events, rules)
-    run = _prepare_run(source, rules, listed, out=out, packed=pack_manifests)
-    run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-    counts = _finish(run, listed, client, access.rates, retry=retry_failed, report=on_progress)
+    with prepare_given(client) as opener:
+        run = _prepare_run(source, rules, listed, out=out, packed=pack_manifests)
+        run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
+        counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
 
 
@@ -106,6 +117,8 @@ def reselect(
     out: str | Path,
     policy: Policy | None = None,
     recipe: Recipe | None = None,
+    client: GivenClient = None,
+    on_progress: OnProgress | None = None,
 ) -> ScanResult:
     """Choose again from the candidates of a finished run, without searching.
 
@@ -115,24 +128,27 @@ def reselect(
         policy: How scenes are chosen; None is the recipe's policy.
         recipe: The rules; None is the recipe of that run. Steps of its ladder, or of the default
             ladder, that need a wider window than that run searched are left out.
+        client: A client, a cluster, or an address, as for ``scan``; its workers read ``source``
+            and write to ``out``. None runs all tasks in this process.
+        on_progress: Called with the number of finished events and the number of all events.
 
     Raises:
         InputError: The run has not finished, its candidates are too few for these rules, or a
-            folder can't be used; nothing was written.
+            folder or ``client`` can't be used; nothing was written.
     """
     held = RunFolder(Path(source).absolute())
     searched = read_finished(held)
     rules = _rules_for(searched, policy, recipe, held)
-    folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
-    head, planned = describe_reselection(searched, rules), searched["planned"]
-    with _taken(folder, head):
-        record = begin_record(
-            folder, head, n_events=planned["events"], n_batches=planned["batches"]
+    with prepare_given(client) as opener:
+        folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
+        again = Reselection(
+            source=held,
+            out=folder,
+            recipe=rules,
+            catalog_id=searched["catalog"]["id"],
+            decisions=held.read_decisions(),
         )
-        counts = count_outcomes(EVENTS.empty_table())
-        for batch in choose_again(held, folder, rules, catalog_id=searched["catalog"]["id"]):
-            counts.update(batch.counts)
-        finish_record(folder, record, counts)
+        counts = _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
     return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)
 
@@ -173,7 +189,7 @@ def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None
     """Name the folder. If ``packed`` is None, a run that is there decides, or else its size."""
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     if packed is None:
-        held = folder.read_run() if folder.run_path.exists() else {}
+        held = folder.read_run() if folder.has_run() else {}
         by_size = PACKED if n_events > MOST_MANIFEST_FILES else FILES
         packed = held.get("manifests", by_size) == PACKED
     return replace(folder, packed=packed)
@@ -189,32 +205,94 @@ def _choose_other_folder(held: RunFolder, out: str | Path, *, packed: bool) -> R
 def _finish(
     run: Run,
     events: EventList,
-    client: OpenClient,
+    opener: Opener,
     rates: RateLimits,
     *,
     retry: bool,
     report: OnProgress | None,
 ) -> Counter[str]:
     """Run the batches that are left, and return the counts of all batches."""
-    head, report = describe_scan(run), report or (lambda _done, _all: None)
+    head = describe_scan(run)
     cut = partial(cut_batches, events, run_id=head["run_id"])
     planned = frozenset(batch.name for batch in cut())
     with _taken(run.folder, head):
+        run = replace(run, decisions=run.folder.read_decisions())
         done = find_done(run.folder, planned, events.ids, retry_failed=retry)
         record = begin_record(run.folder, head, n_events=len(events), n_batches=len(planned))
-        counts = done.counts
-        report(counts["events"], len(events))
+        _log.info(
+            "scan of %d events in %d batches, of which %d are done; catalog %s, output %s",
+            len(events),
+            len(planned),
+            len(done.batches),
+            run.catalog.location,
+            run.folder.path,
+        )
+        progress = _Progress(run.folder, done.counts, len(events), report)
         if left := planned - done.batches:
             todo = (batch for batch in cut() if batch.name in left)
-            with _open_engine(run, todo, client, rates) as results:
-                for result in results:
-                    check_locked(run.folder.path)
-                    counts.update(result.counts)
-                    report(counts["events"], len(events))
+            with _open_engine(run, todo, opener, rates) as results:
+                progress.follow(results)
         # workers of a driver that was killed may have written batches since ``find_done``
         run.folder.keep(planned)
-        finish_record(run.folder, record, counts)
-    return counts
+        finish_record(run.folder, record, progress.counts)
+    _log.info("finished: %s", _sum_up(progress.counts))
+    return progress.counts
+
+
+def _choose_again(
+    again: Reselection, searched: Json, opener: Opener, *, report: OnProgress | None
+) -> Counter[str]:
+    """Choose again for all batches of a run, and return their counts."""
+    head, planned = describe_reselection(searched, again.recipe), searched["planned"]
+    n_events, n_batches = planned["events"], planned["batches"]
+    with _taken(again.out, head):
+        record = begin_record(again.out, head, n_events=n_events, n_batches=n_batches)
+        _log.info(
+            "choosing again for %d events in %d batches of %s, output %s",
+            n_events,
+            n_batches,
+            again.source.path,
+            again.out.path,
+        )
+        # the source may have got more events since an earlier call: then its batches differ
+        again.out.keep(frozenset())
+        again.out.write_decisions(again.decisions)
+        progress = _Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
+        work, batches = ReselectionWork(again), again.batches()
+        with opener() as client, closing(run_batches(work, batches, client=client)) as results:
+            progress.follow(results)
+        finish_record(again.out, record, progress.counts)
+    _log.info("finished: %s", _sum_up(progress.counts))
+    return progress.counts
+
+
+class _Progress:
+    """Counts the batches of a run as they end, and reports how many events are done."""
+
+    def __init__(
+        self, folder: RunFolder, counts: Counter[str], n_events: int, report: OnProgress | None
+    ) -> None:
+        self.counts = counts
+        self._folder = folder
+        self._n_events = n_events
+        self._report = report
+        self._show()
+
+    def follow(self, results: Iterable[BatchResult]) -> None:
+        for result in results:
+            check_locked(self._folder.path)
+            _log.info("batch %s is written: %s", result.name, _sum_up(result.counts))
+            self.counts.update(result.counts)
+            self._show()
+
+    def _show(self) -> None:
+        if self._report is not None:
+            self._report(self.counts["events"], self._n_events)
+
+
+def _sum_up(counts: Mapping[str, int]) -> str:
+    slots = f"{counts['filled']} of {counts['slots']} slots filled"
+    return f"{counts['events']} events, {slots}, {counts['requests']} requests"
 
 
 @contextmanager
@@ -232,7 +310,7 @@ def _taken(folder: RunFolder, head: Json) -> Iterator[None]:
 
 @contextmanager
 def _open_engine(
-    run: Run, batches: Iterable[Batch], client: OpenClient, rates: RateLimits
+    run: Run, batches: Iterable[Batch], opener: Opener, rates: RateLimits
 ) -> Iterator[Iterator[BatchResult]]:
     """Open the cluster, and yield the results of batches; at the end close it, also on errors.
 
@@ -240,13 +318,13 @@ def _open_engine(
     would keep it alive, and its tasks would go on.
     """
     with (
-        enter_client(client) as opened,
-        open_rate_limiter(opened, rates) as rate_limiter,
+        opener() as client,
+        open_rate_limiter(client, rates) as rate_limiter,
         closing(
             run_batches(
-                replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter)),
+                ScanWork(replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter))),
                 batches,
-                client=opened,
+                client=client,
             )
         ) as results,
     ):

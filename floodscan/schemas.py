@@ -33,6 +33,10 @@ _SCENE_FIELDS = [
     pa.field("polarizations", pa.list_(pa.string())),
     pa.field("proj_epsg", pa.int32()),  # of the scene's own pixel grid
     pa.field("proj_bbox", pa.list_(pa.float64())),  # edges of its raster in that system, or null
+    # asset key → rows and columns of its raster, of the assets whose shape is known
+    pa.field("proj_shapes", pa.map_(pa.string(), pa.list_(pa.int32()))),
+    # key → why an href is not used, such as "its href begins with javascript:"; null without any
+    pa.field("refused_assets", pa.map_(pa.string(), pa.string())),
 ]
 
 ITEMS = pa.schema(
@@ -62,6 +66,8 @@ CANDIDATES = pa.schema(
         pa.field("datetime", _TIME),
         pa.field("days_from_phase", pa.int32()),  # 999 if the time is unknown
         pa.field("day_offset", pa.int32()),  # signed: negative is before the phase's date
+        pa.field("hours_from_onset", pa.float64()),  # signed; null for the DEM, or without a time
+        pa.field("hours_from_peak", pa.float64()),  # likewise; also null if the peak is unknown
         pa.field("overlap_frac", pa.float64(), nullable=False),
         *_SCENE_FIELDS,
         # Platform, relative orbit, orbit state and first acquisition time of the pass over the
@@ -118,9 +124,13 @@ EVENTS = pa.schema(
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("joint_frac", pa.float64()),  # of the AOI, by all chosen scenes; null without any
-        pa.field("valid_pixel_frac", pa.float64()),  # predicted, on the event's 10 m grid
+        # The forecast of packaging on the event's 10 m grid: for readers that mosaic all items of a
+        # choice, and for readers of its first scene. Null if a slot of the AOI is empty.
+        pa.field("valid_pixel_frac", pa.float64()),
         pa.field("chips", pa.int32()),
-        pa.field("chips_total", pa.int32()),
+        pa.field("single_valid_pixel_frac", pa.float64()),
+        pa.field("single_chips", pa.int32()),
+        pa.field("chips_total", pa.int32()),  # of the grid; null without a grid
         pa.field("warnings", pa.list_(pa.string()), nullable=False),  # code and place of each
         pa.field("choice_warnings", pa.list_(_WARNING), nullable=False),
         pa.field("batch", pa.string(), nullable=False),  # names the part of the candidates
@@ -144,6 +154,7 @@ SEARCHES = pa.schema(
         pa.field("complete", pa.bool_(), nullable=False),
         pa.field("reason", pa.string()),  # why it is not complete
         pa.field("n_items", pa.int32(), nullable=False),
+        pa.field("n_dropped", pa.int32(), nullable=False),  # items without a usable id
         pa.field("n_pages", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("n_retries", pa.int32(), nullable=False),

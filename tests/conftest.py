@@ -4,11 +4,13 @@ Fixtures of every test:
 
 - ``own_cache``: answers of catalogs are kept in a folder of the session, not in the user's.
 - ``heeded_interrupts``: processes that tests start react to Ctrl-C.
+- ``own_handlers``: what the command line sets for signals ends with the test.
 
 Fixtures of ``tests.servers.fixtures``, each for the whole session:
 
 - ``lean_api``, ``pgstac_api``: STAC APIs with the ``served_items``; ``sas_endpoint``: gives out SAS
   tokens, and ``local_signing`` makes the signing library use it.
+- ``azurite``: an account of Azure Storage; ``sas_endpoint`` gives out tokens for it too.
 - ``foreign_data``: folder of other people's records; ``foreign_lean_api`` and
   ``foreign_pgstac_api`` serve the ``foreign_items`` in it.
 - ``postgres``: skips a test where PostgreSQL is not installed.
@@ -54,6 +56,7 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "sas_endpoint": ("server",),
     "pgstac_api": ("server", "pgstac"),
     "postgres": ("pgstac",),
+    "azurite": ("server", "azurite"),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),
@@ -148,3 +151,15 @@ def heeded_interrupts() -> None:
     """Let processes that tests start react to Ctrl-C, also if the tests run in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def own_handlers() -> Iterator[None]:
+    """Restore the signal handlers that the command line sets in the process of a test."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    hook = sys.unraisablehook
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+    sys.unraisablehook = hook

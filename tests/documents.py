@@ -30,6 +30,9 @@ EXAMPLE_URL = "https://example.org/stac"
 """Stands in the documents for any STAC API."""
 
 NOT_RUN = "not run: "
+NEEDS_PIXELS = "needs pixels"
+"""Mark of the blocks that ``tests/assessment/test_packaging.py`` runs, on pixels that it makes."""
+
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<mark>[^>]*) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
@@ -96,7 +99,7 @@ class Follower:
     """Follows documents in a folder of its own.
 
     Two things differ from what is written: no test may reach the internet, so that catalogs there
-    are replaced by the demo or by a STAC API of the tests, and a scan without a word about its
+    are replaced by the demo or by a STAC API of the tests, and a command without a word about its
     cluster runs in this process, which saves the start of another.
 
     Args:
@@ -122,7 +125,7 @@ class Follower:
             "csv": self._save,
         }
         for block in blocks:
-            if block.mark.startswith(NOT_RUN) or block.language == "text":
+            if block.mark.startswith((NOT_RUN, NEEDS_PIXELS)) or block.language == "text":
                 continue
             try:
                 run[block.language](block)
@@ -157,7 +160,7 @@ class Follower:
         asks = words[0] == "doctor" or (words[0] == "scan" and words[1] != "demo")
         if asks and "--catalog" not in words:
             adapted += ["--catalog", "demo"]
-        if words[0] == "scan" and not {"--cluster", "--workers"}.intersection(words):
+        if words[0] in {"scan", "reselect"} and not {"--cluster", "--workers"}.intersection(words):
             adapted += ["--cluster", "none"]
         return adapted
 

@@ -19,12 +19,20 @@ from click.testing import CliRunner
 
 from floodscan import Recipe, guide, scan
 from floodscan.assessment.labels import Reason, WarningCode
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import parse_recipe
 from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES
 from floodscan.selection.labels import Verdict
-from tests.documents import FOLLOWED, GUIDE, NOT_RUN, ROOT, Follower, read_blocks
+from tests.documents import (
+    FOLLOWED,
+    GUIDE,
+    NEEDS_PIXELS,
+    NOT_RUN,
+    ROOT,
+    Follower,
+    read_blocks,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +58,9 @@ RETIRED = re.compile(
 )
 
 
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"
+)  # of odc-stac itself
 @pytest.mark.parametrize("document", FOLLOWED, ids=lambda path: path.name)
 def test_document_works_from_top_to_bottom(
     document: Path,
@@ -73,6 +84,12 @@ def test_blocks_that_do_not_run_are_few() -> None:
         ("slurm.md", "not run: needs an account on MeluXina"),
         ("slurm.md", "not run: takes hours, on up to 16 nodes"),
     ]
+
+
+def test_blocks_that_need_pixels_run_with_the_page_on_packaging() -> None:
+    """Its own test runs all blocks with this mark, on pixels that it makes."""
+    blocks = [block for document in FOLLOWED for block in read_blocks(document)]
+    assert {b.document for b in blocks if b.mark == NEEDS_PIXELS} == {"packaging.md"}
 
 
 def test_queries_find_what_the_text_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

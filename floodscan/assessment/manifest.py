@@ -18,26 +18,25 @@ import orjson
 import pystac
 import shapely
 from jsonschema import Draft202012Validator, ValidationError
-from shapely import wkb
 
+from floodscan.assessment.items import format_time, list_items
 from floodscan.errors import ManifestError
-from floodscan.geometry.footprints import bbox_of
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.selection import slot_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
     from floodscan.assessment.outcomes import EmptySlot
     from floodscan.assessment.quality import Assessment
     from floodscan.catalogs.base import Answer
-    from floodscan.model import Event, Recipe, Search
+    from floodscan.model import Decision, Event, Recipe, Search
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
+    from floodscan.selection.alternatives import Alternatives
 
     Json = dict[str, Any]
 
@@ -48,15 +47,6 @@ _SENSOR_KEYS: Mapping[str, Mapping[str, str]] = {
     Sensor.S1RTC: _RADAR_KEYS,
     Sensor.S2L2A: {"eo:cloud_cover": "cloud_cover", "mgrs_tile": "mgrs_tile", **_RADAR_KEYS},
     Sensor.DEM: {},
-}
-_STAC_PROPERTIES = {
-    "eo:cloud_cover": "cloud_cover",
-    "sat:orbit_state": "orbit_state",
-    "sat:relative_orbit": "relative_orbit",
-    "platform": "platform",
-    "s2:mgrs_tile": "mgrs_tile",
-    "s2:processing_baseline": "processing_baseline",
-    "sar:polarizations": "polarizations",
 }
 _MARGIN_KEYS: Mapping[str, Sequence[str]] = {
     Sensor.S1RTC: ("overlap_frac", "days_from_phase", "datetime", "relative_orbit", "orbit_state"),
@@ -73,6 +63,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     answers: Mapping[Search, Answer],
     empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
+    alternatives: Alternatives,
 ) -> Json:
     """Make the manifest of an event in JSON types.
 
@@ -84,6 +75,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         answers: The answer to each search of the plan.
         empty_slots: The slots without a scene, with reasons.
         assessment: Coverage and warnings of the choices.
+        alternatives: The alternatives of each sensor to the pass of ``event``.
 
     Returns:
         A manifest that fits the JSON schema ``manifest.schema.json``.
@@ -95,13 +87,22 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "event": _event_facts(plan.event),
         **_describe_request(recipe),
         **_describe_choices(rows.get(AOI, ()), recipe, assessment),
+        "alternatives": {
+            str(sensor): [{**each, "datetime": format_time(each["datetime"])} for each in found]
+            for sensor, found in alternatives.items()
+        },
+        "decision": _describe_decision(plan.decision),
         "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
         "failures": [slot.to_dict() for slot in empty_slots],
         "coverage": _describe_coverage(assessment, n_empty),
         "warnings": [warning.to_dict() for warning in assessment.warnings],
-        "items": _list_items(chain.from_iterable(rows.values())),
+        "items": list_items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),
     }
+
+
+def _describe_decision(decision: Decision | None) -> Json | None:
+    return None if decision is None else {**decision.to_dict(), "kept": decision.kept}
 
 
 def _describe_request(recipe: Recipe) -> Json:
@@ -135,7 +136,12 @@ def _event_facts(event: Event) -> Json:
         "bbox": list(event.bbox),
         "target_crs": event.target_crs,
         "phase_dates": {str(phase): day.isoformat() for phase, day in event.phase_dates.items()},
-        "onset": _format_time(event.onset),
+        "onset": format_time(event.onset),
+        "onset_assumed": event.onset_assumed,
+        "assumed_onset_hour": event.assumed_onset_hour,
+        "peak": format_time(event.peak),
+        "end": format_time(event.end),
+        "date_kind": str(event.date_kind),
         "aoi": orjson.loads(shapely.to_geojson(event.aoi)),
     }
 
@@ -155,9 +161,8 @@ def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
     return {
         "joint_frac": dict(assessment.joint_frac),
         "empty_slots": empty_slots,
-        "valid_pixel_frac": forecast and forecast.valid_pixel_frac,
-        "chips": forecast and forecast.chips,
-        "chips_total": forecast and forecast.chips_total,
+        "chips_total": forecast.chips_total,
+        "forecast": {name: found.to_dict() for name, found in forecast.sets.items()},
     }
 
 
@@ -212,9 +217,11 @@ def _describe_choice(
     geometry = {"grade": grade, "grade_reason": reason} if row["sensor"] == Sensor.S1RTC else {}
     return {
         **_measures(row),
-        "datetime": _format_time(row["datetime"]),
+        "datetime": format_time(row["datetime"]),
         "days_from_phase": row["days_from_phase"],
         "day_offset": row["day_offset"],
+        "hours_from_onset": row["hours_from_onset"],
+        "hours_from_peak": row["hours_from_peak"],
         **{key: row[column] for key, column in _SENSOR_KEYS[row["sensor"]].items()},
         "platform": row["platform"],
         "coverage_frac": mosaic.coverage_frac,
@@ -243,31 +250,7 @@ def margin(row: Json, runner_up: Json) -> Json:
         return {"by": "all_slots_together", "selected": None, "runner_up": None}
     by = next((key for key in _MARGIN_KEYS[row["sensor"]] if row[key] != runner_up[key]), "item_id")
     values = {"selected": row[by], "runner_up": runner_up[by]}
-    return {"by": by, **{k: _format_time(v) if by == "datetime" else v for k, v in values.items()}}
-
-
-def _list_items(rows: Iterable[Json]) -> list[Json]:
-    """List the chosen scenes as STAC items, each once, in the order of the candidates."""
-    unique = {(row["collection"], row["item_id"]): row for row in rows if row["selected"]}
-    return [_make_item(row) for row in unique.values()]
-
-
-def _make_item(row: Json) -> Json:
-    footprint = wkb.loads(row["geometry"])
-    properties = {name: row[column] for name, column in _STAC_PROPERTIES.items()}
-    known = {name: value for name, value in properties.items() if value is not None}
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "stac_extensions": [],
-        "id": row["item_id"],
-        "collection": row["collection"],
-        "geometry": orjson.loads(shapely.to_geojson(footprint)),
-        "bbox": list(bbox_of(footprint)),
-        "properties": {"datetime": _format_time(row["datetime"]), **known},
-        "assets": {key: {"href": href} for key, href in row["assets"]},
-        "links": [],
-    }
+    return {"by": by, **{k: format_time(v) if by == "datetime" else v for k, v in values.items()}}
 
 
 def _describe_search(search: Search, answer: Answer) -> Json:
@@ -277,20 +260,6 @@ def _describe_search(search: Search, answer: Answer) -> Json:
         "datetime": search.window and str(search.window),
         "complete": answer.complete,
     }
-
-
-def _format_time(time: datetime | None) -> str | None:
-    """Return a time as catalogs write it: in UTC with ``Z``, with 0, 3 or 6 decimals as needed."""
-    if time is None:
-        return None
-    unit = (
-        "microseconds"
-        if time.microsecond % 1000
-        else "milliseconds"
-        if time.microsecond
-        else "seconds"
-    )
-    return time.isoformat(timespec=unit).replace("+00:00", "Z")
 
 
 def dump_manifest(manifest: Json) -> bytes:
@@ -327,15 +296,26 @@ class Manifest:
         choice = self.content["selected"][phase][sensor]
         return choice and str(choice["id"])
 
-    def items(self, *, sign: bool = False) -> pystac.ItemCollection:
-        """Return the chosen scenes, each once, ready for ``odc.stac.load``.
+    def items(
+        self, sensor: str | None = None, phase: str | None = None, *, sign: bool = False
+    ) -> pystac.ItemCollection:
+        """Return chosen scenes as STAC items, each once.
+
+        ``odc.stac.load`` accepts the items of one sensor, because all items of a call must have the
+        same bands.
 
         Args:
+            sensor: Only the scenes of this sensor.
+            phase: Only the scenes of this phase of the AOI, those of a mosaic in its order; none
+                for an empty slot. The DEM has no phase.
             sign: Sign the hrefs of the assets with ``planetary_computer``. Signed hrefs are valid
                 for less than an hour. They are credentials: do not write them to a file.
+
+        Raises:
+            KeyError: There is no such phase or sensor.
         """
         collection = pystac.ItemCollection(
-            [pystac.Item.from_dict(item) for item in self.content["items"]], clone_items=False
+            map(pystac.Item.from_dict, self._find_items(sensor, phase)), clone_items=False
         )
         if not sign:
             return collection
@@ -343,6 +323,22 @@ class Manifest:
 
         signed: pystac.ItemCollection = planetary_computer.sign(collection)
         return signed
+
+    def _find_items(self, sensor: str | None, phase: str | None) -> list[Json]:
+        items: list[Json] = self.content["items"]
+        if phase is None:
+            collections = self.content["collections"]
+            names = {*collections.values()} if sensor is None else {collections[sensor]}
+            return [item for item in items if item["collection"] in names]
+        slots = self.content["selected"][phase]
+        choices = slots.values() if sensor is None else [slots[sensor]]
+        by_id = {(item["collection"], item["id"]): item for item in items}
+        return [
+            by_id[scene["collection"], scene["id"]]
+            for choice in choices
+            if choice
+            for scene in choice["items"]
+        ]
 
 
 def parse_manifest(content: bytes, *, source: str) -> Manifest:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from floodscan.assessment.labels import TRANSIENT_REASONS, Reason, Status
 from floodscan.assessment.quality import ChoiceWarning
+from floodscan.assessment.time_limits import why_no_window_helps
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
@@ -34,6 +35,8 @@ _SUMMED = {
     "candidates": "n_candidates",
     "requests": "n_requests",
 }
+COUNTED_COLUMNS = ("status", *_SUMMED.values(), "choice_warnings")
+"""Columns of EVENTS that ``count_outcomes`` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Outcome:
     joint_frac: float | None
     valid_pixel_frac: float | None
     chips: int | None
+    single_valid_pixel_frac: float | None
+    single_chips: int | None
     chips_total: int | None
     choice_warnings: tuple[ChoiceWarning, ...]
 
@@ -181,7 +186,8 @@ def summarize_event(
     """
     n_filled = len(plan.slots) - len(empty_slots)
     asked = [answers[search] for search in plan.searches]
-    forecast = assessment.forecast
+    whole = assessment.forecast.whole
+    mosaics, single_scenes = whole.mosaics, whole.single_scenes
     return Outcome(
         event_id=plan.event.event_id,
         status=_status(n_filled, len(empty_slots)),
@@ -192,9 +198,11 @@ def summarize_event(
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
         joint_frac=assessment.joint_frac[AOI],
-        valid_pixel_frac=forecast.valid_pixel_frac if forecast else None,
-        chips=forecast.chips if forecast else None,
-        chips_total=forecast.chips_total if forecast else None,
+        valid_pixel_frac=mosaics.valid_pixel_frac if mosaics else None,
+        chips=mosaics.chips if mosaics else None,
+        single_valid_pixel_frac=single_scenes.valid_pixel_frac if single_scenes else None,
+        single_chips=single_scenes.chips if single_scenes else None,
+        chips_total=assessment.forecast.chips_total,
         choice_warnings=assessment.warnings,
     )
 
@@ -226,6 +234,8 @@ def give_up(plan: EventPlan, code: Reason, *, detail: str, hint: str) -> Outcome
         joint_frac=None,
         valid_pixel_frac=None,
         chips=None,
+        single_valid_pixel_frac=None,
+        single_chips=None,
         chips_total=None,
         choice_warnings=(),
     )
@@ -253,7 +263,11 @@ def is_worth_a_retry(events: pa.Table) -> pa.ChunkedArray:
 
 
 def count_outcomes(events: pa.Table) -> Counter[str]:
-    """Count EVENTS rows by status, and their slots, candidates, requests and warnings."""
+    """Count EVENTS rows by status, and their slots, candidates, requests and warnings.
+
+    Args:
+        events: EVENTS, or only the ``COUNTED_COLUMNS`` of it.
+    """
     counts = Counter({"events": len(events), **dict.fromkeys(map(str, Status), 0)})
     counts.update(events["status"].to_pylist())
     for name, column in _SUMMED.items():
@@ -345,6 +359,8 @@ def _suggest(slot: Slot, found: Mapping[str, _Count], recipe: Recipe) -> Iterato
     rules = recipe.rules[slot.sensor]
     if slot.window is None:
         yield f"check whether {rules.asked.collection} covers the area"
+    elif not found and (why := why_no_window_helps(slot)):
+        yield f"no window helps: {why}"
     else:
         yield f"widen {slot.sensor}.window_days (now {rules.widest_window_days})"
 

@@ -17,8 +17,14 @@ import pyarrow.dataset as ds
 import shapely
 
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.item_table import parse_edges, unsigned
-from floodscan.catalogs.page_json import EDGES, SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES
+from floodscan.catalogs.hrefs import unsigned
+from floodscan.catalogs.page_json import (
+    GRID_FIELDS,
+    SCENE_PROPERTIES,
+    STAC_NAMES,
+    TIME_PROPERTIES,
+)
+from floodscan.catalogs.raster_grids import GridValues, make_grids
 from floodscan.errors import CatalogError, MissingCollectionError
 from floodscan.geometry.footprints import extents_of_empty, fill_from_bbox, repair
 from floodscan.schemas import ITEMS, check_table
@@ -156,10 +162,15 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
     columns |= {
         f"asset {key}": ds.field("assets", key, "href") for key in _asset_keys(file, search.assets)
     }
-    for key in _edge_keys(file, search.assets):
-        columns[EDGES] = ds.field("assets", key, EDGES)
+    columns |= {
+        f"asset {key} {name}": ds.field("assets", key, name)
+        for key in search.assets
+        for name in GRID_FIELDS
+        if _asset_field(file.schema, key, name) is not None
+    }
     found = file.to_table(columns=columns, filter=_filter(file.schema, search))
     footprints, extent = _parse_geometries(found)
+    edges, shapes = _read_grids(found, search.assets)
     return check_table(
         pa.table(
             {
@@ -170,7 +181,9 @@ def _read_items(file: ds.Dataset, search: Search) -> pa.Table:
                     name: _coalesce(found, sources, ITEMS.field(name).type)
                     for name, sources in SCENE_PROPERTIES.items()
                 },
-                "proj_bbox": parse_edges(_values(found, EDGES)),
+                "proj_bbox": edges,
+                "proj_shapes": shapes,
+                "refused_assets": pa.nulls(len(found), ITEMS.field("refused_assets").type),
                 "assets": _read_assets(found, search.assets),
                 "geometry": shapely.to_wkb(footprints),
                 "extent": shapely.to_wkb(extent),
@@ -186,9 +199,22 @@ def _asset_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
     return [key for key in wanted if _asset_field(file.schema, key, "href") is not None]
 
 
-def _edge_keys(file: ds.Dataset, wanted: Sequence[str]) -> list[str]:
-    """Keep the first asset key if it has a column of raster edges."""
-    return [key for key in wanted[:1] if _asset_field(file.schema, key, EDGES) is not None]
+def _read_grids(found: pa.Table, keys: Sequence[str]) -> tuple[pa.Array, pa.MapArray]:
+    """Read the grids of the wanted assets, and of whole items for assets that have none."""
+    edges, shape, transform = GRID_FIELDS
+    first = f"asset {keys[0]}" if keys else ""
+    by_key = [_values(found, f"asset {key} {shape}") for key in keys]
+    return make_grids(
+        keys,
+        GridValues(
+            edges=_values(found, f"{first} {edges}"),
+            shapes=[value for row in zip(*by_key, strict=True) for value in row],
+            transforms=_values(found, f"{first} {transform}"),
+        ),
+        GridValues(
+            *(_values(found, name) for name in (edges, shape, transform)),
+        ),
+    )
 
 
 def _asset_field(schema: pa.Schema, *path: str) -> pa.DataType | None:

@@ -41,6 +41,8 @@ class Answer:
         n_pages: Number of pages.
         n_retries: Number of repeated requests.
         n_bisections: Number of cuts into halves.
+        n_dropped: Number of features without a usable id, which are not among the items. One that
+            was sent twice counts twice.
         cached: True if the answer came from a cache.
         seconds: Time that the search took.
         problem: Why the answer is not complete; None if it is, or if the reason is not known.
@@ -53,6 +55,7 @@ class Answer:
     n_pages: int = 0
     n_retries: int = 0
     n_bisections: int = 0
+    n_dropped: int = 0
     cached: bool = False
     seconds: float = 0.0
     problem: str | None = None

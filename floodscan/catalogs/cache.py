@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from floodscan.catalogs.stac_api import StacApiCatalog
     from floodscan.model import Search
 
-_VERSION = 2  # raise it when the same answer becomes another table
+_VERSION = 4  # raise it when the same answer becomes another table
+_N_DROPPED = b"n_dropped"
 _OWN = re.compile(r"[0-9a-f]{40}\.(arrow|json)|\.[0-9a-f]{40}\.(arrow|json)\.[0-9a-f]{32}\.tmp")
 
 
@@ -72,10 +73,13 @@ class CachedCatalog:
         path = self._path(facts, "arrow")
         with suppress(OSError, pa.ArrowException):
             if self._is_fresh(path) and (items := _load(path)).schema.equals(ITEMS):
-                return Answer(items=items, cached=True)
+                n_dropped = int((items.schema.metadata or {}).get(_N_DROPPED, b"0"))
+                items = items.replace_schema_metadata(None)
+                return Answer(items=items, n_dropped=n_dropped, cached=True)
         answer = self.catalog.search(search)
         if answer.complete:
-            self._write(path, _dump(answer.items))
+            counted = {_N_DROPPED: str(answer.n_dropped)}
+            self._write(path, _dump(answer.items.replace_schema_metadata(counted)))
         return replace(answer, cached=False)
 
     def forget(self, before: float) -> None:

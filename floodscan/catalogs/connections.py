@@ -5,15 +5,17 @@ Requests then go straight to a pool of ``urllib3``, which takes a third of the C
 
 The timeout of a socket bounds a single read only. A server that sends a byte now and then could
 keep a worker for hours, so the connections here bound the whole answer, from the first byte of its
-head to the last byte of its body.
+head to the last byte of its body. ``urllib3`` makes the objects of answers itself, and has no way
+to pass a bound of one request on to them: they read it from a context variable.
 """
 
 from __future__ import annotations
 
 import io
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -59,14 +61,12 @@ class Connections:
             with no other.
         connect_seconds: Longest time to open a connection.
         silence_seconds: Longest time without a byte from the server.
-        request_seconds: Longest time from the first byte of an answer to the last.
     """
 
-    def __init__(
-        self, url: str, *, connect_seconds: float, silence_seconds: float, request_seconds: float
-    ) -> None:
-        self._timeout = Timeout(connect=connect_seconds, read=silence_seconds)
-        self._adapter = _Adapter(silence_seconds=silence_seconds, request_seconds=request_seconds)
+    def __init__(self, url: str, *, connect_seconds: float, silence_seconds: float) -> None:
+        self._connect_seconds = connect_seconds
+        self._silence_seconds = silence_seconds
+        self._adapter = _Adapter()
         self._session = requests.Session()
         self._session.headers["Accept-Encoding"] = "gzip"
         settings = self._session.merge_environment_settings(url, {}, None, None, None)
@@ -78,23 +78,37 @@ class Connections:
         self._session.trust_env = False
         self._find_route = lru_cache(maxsize=_ROUTES)(self._make_route)
 
-    def send(self, method: str, url: str, body: bytes | None) -> BaseHTTPResponse:
+    def send(
+        self, method: str, url: str, body: bytes | None, *, seconds: float
+    ) -> BaseHTTPResponse:
         """Send a request, and return its answer as soon as the head is there.
 
         Redirects are not followed.
+
+        Args:
+            method: ``GET`` or ``POST``.
+            url: Its address.
+            body: Body of a ``POST``.
+            seconds: Longest time to open a connection, and from the first byte of the answer to the
+                last.
         """
         route = self._find_route(method, url)
-        return route.pool.urlopen(
-            method,
-            route.target,
-            body=body,
-            headers=route.headers,
-            timeout=self._timeout,
-            redirect=False,
-            assert_same_host=False,  # a proxy is asked for the URL of another host
-            retries=False,
-            preload_content=False,
-        )
+        silence = min(self._silence_seconds, seconds)
+        bounds = _BOUNDS.set((silence, seconds))
+        try:
+            return route.pool.urlopen(
+                method,
+                route.target,
+                body=body,
+                headers=route.headers,
+                timeout=Timeout(connect=min(self._connect_seconds, seconds), read=silence),
+                redirect=False,
+                assert_same_host=False,  # a proxy is asked for the URL of another host
+                retries=False,
+                preload_content=False,
+            )
+        finally:
+            _BOUNDS.reset(bounds)
 
     def _make_route(self, method: str, url: str) -> _Route:
         prepared = self._session.prepare_request(requests.Request(method, url))
@@ -130,6 +144,10 @@ class _Route:
     headers: dict[str, str]
 
 
+_BOUNDS: ContextVar[tuple[float, float]] = ContextVar("bounds")
+"""Longest silence and longest time of the request that this thread sends, in seconds."""
+
+
 class _TimedResponse(HTTPResponse):
     """An answer that is bounded in time as a whole, its head included."""
 
@@ -137,15 +155,11 @@ class _TimedResponse(HTTPResponse):
         self,
         sock: socket.socket,
         *args: Any,  # noqa: ANN401 - as inherited
-        silence_seconds: float,
-        request_seconds: float,
         **more: Any,  # noqa: ANN401 - as inherited
     ) -> None:
         super().__init__(sock, *args, **more)
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(
-            _TimedReader(raw, sock, silence_seconds, request_seconds), CHUNK
-        )
+        self.fp = io.BufferedReader(_TimedReader(raw, sock, *_BOUNDS.get()), CHUNK)
 
 
 class _TimedReader(io.RawIOBase):
@@ -174,28 +188,12 @@ class _TimedReader(io.RawIOBase):
         self._raw.close()
 
 
-class _Timed:
-    """Adds the bounds to a connection, which makes the objects of its answers itself."""
-
-    def __init__(
-        self,
-        *args: Any,  # noqa: ANN401 - as inherited
-        silence_seconds: float,
-        request_seconds: float,
-        **more: Any,  # noqa: ANN401 - as inherited
-    ) -> None:
-        super().__init__(*args, **more)
-        self.response_class: Any = partial(
-            _TimedResponse, silence_seconds=silence_seconds, request_seconds=request_seconds
-        )
+class _TimedHTTPConnection(HTTPConnection):
+    response_class = _TimedResponse
 
 
-class _TimedHTTPConnection(_Timed, HTTPConnection):
-    pass
-
-
-class _TimedHTTPSConnection(_Timed, HTTPSConnection):
-    pass
+class _TimedHTTPSConnection(HTTPSConnection):
+    response_class = _TimedResponse
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -206,6 +204,9 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _TimedHTTPSConnection
 
 
+_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
 class _Adapter(HTTPAdapter):
     """Opens pools of timed connections, without sending anything.
 
@@ -213,18 +214,12 @@ class _Adapter(HTTPAdapter):
     bound: they come with PySocks, which floodscan does not depend on.
     """
 
-    def __init__(self, *, silence_seconds: float, request_seconds: float) -> None:
-        # a pool passes arguments that it does not know on to its connections
-        bounds: Any = {"silence_seconds": silence_seconds, "request_seconds": request_seconds}
-        self._pools: Any = {
-            "http": partial(_HTTPPool, **bounds),
-            "https": partial(_HTTPSPool, **bounds),
-        }
+    def __init__(self) -> None:
         super().__init__(pool_connections=4, pool_maxsize=_CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as inherited
         super().init_poolmanager(*args, **more)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(
         self,
@@ -233,7 +228,7 @@ class _Adapter(HTTPAdapter):
     ) -> PoolManager:
         manager: PoolManager = super().proxy_manager_for(proxy, **more)
         if isinstance(manager, ProxyManager):
-            manager.pool_classes_by_scheme = self._pools
+            manager.pool_classes_by_scheme = _POOLS
         return manager
 
     def open_pool(

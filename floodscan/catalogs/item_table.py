@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from math import isfinite
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import msgspec
 import numpy as np
@@ -15,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
 from floodscan.catalogs.page_json import SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES, Properties
+from floodscan.catalogs.raster_grids import coerce_number, parse_grids
 from floodscan.geometry.footprints import parse_footprints
 from floodscan.schemas import ITEMS, check_table
 
@@ -24,20 +24,24 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.page_json import Item
 
-_USER = re.compile(r"(?<=://)[^/?#]*@")
-_SECRET = re.compile(
-    r"(^sig|^auth|^jwt|key|token|secret|password|signature|credential|keyid|accessid)$",
-    re.IGNORECASE,
-)
+    Locate = Callable[[Item], str | None]
 
 
-def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]) -> pa.Table:
+def parse_items(
+    items: Sequence[Item],
+    *,
+    collection: str,
+    assets: Sequence[str],
+    locate: Locate | None = None,
+) -> pa.Table:
     """Read items into an ITEMS table.
 
     Args:
         items: Decoded STAC items, shape (n,).
         collection: Collection of the items that name none.
         assets: Keys of the assets to keep.
+        locate: Returns the address of an item, to which its relative hrefs refer; without it they
+            stay as they are.
 
     Returns:
         ITEMS table of n rows in the order of the items. Values of a wrong type count as missing.
@@ -46,28 +50,21 @@ def parse_items(items: Sequence[Item], *, collection: str, assets: Sequence[str]
     footprints, extents = parse_footprints(
         [_geometry(item) for item in items], [item.bbox for item in items]
     )
+    edges, shapes = parse_grids(items, assets)
+    hrefs, refused = _parse_assets(items, assets, locate)
     columns = {
         "collection": [item.collection or collection for item in items],
         "item_id": [item.id for item in items],
         "datetime": _parse_times(properties),
         **{name: _column(name, properties) for name in SCENE_PROPERTIES},
-        "proj_bbox": parse_edges(_edges(items, assets)),
-        "assets": _parse_assets(items, assets),
+        "proj_bbox": edges,
+        "proj_shapes": shapes,
+        "refused_assets": refused,
+        "assets": hrefs,
         "geometry": shapely.to_wkb(footprints),
         "extent": shapely.to_wkb(extents),
     }
     return check_table(pa.table(columns, schema=ITEMS), ITEMS)
-
-
-def unique_rows(items: pa.Table) -> pa.Table:
-    """Keep the first row of each item, in order."""
-    keys = list(zip(items["collection"].to_pylist(), items["item_id"].to_pylist(), strict=True))
-    first = {key: number for number, key in reversed(list(enumerate(keys)))}
-    return (
-        items
-        if len(first) == len(keys)
-        else items.take(pa.array(sorted(first.values()), pa.int64()))
-    )
 
 
 def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
@@ -106,74 +103,9 @@ def parse_time(text: object) -> datetime | None:
         return None
 
 
-def unsigned(href: str) -> str:
-    """Remove user and password from an href, and the query if it contains a credential."""
-    if "@" not in href and "?" not in href:
-        return href
-    address, _, query = _USER.sub("", href, count=1).partition("?")
-    signed = any(is_secret(name) for name, _ in parse_qsl(query, keep_blank_values=True))
-    return f"{address}?{query}" if query and not signed else address
-
-
-def is_secret(name: str) -> bool:
-    """Return whether a parameter of a URL with this name holds a credential."""
-    return _SECRET.search(name) is not None
-
-
-def parse_edges(values: Sequence[object]) -> pa.Array:
-    """Read the four edges of each item's raster; anything but four finite numbers is null.
-
-    Args:
-        values: ``proj:bbox`` of each item, shape (n,).
-
-    Returns:
-        Lists of four numbers, shape (n,).
-    """
-    kind = ITEMS.field("proj_bbox").type
-    if set(map(type, values)) <= {list, _NONE}:
-        with suppress(pa.ArrowException, OverflowError):
-            edges = pa.array(values, kind)
-            if _are_edges(edges):
-                return edges
-    return pa.array(map(_coerce_edges, values), kind)
-
-
-def _are_edges(edges: pa.ListArray) -> bool:
-    lengths = pc.list_value_length(edges).drop_null().to_numpy()
-    numbers = edges.flatten()
-    return bool(
-        (lengths == _N_EDGES).all()
-        and numbers.null_count == 0
-        and np.isfinite(numbers.to_numpy()).all()
-    )
-
-
 def _geometry(item: Item) -> bytes | None:
     text = bytes(item.geometry)
     return text if text.startswith(b"{") else None
-
-
-def _edges(items: Sequence[Item], assets: Sequence[str]) -> list[object]:
-    """Return the JSON value of ``proj:bbox`` of the first wanted asset of each item, shape (n,)."""
-    first = [(item.assets or {}).get(assets[0]) if assets else None for item in items]
-    texts = [_NULL if asset is None else asset.edges for asset in first]
-    try:
-        found: list[object] = msgspec.json.decode(b"[" + b",".join(texts) + b"]")
-    except msgspec.DecodeError:  # a number beyond the range of a float
-        return [_decode_or_none(text) for text in texts]
-    return found
-
-
-def _decode_or_none(text: bytes) -> object:
-    with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(text)
-    return None
-
-
-def _coerce_edges(value: object) -> list[float] | None:
-    numbers = [_coerce_number(v) for v in value] if isinstance(value, list) else []
-    edges = [number for number in numbers if number is not None and isfinite(number)]
-    return edges if len(numbers) == len(edges) == _N_EDGES else None
 
 
 def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
@@ -189,19 +121,11 @@ def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     return pa.array(map(_COERCE[str(kind)], values), kind)
 
 
-def _coerce_number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    with suppress(OverflowError):
-        return float(value)
-    return None
-
-
 def _coerce_int32(value: object) -> int | None:
     if isinstance(value, str):
         code = _EPSG.fullmatch(value)
         return int(code[1]) if code else None
-    number = _coerce_number(value)
+    number = coerce_number(value)
     whole = number is not None and number.is_integer() and abs(number) <= np.iinfo(np.int32).max
     return int(number) if whole and number is not None else None
 
@@ -215,8 +139,6 @@ def _coerce_texts(value: object) -> list[str] | None:
 
 
 _NONE = type(None)
-_NULL = b"null"
-_N_EDGES = 4
 _EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # the form of ``proj:code`` in newer items
 _EXPECTED: dict[str, set[type]] = {
     "double": {float, int, _NONE},
@@ -225,24 +147,54 @@ _EXPECTED: dict[str, set[type]] = {
     "list<item: string>": {list, _NONE},
 }
 _COERCE: dict[str, Callable[[object], object]] = {
-    "double": _coerce_number,
+    "double": coerce_number,
     "int32": _coerce_int32,
     "string": _coerce_text,
     "list<item: string>": _coerce_texts,
 }
 
 
-def _parse_assets(items: Sequence[Item], wanted: Sequence[str]) -> pa.MapArray:
-    """Read the unsigned hrefs of the wanted assets, by key; an asset without an href is missing."""
+def _parse_assets(
+    items: Sequence[Item], wanted: Sequence[str], locate: Locate | None
+) -> tuple[pa.MapArray, pa.Array]:
+    """Read the unsigned hrefs of the wanted assets, by key; an asset without an href is missing.
+
+    Returns:
+        Key → href of each item, and key → reason of its refused hrefs (null without any).
+    """
     assets = [item.assets or {} for item in items]
     found = [asset and asset.href for each in assets for asset in map(each.get, wanted)]
-    hrefs = _texts(found)
+    hrefs, refused = _resolve(_texts(found), items, wanted, locate)
     there = pc.binary_length(hrefs).to_numpy(zero_copy_only=False) > 0  # null is not above 0
     places = np.flatnonzero(there)
     ends = np.searchsorted(places, np.arange(len(items) + 1) * len(wanted))
     keys = pa.array(wanted, pa.string()).take(pa.array(places % len(wanted)))
     hrefs = hrefs if there.all() else hrefs.take(pa.array(places))
-    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs))
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, _unsign(hrefs)), refused
+
+
+def _resolve(
+    hrefs: pa.Array, items: Sequence[Item], wanted: Sequence[str], locate: Locate | None
+) -> tuple[pa.Array, pa.Array]:
+    """Make the hrefs of all items absolute, and refuse those that are no addresses of files.
+
+    Returns:
+        The hrefs, null where they are refused; and key → reason of each item.
+    """
+    kind = ITEMS.field("refused_assets").type
+    plain = pc.fill_null(pc.starts_with(hrefs, "https://"), True).to_numpy(zero_copy_only=False)
+    if plain.all():
+        return hrefs, pa.nulls(len(items), kind)
+    texts = hrefs.to_pylist()
+    refused: dict[int, list[tuple[str, str]]] = {}
+    for place in np.flatnonzero(~plain).tolist():
+        row, column = divmod(place, len(wanted))
+        try:
+            texts[place] = resolve(texts[place], lambda: locate and locate(items[row]))  # noqa: B023 - called at once
+        except RefusedHrefError as err:
+            texts[place] = None
+            refused.setdefault(row, []).append((wanted[column], str(err)))
+    return pa.array(texts, pa.string()), pa.array(map(refused.get, range(len(items))), kind)
 
 
 def _texts(values: list[object]) -> pa.Array:

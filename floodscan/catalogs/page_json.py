@@ -7,13 +7,17 @@ collector does not have to track them (``gc=False``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import orjson
 
+from floodscan.catalogs.limits import TooLargeError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+T = TypeVar("T")
 
 SCENE_PROPERTIES = {
     "cloud_cover": ("eo:cloud_cover",),
@@ -28,16 +32,25 @@ SCENE_PROPERTIES = {
 }
 """Column of ITEMS → the STAC properties it is read from; the first one that is there counts."""
 
-EDGES = "proj:bbox"
-"""Field of an asset with the edges of its raster.
-
-It is read from the first wanted asset only, because the assets of an item share their edges.
-"""
+GRID_FIELDS = ("proj:bbox", "proj:shape", "proj:transform")
+"""Edges, shape and transform of a raster: fields of an asset, or properties of the whole item."""
 
 TIME_PROPERTIES = ("datetime", "start_datetime")
 
-STAC_NAMES = (*TIME_PROPERTIES, *(name for names in SCENE_PROPERTIES.values() for name in names))
+STAC_NAMES = (
+    *TIME_PROPERTIES,
+    *(name for names in SCENE_PROPERTIES.values() for name in names),
+    *GRID_FIELDS,
+)
 """The STAC properties that floodscan uses, of all collections."""
+
+
+MAX_VALUES = 2**21
+"""Most values of a page: twice those of 1000 items with all that they have.
+
+Every value takes up to 200 bytes in memory, and as few as two in JSON.
+"""
+_SURELY_FEW = 2**20  # bytes of a page
 
 
 def field_name(stac_name: str) -> str:
@@ -45,58 +58,114 @@ def field_name(stac_name: str) -> str:
     return stac_name.replace(":", "_")
 
 
+_NULL = msgspec.Raw(b"null")
+
 Properties = msgspec.defstruct(
     "Properties",
-    [(field_name(name), Any, msgspec.field(name=name, default=None)) for name in STAC_NAMES],
+    [
+        (field_name(name), msgspec.Raw, msgspec.field(name=name, default=_NULL))
+        if name in GRID_FIELDS
+        else (field_name(name), Any, msgspec.field(name=name, default=None))
+        for name in STAC_NAMES
+    ],
     gc=False,
 )
-"""An item's properties, each with its JSON value; None if it is missing."""
+"""An item's properties, each with its JSON value, or its JSON text for the grid.
+
+None, or the text ``null``, stands for a missing one.
+"""
 
 
 class Asset(msgspec.Struct, gc=False):
     """A file of an item."""
 
     href: Any = None
-    edges: msgspec.Raw = msgspec.field(
-        name=EDGES, default=msgspec.Raw(b"null")
-    )  # most are never decoded
+    # most are never decoded
+    edges: msgspec.Raw = msgspec.field(name="proj:bbox", default=_NULL)
+    shape: msgspec.Raw = msgspec.field(name="proj:shape", default=_NULL)
+    transform: msgspec.Raw = msgspec.field(name="proj:transform", default=_NULL)
 
 
 class Item(msgspec.Struct, gc=False):
     """A STAC item, or a part of one; only ``id`` is required."""
 
     id: str
+    links: msgspec.Raw = _NULL  # decoded only if an href is relative to the item
     collection: str | None = None
-    geometry: msgspec.Raw = msgspec.Raw(b"null")  # its numbers go straight into arrays
+    geometry: msgspec.Raw = _NULL  # its numbers go straight into arrays
     bbox: list[Any] | None = None
     properties: Properties | None = None  # type: ignore[valid-type]  # defined at run time
     assets: dict[str, Asset | None] | None = None
 
 
 class Page(msgspec.Struct):
-    """A page of items; ``features`` is None if the document is something else."""
+    """A page of items.
+
+    Attributes:
+        features: Its items; None if the document is something else.
+        links: Its links.
+        matched: Number of items on all pages, if the server counts them.
+        n_dropped: Number of features without a usable id, which are not among the items.
+    """
+
+    features: list[Item] | None
+    links: list[dict[str, Any]]
+    matched: Any
+    n_dropped: int = 0
+
+
+class _Document(msgspec.Struct):
+    """A page as it is written."""
 
     features: list[Item] | None = None
     links: list[dict[str, Any]] = []
     matched: Any = msgspec.field(name="numberMatched", default=None)
 
 
-_PAGE = msgspec.json.Decoder(Page)
+class _OddDocument(msgspec.Struct):
+    """A page whose members may have a wrong type."""
+
+    features: msgspec.Raw = _NULL
+    links: msgspec.Raw = _NULL
+    matched: msgspec.Raw = msgspec.field(name="numberMatched", default=_NULL)
+
+
+_DOCUMENT = msgspec.json.Decoder(_Document)
+_ODD_DOCUMENT = msgspec.json.Decoder(_OddDocument)
+_ITEM = msgspec.json.Decoder(Item)
 _ITEMS = msgspec.json.Decoder(list[Item])
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def decode_page(text: str | bytes) -> Page:
+def decode_page(text: str | bytes | bytearray) -> Page:
     """Decode a page.
 
+    A feature without an id, with an empty one, or with one that is no text is dropped and counted:
+    nothing can refer to it.
+
     Raises:
-        ValueError: The text is not JSON, or holds an item without an id.
+        TooLargeError: The page has so many values that they would take too much memory.
+        ValueError: The text is not JSON.
     """
+    if len(text) > _SURELY_FEW and _count_values(text) > MAX_VALUES:
+        raise TooLargeError(f"more than {MAX_VALUES} values")
     try:
-        return _PAGE.decode(text)
+        found = _DOCUMENT.decode(text)
     except msgspec.ValidationError:
         return _decode_odd(text)
     except msgspec.DecodeError as err:
         raise ValueError(f"the answer is not JSON: {err}") from err
+    page = Page(found.features, found.links, found.matched)
+    if page.features and not all(item.id for item in page.features):
+        page.features = [item for item in page.features if item.id]
+        page.n_dropped = len(found.features or ()) - len(page.features)
+    return page
+
+
+def _count_values(text: str | bytes | bytearray) -> int:
+    """Count what stands before a value; commas in texts count too."""
+    content = text.encode() if isinstance(text, str) else text
+    return sum(content.count(sign) for sign in (b",", b"[", b"{"))
 
 
 def decode_items(features: Iterable[object]) -> list[Item]:
@@ -111,16 +180,43 @@ def decode_items(features: Iterable[object]) -> list[Item]:
         raise ValueError(f"the answer holds an invalid item: {err}") from err
 
 
-def _decode_odd(text: str | bytes) -> Page:
-    """Decode a page with members of a wrong type, which count as missing."""
-    raw = orjson.loads(text)
-    features = raw.get("features") if isinstance(raw, dict) else None
-    links = raw.get("links") if isinstance(raw, dict) else None
-    return Page(
-        features=decode_items(features) if isinstance(features, list) else None,
-        links=[link for link in links if isinstance(link, dict)] if isinstance(links, list) else [],
-        matched=raw.get("numberMatched") if isinstance(raw, dict) else None,
-    )
+def _decode_odd(text: str | bytes | bytearray) -> Page:
+    """Decode a page with members of a wrong type, which count as missing.
+
+    Only one odd item at a time becomes Python objects, which take much more memory than its text.
+    """
+    try:
+        found = _ODD_DOCUMENT.decode(text)
+    except msgspec.ValidationError:
+        return Page(None, [], None)
+    links = [orjson.loads(bytes(link)) for link in _decode_as(_RAWS, found.links) or []]
+    page = Page(None, [link for link in links if isinstance(link, dict)], None)
+    page.matched = orjson.loads(bytes(found.matched))
+    features = _decode_as(_RAWS, found.features)
+    if features is not None:
+        items = map(_decode_item, features)
+        page.features = [item for item in items if item is not None and item.id]
+        page.n_dropped = len(features) - len(page.features)
+    return page
+
+
+def _decode_as(decoder: msgspec.json.Decoder[T], text: msgspec.Raw) -> T | None:
+    """Decode a value; None if it is of another type."""
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError:
+        return None
+
+
+def _decode_item(text: msgspec.Raw) -> Item | None:
+    """Decode an item whose members may have a wrong type; None if it has no id."""
+    item = _decode_as(_ITEM, text)
+    if item is not None:
+        return item
+    try:
+        return _ITEM.decode(orjson.dumps(_without_odd_members(orjson.loads(bytes(text)))))
+    except (msgspec.ValidationError, TypeError):
+        return None
 
 
 def _without_odd_members(feature: object) -> object:

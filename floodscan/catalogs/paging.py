@@ -8,6 +8,8 @@ without a ``next`` link, because more items may follow. A part without an answer
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -16,22 +18,29 @@ import orjson
 
 from floodscan.catalogs.base import MissingPart
 from floodscan.catalogs.bisection import halve, split_at_antimeridian
+from floodscan.catalogs.limits import RequestError
 from floodscan.catalogs.page_json import decode_page
-from floodscan.catalogs.transport import Budget, Request, RequestError, origin
+from floodscan.catalogs.transport import Request, origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from floodscan.catalogs.page_json import Item, Page
-    from floodscan.catalogs.transport import Limits, Transport
+    from floodscan.catalogs.found_items import FoundItems
+    from floodscan.catalogs.limits import Budget
+    from floodscan.catalogs.page_json import Page
+    from floodscan.catalogs.transport import Transport
     from floodscan.model import Search
 
     Json = dict[str, Any]
-    ReadPages = Callable[[Search, "SearchCounters"], Iterator[list[Item]]]
+    ReadPages = Callable[[Search, "SearchCounters", FoundItems], None]
 
 _MAX_EMPTY_PAGES = 10
 _MAX_FAILED_PARTS = 6
-"""Most failed parts in a row that are still cut: the last is a 32nd of the first."""
+"""Most parts in a row that fail without a new item and are still cut: the last is a 32nd of the
+first."""
+_MAX_FULL_PARTS = 24
+"""The same, if each ends with a full page. To cut 60 days to an hour takes 11 cuts, and a degree to
+0.02° takes 6 in each direction: the items may be that close together."""
 _USUAL_CAPS = {50, 100, 200, 250, 500}
 """Usual limits of servers on the items of a page, whatever limit the request has.
 
@@ -39,8 +48,23 @@ A page of exactly so many items may not be the last.
 """
 
 
+_log = logging.getLogger(__name__)
+
+
 class NotTheEndError(Exception):
-    """The pages ended although the server has, or may have, more items."""
+    """The pages ended although the server has, or may have, more items.
+
+    Attributes:
+        max_parts: Most parts in a row that end like this without a new item and are still cut.
+    """
+
+    def __init__(self, reason: str, *, max_parts: int = _MAX_FAILED_PARTS) -> None:
+        super().__init__(reason)
+        self.max_parts = max_parts
+
+
+class TooManyItemsError(Exception):
+    """The items of a search do not fit in memory."""
 
 
 @dataclass(slots=True)
@@ -56,6 +80,17 @@ class SearchCounters:
     budget: Budget
     n_pages: int = 0
     n_bisections: int = 0
+
+    @property
+    def may_bisect(self) -> bool:
+        """Whether the search may be cut once more."""
+        limit = self.budget.limits.max_bisections
+        return self.n_bisections < limit and not self.budget.is_spent
+
+    def count_bisection(self, reason: str) -> None:
+        """Count and log that a search is cut into halves."""
+        _log.info("a search is cut into halves: the catalog %s", reason)
+        self.n_bisections += 1
 
 
 @dataclass(slots=True)
@@ -73,39 +108,48 @@ class Pager:
     url: str
     full_page: int = 0
 
-    def read(self, body: Json, counters: SearchCounters) -> Iterator[list[Item]]:
-        """Yield the items of each page of a search.
+    def read(self, body: Json, counters: SearchCounters, found: FoundItems) -> None:
+        """Read all pages of a search.
 
         Args:
             body: Body of the POST request.
             counters: Counts pages and requests.
+            found: Gets the items.
 
         Raises:
-            RequestError: A page was not answered.
+            RequestError: A page was not answered, or the search took all its time or tries.
             NotTheEndError: More items may follow the last page.
+            TooManyItemsError: The items do not fit in memory.
         """
         request: Request | None = Request("POST", self.url, body)
-        asked: list[Request] = []
+        asked: set[bytes] = set()
         seen: set[str] = set()
-        n_empty = 0
+        n_empty = n_dropped = 0
         while request:
-            if request in asked or n_empty > _MAX_EMPTY_PAGES:
-                raise NotTheEndError("the next links lead in a circle, or only to empty pages")
-            asked.append(request)
-            page = self.transport.ask(request, counters.budget, decode=_decode)
-            features = page.features or []
-            ids = {item.id for item in features}  # a page may repeat items
-            seen |= ids
+            asked.add(_digest(request))
+            page = self.transport.ask(
+                request, counters.budget, decode=_decode, use=_PageFacts.keep_items(found, request)
+            )
             counters.n_pages += 1
-            n_empty = 0 if features else n_empty + 1
-            yield features
+            repeats = bool(page.ids) and page.ids <= seen
+            seen |= page.ids
+            n_empty = 0 if page.ids else n_empty + 1
+            n_dropped += page.n_dropped
+            if found.too_many:
+                raise TooManyItemsError(found.too_many)
             request = self._next(page, request)
-            if request:
-                self.full_page = max(self.full_page, len(ids))
-            else:
-                self._check_end(page, {len(features), len(ids)}, len(seen))
+            if not request:
+                self._check_end(page, len(seen) + n_dropped)
+                return
+            self.full_page = max(self.full_page, len(page.ids))
+            if _digest(request) in asked or n_empty > _MAX_EMPTY_PAGES:
+                raise NotTheEndError("the next links lead in a circle, or only to empty pages")
+            if repeats:
+                raise NotTheEndError("a page repeats earlier items, and links to a next page")
+            if counters.budget.spent:
+                raise RequestError(counters.budget.spent)
 
-    def _next(self, page: Page, request: Request) -> Request | None:
+    def _next(self, page: _PageFacts, request: Request) -> Request | None:
         link = next((each for each in page.links if each.get("rel") == "next"), None)
         if link is None:
             return None
@@ -127,55 +171,104 @@ class Pager:
             return Request("POST", url, {**merged, **(link.get("body") or {})})
         return Request("GET", url, None)
 
-    def _check_end(self, page: Page, sizes: set[int], n_items: int) -> None:
+    def _check_end(self, page: _PageFacts, n_items: int) -> None:
         counted = isinstance(page.matched, int)
         if counted and page.matched > n_items:
-            raise NotTheEndError(f"only {n_items} of {page.matched} items were returned")
+            reason = f"only {n_items} of {page.matched} items were returned"
+            raise NotTheEndError(reason, max_parts=_MAX_FULL_PARTS)
+        sizes = {page.n_features, len(page.ids)}  # a page may repeat items
         caps = {
             self.full_page or self.transport.limits.page_items,
             *(() if counted else _USUAL_CAPS),
         }
         if sizes & caps or max(sizes) >= self.transport.limits.page_items:
-            raise NotTheEndError("a full page has no link to a next page")
+            reason = "a full page has no link to a next page"
+            raise NotTheEndError(reason, max_parts=_MAX_FULL_PARTS)
+
+
+@dataclass(frozen=True, slots=True)
+class _PageFacts:
+    """A page without its items.
+
+    Attributes:
+        ids: Ids of the items.
+        n_features: Number of features, with repeated and dropped ones.
+        n_dropped: Number of features without a usable id.
+        links: The page's links.
+        matched: Number of items on all pages, if the server counts them.
+    """
+
+    ids: set[str]
+    n_features: int
+    n_dropped: int
+    links: list[Json]
+    matched: Any
+
+    @classmethod
+    def keep_items(cls, found: FoundItems, request: Request) -> Callable[[Page], _PageFacts]:
+        """Return a function that keeps the items of the page that answers a request."""
+
+        def keep(page: Page) -> _PageFacts:
+            items = page.features or []
+            found.add(items, request.url)
+            found.n_dropped += page.n_dropped
+            ids = {item.id for item in items}
+            n_features = len(items) + page.n_dropped
+            return cls(ids, n_features, page.n_dropped, page.links, page.matched)
+
+        return keep
+
+
+def _digest(request: Request) -> bytes:
+    """Return a digest of a request; a ``next`` link may have any length."""
+    text = f"{request.method} {request.url} ".encode(errors="surrogatepass")
+    body = orjson.dumps(request.body, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text + body).digest()
 
 
 def read_whole(
-    search: Search, read: ReadPages, counters: SearchCounters, limits: Limits
-) -> Iterator[list[Item] | MissingPart]:
-    """Yield the items of a search page by page, and cut the search into halves if necessary.
+    search: Search, read: ReadPages, counters: SearchCounters, found: FoundItems
+) -> Iterator[MissingPart]:
+    """Read all items of a search, and cut the search into halves if necessary.
 
     Args:
         search: The search.
-        read: Yields the pages of a search that does not cross the antimeridian.
+        read: Reads all pages of a search that does not cross the antimeridian.
         counters: Counts the cuts.
-        limits: Bounds the number of cuts.
+        found: Gets the items.
 
     Yields:
-        The items of a page, some of them more than once; or a part without an answer.
+        Parts without an answer.
     """
     parts = [*reversed(split_at_antimeridian(search))]
-    n_failed = 0  # in a row
+    n_failed = 0  # in a row, without a new item
     while parts:
         part = parts.pop()
+        if counters.budget.seconds_left <= 0:
+            yield MissingPart(part, str(counters.budget.spent))
+            continue
+        n_before = found.n_items
         try:
-            yield from read(part, counters)
+            read(part, counters, found)
             n_failed = 0
             continue
+        except TooManyItemsError as err:
+            yield MissingPart(search, str(err))
+            return
         except NotTheEndError as err:
-            n_failed = 0
-            reason, helps = str(err), True
+            n_failed = 0 if found.n_items > n_before else n_failed + 1
+            reason, helps = str(err), n_failed <= err.max_parts
         except RequestError as err:
             n_failed += 1
             reason, helps = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
-        halves = halve(part) if helps and counters.n_bisections < limits.max_bisections else None
-        if halves and not counters.budget.is_spent:
-            counters.n_bisections += 1
+        if helps and counters.may_bisect and (halves := halve(part)):
+            counters.count_bisection(reason)
             parts += reversed(halves)
         else:
             yield MissingPart(part, reason)
 
 
-def _decode(content: bytes) -> Page:
+def _decode(content: bytes | bytearray) -> Page:
     page = decode_page(content)
     if page.features is None:
         raise ValueError("the answer is not a page of items")

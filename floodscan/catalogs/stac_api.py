@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
-import pyarrow as pa
 from pystac import STACError, STACObjectType, STACTypeError
 from pystac.serialization import identify_stac_object_type
 from pystac_client import Client, ConformanceClasses, ItemSearch
@@ -37,17 +36,17 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
-from floodscan.catalogs.item_table import is_secret, parse_items, unique_rows
+from floodscan.catalogs.found_items import FoundItems
+from floodscan.catalogs.hrefs import is_secret
+from floodscan.catalogs.limits import Budget, Limits, RequestError
 from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimiter
-from floodscan.catalogs.transport import Budget, Limits, Request, RequestError, Transport
+from floodscan.catalogs.transport import Request, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
-from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from floodscan.catalogs.page_json import Item
     from floodscan.model import Search
 
     Json = dict[str, Any]
@@ -170,19 +169,13 @@ class StacApiCatalog:
         """Find items page by page and, where the whole search can't be answered, part by part."""
         started = time.perf_counter()
         counters = SearchCounters(Budget(self.limits))
-        tables = [ITEMS.empty_table()]
-        missing_parts: list[MissingPart] = []
-        for found in self._read(search, counters):
-            if isinstance(found, MissingPart):
-                missing_parts.append(found)
-            else:
-                tables.append(
-                    parse_items(found, collection=search.collection, assets=search.assets)
-                )
+        found = FoundItems(search, self.limits)
+        missing_parts = tuple(self._read(search, counters, found))
         return Answer(
-            items=unique_rows(pa.concat_tables(tables)),
+            items=found.table(),
             complete=not missing_parts,
-            missing_parts=tuple(missing_parts),
+            missing_parts=missing_parts,
+            n_dropped=found.n_dropped,
             n_requests=counters.budget.n_requests,
             n_pages=counters.n_pages,
             n_retries=counters.budget.n_retries,
@@ -191,13 +184,16 @@ class StacApiCatalog:
             problem=missing_parts[0].reason if missing_parts else None,
         )
 
-    def _read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item] | MissingPart]:
+    def _read(
+        self, search: Search, counters: SearchCounters, found: FoundItems
+    ) -> Iterator[MissingPart]:
         try:
             api = _open(self, counters.budget)
         except CatalogError as err:
             yield MissingPart(search, err.problem)
         else:
-            yield from read_whole(search, api.read, counters, self.limits)
+            found.without_links = api.lean
+            yield from read_whole(search, api.read, counters, found)
 
 
 def public_url(url: str) -> str:
@@ -234,14 +230,16 @@ class _TransportIO(StacApiIO):
         """
         del headers
         request = Request(method or "GET", href, parameters or None, leaves_host=True)
-        return self._transport.ask(request, self._budget, decode=self._decode)
+        return self._transport.ask(request, self._budget, decode=self._decode, use=str)
 
-    def _decode(self, content: bytes) -> str:
+    def _decode(self, content: bytes | bytearray) -> str:
         """Refuse a document that pystac can't read, such as the page of a proxy or of a login.
 
         pystac reads a first time here, where its errors can only come from the document. The same
         errors are bugs everywhere else, and must not be taken for odd documents.
         """
+        if len(content) > _MAX_DOCUMENT_BYTES:
+            raise ValueError("the document is too large to be a catalog or a collection")
         document = orjson.loads(content)
         try:
             if identify_stac_object_type(document) not in _DOCUMENTS:
@@ -255,6 +253,7 @@ class _TransportIO(StacApiIO):
         return content.decode()
 
 
+_MAX_DOCUMENT_BYTES = 2**23  # as Python objects it takes thirty times as much memory
 _DOCUMENTS = {STACObjectType.CATALOG, STACObjectType.COLLECTION}
 
 
@@ -274,8 +273,8 @@ class _OpenApi:
     io: StacApiIO
     lean: bool
 
-    def read(self, search: Search, counters: SearchCounters) -> Iterator[list[Item]]:
-        """Yield the items of each page of a search that doesn't cross the antimeridian."""
+    def read(self, search: Search, counters: SearchCounters, found: FoundItems) -> None:
+        """Read all pages of a search that doesn't cross the antimeridian."""
         checked = ItemSearch(
             self.pager.url,
             client=self.client,
@@ -286,7 +285,7 @@ class _OpenApi:
             datetime=(search.window.start, search.window.end) if search.window else None,
             fields=lean_fields(search.collection, search.assets) if self.lean else None,
         )
-        return self.pager.read(checked.get_parameters(), counters)
+        self.pager.read(checked.get_parameters(), counters, found)
 
 
 def _undivided(limits: Limits) -> Limits:

@@ -11,9 +11,11 @@ Messages never quote a URL, because it may contain a secret.
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from gzip import BadGzipFile
 from http import HTTPStatus
 from math import inf
@@ -25,28 +27,37 @@ import orjson
 import requests
 from isal.igzip import IGzipFile
 from isal.isal_zlib import IsalError
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, wait_random_exponential
 from urllib3 import Retry
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     InvalidHeader,
+    NameResolutionError,
+    NewConnectionError,
     ReadTimeoutError,
     SSLError,
 )
 
 from floodscan.catalogs.connections import CHUNK, Connections
+from floodscan.catalogs.limits import RequestError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tenacity import RetryCallState
     from urllib3 import BaseHTTPResponse
 
+    from floodscan.catalogs.limits import Budget, Limits
     from floodscan.catalogs.rate_limiter import RateLimiter
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+R = TypeVar("R")
 
 _MAX_REDIRECTS = 5
+_SHORTEST_SECONDS = 0.001  # a timeout of 0 is not one
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = {
     HTTPStatus.MOVED_PERMANENTLY,
@@ -67,44 +78,6 @@ _PASSING = {
 _GAVE_UP = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, 524}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Bounds on the time, size and number of requests.
-
-    Attributes:
-        page_items: Number of items that a request asks for.
-        connect_seconds: Longest time to open a connection.
-        silence_seconds: Longest time without a byte from the server.
-        request_seconds: Longest time for one request and its whole answer.
-        max_bytes: Largest size of one answer, uncompressed.
-        tries: Number of tries of one request.
-        tries_too_much: Number of tries of a request that the server can't answer in time; after
-            that, its search is cut into halves.
-        too_much_seconds: A server that gives up sooner than this is out of order, and would not
-            answer halves either.
-        search_tries: Number of repeated requests of one search, with all its halves.
-        search_seconds: Longest time of one search with all its halves and pauses, but without the
-            wait for permits.
-        max_bisections: Number of cuts into halves of one search.
-        pause_seconds: Longest pause before the first retry; it doubles with each retry.
-        max_pause_seconds: Longest pause before any retry.
-    """
-
-    page_items: int = 1000
-    connect_seconds: float = 10.0
-    silence_seconds: float = 60.0
-    request_seconds: float = 120.0
-    max_bytes: int = 2**28
-    tries: int = 8
-    tries_too_much: int = 2
-    too_much_seconds: float = 2.0
-    search_tries: int = 60
-    search_seconds: float = 1800.0
-    max_bisections: int = 200
-    pause_seconds: float = 0.5
-    max_pause_seconds: float = 30.0
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request over HTTP.
@@ -123,69 +96,12 @@ class Request:
     leaves_host: bool = False
 
 
-class RequestError(Exception):
-    """A request without an answer.
+_LARGE_BYTES = 2**22
+_ONE_LARGE_ANSWER = threading.Lock()
+"""Held by an answer from its 4,194,305th byte until it was used.
 
-    Attributes:
-        reason: What happened, without secrets.
-        status: HTTP status; None without one.
-        passing: True if a retry may help.
-        too_much: True if a smaller search may help.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        status: int | None = None,
-        passing: bool = False,
-        too_much: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
-        self.passing = passing
-        self.too_much = too_much
-
-
-@dataclass(slots=True)
-class Budget:
-    """The cost of one search so far, and its bounds.
-
-    Attributes:
-        limits: The bounds.
-        started: Start of the search, in seconds on the monotonic clock.
-        excused: Seconds that don't count, because the search waited for permits.
-        n_requests: Number of requests, with every retry counted.
-        n_retries: Number of retries.
-    """
-
-    limits: Limits
-    started: float = field(default_factory=time.monotonic)
-    excused: float = 0.0
-    n_requests: int = 0
-    n_retries: int = 0
-
-    @property
-    def seconds_left(self) -> float:
-        """Time that is left for the search."""
-        return self.started + self.excused + self.limits.search_seconds - time.monotonic()
-
-    @property
-    def is_spent(self) -> bool:
-        """True if there are no retries or no time left."""
-        return self.n_retries >= self.limits.search_tries or self.seconds_left <= 0
-
-    def ends(self, state: RetryCallState) -> bool:
-        """Return whether a failed try was the last one."""
-        err = state.outcome and state.outcome.exception()
-        too_much = isinstance(err, RequestError) and err.too_much
-        tries = self.limits.tries_too_much if too_much else self.limits.tries
-        return (
-            self.is_spent
-            or self.seconds_left <= state.upcoming_sleep
-            or state.attempt_number >= tries
-        )
+Large answers are read one after the other in each process, or many at once could fill its memory.
+"""
 
 
 class Transport:
@@ -205,7 +121,6 @@ class Transport:
             url,
             connect_seconds=limits.connect_seconds,
             silence_seconds=limits.silence_seconds,
-            request_seconds=limits.request_seconds,
         )
         self._tries = Retrying(
             retry=retry_if_exception(lambda err: isinstance(err, RequestError) and err.passing),
@@ -217,46 +132,74 @@ class Transport:
             reraise=True,
         )
 
-    def ask(self, request: Request, budget: Budget, *, decode: Callable[[bytes], T]) -> T:
-        """Send a request and return its decoded answer.
+    def ask(
+        self,
+        request: Request,
+        budget: Budget,
+        *,
+        decode: Callable[[bytes | bytearray], T],
+        use: Callable[[T], R],
+    ) -> R:
+        """Send a request, and use its decoded answer.
 
         Args:
             request: The request.
             budget: Pays for the request.
             decode: Decodes the body; raises a ValueError or RecursionError for a document of
-                another kind.
+                another kind, and a TooLargeError if a smaller search may help.
+            use: Gets the result of ``decode``; its errors are bugs.
 
         Returns:
-            The result of ``decode``.
+            The result of ``use``.
 
         Raises:
             RequestError: No try was answered.
         """
-        answer: T = self._tries(self._try, request, decode, budget=budget)
+        answer: R = self._tries(self._try, request, decode, use, budget=budget)
         return answer
 
-    def _try(self, request: Request, decode: Callable[[bytes], T], *, budget: Budget) -> T:
-        content = self._receive(request, budget)
-        try:
-            return decode(content)
-        except (ValueError, RecursionError) as err:
-            raise RequestError("answered with something that can't be read", passing=True) from err
+    def _try(
+        self,
+        request: Request,
+        decode: Callable[[bytes | bytearray], T],
+        use: Callable[[T], R],
+        *,
+        budget: Budget,
+    ) -> R:
+        with ExitStack() as held:
+            content = self._receive(request, budget, held)
+            try:
+                found = decode(content)
+            except TooLargeError as err:
+                reason, too_much = f"answered with {err}", True
+            except (ValueError, RecursionError):
+                reason, too_much = "answered with something that can't be read", False
+            else:
+                return use(found)
+        # the error keeps this call in its traceback until the garbage collector runs, and the
+        # error of the decoder would keep more
+        del content
+        raise RequestError(reason, passing=True, too_much=too_much)
 
-    def _receive(self, request: Request, budget: Budget) -> bytes:
+    def _receive(self, request: Request, budget: Budget, held: ExitStack) -> bytearray:
         self._check_open()
         asked = time.monotonic()
         with self._rate_limiter.acquire():
             budget.excused += time.monotonic() - asked
             self._check_open()
+            if budget.seconds_left <= 0:
+                raise RequestError(str(budget.spent))
             budget.n_requests += 1
             began = time.monotonic()
+            seconds = min(self.limits.request_seconds, budget.seconds_left)
             try:
-                with self._send(request) as response:
+                with self._send(request, until=began + seconds) as response:
                     self._check_status(response, budget, seconds=time.monotonic() - began)
-                    return self._read(response)
+                    return self._read(response, held)
             except (requests.RequestException, HTTPError, OSError, ValueError) as err:
-                if time.monotonic() > began + self.limits.request_seconds:
-                    reason = f"was not done with its answer in {self.limits.request_seconds:g} s"
+                if time.monotonic() > began + seconds:
+                    late = f"was not done with its answer in {seconds:g} s"
+                    reason = budget.spent or late
                     raise RequestError(reason, passing=True, too_much=True) from err
                 raise _translate(err) from err
 
@@ -266,16 +209,18 @@ class Transport:
 
     def _pause(self, seconds: float) -> None:
         """Pause all workers, or only stop this process if no search can wait so long."""
+        _log.info("the catalog asks to wait for %.0f s", seconds)
         if seconds > self.limits.search_seconds:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
         else:
             self._rate_limiter.pause(seconds)
 
-    def _send(self, request: Request) -> BaseHTTPResponse:
+    def _send(self, request: Request, *, until: float) -> BaseHTTPResponse:
         body = None if request.body is None else orjson.dumps(request.body)
         url = request.url
         for _ in range(_MAX_REDIRECTS):
-            response = self._connections.send(request.method, url, body)
+            seconds = max(until - time.monotonic(), _SHORTEST_SECONDS)
+            response = self._connections.send(request.method, url, body, seconds=seconds)
             target = _find_target(request, url, response)
             if target is None:
                 break
@@ -300,20 +245,24 @@ class Transport:
         too_much = gave_up or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         raise RequestError(reason, status=status, passing=passing, too_much=too_much)
 
-    def _read(self, response: BaseHTTPResponse) -> bytes:
+    def _read(self, response: BaseHTTPResponse, held: ExitStack) -> bytearray:
         """Read the body piece by piece, because a few compressed bytes may become many."""
-        pieces: list[bytes] = []
-        size = 0
-        for piece in _unpack(response):
-            pieces.append(piece)
-            size += len(piece)
-            if size > self.limits.max_bytes:
-                raise RequestError(
-                    f"answered with more than {self.limits.max_bytes} bytes",
-                    passing=True,
-                    too_much=True,
-                )
-        return b"".join(pieces)
+        body = bytearray()
+        try:
+            for piece in _unpack(response):
+                if len(body) <= _LARGE_BYTES < len(body) + len(piece):
+                    held.enter_context(_ONE_LARGE_ANSWER)
+                body += piece
+                self._check_size(len(body))
+        except BaseException:
+            body.clear()  # else the traceback keeps it in memory until the garbage collector runs
+            raise
+        return body
+
+    def _check_size(self, size: int) -> None:
+        if size > self.limits.max_bytes:
+            reason = f"answered with more than {self.limits.max_bytes} bytes"
+            raise RequestError(reason, passing=True, too_much=True)
 
 
 def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
@@ -359,6 +308,8 @@ def _budget_of(state: RetryCallState) -> Budget:
 
 def _count_retry(state: RetryCallState) -> None:
     _budget_of(state).n_retries += 1
+    err = state.outcome and state.outcome.exception()
+    _log.info("a request is repeated in %.1f s: the catalog %s", state.upcoming_sleep, err)
 
 
 def _retry_after(response: BaseHTTPResponse) -> float | None:
@@ -376,6 +327,10 @@ def _translate(err: Exception) -> RequestError:
         return RequestError("can't be reached: its URL is not valid")
     if isinstance(err, ReadTimeoutError):
         return RequestError("was silent for too long", passing=True, too_much=True)
+    if isinstance(err, NewConnectionError):  # a kind of ConnectTimeoutError
+        unknown = isinstance(err, NameResolutionError)
+        cause = "unknown host" if unknown else _system_error(err)
+        return RequestError(f"can't be reached: {cause}", passing=True)
     if isinstance(err, ConnectTimeoutError):
         return RequestError("can't be reached in time", passing=True)
     if isinstance(err, SSLError) and isinstance(err.args[0], SSLCertVerificationError):
@@ -389,7 +344,7 @@ def _system_error(err: BaseException) -> str:
     seen: BaseException | None = err
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror
+            return seen.strerror[:1].lower() + seen.strerror[1:]
         inner = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
         reason = getattr(inner, "reason", None)
         seen = (

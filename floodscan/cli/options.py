@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     Command = Callable[..., int | None]
 
 
+class AnyPath(click.Path):
+    """A path that shells complete; what can't be used is reported by the code that uses it."""
+
+    def __init__(self) -> None:
+        super().__init__(readable=False)
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterChoice:
     """Where tasks run.
@@ -74,9 +81,12 @@ def _read_workers(
 policy_option = click.option(
     "--policy",
     type=click.Choice([str(policy) for policy in Policy]),
-    help="How scenes are chosen; default: the recipe's policy.",
+    metavar="POLICY",
+    help=f"How scenes are chosen: {' or '.join(Policy)}; default: the recipe's policy.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, for scripts."
+)
 
 
 def recipe_option(*, default: str) -> Callable[[Command], Command]:
@@ -88,6 +98,7 @@ def recipe_option(*, default: str) -> Callable[[Command], Command]:
     return click.option(
         "--recipe",
         metavar="TOML",
+        type=AnyPath(),
         help=f"Sensors, windows, filters and policy; default: {default}.",
     )
 
@@ -96,7 +107,7 @@ _TILE_SIZE = click.option(
     "--tile-size",
     type=float,
     metavar="METRES",
-    help="Also choose scenes for square tiles of the area, with edges of this length.",
+    help="Choose scenes also for each square tile of the area, with edges of this length.",
 )
 _RULES = (recipe_option(default="the published procedure"), policy_option, _TILE_SIZE)
 
@@ -104,22 +115,26 @@ _ACCESS = (
     click.option(
         "--max-in-flight",
         type=click.IntRange(1),
-        help="Requests to a STAC API at the same time, over all workers; default: 32.",
+        metavar="N",
+        help="At most N requests to a STAC API at the same time, over all workers; default: 32.",
     ),
     click.option(
         "--max-per-second",
         type=click.FloatRange(0, min_open=True),
         metavar="N",
-        help="Requests to a STAC API per second, over all workers; default: no limit.",
+        help="At most N requests to a STAC API per second, over all workers; default: no limit.",
     ),
     click.option(
         "--cache",
         metavar="DIR",
+        type=AnyPath(),
         help="Folder that keeps the answers of a STAC API for 7 days; "
         "default: the user's cache folder.",
     ),
     click.option(
-        "--refresh", is_flag=True, help="Ask the STAC API again, also for cached answers."
+        "--refresh",
+        is_flag=True,
+        help="Ask the STAC API again, also for answers that are in the cache.",
     ),
 )
 
@@ -127,9 +142,10 @@ _CLUSTER = (
     click.option(
         "--cluster",
         default="local",
-        show_default=True,
-        help="local, none, slurm (submit worker jobs), allocation (the nodes of this SLURM job), "
-        "or the address of a Dask scheduler.",
+        metavar="WHERE",
+        help="Where tasks run. local (default): in processes on this machine. none: in this "
+        "process. slurm: in worker jobs, which are submitted. allocation: on the nodes of this "
+        "SLURM job. Or the address of a Dask scheduler, such as tcp://10.0.0.1:8786.",
     ),
     click.option(
         "--workers",
@@ -142,15 +158,34 @@ _CLUSTER = (
     click.option(
         "--profile",
         metavar="YAML",
-        help="Description of worker jobs: dask-jobqueue's section jobqueue.slurm.",
+        type=AnyPath(),
+        help="Description of the worker jobs, for slurm and allocation: the section "
+        "jobqueue.slurm of dask-jobqueue.",
+    ),
+)
+_SEARCH_ON = click.option(
+    "--search-on",
+    type=click.Choice(["nodes", "driver"]),
+    default="nodes",
+    metavar="WHERE",
+    help="Where searches run: nodes (default); or driver, this machine, if the nodes of slurm or "
+    "allocation have no internet access.",
+)
+
+
+_LOG = (
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Print what is done: searches, retries, waits, cuts and ends of events. -vv also "
+        "prints each chosen scene.",
     ),
     click.option(
-        "--search-on",
-        type=click.Choice(["nodes", "driver"]),
-        default="nodes",
-        show_default=True,
-        help="Where searches run: driver, if the nodes of slurm or allocation have no internet "
-        "access.",
+        "--log-file",
+        metavar="FILE",
+        type=AnyPath(),
+        help="Add what is done to this file, one line per record, whatever is printed.",
     ),
 )
 
@@ -203,22 +238,42 @@ def access_options(command: Command) -> Command:
     return _add(_ACCESS, call)
 
 
-def cluster_options(command: Command) -> Command:
-    """Add the options for the cluster; the command gets them as ``cluster_choice``."""
+def cluster_options(*, searches: bool) -> Callable[[Command], Command]:
+    """Return the options for the cluster; the command gets them as ``cluster_choice``.
+
+    Args:
+        searches: Whether the command searches a catalog, on the nodes or on the driver.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(
+            *args: object,
+            cluster: str,
+            workers: NumberOfWorkers | None,
+            profile: str | None,
+            search_on: str = "nodes",
+            **others: object,
+        ) -> int | None:
+            choice = ClusterChoice(cluster, workers, profile, search_on == "driver")
+            return command(*args, cluster_choice=choice, **others)
+
+        return _add([*_CLUSTER, _SEARCH_ON] if searches else _CLUSTER, call)
+
+    return decorate
+
+
+def log_options(command: Command) -> Command:
+    """Add the options for the log, which is open while the command runs."""
 
     @wraps(command)
-    def call(
-        *args: object,
-        cluster: str,
-        workers: NumberOfWorkers | None,
-        profile: str | None,
-        search_on: str,
-        **others: object,
-    ) -> int | None:
-        choice = ClusterChoice(cluster, workers, profile, search_on == "driver")
-        return command(*args, cluster_choice=choice, **others)
+    def call(*args: object, verbose: int, log_file: str | None, **others: object) -> int | None:
+        from floodscan.cli.logs import open_log
 
-    return _add(_CLUSTER, call)
+        with open_log(verbose, log_file):
+            return command(*args, **others)
+
+    return _add(_LOG, call)
 
 
 def _add(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

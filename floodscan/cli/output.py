@@ -15,16 +15,19 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 from floodscan.assessment.outcomes import count_warnings
+from floodscan.cli.exit_status import ExitStatus
+from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from floodscan.result import ScanResult
 
@@ -53,6 +56,16 @@ def write_json(content: bytes) -> None:
     sys.stdout.buffer.write(content)
 
 
+def print_script(text: str) -> None:
+    """Print a script as it is, so that it can be saved; escape control characters on a terminal."""
+    shown = sys.stdout.isatty()
+    for line in text.splitlines(keepends=not shown):
+        if shown:
+            print_line(open_console(), line, whole=True)
+        else:
+            sys.stdout.write(line)
+
+
 def _write_pieces(content: object, indent: bytes = b"\n") -> Iterator[bytes]:
     """Make indented JSON; long lists are made entry by entry, because their text can be large."""
     if isinstance(content, dict) and any(isinstance(value, list) for value in content.values()):
@@ -76,6 +89,15 @@ def _dump(content: object, indent: bytes) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).replace(b"\n", indent)
 
 
+def print_json_list(entries: Iterable[object]) -> None:
+    """Print a list as indented JSON, entry by entry: all of them may be larger than memory."""
+    before = b"["
+    for entry in entries:
+        write_json(before + b"\n  " + _dump(entry, b"\n  "))
+        before = b","
+    write_json(b"[]\n" if before == b"[" else b"\n]\n")
+
+
 def print_problem(text: str, *, style: str = "") -> None:
     """Print a message of one or more lines on the standard error."""
     console = Console(stderr=True)
@@ -84,26 +106,23 @@ def print_problem(text: str, *, style: str = "") -> None:
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[int, int], None]]:
+def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None]]:
     """Draw a progress bar on a terminal; draw nothing if the output is piped.
 
-    If the scan ends early, print how to continue it.
+    If the work ends early, print how many events are done and what to do.
+
+    Args:
+        is_kept: Whether the same command continues the work; if not, it starts anew.
 
     Yields:
         A function that takes the number of finished events and the number of all events.
     """
-    columns = (
-        "events",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     console = Console(stderr=True)
     last: tuple[int, int] | None = None
+    INTERRUPTS.clean_up()
 
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *_make_columns(), console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task("events", total=None)
 
@@ -116,21 +135,28 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
             yield update
         except BaseException:
             if last is not None:
+                done, again = ("done and kept", "continue") if is_kept else ("done", "start anew")
                 print_line(
                     console,
-                    f"{last[0]} of {last[1]} events are done and kept; "
-                    "run the same command again to continue",
+                    f"{last[0]} of {last[1]} events are {done}; "
+                    f"run the same command again to {again}",
                 )
             raise
 
 
-def print_result(result: ScanResult, *, as_json: bool) -> None:
-    """Print the result of a run for people, or as JSON."""
+def _make_columns() -> tuple[str | ProgressColumn, ...]:
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    return "events", BarColumn(), MofNCompleteColumn(), *times
+
+
+def print_result(result: ScanResult, *, as_json: bool) -> ExitStatus:
+    """Print the result of a run for people, or as JSON, and return the exit status."""
     if as_json:
         events = [outcome.to_dict() for outcome in result.outcomes]
         print_json({"out": str(result.folder.path), "counts": result.counts, "events": events})
-        return
-    show_result(open_console(), result)
+    else:
+        show_result(open_console(), result)
+    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
 
 
 def show_result(console: Console, result: ScanResult) -> None:

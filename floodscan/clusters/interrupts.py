@@ -35,6 +35,32 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
+def postponed() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the context; a second one does not wait.
+
+    Dask's cluster can't be closed before it has started: its constructor has returned nothing yet.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or handler in {signal.SIG_IGN, None}:
+        yield
+        return
+    came = threading.Event()
+
+    def note(_number: int, _frame: object) -> None:
+        came.set()
+        signal.signal(signal.SIGINT, handler)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came.is_set():
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
 def interruptible() -> Iterator[None]:
     """React to SIGINT, also in a process that a shell started in the background.
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+import signal
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from dask import config
+from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
+from distributed.utils import LoopRunner
 
+from floodscan.clusters.interrupts import postponed
 from floodscan.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,18 +42,44 @@ SETTINGS = {
 @contextmanager
 def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
     """Open a client of a cluster of processes: ``n_workers``, or one per core."""
-    with config.set(SETTINGS), _start(n_workers) as started, Client(started) as client:
+    with config.set(SETTINGS), _loop_without_interrupts() as runner, ExitStack() as stack:
+        with postponed():
+            cluster = stack.enter_context(_start(n_workers, runner))
+            client = stack.enter_context(Client(cluster))
         yield client
 
 
-def _start(n_workers: int | None) -> LocalCluster:
+@contextmanager
+def _loop_without_interrupts() -> Iterator[LoopRunner]:
+    """Run an event loop whose processes ignore Ctrl-C, which a terminal sends to them too.
+
+    They inherit the blocked signal from the thread of the loop. Otherwise a process that is just
+    starting would end with a traceback. Their nanny ends them.
+    """
+    runner = LoopRunner()
+    runner.start()
+    try:
+        runner.run_sync(_block_interrupts)
+        yield runner
+    finally:
+        runner.stop()
+
+
+async def _block_interrupts() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _start(n_workers: int | None, runner: LoopRunner) -> LocalCluster:
     """Start processes that listen on the loopback alone, with their HTTP servers."""
     return LocalCluster(
-        n_workers=n_workers,
+        loop=runner.loop,
+        n_workers=n_workers or CPU_COUNT,  # Dask's own default is one for each four threads
         threads_per_worker=4,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         worker_dashboard_address="127.0.0.1:0",
+        # such as that a worker needs more than some seconds to end
+        silence_logs=logging.ERROR,
     )
 
 
@@ -57,6 +87,7 @@ def _start(n_workers: int | None) -> LocalCluster:
 def prepare_connection(
     address: str,
     *,
+    option: str = "--cluster ",
     connect_seconds: float = _CONNECT_SECONDS,
     warn_after_seconds: float = _NO_WORKERS_SECONDS,
 ) -> Iterator[Callable[[], AbstractContextManager[Client]]]:
@@ -64,6 +95,7 @@ def prepare_connection(
 
     Args:
         address: Address of the scheduler.
+        option: What the address was given for, as messages begin.
         connect_seconds: How long to try.
         warn_after_seconds: How often to log a warning while the scheduler has no workers.
 
@@ -73,24 +105,22 @@ def prepare_connection(
     try:
         client = Client(address, timeout=connect_seconds)
     except (OSError, ValueError, TimeoutError) as err:
-        message = f"--cluster {address}: no Dask scheduler answers there ({err})"
-        raise InputError(f"{message}; known: none, local, slurm, allocation") from err
+        message = f"{option}{address}: no Dask scheduler answers there ({err})"
+        known = "; known: none, local, slurm, allocation" if option.startswith("--") else ""
+        raise InputError(message + known) from err
     with client:
-        yield partial(_watched, client, address, warn_after_seconds)
+        yield partial(_watched, client, f"{option}{address}", warn_after_seconds)
 
 
 @contextmanager
-def _watched(client: Client, address: str, warn_after_seconds: float) -> Iterator[Client]:
+def _watched(client: Client, name: str, warn_after_seconds: float) -> Iterator[Client]:
     """Log a warning now and then while the scheduler has no workers: tasks would wait for ever."""
     ended = Event()
 
     def watch() -> None:
         while not ended.wait(warn_after_seconds) and client.status == "running":
             if not client.nthreads():
-                _log.warning(
-                    "--cluster %s: the scheduler has no workers; tasks wait until some come",
-                    address,
-                )
+                _log.warning("%s: the scheduler has no workers; tasks wait until some come", name)
 
     watcher = Thread(target=watch, name="floodscan-watch", daemon=True)
     watcher.start()

@@ -53,6 +53,7 @@ class TaskKind(StrEnum):
     SEARCH = "floodscan-search"
     CHOOSE = "floodscan-choose"
     WRITE = "floodscan-write"
+    RESELECT = "floodscan-reselect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +94,24 @@ def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -
     groups = [searches[start : start + SEARCHES_PER_TASK] for start in starts]
     with _on_workers_with(SEARCH, run):
         answers = {
-            group: _draw(TaskKind.SEARCH, PickledCall.of(search_group, run, group))
+            group: draw_task(TaskKind.SEARCH, PickledCall.of(search_group, run, group))
             for group in groups
         }
     with _on_workers_with(SCORE, run):
         parts = [_draw_part(run, part, answers) for part in plan.parts()]
         finish = PickledCall.of(write, run.folder, plan.name, given_up=given_up)
-        return _draw(TaskKind.WRITE, finish, parts)
+        return draw_task(TaskKind.WRITE, finish, parts)
 
 
 def _draw_part(run: Run, part: BatchPlan, answers: Mapping[SearchGroup, Delayed]) -> Delayed:
     needed = frozenset(part.searches)
     groups = [group for group in answers if not needed.isdisjoint(group)]
     call = PickledCall.of(choose_part, run, part, groups)
-    return _draw(TaskKind.CHOOSE, call, [answers[group] for group in groups])
+    return draw_task(TaskKind.CHOOSE, call, [answers[group] for group in groups])
 
 
-def _draw(kind: TaskKind, call: PickledCall, *inputs: list[Delayed]) -> Delayed:
+def draw_task(kind: TaskKind, call: PickledCall, *inputs: list[Delayed]) -> Delayed:
+    """Draw a task with a key by its kind."""
     key = f"{kind}-{uuid.uuid4().hex}"
     task: Delayed = delayed(call, traverse=False)(*inputs, dask_key_name=key)
     return task

@@ -10,6 +10,7 @@ been lost meanwhile, and all of this is repeated.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from floodscan.pipeline import BatchResult, Run
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
 
+_log = logging.getLogger(__name__)
+
 _DETAIL = "every worker that ran it crashed; --retry-failed tries again"
 _HINT = "look for the cause in the logs of the workers, then scan again with --retry-failed"
 _MAX_ROUNDS = 3
@@ -53,6 +56,7 @@ def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
         if result := _try(run, rest, bad, client):
             return result
         bad += _find_bad(run, rest, client)
+        _log.warning("batch %s: %d events crash their workers", batch.name, len(bad))
     return write(run.folder, batch.name, [], given_up=_give_up(plan.plans))
 
 

@@ -95,7 +95,7 @@ def _count_searches(folder: RunFolder) -> Counter[str]:
     totals: Counter[str] = Counter()
     columns = {
         name: name.removeprefix("n_")
-        for name in ("complete", "cached", "n_retries", "n_bisections")
+        for name in ("complete", "cached", "n_dropped", "n_retries", "n_bisections")
     }
     for _, rows in folder.searches.batches([*columns]):
         totals.update(

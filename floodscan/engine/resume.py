@@ -46,7 +46,7 @@ def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
         OutputError: The folder holds a run with another recipe, catalog or version of floodscan;
             the message names the differences.
     """
-    if not folder.run_path.exists():
+    if not folder.has_run():
         return
     held = folder.read_run()
     names = ("floodscan", "catalog", "recipe", "reselected_from", "manifests")

@@ -1,38 +1,30 @@
 """Batches on a cluster: a limited number in flight, in any order.
 
-The engine takes any Dask client, whatever cluster it belongs to.
+The engine takes any Dask client, whatever cluster it belongs to, and any ``Work``.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from itertools import count, islice
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, TypeVar
 
 from dask.base import compute
 from distributed import CancelledError, KilledWorker, as_completed
 
-from floodscan.assessment.labels import Reason
-from floodscan.assessment.outcomes import give_up
-from floodscan.engine.graph import draw_batch
-from floodscan.engine.isolation import isolate
-from floodscan.errors import ClusterError, FloodscanError, public_traceback
-from floodscan.pipeline import BatchResult, write
-from floodscan.planning.slots import plan_batch
+from floodscan.errors import ClusterError, FloodscanError
+from floodscan.pipeline import BatchResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
-    from contextlib import AbstractContextManager
 
+    from dask.delayed import Delayed
     from distributed import Client
 
-    from floodscan.assessment.outcomes import Outcome
-    from floodscan.pipeline import Run
-    from floodscan.planning.slots import Batch
-
-    OpenClient = Client | Callable[[], AbstractContextManager[Client | None]] | None
+B_contra = TypeVar("B_contra", contravariant=True)
+"""A batch, of whatever kind."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,16 +33,29 @@ _MAX_IN_FLIGHT = 512
 _BATCHES_PER_SUBMISSION = 4
 
 
+class Work(Protocol, Generic[B_contra]):
+    """What is done with each batch of a run."""
+
+    def draw(self, batch: B_contra) -> Delayed:
+        """Draw the graph of a batch; its result is a BatchResult."""
+
+    def isolate(self, batch: B_contra, client: Client) -> BatchResult:
+        """Run a batch whose workers crashed, on a cluster that runs nothing else."""
+
+    def fail(self, batch: B_contra, err: Exception) -> BatchResult | None:
+        """Fail the events of a batch because of a bug; None if a bug ends the run."""
+
+
 def run_batches(
-    run: Run, batches: Iterable[Batch], *, client: Client | None
+    work: Work[B_contra], batches: Iterable[B_contra], *, client: Client | None
 ) -> Generator[BatchResult]:
     """Run batches, and yield the result of each as soon as it is done, in any order.
 
     A batch whose workers crash is set aside until the end, when it has the cluster to itself. A bug
-    ends the run, or, with ``run.keep_going``, fails the events of its batch.
+    ends the run, or, with work that goes on, fails the events of its batch.
 
     Args:
-        run: Settings that all batches share.
+        work: What is done with each batch.
         batches: Taken as they are needed, never all at once.
         client: Client of the cluster; None runs the tasks in this process, one after the other.
 
@@ -59,52 +64,39 @@ def run_batches(
     """
     if client is None:
         for batch in batches:
-            yield _keep_going(run, batch, None, partial(_run_here, run, batch))
+            yield _keep_going(work, batch, None, partial(_run_here, work, batch))
         return
-    suspects: list[Batch] = []
+    suspects: list[B_contra] = []
     with _loss_explained(client):
-        yield from _run_on_cluster(run, iter(batches), client, suspects)
+        yield from _run_on_cluster(work, iter(batches), client, suspects)
         for batch in suspects:
-            yield _keep_going(run, batch, client, partial(isolate, run, batch, client))
+            yield _keep_going(work, batch, client, partial(work.isolate, batch, client))
 
 
-def _run_here(run: Run, batch: Batch) -> BatchResult:
+def _run_here(work: Work[B_contra], batch: B_contra) -> BatchResult:
     """Run the tasks of a batch in this process, one after the other."""
     result: BatchResult
-    (result,) = compute(draw_batch(run, plan_batch(batch, run.recipe)), scheduler="synchronous")
+    (result,) = compute(work.draw(batch), scheduler="synchronous")
     return result
 
 
 def _keep_going(
-    run: Run, batch: Batch, client: Client | None, work: Callable[[], BatchResult]
+    work: Work[B_contra], batch: B_contra, client: Client | None, do: Callable[[], BatchResult]
 ) -> BatchResult:
-    """Run a batch by ``work``. A bug in it fails the batch's events, if the run keeps going.
+    """Run a batch by ``do``. A bug in it fails the batch's events, if the work goes on then.
 
     A full disk, a lost cluster, and everything else that is no bug, ends the run.
     """
     try:
-        return work()
+        return do()
     except (FloodscanError, CancelledError, OSError):
         raise
     except Exception as err:
-        if not run.keep_going or (client and client.status != "running"):
+        if client and client.status != "running":
             raise
-        _log.error("batch %s failed by a bug: %s", batch.name, public_traceback(err))
-        return write(run.folder, batch.name, [], given_up=_fail_events(run, batch, err))
-
-
-def _fail_events(run: Run, batch: Batch, err: Exception) -> list[Outcome]:
-    detail = f"{type(err).__name__}; the log has its traceback"
-    hint = "report the bug; --retry-failed tries again"
-    return [
-        give_up(plan, Reason.INTERNAL_ERROR, detail=detail, hint=hint)
-        for plan in plan_batch(batch, run.recipe).plans
-    ]
-
-
-def enter_client(client: OpenClient) -> AbstractContextManager[Client | None]:
-    """Open a client if a function for that is given; leave a client that is already open."""
-    return client() if callable(client) else nullcontext(client)
+        if (failed := work.fail(batch, err)) is None:
+            raise
+        return failed
 
 
 @contextmanager
@@ -121,20 +113,20 @@ def _loss_explained(client: Client) -> Iterator[None]:
 
 
 def _run_on_cluster(
-    run: Run, batches: Iterator[Batch], client: Client, suspects: list[Batch]
+    work: Work[B_contra], batches: Iterator[B_contra], client: Client, suspects: list[B_contra]
 ) -> Iterator[BatchResult]:
     """Run batches, and collect in ``suspects`` those whose workers crash.
 
     Batches are submitted four at a time. One at a time costs the scheduler twice as much, and with
     all at once the workers would wait until the last batch is planned.
     """
-    in_flight: dict[str, Batch] = {}
+    in_flight: dict[str, B_contra] = {}
     done = as_completed(with_results=True, raise_errors=False)
     for submission in count():
         room = max_in_flight(client) - len(in_flight)
         n_more = _BATCHES_PER_SUBMISSION if room >= _BATCHES_PER_SUBMISSION else 0
         if more := list(islice(batches, n_more)):
-            graphs = [draw_batch(run, plan_batch(batch, run.recipe)) for batch in more]
+            graphs = [work.draw(batch) for batch in more]
             # older batches first, so that few answers wait in the memory of the workers
             futures = client.compute(graphs, priority=-submission)
             in_flight.update(
@@ -152,10 +144,11 @@ def _run_on_cluster(
         elif isinstance(result, CancelledError):
             raise result
         elif isinstance(result[1], KilledWorker):
+            _log.warning("every worker that ran a batch crashed; it is run again, alone")
             suspects.append(batch)
         else:
             bug = result[1].with_traceback(result[2])
-            yield _keep_going(run, batch, client, partial(_raise, bug))
+            yield _keep_going(work, batch, client, partial(_raise, bug))
 
 
 def _raise(err: BaseException) -> NoReturn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import chain
 from math import isfinite
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -34,6 +34,7 @@ _Ring = Annotated[list[tuple[float, float]], msgspec.Meta(min_length=4)]
 _BBOX_3D = 6
 _TURN = 360.0
 _HALF_TURN = 180.0
+_REPAIR_PASSES = 3
 
 
 def bbox_polygon(west: float, south: float, east: float, north: float) -> BaseGeometry:
@@ -46,30 +47,29 @@ def bbox_polygon(west: float, south: float, east: float, north: float) -> BaseGe
 
 
 def bbox_of(area: BaseGeometry) -> BBox:
-    """Return an area's bbox; west > east if its parts lie at both sides of the antimeridian."""
+    """Return the narrowest bbox of an area; west > east if it crosses the antimeridian.
+
+    An area with parts at both sides of 180° is not as wide as the Earth.
+    """
     west, south, east, north = area.bounds
-    if (west, east) == (-180, 180):
-        parts_west, _, parts_east, _ = shapely.bounds(shapely.get_parts(area)).T
-        eastern = parts_west > 0
-        if (eastern | (parts_east < 0)).all():
-            return float(parts_west[eastern].min()), south, float(parts_east[~eastern].max()), north
+    if east - west <= _HALF_TURN:
+        return west, south, east, north
+    parts_west, _, parts_east, _ = shapely.bounds(shapely.get_parts(area)).T
+    order = np.argsort(parts_west)
+    starts, ends = parts_west[order], np.maximum.accumulate(parts_east[order])
+    gaps = starts[1:] - ends[:-1]  # between the parts, from west to east
+    if len(gaps) and gaps.max() > west + _TURN - east:
+        widest = int(gaps.argmax())
+        return float(starts[widest + 1]), south, float(ends[widest]), north
     return west, south, east, north
 
 
-def parse_geometry(geometry: dict[str, Any]) -> BaseGeometry:
-    """Read one GeoJSON geometry of any type, without repair; an unreadable one becomes empty."""
-    try:
-        parsed: BaseGeometry = shapely.geometry.shape(geometry)
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        shapely.GEOSException,
-    ):
-        return _EMPTY
-    return parsed
+def parse_polygon(text: bytes) -> BaseGeometry:
+    """Read a polygon or a multipolygon of GeoJSON, without repair.
+
+    One that is unreadable or of another type becomes empty.
+    """
+    return _parse_one(text)
 
 
 def parse_footprints(
@@ -276,13 +276,18 @@ def _parse_bbox(bbox: Sequence[float] | None) -> BaseGeometry:
 def _make_valid(polygons: Geometries) -> Geometries:
     """Make polygons valid, in place.
 
-    Lobes that cross are joined, and parts without an area are dropped.
+    Lobes that cross are joined, and parts without an area are dropped. Rounding in GEOS leaves some
+    outlines of hundreds of vertices invalid; a second pass repairs them.
     """
-    invalid = ~shapely.is_valid(polygons)
-    if invalid.any():
+    invalid = np.flatnonzero(~shapely.is_valid(polygons))
+    for _ in range(_REPAIR_PASSES):
+        if not invalid.size:
+            return polygons
         polygons[invalid] = shapely.make_valid(
             polygons[invalid], method="structure", keep_collapsed=False
         )
+        invalid = invalid[~shapely.is_valid(polygons[invalid])]
+    polygons[invalid] = _EMPTY
     return polygons
 
 

@@ -56,6 +56,12 @@ class PixelGrid:
         )
         return rows, columns
 
+    @property
+    def chips_total(self) -> int:
+        """Number of all chips."""
+        rows, columns = self.chips_shape
+        return rows * columns
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelForecast:
@@ -99,7 +105,7 @@ def forecast_pixels(grid: PixelGrid, joint: BaseGeometry | None) -> PixelForecas
         grid: The event's grid.
         joint: The area that all chosen scenes cover together, in lon/lat; None counts nothing.
     """
-    chips_total = int(np.prod(grid.chips_shape))
+    chips_total = grid.chips_total
     near = _surroundings(grid)
     if joint is not None and near is not None and shapely.covers(joint, near):
         return PixelForecast(valid_pixel_frac=1.0, chips=chips_total, chips_total=chips_total)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from floodscan.errors import InputProblem, RecipeError, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+MAX_WINDOW_DAYS: Final = 366
+"""The widest window of a recipe: more than a year is a typing error."""
+_MAX_OFFSET_DAYS: Final = 3660
 
 
 class FieldReader:
@@ -75,8 +79,16 @@ class FieldReader:
     def days(self, name: str, value: object) -> int:
         """Check that a value is a number of days, at most a year."""
         days = self.integer(name, value)
-        if not 0 <= days <= 366:  # noqa: PLR2004 - more than a year is a typing error
-            self.fail(name, "must be between 0 and 366 days")
+        if not 0 <= days <= MAX_WINDOW_DAYS:
+            self.fail(name, f"must be between 0 and {MAX_WINDOW_DAYS} days")
+        return days
+
+    def offset(self, name: str, value: object) -> int:
+        """Check that a value is a number of days before or after an event, at most ten years."""
+        days = self.integer(name, value)
+        if abs(days) > _MAX_OFFSET_DAYS:
+            self.fail(name, f"must be between -{_MAX_OFFSET_DAYS} and {_MAX_OFFSET_DAYS} days")
+            return 0
         return days
 
     def positive(self, name: str, value: object) -> float:
@@ -106,6 +118,19 @@ class FieldReader:
         if share > 1:
             self.fail(name, "must be between 0 and 1")
         return share
+
+    def boolean(self, name: str, value: object) -> bool:
+        """Check that a value is ``true`` or ``false``."""
+        if not isinstance(value, bool):
+            self.fail(name, "must be true or false")
+        return value is True
+
+    def hour(self, name: str, value: object) -> float:
+        """Check that a value is an hour of a day, 0 or above and below 24."""
+        hour = self.not_negative(name, value)
+        if hour >= 24:  # noqa: PLR2004 - hours
+            self.fail(name, "must be below 24 hours")
+        return hour
 
     def true(self, name: str, value: object) -> bool:
         """Check that a value is ``true``."""

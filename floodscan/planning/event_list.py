@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from floodscan.model import Event
 
-_CURVE_BITS = 12  # cells of 0.09° by 0.04°
+CURVE_BITS = 12  # cells of 0.09° by 0.04°
 _BLOCK_EVENTS = 256
 
 
@@ -105,7 +105,7 @@ def _place(event: Event) -> tuple[int, int, str]:
     west, south, east, north = event.bbox
     width = (east - west) % 360
     x, y = (west + width / 2 + 180) % 360 / 360, ((south + north) / 2 + 90) / 180
-    cells = 1 << _CURVE_BITS
+    cells = 1 << CURVE_BITS
     return (
         hilbert_index(int(x * cells), min(int(y * cells), cells - 1)),
         event.onset.toordinal(),
@@ -124,7 +124,7 @@ def hilbert_index(x: int, y: int) -> int:
 
     Source: https://en.wikipedia.org/wiki/Hilbert_curve
     """
-    index, side = 0, 1 << (_CURVE_BITS - 1)
+    index, side = 0, 1 << (CURVE_BITS - 1)
     while side:
         right, up = bool(x & side), bool(y & side)
         index += side * side * ((3 * right) ^ up)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from floodscan.report.screen import MOST_ROWS, print_line, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from rich.console import Console
 
@@ -19,7 +20,7 @@ _EVENTS_SHOWN_WHOLE = 3
 _LAST_SECOND = time(23, 59, 59)
 
 
-def show_plans(console: Console, batches: Iterable[BatchPlan], event_ids: Sequence[str]) -> None:
+def show_plans(console: Console, batches: Iterable[BatchPlan], event_ids: Collection[str]) -> None:
     """Print the plans of a few events, or a row for each of the first 20 of many, and the totals.
 
     Args:
@@ -27,16 +28,16 @@ def show_plans(console: Console, batches: Iterable[BatchPlan], event_ids: Sequen
         batches: The plans of all events, which are read once.
         event_ids: The events in the order in which they were given.
     """
-    wanted = frozenset(event_ids[:MOST_ROWS])
+    first = list(islice(event_ids, MOST_ROWS))
     found: dict[str, tuple[EventPlan, Sequence[Search]]] = {}
     n_slots = n_searches = 0
     for batch in batches:
         n_searches += len(batch.searches)
         for plan in batch.plans:
             n_slots += len(plan.slots)
-            if plan.event.event_id in wanted:
+            if plan.event.event_id in first:
                 found[plan.event.event_id] = (plan, batch.searches_for(plan))
-    plans = [found[event_id] for event_id in event_ids[:MOST_ROWS]]
+    plans = [found[event_id] for event_id in first]
     if len(event_ids) <= _EVENTS_SHOWN_WHOLE:
         for plan, searches in plans:
             _show_plan(console, plan, searches)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from floodscan.assessment.manifest_files import read_manifest
 from floodscan.errors import OutputError
 from floodscan.report.event_ids import check_event
 from floodscan.report.map import draw_map
 from floodscan.report.timeline import draw_timeline
-from floodscan.result import read_manifest
 
 if TYPE_CHECKING:
     from floodscan.store import RunFolder

@@ -18,6 +18,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from floodscan.errors import clean as clean  # noqa: PLC0414 - also for those who print otherwise
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -44,6 +46,7 @@ _NUMBERS = frozenset(
         "rank",
         "scenes",
         "searches",
+        "single chips",
         "slots",
         "warnings",
     }
@@ -52,28 +55,6 @@ _GAP = "  "
 _INDENT = "  "
 _NOTHING = "-"
 _ANY_CONSOLE = Console()  # rich wants one to break a text, and uses it for justified text only
-
-
-def clean(text: object) -> str:
-    r"""Return a text as it can be printed: control characters are written as escapes.
-
-    Besides control characters, characters that reverse the order of letters and other invisible
-    ones are escaped, and so are lone surrogates, which stand for bytes of a path that no encoding
-    explains.
-
-    Args:
-        text: Any object; ``str`` makes its text.
-
-    Returns:
-        One line; a line break in the text is written ``\n``.
-    """
-    found = str(text)
-    if found.isprintable():
-        return found
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in found
-    )
 
 
 def print_line(console: Console, text: object, *, style: str = "", whole: bool = False) -> None:

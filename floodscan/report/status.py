@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.assessment.labels import Status
-from floodscan.assessment.outcomes import count_outcomes, count_reasons
+from floodscan.assessment.outcomes import COUNTED_COLUMNS, count_outcomes, count_reasons
 from floodscan.report.screen import path_from_here, print_line, show
 from floodscan.store import find_lock_holder
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
+
+_COLUMNS = [*COUNTED_COLUMNS, "reasons", "batch"]
 
 
 class RunState(StrEnum):
@@ -48,7 +50,8 @@ def examine_run(folder: RunFolder) -> Json:
         OutputError: The folder holds no run.
     """
     run, driver = folder.read_run(), find_lock_holder(folder.path)
-    events = folder.read_events()
+    folder.check_events()
+    events = folder.events.read(_COLUMNS)
     counts = count_outcomes(events)
     missing = run["planned"]["events"] - counts["events"]
     alive = RunState.RUNNING if driver else RunState.STOPPED

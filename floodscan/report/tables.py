@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from floodscan.assessment.forecasts import ALL_SENSORS
 from floodscan.assessment.labels import Status
 from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _RUNS = {"one": "run 1", "other": "run 2"}
 _JUDGEMENTS = ("run 1's scene in run 2", "run 2's scene in run 1")
 _SHARES = ("joint_frac", "valid_pixel_frac")
+_READERS = {
+    "mosaics": "for readers of all items",
+    "single_scenes": "for readers of id alone",
+}
 OUTCOME_COLUMNS = ["event_id", "status", "n_filled", "n_slots", "reason"]
 """Columns of EVENTS that are printed for an event that is not complete."""
 
@@ -112,21 +117,36 @@ def show_grade(console: Console, manifest: Manifest) -> None:
 
 
 def show_coverage(console: Console, manifest: Manifest) -> None:
-    """Print the joint coverage of the choices, and the pixels and chips predicted for it."""
+    """Print the joint coverage of the choices, and the pixels and chips predicted for readers."""
     coverage = manifest.content["coverage"]
     joint, n_empty = coverage["joint_frac"][AOI], coverage["empty_slots"]
     if joint is None:
         return
     text = f"joint coverage {joint:.6f}"
     if n_empty:
-        text += f" ({n_empty} empty slots not counted)"
-    if coverage["chips"] is not None:
-        text += (
-            f"; predicted {coverage['valid_pixel_frac']:.3%} valid pixels, "
-            f"{coverage['chips']} of {coverage['chips_total']} chips"
-        )
+        text += f" ({n_empty} empty slot{'s' if n_empty > 1 else ''} not counted)"
     print_line(console, text)
+    sets = coverage["forecast"]
+    if coverage["chips_total"] is not None:
+        _show_forecast(console, "forecast", sets[ALL_SENSORS], coverage["chips_total"])
+        # without a forecast of the whole, there may be one of a sensor
+        for name in [each for each in sets if n_empty and not sets[each]["missing"]]:
+            title = f"forecast for {name} alone"
+            _show_forecast(console, title, sets[name], coverage["chips_total"])
     console.print()
+
+
+def _show_forecast(console: Console, title: str, forecast: Json, chips_total: int) -> None:
+    if missing := forecast["missing"]:
+        slots = ", ".join("/".join(filter(None, slot.values())) for slot in missing)
+        print_line(console, f"{title}: none, because these slots are empty: {slots}")
+        return
+    print_line(console, f"{title}:")
+    for kind, reader in _READERS.items():
+        found = forecast[kind]
+        pixels = f"{found['valid_pixel_frac']:.3%} valid pixels"
+        chips = f"{found['chips']} of {chips_total} chips"
+        print_indented(console, f"{reader}: {pixels}, {chips}")
 
 
 def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[str, int]) -> None:
@@ -159,14 +179,42 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
         print_line(console, f"{place}: {slot['decision']}", style="bold")
         for part in slot["objective"]:
             print_indented(console, f"{part['part'].replace('_', ' ')}: {part['text']}")
+        _show_alternatives(console, slot)
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
         show_rows(console, [*(cells[0] if cells else ())], [[*row.values()] for row in cells])
 
 
+def _show_alternatives(console: Console, slot: Json) -> None:
+    """Print the first passes after the onset, and the whole set with each of them."""
+    if not slot["alternatives"]:
+        return
+    title = "the first passes after the onset that cover half of the area, and the set with each:"
+    print_indented(console, title)
+    rows = [
+        (
+            _scenes(each["items"]),
+            "chosen" if each["chosen"] else None,
+            each["track_id"],
+            _signed_hours(each["hours_from_onset"]),
+            _signed_hours(each["hours_from_peak"]),
+            fraction(each["coverage_frac"]),
+            each["set"]["filled"],
+            fraction(each["set"]["joint_frac"]),
+            each["set"]["last_step"],
+        )
+        for each in slot["alternatives"]
+    ]
+    header = ("pass", "", "track", "from onset", "from peak", "coverage", "slots", "joint", "step")
+    show_rows(console, header, rows)
+
+
 def show_comparison(console: Console, found: Json) -> None:
     """Print the first slots whose choice differs, and the coverage of both runs, by event."""
-    _show_differing_slots(console, found)
-    _show_both_coverages(console, found["events"], n_events=found["shared"])
+    if found["differing"]:
+        _show_differing_slots(console, found)
+        _show_both_coverages(console, found["events"], n_events=found["shared"])
+    else:
+        print_line(console, f"no slot differs, {found['same']} are the same")
     for run, ids in found["only"].items():
         if ids:
             rest = ", …" if len(ids) > MOST_ROWS else ""
@@ -197,24 +245,25 @@ def _show_differing_slots(console: Console, found: Json) -> None:
 
 
 def _show_both_coverages(console: Console, events: Sequence[Json], *, n_events: int) -> None:
-    header = ("event", "run", "coverage", "pixels", "chips", "warnings")
+    header = ("event", "run", "coverage", "pixels", "chips", "single chips", "warnings")
     rows = [
         (
             event["event_id"],
             name,
             *(fraction(event[run][column]) for column in _SHARES),
-            _count_chips(event[run]),
+            *(_count_chips(event[run], column) for column in ("chips", "single_chips")),
             len(event[run]["warnings"]),
         )
         for event in events[:MOST_ROWS]
         for run, name in _RUNS.items()
     ]
-    first = f"; the first {MOST_ROWS}" if n_events > MOST_ROWS else ""
-    show(console, f"{n_events} events in both runs{first}", header, rows)
+    title = f"{n_events} events in both runs; coverage of those that differ"
+    first = f", the first {MOST_ROWS}" if len(rows) >= MOST_ROWS * len(_RUNS) else ""
+    show(console, title + first, header, rows)
 
 
-def _count_chips(event: Json) -> str | None:
-    return None if event["chips"] is None else f"{event['chips']}/{event['chips_total']}"
+def _count_chips(event: Json, column: str) -> str | None:
+    return None if event[column] is None else f"{event[column]}/{event['chips_total']}"
 
 
 def _scenes(ids: Sequence[str]) -> str | None:
@@ -230,12 +279,18 @@ def _candidate_cells(candidate: Json) -> dict[str, object]:
         "datetime": candidate["datetime"] if candidate["phase"] else None,
         "overlap": fraction(candidate["overlap_frac"]),
         "days": candidate["days_from_phase"] if offset is None else f"{offset:+d}",
+        "from onset": _signed_hours(candidate["hours_from_onset"]),
+        "from peak": _signed_hours(candidate["hours_from_peak"]),
         "cloud %": candidate["cloud_cover"],
         "orbit": orbit
         if orbit is None
         else f"{orbit} {(candidate['orbit_state'] or '')[:4]}".strip(),
         "newer scene": candidate["superseded_by"],
     }
+
+
+def _signed_hours(hours: float | None) -> str | None:
+    return None if hours is None else f"{hours:+.1f} h"
 
 
 def _moment(text: str | None) -> datetime | None:

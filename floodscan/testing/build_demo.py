@@ -7,19 +7,20 @@ The items are made from facts, not downloaded, and the same code writes the same
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
 from floodscan.testing.luxembourg_2021 import FIRST, LAST, sentinel_1_frames, sentinel_2_scenes
+from floodscan.testing.parquet_metadata import describe_items
 from floodscan.testing.synthetic import COLLECTIONS, make_collection, make_items
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from floodscan.testing.stac_items import Item
 
 DEMO_FOLDER = Path(__file__).parents[1] / "data" / "demo"
@@ -50,8 +51,6 @@ _DESCRIPTION = (
 # The four tiles over the area, and the ring of tiles around them.
 _DEM_LATS = range(48, 52)
 _DEM_LONS = range(4, 8)
-_GEOPARQUET_VERSION = "1.1.0"
-_STAC_GEOPARQUET_VERSION = "1.1.0"
 _COMPRESSION_LEVEL = 19
 
 
@@ -123,32 +122,8 @@ def _interval(name: str) -> list[str]:
 def _table(items: list[Item], collection: dict[str, Any]) -> pa.Table:
     table = parse_stac_items_to_arrow(items).read_all()
     return table.replace_schema_metadata(
-        {
-            "geo": json.dumps(_geo_metadata(items)),
-            "stac-geoparquet": json.dumps(
-                {
-                    "version": _STAC_GEOPARQUET_VERSION,
-                    "collections": {collection["id"]: collection},
-                }
-            ),
-            "floodscan:catalog": json.dumps(CATALOG),
-        }
+        describe_items(collection, _bbox_of(items), catalog=CATALOG)
     )
-
-
-def _geo_metadata(items: list[Item]) -> dict[str, Any]:
-    corners = ("xmin", "ymin", "xmax", "ymax")
-    geometry = {
-        "encoding": "WKB",
-        "geometry_types": ["Polygon"],
-        "bbox": _bbox_of(items),
-        "covering": {"bbox": {corner: ["bbox", corner] for corner in corners}},
-    }
-    return {
-        "version": _GEOPARQUET_VERSION,
-        "primary_column": "geometry",
-        "columns": {"geometry": geometry},
-    }
 
 
 if __name__ == "__main__":

@@ -21,14 +21,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from floodscan.geometry.scan_lines import ragged_arange
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
     Degrees = NDArray[np.float64]
+    Integers = NDArray[np.int64]
 
 _FULL_TURN = 360.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +48,20 @@ class Satellite:
     node_time: datetime
 
 
-class Pass(NamedTuple):
-    """A satellite over a place: its name, the time, and its orbits since 1970."""
+class Passes(NamedTuple):
+    """Passes over places, an array of shape (n,) each.
 
-    platform: str
-    start: datetime
-    absolute_orbit: int
+    Attributes:
+        place: Number of the place.
+        platform: Number of the satellite, in the order of its mission.
+        start: Microseconds since 1970, in whole milliseconds.
+        absolute_orbit: Orbits since 1970.
+    """
+
+    place: Integers
+    platform: Integers
+    start: Integers
+    absolute_orbit: Integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,31 +117,49 @@ class Mission:
         return 180 - math.degrees(math.asin(max(-1.0, min(ratio, 1.0))))
 
     def passes(
-        self, orbit: int, along: float, start: datetime, end: datetime, *, from_first: bool = True
-    ) -> Iterator[Pass]:
-        """List the passes over a place between two moments, satellite by satellite.
+        self,
+        orbits: ArrayLike,
+        along: ArrayLike,
+        start: datetime,
+        end: datetime,
+        *,
+        from_first: bool = True,
+    ) -> Passes:
+        """List the passes over places from one moment to another, place by place.
 
         Args:
-            orbit: Relative orbit of the place.
-            along: Place on it, in degrees.
+            orbits: Relative orbit of each place, shape (p,).
+            along: Place on it, in degrees, shape (p,) or a number.
             start: Earliest moment.
             end: Latest moment.
             from_first: False for passes as if the satellites had always been there.
+
+        Returns:
+            The passes over a place are in order of satellite and time.
         """
-        offset = (orbit - 1 + along / _FULL_TURN) * self.period
-        for platform, satellite in self.satellites.items():
-            epoch = _first_after_1970(satellite.node_time, self.cycle) + offset
+        orbits, cycle = np.asarray(orbits), to_microseconds(self.cycle)
+        turns = orbits - 1 + np.asarray(along) / _FULL_TURN
+        offsets = np.rint(turns * to_microseconds(self.period)).astype(np.int64)
+        parts = []
+        for platform, satellite in enumerate(self.satellites.values()):
             earliest = max(start, satellite.first) if from_first else start
-            first, last = math.ceil((earliest - epoch) / self.cycle), (end - epoch) // self.cycle
-            for number in range(first, last + 1):
-                moment = epoch + number * self.cycle
-                moment -= moment.microsecond % 1000 * timedelta(microseconds=1)
-                yield Pass(platform, moment, number * self.n_orbits + orbit)
+            epochs = offsets + to_microseconds(satellite.node_time - _EPOCH) % cycle
+            first = -((epochs - to_microseconds(earliest - _EPOCH)) // cycle)
+            counts = (to_microseconds(end - _EPOCH) - epochs) // cycle - first + 1
+            counts = np.maximum(counts, 0)
+            place = np.repeat(np.arange(len(orbits)), counts)
+            number = first[place] + ragged_arange(counts)
+            moments = epochs[place] + number * cycle
+            flown = number * self.n_orbits + orbits[place]
+            parts.append((place, np.full(len(place), platform), moments - moments % 1000, flown))
+        passes = Passes(*map(np.concatenate, zip(*parts, strict=True)))
+        order = np.lexsort((passes.start, passes.platform, passes.place))
+        return Passes(*(values[order] for values in passes))
 
 
-def _first_after_1970(moment: datetime, cycle: timedelta) -> datetime:
-    origin = datetime(1970, 1, 1, tzinfo=UTC)
-    return origin + (moment - origin) % cycle
+def to_microseconds(span: timedelta) -> int:
+    """Return a time span in whole microseconds."""
+    return span // timedelta(microseconds=1)
 
 
 def _node_time(moment: str, orbit: int, along: float, period: timedelta) -> datetime:

@@ -126,7 +126,7 @@ def sentinel_2_item(scene: Sentinel2Scene, *, domain: str = DEMO_DOMAIN) -> Item
         return None
     names = _s2_names(scene)
     properties = {
-        "datetime": _utc(scene.start),
+        "datetime": spell_utc(scene.start),
         "platform": f"Sentinel-{scene.platform[1:]}",
         "proj:epsg": square.epsg,
         "instruments": ["msi"],
@@ -137,7 +137,7 @@ def sentinel_2_item(scene: Sentinel2Scene, *, domain: str = DEMO_DOMAIN) -> Item
         "s2:product_type": "S2MSI2A",
         "sat:orbit_state": "descending",
         "s2:datatake_type": "INS-NOBS",
-        "s2:generation_time": _utc(scene.generated),
+        "s2:generation_time": spell_utc(scene.generated),
         "sat:relative_orbit": scene.relative_orbit,
         "s2:processing_baseline": scene.baseline,
         "s2:nodata_pixel_percentage": round(100 * max(0.0, 1 - seen.area / tile.area), 6),
@@ -158,7 +158,7 @@ def sentinel_1_item(frame: Sentinel1Frame, *, domain: str = DEMO_DOMAIN) -> Item
     end = frame.start + frame.duration
     product = _s1_product(frame, end)
     properties = {
-        "datetime": _utc(frame.start + frame.duration / 2),
+        "datetime": spell_utc(frame.start + frame.duration / 2),
         "platform": f"SENTINEL-{frame.platform[1:]}",
         "start_datetime": str(frame.start),
         "end_datetime": str(end),
@@ -172,7 +172,7 @@ def sentinel_1_item(frame: Sentinel1Frame, *, domain: str = DEMO_DOMAIN) -> Item
         "sat:orbit_state": frame.orbit_state,
         "sat:absolute_orbit": frame.absolute_orbit,
         "sat:relative_orbit": frame.relative_orbit,
-        "sat:platform_international_designator": _S1_DESIGNATORS[frame.platform],
+        "sat:platform_international_designator": SENTINEL_1_DESIGNATORS[frame.platform],
         **_origin(frame.published, _S1_FIELDS),
     }
     item = _item("sentinel-1-rtc", f"{product}_rtc", frame.footprint, properties, domain=domain)
@@ -208,7 +208,7 @@ def cop_dem_item(lat: int, lon: int, *, domain: str = DEMO_DOMAIN) -> Item:
 
 
 _S2_NAMES = ("granule_id", "datatake_id", "product_uri", "datastrip_id")
-_S1_DESIGNATORS = {"S1A": "2014-016A", "S1B": "2016-025A"}
+SENTINEL_1_DESIGNATORS = {"S1A": "2014-016A", "S1B": "2016-025A"}
 _S1_CONSTANTS: dict[str, Any] = {
     "s1:resolution": "high",
     "s1:orbit_source": "RESORB",
@@ -229,7 +229,8 @@ _S1_CONSTANTS: dict[str, Any] = {
 }
 
 
-def _utc(moment: datetime) -> str:
+def spell_utc(moment: datetime) -> str:
+    """Write a time in UTC as ``datetime`` of an item has it."""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 

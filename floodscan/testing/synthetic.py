@@ -1,44 +1,44 @@
 """The generator of synthetic catalogs: items from passes over places, and their collections.
 
 The passes come from one of two sources. ``luxembourg_2021`` knows the ones over the demo's area,
-from published facts. Here, any region of the Earth is filled from the orbits of the satellites and
-the grids of tiles: footprints have straight edges, and clouds are drawn from a hash, so the same
-region always gets the same items.
+from published facts. ``acquisitions`` knows those over any region of the Earth, from the orbits of
+the satellites and the grids of tiles, so the same region always gets the same items.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
 
+from floodscan.testing.acquisitions import (
+    find_frames,
+    find_scenes,
+    frame_grid,
+    frames_of,
+    scene_places,
+    scenes_of,
+)
 from floodscan.testing.land import land_cells
-from floodscan.testing.orbits import SENTINEL_1, SENTINEL_2
 from floodscan.testing.stac_items import (
     DEMO_DOMAIN,
     STAC_VERSION,
-    Sentinel1Frame,
-    Sentinel2Scene,
     cop_dem_item,
     sentinel_1_item,
     sentinel_2_item,
 )
-from floodscan.testing.tile_grids import tile_grid, turn
+from floodscan.testing.tile_grids import tile_grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from floodscan.testing.floods import Flood
     from floodscan.testing.land import Cell
-    from floodscan.testing.orbits import Pass
-    from floodscan.testing.stac_items import Item
+    from floodscan.testing.stac_items import Item, Sentinel1Frame, Sentinel2Scene
 
 Box = tuple[float, float, float, float]
 """West, south, east and north, in degrees."""
@@ -52,13 +52,6 @@ _TITLES = {
     "sentinel-2-l2a": "Sentinel-2 Level-2A",
     "cop-dem-glo-30": "Copernicus DEM GLO-30",
 }
-_FRAMES_PER_ORBIT = 237  # of 25 seconds
-_FRAME_OVERLAP_DEGREES = 0.05
-_LAST_FRAME_LAT = 78.0
-_HALF_TURN = 180.0
-_SINGLE_POL_OF = 10  # one pass in ten has one polarisation
-_TILE_HALF_DEGREES = 0.7
-_SWATH_ALONG_DEGREES = 2.5  # a tile is well inside
 _DEM_MARGIN_DEGREES = 1.0
 
 
@@ -106,7 +99,11 @@ def make_items(
 
 
 def generate_items(
-    regions: Sequence[Region], *, dem_boxes: Sequence[Box] = (), from_first: bool = True
+    regions: Sequence[Region],
+    *,
+    dem_boxes: Sequence[Box] = (),
+    from_first: bool = True,
+    seed: int = 0,
 ) -> Iterator[Item]:
     """Make all items that touch the regions, region by region.
 
@@ -114,11 +111,14 @@ def generate_items(
         regions: Where and when.
         dem_boxes: More boxes that get DEM tiles, which have no time.
         from_first: False for items as if all satellites had flown since 1970.
+        seed: Another seed draws other clouds and polarisations.
     """
+    frames = (region_frames(region, from_first=from_first, seed=seed) for region in regions)
+    scenes = (region_scenes(region, from_first=from_first, seed=seed) for region in regions)
     yield from make_items(
-        frames=(f for region in regions for f in region_frames(region, from_first=from_first)),
-        scenes=(s for region in regions for s in region_scenes(region, from_first=from_first)),
-        dem_cells=sorted(_cells_near([*(region.bbox for region in regions), *dem_boxes])),
+        frames=chain.from_iterable(frames),
+        scenes=chain.from_iterable(scenes),
+        dem_cells=sorted(dem_cells_near([*(region.bbox for region in regions), *dem_boxes])),
     )
 
 
@@ -150,109 +150,21 @@ def make_collection(
     }
 
 
-class _FrameGrid(NamedTuple):
-    """The frames of one Sentinel-1 cycle: relative orbits, numbers along them and footprints."""
-
-    orbits: NDArray[np.intp]
-    numbers: NDArray[np.intp]
-    footprints: NDArray[np.object_]
-    tree: shapely.STRtree
-
-
-@cache
-def _frame_grid() -> _FrameGrid:
-    """Draw all frames but those near the poles and across the antimeridian."""
-    orbits, numbers = (
-        grid.ravel() for grid in np.mgrid[1 : SENTINEL_1.n_orbits + 1, 0:_FRAMES_PER_ORBIT]
-    )
-    step = 360 / _FRAMES_PER_ORBIT
-    begin, end = numbers * step, (numbers + 1) * step + _FRAME_OVERLAP_DEGREES
-    look, half = SENTINEL_1.look_degrees, SENTINEL_1.half_width_degrees
-    lons, lats = SENTINEL_1.locate(
-        orbits[:, None],
-        np.stack([begin, end, end, begin], axis=1),
-        np.array([look - half, look - half, look + half, look + half]),
-    )
-    kept = (np.ptp(lons, axis=1) < _HALF_TURN) & (np.abs(lats).max(axis=1) < _LAST_FRAME_LAT)
-    footprints = shapely.polygons(np.stack([lons, lats], axis=-1)[kept].round(6))
-    return _FrameGrid(orbits[kept], numbers[kept], footprints, shapely.STRtree(footprints))
-
-
-def region_frames(region: Region, *, from_first: bool) -> Iterator[Sentinel1Frame]:
+def region_frames(region: Region, *, from_first: bool, seed: int = 0) -> Iterator[Sentinel1Frame]:
     """Make the Sentinel-1 frames of a region, in the order of the grid."""
-    grid = _frame_grid()
-    for index in np.sort(grid.tree.query(shapely.box(*region.bbox), "intersects")).tolist():
-        orbit, number = int(grid.orbits[index]), int(grid.numbers[index])
-        along = number * 360 / _FRAMES_PER_ORBIT
-        for each in SENTINEL_1.passes(
-            orbit, along, region.start, region.end, from_first=from_first
-        ):
-            yield _frame(each, orbit, number, grid.footprints[index])
+    places = np.sort(frame_grid().tree.query(shapely.box(*region.bbox), "intersects"))
+    found = find_frames(places, region.start, region.end, from_first=from_first, seed=seed)
+    return frames_of(found)
 
 
-def _frame(flown: Pass, orbit: int, number: int, footprint: shapely.Polygon) -> Sentinel1Frame:
-    quarter = _FRAMES_PER_ORBIT / 4
-    ascending = not quarter <= number < 3 * quarter
-    draw = zlib.crc32(f"{flown.platform}{flown.absolute_orbit}".encode())
-    return Sentinel1Frame(
-        platform=flown.platform,
-        start=flown.start,
-        duration=timedelta(seconds=25),
-        footprint=footprint,
-        relative_orbit=orbit,
-        absolute_orbit=flown.absolute_orbit,
-        orbit_state="ascending" if ascending else "descending",
-        datatake=flown.absolute_orbit * 8 + ascending,
-        polarizations=("VV",) if draw % _SINGLE_POL_OF == 0 else ("VV", "VH"),
-    )
+def region_scenes(region: Region, *, from_first: bool, seed: int = 0) -> Iterator[Sentinel2Scene]:
+    """Make the Sentinel-2 scenes of a region, tile by tile."""
+    places = scene_places(tile_grid().find(region.bbox))
+    found = find_scenes(places, region.start, region.end, from_first=from_first, seed=seed)
+    return scenes_of(found, places)
 
 
-def region_scenes(region: Region, *, from_first: bool) -> Iterator[Sentinel2Scene]:
-    """Make the Sentinel-2 scenes of a region, tile by tile.
-
-    All tiles of a pass begin at the same time, as in real products: here at the descending node.
-    """
-    grid = tile_grid()
-    for index in grid.find(region.bbox):
-        centre = shapely.centroid(grid.footprints[index])
-        for orbit, swath in _swaths_over(centre.x, centre.y):
-            for each in SENTINEL_2.passes(
-                orbit, 180.0, region.start, region.end, from_first=from_first
-            ):
-                yield _scene(grid.names[index], each, orbit, swath)
-
-
-def _swaths_over(lon: float, lat: float) -> Iterator[tuple[int, shapely.Polygon]]:
-    """Draw the part of each orbit's swath that may cover a tile with this centre."""
-    along = SENTINEL_2.descend_to(lat)
-    half = SENTINEL_2.half_width_degrees
-    orbits = np.arange(1, SENTINEL_2.n_orbits + 1)
-    lons, _ = SENTINEL_2.locate(orbits, along)
-    reach = (half + _TILE_HALF_DEGREES) / math.cos(math.radians(lat))
-    steps = along + _SWATH_ALONG_DEGREES * np.array([-1, 0, 1, 1, 0, -1])
-    sides = half * np.array([-1, -1, -1, 1, 1, 1])
-    for orbit in orbits[np.abs(turn(lons - lon)) < reach].tolist():
-        edge_lons, edge_lats = SENTINEL_2.locate(orbit, steps, sides)
-        points = np.stack([lon + turn(edge_lons - lon), edge_lats], axis=-1)
-        yield orbit, shapely.Polygon(points)
-
-
-def _scene(tile: str, flown: Pass, orbit: int, swath: shapely.Polygon) -> Sentinel2Scene:
-    draw = zlib.crc32(f"{tile}{flown.start:%Y%m%d}".encode()) / 2**32
-    return Sentinel2Scene(
-        tile=tile,
-        platform=flown.platform,
-        start=flown.start,
-        generated=flown.start + timedelta(hours=20),
-        relative_orbit=orbit,
-        absolute_orbit=flown.absolute_orbit,
-        baseline="03.01",
-        cloud_cover=round(100 * draw**0.6, 6),
-        swath=swath,
-    )
-
-
-def _cells_near(boxes: Iterable[Box]) -> set[Cell]:
+def dem_cells_near(boxes: Iterable[Box]) -> set[Cell]:
     """List the cells with land in the boxes and one degree around them."""
     cells = set()
     for west, south, east, north in boxes:

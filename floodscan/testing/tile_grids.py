@@ -72,6 +72,7 @@ def tile_square(tile: str) -> TileSquare:
     return TileSquare(epsg, easting // _GRID_METRES * _GRID_METRES, origin + steps * _GRID_METRES)
 
 
+@cache
 def tile_footprint(tile: str) -> Polygon:
     """Join the four corners of an MGRS tile by straight lines in longitude and latitude."""
     footprint: Polygon = _draw([tile_square(tile)])[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import odc.stac
 import orjson
 import pytest
 
-from floodscan import ManifestError, ScanResult, read_manifest, scan
+from floodscan import ManifestError, Policy, Recipe, ScanResult, Sensor, read_manifest, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,21 +56,42 @@ def test_hrefs_are_signed_on_request(
 @pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"
 )  # odc-geo's own
-def test_items_are_ready_for_odc_stac(demo: ScanResult) -> None:
-    """odc.stac lays out a data cube of the chosen optical scenes, without reading a pixel."""
-    items = [
-        item for item in demo.manifests[EVENT].items() if item.collection_id == "sentinel-2-l2a"
-    ]
-    cube = odc.stac.load(
-        items,
-        bands=["B03", "B11"],
-        crs="EPSG:32632",
-        resolution=100,
-        chunks={},
-        bbox=(6.0, 49.5, 6.2, 49.7),
+@pytest.mark.parametrize(
+    ("sensor", "bands", "crs", "resolution", "n_times"),
+    [
+        ("S1RTC", {"vv", "vh"}, 32632, 10, 3),
+        ("S2L2A", set(Recipe().sensors[Sensor.S2L2A].assets), 32631, 10, 2),
+        ("DEM", {"data"}, 4326, 1 / 3600, 1),
+    ],
+)
+def test_items_are_ready_for_odc_stac(
+    demo: ScanResult, sensor: str, bands: set[str], crs: int, resolution: float, n_times: int
+) -> None:
+    """odc.stac lays out a data cube of each sensor's scenes on their own grid, without a pixel."""
+    cube = odc.stac.load(demo.manifests[EVENT].items(sensor), chunks={})
+    assert set(cube.data_vars) == bands
+    assert cube.sizes["time"] == n_times
+    assert cube.odc.geobox.crs.epsg == crs
+    assert cube.odc.geobox.resolution.x == pytest.approx(resolution)
+
+
+def test_items_of_a_phase_are_those_of_its_slot(tmp_path: Path) -> None:
+    """In the order of the mosaic; none where the slot is empty."""
+    cloudless = replace(Recipe().sensors[Sensor.S2L2A], max_cloud_percent=0.1)
+    recipe = Recipe(
+        policy=Policy.CHANGE_DETECTION,
+        sensors={**Recipe().sensors, Sensor.S2L2A: cloudless},
+        relax=(),
     )
-    assert set(cube.data_vars) == {"B03", "B11"}
-    assert cube.sizes["time"] == 2
+    manifest = scan("demo", recipe=recipe, out=tmp_path / "out").manifests[EVENT]
+    scenes = manifest.content["selected"]["pre_month"]["S1RTC"]["items"]
+    assert len(scenes) > 1
+    radar = [scene["id"] for scene in scenes]
+    assert [item.id for item in manifest.items("S1RTC", "pre_month")] == radar
+    assert [item.id for item in manifest.items(phase="pre_month")] == radar
+    assert len(manifest.items("S2L2A", "pre_month")) == 0
+    with pytest.raises(KeyError):
+        manifest.items("S3")
 
 
 def test_runner_up_and_margin_show_what_decided(demo: ScanResult) -> None:

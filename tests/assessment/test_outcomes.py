@@ -49,6 +49,8 @@ def ended(
         joint_frac=0.5,
         valid_pixel_frac=None,
         chips=None,
+        single_valid_pixel_frac=None,
+        single_chips=None,
         chips_total=None,
         choice_warnings=warnings,
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from floodscan.catalogs import StacApiCatalog
-from floodscan.catalogs.transport import Limits
+from floodscan.catalogs.limits import Limits
 from floodscan.model import Search, TimeWindow
 from floodscan.testing.servers.proxy import fault_proxy
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import floodscan
 from floodscan.catalogs import Access, ArchiveCatalog, StacApiCatalog, open_catalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from floodscan.store.atomic import replacing
 from tests.catalogs.faulty import LIMITS, SEARCH, faulty
 from tests.runs import result_bytes
@@ -68,7 +68,8 @@ def test_a_run_sums_up_its_searches(tmp_path: Path, lean_api: StacApi) -> None:
     asked, kept = found
     assert (asked["made"], asked["complete"], asked["cached"]) == (3, 3, 0)
     assert asked["retries"] > 0
-    assert kept == {"made": 3, "complete": 3, "cached": 3, "retries": 0, "bisections": 0}
+    counts = {"complete": 3, "cached": 3, "dropped": 0, "retries": 0, "bisections": 0}
+    assert kept == {"made": 3, **counts}
     assert result_bytes(tmp_path / "kept") == result_bytes(tmp_path / "asked")
 
 

@@ -70,7 +70,7 @@ class Dripper(socketserver.BaseRequestHandler):
 
 def open_connections(url: str) -> Connections:
     """Open connections with short bounds."""
-    return Connections(url, connect_seconds=1, silence_seconds=1, request_seconds=2)
+    return Connections(url, connect_seconds=1, silence_seconds=1)
 
 
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,9 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     with listening() as (address, heads):
         monkeypatch.setenv("http_proxy", f"http://me:word@{address}")
         connections = open_connections("http://stac.test/api")
-        assert connections.send("POST", "http://stac.test/api/search", b"{}").data == b"{}"
+        assert (
+            connections.send("POST", "http://stac.test/api/search", b"{}", seconds=2).data == b"{}"
+        )
     assert heads[0].startswith("POST http://stac.test/api/search HTTP/1.1")
     assert "Proxy-Authorization: Basic " in heads[0].title()
 
@@ -92,7 +94,7 @@ def test_a_password_is_sent_to_its_own_host_only(
     with listening() as (address, heads):
         connections = open_connections(f"http://{address}/")
         for host in (address, address.replace("127.0.0.1", "localhost")):
-            assert connections.send("GET", f"http://{host}/", None).data == b"{}"
+            assert connections.send("GET", f"http://{host}/", None, seconds=2).data == b"{}"
     assert ["Authorization" in head for head in heads] == [True, False]
 
 
@@ -106,7 +108,7 @@ def test_secrets_of_the_url_are_sent_to_its_own_host_only() -> None:
             f"http://{hosts[1]}/search",
             f"http://{hosts[0]}/a",
         ):
-            assert connections.send("POST", url, b"{}").data == b"{}"
+            assert connections.send("POST", url, b"{}", seconds=2).data == b"{}"
         assert "Authorization" not in connections._find_route("GET", f"https://{address}/").headers
     assert [head.split(" ")[1] for head in heads] == [
         "/search?token=page&key=k+1",
@@ -127,9 +129,9 @@ def test_an_answer_is_bounded_as_a_whole_by_every_class_of_pool(
         if way == "proxy":
             monkeypatch.setenv("http_proxy", f"http://{address}")
         url = "http://stac.test/" if way == "proxy" else f"{way}://{address}/"
-        connections = Connections(url, connect_seconds=5, silence_seconds=5, request_seconds=0.3)
+        connections = Connections(url, connect_seconds=5, silence_seconds=5)
         with pytest.raises(ReadTimeoutError):
-            connections.send("GET", url, None)
+            connections.send("GET", url, None, seconds=0.3)
 
 
 def test_a_connection_is_used_again() -> None:
@@ -137,7 +139,8 @@ def test_a_connection_is_used_again() -> None:
     with listening() as (address, heads):
         connections = open_connections(f"http://{address}/")
         for _ in range(3):
-            with connections.send("POST", f"http://{address}/search", b"{}") as response:
+            url = f"http://{address}/search"
+            with connections.send("POST", url, b"{}", seconds=2) as response:
                 assert response.read1(100) == b"{}"
                 assert not response.read1(100)
         (pool,) = {connections._find_route("POST", f"http://{address}/search").pool}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
+from floodscan.catalogs import open_catalog
 from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import decode_items
+from floodscan.catalogs.raster_grids import find_edges
 from floodscan.model import DEFAULT_SENSORS, Search, Sensor
 from tests.servers.records import demo_items
 
@@ -41,20 +42,73 @@ def test_an_invalid_grid_is_unknown(edges: object) -> None:
     assert parse({"proj:code": "IAU_2015:30100"}, edges) == (None, None)
 
 
-def test_an_archive_has_the_same_grids_as_its_items() -> None:
-    """Both readers agree on every item of the demo."""
-    asked = DEFAULT_SENSORS[Sensor.S2L2A]
+@pytest.mark.parametrize(
+    ("own", "common", "edges", "shapes"),
+    [
+        ({"proj:shape": [5, 4]}, {"proj:shape": [9, 9]}, None, {"B01": [5, 4], "B02": [9, 9]}),
+        ({}, {"proj:bbox": SQUARE, "proj:shape": [5.0, 4]}, SQUARE, {"B01": [5, 4], "B02": [5, 4]}),
+        ({"proj:bbox": SQUARE}, {"proj:bbox": [0, 0, 1, 1]}, SQUARE, {}),
+        (
+            {"proj:shape": [5, 4], "proj:transform": [10, 0, 100, 0, -20, 900]},
+            {},
+            [100.0, 800.0, 140.0, 900.0],
+            {"B01": [5, 4]},
+        ),
+        (
+            {},
+            {"proj:shape": [5, 4], "proj:transform": [10, 0, 100, 0, -20, 900, 0, 0, 1]},
+            [100.0, 800.0, 140.0, 900.0],
+            {"B01": [5, 4], "B02": [5, 4]},
+        ),
+    ],
+)
+def test_the_grid_of_an_asset_or_else_of_the_item_counts(
+    own: dict[str, Any], common: dict[str, Any], edges: object, shapes: dict[str, list[int]]
+) -> None:
+    """Edges are given, or follow from transform and shape."""
+    assets = {"B01": {"href": "x", **own}, "B02": {"href": "y"}}
+    item = {"id": "a", "properties": common, "assets": assets}
+    table = parse_items(decode_items([item]), collection="c", assets=["B01", "B02"])
+    assert table["proj_bbox"][0].as_py() == edges
+    assert dict(table["proj_shapes"][0].as_py()) == shapes
+
+
+@pytest.mark.parametrize(
+    "odd", [[1], [0, 5], [1.5, 2], ["1", "2"], [True, True], [-1, 4], [2**31, 1], [[[1]], 2], {}, 7]
+)
+def test_an_invalid_shape_is_unknown(odd: object) -> None:
+    """It is left out, and gives no edges."""
+    own = {"proj:shape": odd, "proj:transform": [10, 0, 100, 0, -20, 900]}
+    item = {"id": "a", "assets": {"B01": {"href": "x", **own}}}
+    table = parse_items(decode_items([item]), collection="c", assets=["B01"])
+    assert table["proj_shapes"][0].as_py() == []
+    assert table["proj_bbox"][0].as_py() is None
+
+
+@pytest.mark.parametrize(
+    "odd", [[10, 1, 0, 0, -10, 0], [-10, 0, 0, 0, -10, 0], [10, 0, 0, 0, 10, 0], [10, 0], "no", {}]
+)
+def test_a_turned_raster_has_no_edges(odd: object) -> None:
+    """Nor has anything that is no transform."""
+    assert find_edges(odd, (5, 4)) is None
+
+
+@pytest.mark.parametrize("sensor", list(Sensor))
+def test_an_archive_has_the_same_grids_as_its_items(sensor: Sensor) -> None:
+    """Both readers agree on every item of the demo, and each has a whole grid."""
+    asked = DEFAULT_SENSORS[sensor]
     items = [item for item in demo_items() if item["collection"] == asked.collection]
     parsed = parse_items(decode_items(items), collection=asked.collection, assets=asked.assets)
-    from floodscan.catalogs import open_catalog  # noqa: PLC0415
-
     catalog = open_catalog("demo")
     assert isinstance(catalog, ArchiveCatalog)
     found = catalog.search(
         Search(asked.collection, (-180.0, -90.0, 180.0, 90.0), None, asked.assets)
     ).items
-    names = ["item_id", "proj_epsg", "proj_bbox"]
-    keys = [("item_id", "ascending")]
-    assert found.select(names).sort_by(keys).equals(parsed.select(names).sort_by(keys))
+    names = ["item_id", "proj_epsg", "proj_bbox", "proj_shapes"]
+    order = found.sort_by("item_id").select(names)
+    assert order.equals(parsed.sort_by("item_id").select(names))
     assert found["proj_bbox"].null_count == 0
-    assert isinstance(found, pa.Table)
+    for shapes, assets in zip(
+        *(found[n].to_pylist() for n in ("proj_shapes", "assets")), strict=True
+    ):
+        assert {key for key, _ in shapes} >= {key for key, _ in assets}

@@ -9,7 +9,8 @@ import orjson
 import pytest
 import shapely
 
-from floodscan.catalogs.item_table import parse_items, unsigned
+from floodscan.catalogs.hrefs import unsigned
+from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import decode_items, decode_page
 
 if TYPE_CHECKING:
@@ -242,13 +243,21 @@ def test_odd_members_count_as_missing() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "text", [b'{"features": [', b'{"features": [{"geometry": null}]}', b'{"features": [3]}', b""]
-)
-def test_a_text_that_is_not_a_page_is_an_error(text: bytes) -> None:
-    """Such as broken JSON, or an item without an id."""
+@pytest.mark.parametrize("text", [b'{"features": [', b'{"features": [NaN]}', b"<html>", b""])
+def test_a_text_that_is_not_json_is_an_error(text: bytes) -> None:
+    """Such as half a page."""
     with pytest.raises(ValueError, match="the answer"):
         decode_page(text)
+
+
+@pytest.mark.parametrize(
+    "odd", ['{"id": ""}', '{"id": null}', '{"id": 5}', '{"id": ["a"]}', "{}", "3", "null", "[]"]
+)
+def test_a_feature_without_a_usable_id_is_dropped_and_counted(odd: str) -> None:
+    """Nothing can refer to it: readers of manifests refuse such an id. The others are read."""
+    page = decode_page(f'{{"features": [{odd}, {{"id": "a"}}, {odd}], "numberMatched": 3}}')
+    assert [item.id for item in page.features or []] == ["a"]
+    assert (page.n_dropped, page.matched) == (2, 3)
 
 
 def test_edges_beyond_the_range_of_a_float_are_missing() -> None:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
+from floodscan.catalogs.found_items import FoundItems
+from floodscan.catalogs.limits import Budget, Limits
 from floodscan.catalogs.paging import NotTheEndError, Pager, SearchCounters
-from floodscan.catalogs.transport import Budget, Limits
+from tests.catalogs.faulty import SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from floodscan.catalogs.page_json import Page
     from floodscan.catalogs.transport import Request, Transport
 
 URL = "http://127.0.0.1/search"
@@ -27,12 +30,22 @@ class Pages:
     pages: list[dict[str, Any]]
     limits: Limits
     asked: list[Request] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
-    def ask(self, request: Request, budget: Budget, *, decode: Callable[[bytes], object]) -> object:
+    def ask(
+        self,
+        request: Request,
+        budget: Budget,
+        *,
+        decode: Callable[[bytes], Page],
+        use: Callable[[Page], object],
+    ) -> object:
         """Answer with the next page."""
         del budget
         self.asked.append(request)
-        return decode(orjson.dumps(self.pages[len(self.asked) - 1]))
+        page = decode(orjson.dumps(self.pages[len(self.asked) - 1]))
+        self.sizes.append(len(page.features or []))
+        return use(page)
 
 
 def page(n: int, token: str | None = None, **more: object) -> dict[str, Any]:
@@ -52,8 +65,8 @@ def read(*pages: dict[str, Any], limits: Limits = THREE) -> tuple[list[int], Pag
     transport = Pages(list(pages), limits)
     pager = Pager(cast("Transport", transport), URL)
     body = {"a": 1, "limit": limits.page_items}
-    found = [len(items) for items in pager.read(body, SearchCounters(Budget(limits)))]
-    return found, transport
+    pager.read(body, SearchCounters(Budget(limits)), FoundItems(SEARCH, limits))
+    return transport.sizes, transport
 
 
 def test_an_empty_page_with_a_link_is_not_the_end() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,17 +20,20 @@ if TYPE_CHECKING:
 EVENT = "luxembourg_flood_2021_multimodal"
 
 
+def run_command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *words: object
+) -> tuple[int, str, str]:
+    """Run the command line in this process; return exit status, output and errors."""
+    monkeypatch.setattr(sys, "argv", ["floodscan", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0), *capfd.readouterr()
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs the command line and returns exit status, output and errors."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["floodscan", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0), *capfd.readouterr()
-
-    return call
+    return partial(run_command, monkeypatch, capfd)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from floodscan.catalogs import Access
 from floodscan.catalogs.access import MAX_AGE_DAYS
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from floodscan.store import FILES, PACKED
 
 HEAVY = {

@@ -61,7 +61,7 @@ def test_reselect_into_the_run_itself_is_refused_without_advice_to_remove_it(
     link.symlink_to(out)
     capfd.readouterr()
     for other in (out, link):
-        assert call(monkeypatch, "reselect", out, "--out", other) == 2
+        assert call(monkeypatch, "reselect", out, "--cluster", "none", "--out", other) == 2
         message = capfd.readouterr().err
         assert message == f"error: {other}: is the run to choose from; choose another --out\n"
     assert (out / "events.parquet").exists()

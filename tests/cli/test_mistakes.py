@@ -36,6 +36,16 @@ MISTAKES = {
     "no catalog": ("scan demo --catalog {tmp}/none", "can't be read"),
     "unreachable": ("scan demo --catalog http://127.0.0.1:{port}", "can't be reached"),
     "unwritable out": ("scan demo --out {tmp}/file/out", "can't be written"),
+    "out under a file": ("scan demo --out {tmp}/file/a/b", "can't be written"),
+    "out that is a file": ("scan demo --out {tmp}/file", "can't be written"),
+    "too long out": ("scan demo --out {long}", "can't be used: File name too long"),
+    "out on a disk of the system": ("scan demo --out /proc/out", "/proc/out: can't be written"),
+    "too long out of a new choice": (
+        "reselect {demo} --cluster none --out {long}",
+        "can't be used: File name too long",
+    ),
+    "too long run": ("status {long}", "is it the output of a scan?"),
+    "too long folder of pictures": ("plot {demo} {event} --to {long}", "can't be written"),
     "no scheduler": ("scan demo --cluster nonsense", "no Dask scheduler"),
     "bad range": ("scan demo --workers 4:2", "4:2: must be at least 1, and MAX at least MIN"),
     "bad number": ("scan demo --workers many", "'many' is neither a number nor MIN:MAX"),
@@ -58,11 +68,14 @@ def test_a_mistake_is_one_message(
         (tmp_path / name).write_text(content)
     usual = "scan --cluster none --out {tmp}/out"  # options that follow have precedence
     line = words.replace("scan", usual, 1) if words.startswith("scan") else words
-    line = line.format(tmp=tmp_path, demo=demo_out, event=EVENT, port=free_port())
+    line = line.format(
+        tmp=tmp_path, demo=demo_out, event=EVENT, port=free_port(), long=tmp_path / ("x" * 300)
+    )
     status, output, errors = run(*shlex.split(line))
     assert (status, output) == (2, "")
     assert message in errors
     assert "Traceback" not in errors
+    assert len(errors.splitlines()) == 1 or "Usage" in errors
     assert not (tmp_path / "out").exists()
 
 

@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from dask import config
+from dask.system import CPU_COUNT
 
 from floodscan.clusters.local import open_local_client
 
@@ -23,6 +24,12 @@ def test_workers_are_not_profiled() -> None:
     """Dask's profiler can stop a process for good on some Pythons."""
     with open_local_client(1) as client:
         assert list(client.run(is_profiled).values()) == [False]
+
+
+def test_there_is_a_worker_per_core() -> None:
+    """Choices need the processor, and threads of one process share one core for most of it."""
+    with open_local_client() as client:
+        assert len(client.nthreads()) == CPU_COUNT
 
 
 def test_a_worker_that_is_killed_comes_back() -> None:

@@ -13,6 +13,7 @@ from floodscan import Recipe, scan
 from floodscan.catalogs import open_catalog
 from floodscan.clusters import open_client
 from floodscan.engine.run_batches import max_in_flight, run_batches
+from floodscan.engine.work import ScanWork
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import list_events
@@ -66,7 +67,7 @@ def test_batches_are_planned_when_they_are_submitted(tmp_path: Path, client: Cli
             yield batch
 
     done: list[str] = []
-    for result in run_batches(make_run(tmp_path), count(), client=client):
+    for result in run_batches(ScanWork(make_run(tmp_path)), count(), client=client):
         done.append(result.name)
         assert taken <= len(done) + bound
     assert sorted(done) == [batch.name for batch in make_batches(5 * bound)]
@@ -85,12 +86,12 @@ def test_work_begins_before_all_batches_are_planned(tmp_path: Path, client: Clie
                 )
             yield batch
 
-    assert len(list(run_batches(run, batches_in_time(), client=client))) == bound
+    assert len(list(run_batches(ScanWork(run), batches_in_time(), client=client))) == bound
 
 
 def test_nothing_is_kept_on_the_cluster(tmp_path: Path, client: Client) -> None:
     """Results are released as soon as they are read."""
-    for _ in run_batches(make_run(tmp_path), make_batches(5), client=client):
+    for _ in run_batches(ScanWork(make_run(tmp_path)), make_batches(5), client=client):
         pass
     client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.validate_state())
     # the client reports the release of the last results later
@@ -105,7 +106,7 @@ def test_a_bug_is_raised_as_it_is(tmp_path: Path, in_process: bool, client: Clie
     """Only known faults are data; a bug ends the run with its own error."""
     run = make_run(tmp_path, RaiseError(ZeroDivisionError("bug in the search")))
     with pytest.raises(ZeroDivisionError, match="bug in the search"):
-        list(run_batches(run, make_batches(2), client=None if in_process else client))
+        list(run_batches(ScanWork(run), make_batches(2), client=None if in_process else client))
 
 
 @pytest.mark.parametrize("in_process", [True, False])
@@ -121,7 +122,7 @@ def test_a_bug_fails_only_its_batch_if_the_run_keeps_going(
     bug = RaiseError(KeyError(), box=POISON)
     batches = [Batch(event.place[-1], (event,)) for event in listed]
     run = replace(make_run(tmp_path), catalog=faulty_demo(bug), keep_going=True)
-    results = run_batches(run, batches, client=None if in_process else client)
+    results = run_batches(ScanWork(run), batches, client=None if in_process else client)
     counts = {result.name: result.counts for result in results}
     assert [counts[event.event_id]["complete"] for event in healthy] == [1, 1]
     assert counts["poisoned"]["failed"] == 1
@@ -130,7 +131,7 @@ def test_a_bug_fails_only_its_batch_if_the_run_keeps_going(
 def test_demo_catalog_travels(tmp_path: Path, client: Client) -> None:
     """A catalog is a small value that workers open for themselves."""
     run = replace(make_run(tmp_path), catalog=open_catalog("demo"))
-    (result,) = run_batches(run, make_batches(1), client=client)
+    (result,) = run_batches(ScanWork(run), make_batches(1), client=client)
     assert result.counts["complete"] == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import geopandas
 import numpy as np
 import orjson
 import pytest
@@ -175,3 +176,13 @@ def test_touching_footprint_overlaps_nothing() -> None:
     assert overlap_fractions(
         np.array([shapely.box(1, 0, 2, 1)]), shapely.box(0, 0, 1, 1)
     ).tolist() == [0.0]
+
+
+def test_an_outline_that_geos_repairs_only_in_two_passes_becomes_valid(foreign_data: Path) -> None:
+    """Rounding in the first pass left some outlines of floods invalid."""
+    outlines = geopandas.read_file(foreign_data / "floods" / "dfo_polys_20191203.shp").geometry
+    invalid = outlines[~outlines.is_valid].to_numpy()
+    assert len(invalid) == 156
+    repaired = repair(invalid)
+    assert shapely.is_valid(repaired).all()
+    assert not shapely.is_empty(repaired).any()

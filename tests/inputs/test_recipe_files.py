@@ -60,6 +60,7 @@ BAD = {
     "empty asset": ("[DEM]\nassets = ['']", "list of texts"),
     "asset twice": ("[DEM]\nassets = ['data', 'data']", "twice"),
     "empty collection": ("[DEM]\ncollection = ''", "must be a text"),
+    "mosaics that are no choice": ("mosaics = 'no'", "'mosaics': must be true or false"),
     "tile of no size": ("tile_size_m = 0", "above 0"),
     "offsets out of order": ("[phase_offset_days]\npre_event = 9", "must grow"),
     "unknown phase": ("[phase_offset_days]\nbefore = 9", "'phase_offset_days.before': unknown"),

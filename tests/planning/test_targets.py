@@ -10,7 +10,7 @@ import shapely
 
 from floodscan import Event, Phase
 from floodscan.geometry.footprints import bbox_of, bbox_polygon
-from floodscan.inputs.event_files import utm_crs
+from floodscan.inputs.areas import utm_crs
 from floodscan.planning.targets import plan_targets
 
 

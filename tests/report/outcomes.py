@@ -34,6 +34,8 @@ def _outcome(event_id: str, status: Status, reasons: tuple[EmptySlot, ...]) -> O
         joint_frac=None,
         valid_pixel_frac=None,
         chips=None,
+        single_valid_pixel_frac=None,
+        single_chips=None,
         chips_total=None,
         choice_warnings=(),
     )

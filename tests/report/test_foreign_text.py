@@ -89,11 +89,16 @@ def write_hostile_catalog(folder: Path) -> Path:
 
 def run_on_terminal(commands: Sequence[Sequence[str]], folder: Path, *, columns: int) -> bytes:
     """Run commands in a folder on a pseudo-terminal; return the bytes that arrive there."""
+    return run_on_terminal_code(COMMANDS, folder, json.dumps(commands), columns=columns)
+
+
+def run_on_terminal_code(code: str, folder: Path, *words: str, columns: int = 100) -> bytes:
+    """Run Python code in a folder on a pseudo-terminal; return the bytes that arrive there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES"}}
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        [sys.executable, "-c", code, *words],
         cwd=folder,
         env=environment | {"TERM": "xterm-256color"},
         stdin=theirs,
@@ -114,6 +119,26 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65_536)
     except OSError:  # every process has closed its end
         return b""
+
+
+def test_a_job_script_is_literal_on_a_terminal_and_whole_in_a_pipe(tmp_path: Path) -> None:
+    """A profile may hold anything; a script that is saved must still run."""
+    script = f"#!/bin/bash\n#\t{HOSTILE}\n"
+    code = f"from floodscan.cli.output import print_script; print_script({script!r})"
+    assert f"#\\t{SHOWN}" in run_on_terminal_code(code, tmp_path).decode("utf-8")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603
+    assert done.stdout.decode("utf-8") == script
+
+
+def test_scan_and_reselect_draw_a_progress_bar(tmp_path: Path) -> None:
+    """It is drawn on a terminal, and removed at the end."""
+    none = ["--cluster", "none"]
+    run_on_terminal([["scan", "demo", "--out", "run", *none]], tmp_path, columns=100)
+    words = ["reselect", "run", "--out", "again", *none]
+    text = run_on_terminal([words], tmp_path, columns=100).decode("utf-8")
+    assert "0/1" in text
+    assert "1/1" in text
+    assert "status 0" in text
 
 
 def test_no_raw_escape_reaches_a_terminal(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from PIL import Image
 
 import floodscan
 from floodscan.assessment.manifest import Manifest
-from floodscan.cli.main import cli
+from floodscan.assessment.manifest_files import read_manifest
+from floodscan.cli.group import cli
 from floodscan.errors import InputError, OutputError
 from floodscan.geometry.footprints import repair
 from floodscan.model import Event, Phase, Recipe, Sensor, SensorRecipe
@@ -28,7 +29,6 @@ from floodscan.report.plots import plot
 from floodscan.report.timeline import draw_timeline
 from floodscan.report.views import View
 from floodscan.report.wording import percent, signed_days
-from floodscan.result import read_manifest
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from floodscan.geometry.footprints import bbox_of
-from floodscan.model import Phase, Policy, Recipe
+from floodscan.model import Phase, Policy, Recipe, Relaxation, Sensor
 from tests.selection.worlds import (
     ALL,
     LEFT,
@@ -24,6 +24,8 @@ from tests.selection.worlds import (
     world_of,
 )
 
+WIDE = (Relaxation(sensor=Sensor.S1RTC, window_days=20),)
+
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
@@ -37,6 +39,25 @@ def test_a_mosaic_is_the_fewest_scenes_that_cover_what_the_pass_covers() -> None
     table = world_of(*items).chosen()
     assert chosen_ids(table) == {("pre_month", "S2L2A"): ["left", "right"]}
     assert verdict_of(table, "within", Phase.PRE_MONTH) == "redundant"
+
+
+def test_without_mosaics_the_scene_that_covers_most_fills_the_slot() -> None:
+    """The other scenes of its pass rank behind it, and slivers are rejected."""
+    parts = {"left": (9.0, 49.0, 10.6, 52.0), "right": RIGHT, "within": (9.9, 50.2, 10.4, 50.4)}
+    items = [
+        s2_item(name, day(-30), box, tile=f"31UG{name[0].upper()}") for name, box in parts.items()
+    ]
+    table = world_of(*items, mosaics=False).chosen()
+    assert chosen_ids(table) == {("pre_month", "S2L2A"): ["left"]}
+    assert verdict_of(table, "right", Phase.PRE_MONTH) == "eligible"
+    assert verdict_of(table, "within", Phase.PRE_MONTH) == "covers_too_little"
+
+
+def test_without_mosaics_a_pass_still_fills_one_phase() -> None:
+    """Two frames of one pass, which both phases before the flood could take."""
+    frames = [s1_item(name, day(-15, minute=n), ALL, take="1") for n, name in enumerate("ab")]
+    table = world_of(*frames, mosaics=False, relax=WIDE).chosen()
+    assert len(chosen_ids(table)) == 1
 
 
 def test_the_newest_processing_supersedes_the_others() -> None:
@@ -173,3 +194,19 @@ def test_a_scene_that_fills_a_gap_between_points_is_a_member() -> None:
     ]
     (members,) = chosen_ids(world_of(*items).chosen()).values()
     assert set(members) == set(parts)
+
+
+def test_a_sliver_joins_no_mosaic() -> None:
+    """It adds less than 0.1 % of the area; a strip of 0.2 % is a member."""
+    for edge, n_members in ((10.9995, 1), (10.998, 2)):
+        boxes = {"wide": (9, 49, edge, 52), "strip": (10.9, 49, 12, 52)}
+        items = [s1_item(name, day(-30), box, take="1") for name, box in boxes.items()]
+        (members,) = chosen_ids(world_of(*items).chosen()).values()
+        assert members == ["wide", "strip"][:n_members]
+
+
+def test_of_slivers_alone_one_is_taken() -> None:
+    """Where any coverage is enough, the slot is filled."""
+    items = [s1_item(f"{n}", day(-30), (9, 49, 10.01, 50 + n / 50), take="1") for n in (1, 2)]
+    (members,) = chosen_ids(world_of(*items, min_coverage=0.0).chosen()).values()
+    assert members == ["2"]

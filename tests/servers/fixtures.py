@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan.testing.servers import catalog as catalog_files
+from floodscan.testing.servers.azurite import Azurite, azurite_server
 from floodscan.testing.servers.launch import lean_server, pgstac_server, sas_server
 from floodscan.testing.servers.pgstac import Binaries
 from floodscan.testing.servers.process import Server, ServerUnavailableError
@@ -141,6 +142,13 @@ def sas_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SasEndpoi
     """A SAS token endpoint."""
     with sas_server(log=_log(tmp_path_factory)) as server:
         yield SasEndpoint(server.url + TOKEN_PATH, server)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """An account of Azure Storage; skipped without Azurite, except on CI, where it fails."""
+    with open_service(azurite_server(log=_log(tmp_path_factory))) as account:
+        yield account
 
 
 @pytest.fixture

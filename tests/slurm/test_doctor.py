@@ -10,7 +10,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from tests.slurm.conftest import write_profile
 
 if TYPE_CHECKING:

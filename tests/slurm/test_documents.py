@@ -12,7 +12,7 @@ import pytest
 import shapely
 import yaml
 
-from floodscan.cli.main import cli
+from floodscan.cli.group import cli
 from tests.documents import GUIDE, NOT_RUN, ROOT, Follower, read_blocks
 from tests.slurm.conftest import write_profile
 from tests.slurm.site import ACCOUNT

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
 
-from floodscan.cli.options import json_option
+from floodscan.cli.options import AnyPath, json_option, log_options
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.argument("one", metavar="OUT1")
-@click.argument("other", metavar="OUT2")
+@click.argument("one", metavar="OUT1", type=AnyPath())
+@click.argument("other", metavar="OUT2", type=AnyPath())
 @json_option
+@log_options
 def compare(one: str, other: str, *, as_json: bool) -> None:
     """Compare the choices of two runs.
 
-    List the slots for which the runs in folders OUT1 and OUT2 chose different scenes, with reasons.
+    List the slots for which the runs in the folders OUT1 and OUT2 chose different scenes. Name the
+    reason for which each run did not choose the scene of the other.
     """
     from floodscan.cli.output import open_console, print_json
     from floodscan.report.compare import compare as compare_runs
@@ -26,6 +31,7 @@ def compare(one: str, other: str, *, as_json: bool) -> None:
 
     most = None if as_json else MOST_ROWS
     found = compare_runs(RunFolder(Path(one)), RunFolder(Path(other)), most=most)
+    _log.info("%d events are in both runs, %d slots differ", found["shared"], found["differing"])
     if as_json:
         print_json(found)
     else:

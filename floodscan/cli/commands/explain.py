@@ -6,21 +6,22 @@ from pathlib import Path
 
 import click
 
-from floodscan.cli.options import json_option
+from floodscan.cli.options import AnyPath, json_option
 
 
 @click.command()
-@click.argument("out")
+@click.argument("out", metavar="OUT", type=AnyPath())
 @click.argument("event")
 @click.argument("slot", nargs=-1, metavar="[PHASE] [SENSOR]")
-@click.option("--target", default="aoi", show_default=True, help="aoi, or the id of a tile.")
+@click.option("--target", default="aoi", metavar="ID", help="aoi (default), or the id of a tile.")
 @json_option
 def explain(out: str, event: str, slot: tuple[str, ...], target: str, *, as_json: bool) -> None:
     """Explain the choices for an event.
 
     Show all candidates of each slot, ranked or rejected, and the measure that decided.
 
-    EVENT is the id of an event of the run in folder OUT. PHASE and SENSOR select some of its slots.
+    EVENT is the id of an event of the run in folder OUT. PHASE (such as pre_event) and SENSOR (such
+    as S2L2A) select some of its slots.
     """
     from floodscan.cli.output import open_console, print_json
     from floodscan.report.explain import explain as explain_event

@@ -6,13 +6,14 @@ import sys
 
 import click
 
+from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.guide import read, topics
 
 
 @click.command()
 @click.argument("topic", required=False)
 def guide(topic: str | None) -> None:
-    """Show the page on TOPIC, or list the topics."""
+    """Show a page of the guide, or list its topics."""
     if topic is None:
         _list_topics()
     elif sys.stdout.isatty():
@@ -52,4 +53,5 @@ def _show_page(page: str) -> None:
     if text.count("\n") < console.height:
         click.echo(text, nl=False)
     else:
+        INTERRUPTS.clean_up()  # the pager handles Ctrl-C itself
         click.echo_via_pager(text)

@@ -2,49 +2,70 @@
 
 from __future__ import annotations
 
+import logging
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from floodscan.cli.options import json_option, rules_options
+from floodscan.cli.options import AnyPath, json_option, log_options, rules_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from floodscan.model import Recipe, Search
-    from floodscan.planning.slots import EventPlan
+    from floodscan.planning.slots import BatchPlan, EventPlan
+
+    Json = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.argument("events")
+@click.argument("events", metavar="EVENTS", type=AnyPath())
 @rules_options
 @json_option
+@log_options
 def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
     """Show the slots and searches of events, without searching.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo".
+    EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
+    problems of an invalid file.
     """
-    from floodscan.cli.output import open_console, print_json
-    from floodscan.inputs.event_files import load_events
+    from floodscan.cli.event_input import report_events
+    from floodscan.cli.output import open_console, print_json_list
+    from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches, plan_batch
     from floodscan.report.plans import show_plans
 
-    listed = load_events(events, phase_offset_days=rules.phase_offset_days)
-    ids = [event.event_id for event in listed]
-    batches = (plan_batch(batch, rules) for batch in cut_batches(list_events(listed), run_id=""))
-    if not as_json:
-        show_plans(open_console(), batches, ids)
-        return
-    planned = {
-        each.event.event_id: _to_json(each, batch.searches_for(each))
-        for batch in batches
-        for each in batch.plans
-    }
-    print_json([planned[event_id] for event_id in ids])
+    with report_events(as_json=as_json):
+        listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
+    _log.info("%d events are read from %s", len(listed), events)
+    batches = (plan_batch(batch, rules) for batch in cut_batches(listed, run_id=""))
+    if as_json:
+        print_json_list(_in_order(batches, listed.ids))
+    else:
+        show_plans(open_console(), batches, listed.ids)
 
 
-def _to_json(each: EventPlan, searches: Iterable[Search]) -> dict[str, Any]:
+def _in_order(batches: Iterable[BatchPlan], event_ids: Iterable[str]) -> Iterator[Json]:
+    """Yield the plans in the order of the events; until then they are kept on disk."""
+    from floodscan.planning.scratch import ScratchDatabase
+
+    kept = ScratchDatabase("CREATE TABLE plan (event_id TEXT PRIMARY KEY, content BLOB)")
+    for batch in batches:
+        rows = (
+            (each.event.event_id, pickle.dumps(_to_json(each, batch.searches_for(each))))
+            for each in batch.plans
+        )
+        kept.executemany("INSERT INTO plan VALUES (?, ?)", rows)
+    for event_id in event_ids:
+        found = kept.execute("SELECT content FROM plan WHERE event_id = ?", (event_id,))
+        yield pickle.loads(found.fetchone()[0])  # noqa: S301 - our own bytes
+
+
+def _to_json(each: EventPlan, searches: Iterable[Search]) -> Json:
     return {
         "event_id": each.event.event_id,
         "slots": [

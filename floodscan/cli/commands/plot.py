@@ -6,25 +6,28 @@ from pathlib import Path
 
 import click
 
+from floodscan.cli.options import AnyPath
 from floodscan.extras import needs_extra
 
 
 @click.command()
-@click.argument("out")
+@click.argument("out", metavar="OUT", type=AnyPath())
 @click.argument("event")
-@click.option("--to", metavar="DIR", help="Folder for the pictures; default: OUT/plots.")
+@click.option(
+    "--to", metavar="DIR", type=AnyPath(), help="Folder for the pictures; default: OUT/plots."
+)
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["png", "svg"]),
     default="png",
-    show_default=True,
-    help="File format.",
+    metavar="FORMAT",
+    help="File format: png (default) or svg.",
 )
 def plot(out: str, event: str, to: str | None, kind: str) -> None:
     """Draw a map and a timeline of an event.
 
-    EVENT is the id of an event of the run in folder OUT.
+    EVENT is the id of an event of the run in folder OUT. The names of the pictures are printed.
     """
     from floodscan.cli.output import open_console
     from floodscan.report.screen import path_from_here, print_line

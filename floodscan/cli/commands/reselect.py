@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from floodscan.cli.exit_status import ExitStatus
-from floodscan.cli.options import json_option, policy_option, recipe_option
+from floodscan.cli.options import (
+    AnyPath,
+    cluster_options,
+    json_option,
+    log_options,
+    policy_option,
+    recipe_option,
+)
 from floodscan.model import Policy
 
+if TYPE_CHECKING:
+    from floodscan.cli.options import ClusterChoice
 
-@click.command()
-@click.argument("source", metavar="OUT")
+
+@click.command(
+    epilog="The exit status is 0 if every slot was filled, 1 if a slot is empty, and 2 if an "
+    "input can't be used."
+)
+@click.argument("source", metavar="OUT", type=AnyPath())
 @recipe_option(default="those of the run")
 @policy_option
-@click.option("--out", required=True, metavar="DIR", help="Output folder; not the folder OUT.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=AnyPath(),
+    help="Output folder, another one than OUT.",
+)
+@cluster_options(searches=False)
 @json_option
+@log_options
 def reselect(
-    source: str, recipe: str | None, policy: str | None, out: str, *, as_json: bool
+    source: str,
+    recipe: str | None,
+    policy: str | None,
+    out: str,
+    *,
+    cluster_choice: ClusterChoice,
+    as_json: bool,
 ) -> int:
     """Choose again from the candidates of a run.
 
-    OUT is the folder of a finished run; its catalog is not searched. Without --recipe, the recipe
-    of that run applies. Steps of its ladder that need a wider window than the run searched are left
-    out, and so are those of the default ladder.
+    OUT is the folder of a finished run. Its catalog is not searched. The choices go to the folder
+    --out.
+
+    Without --recipe, the recipe of that run applies. If a step of its ladder, or of the default
+    ladder, needs a wider window than the run searched, that step is left out.
     """
     from floodscan import scanning
-    from floodscan.cli.output import print_result
+    from floodscan.cli.cluster import prepare_client
+    from floodscan.cli.output import print_result, show_progress
     from floodscan.inputs.recipe_files import load_recipe
 
-    result = scanning.reselect(
-        source,
-        out=out,
-        policy=Policy(policy) if policy else None,
-        recipe=None if recipe is None else load_recipe(recipe),
-    )
-    print_result(result, as_json=as_json)
-    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
+    rules = None if recipe is None else load_recipe(recipe)
+    with show_progress(is_kept=False) as on_progress, prepare_client(cluster_choice) as client:
+        result = scanning.reselect(
+            source,
+            out=out,
+            policy=Policy(policy) if policy else None,
+            recipe=rules,
+            client=client,
+            on_progress=on_progress,
+        )
+    return print_result(result, as_json=as_json)

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from floodscan.cli.exit_status import ExitStatus
-from floodscan.cli.options import access_options, cluster_options, json_option, rules_options
+from floodscan.cli.options import (
+    AnyPath,
+    access_options,
+    cluster_options,
+    json_option,
+    log_options,
+    rules_options,
+)
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from floodscan.catalogs import Access
     from floodscan.cli.options import ClusterChoice
-    from floodscan.clusters import Opener
     from floodscan.model import Recipe
 
 
@@ -23,37 +27,48 @@ if TYPE_CHECKING:
     epilog="The exit status is 0 if every slot was filled, 1 if a slot is empty, and 2 if an "
     "input can't be used."
 )
-@click.argument("events")
+@click.argument("events", metavar="EVENTS", type=AnyPath())
 @click.option(
     "--catalog",
+    metavar="CATALOG",
     help="planetary-computer (default), demo, the URL of a STAC API, or the path of "
-    "stac-geoparquet files.",
+    "GeoParquet files of STAC items.",
 )
 @rules_options
 @click.option(
-    "--out", metavar="DIR", help="Output folder; default: floodscan-NAME for a file NAME."
+    "--out",
+    metavar="DIR",
+    type=AnyPath(),
+    help="Output folder; default: floodscan-NAME for a file NAME.",
 )
-@cluster_options
+@cluster_options(searches=True)
 @click.option(
-    "--dry-run", is_flag=True, help="Print the script of a worker job, and submit nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Print the script of a worker job, and submit nothing; for slurm.",
 )
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Scan events of the run in --out again if they failed or if one of their searches failed.",
+    help="Continue the run in --out, and repeat its events that failed or that had a failed "
+    "search.",
 )
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="If a bug stops a batch, mark the batch's events as failed and run the others.",
+    help="If a bug in floodscan stops a batch of events, mark these events as failed, and go on "
+    "with the others.",
 )
 @click.option(
     "--manifests",
     type=click.Choice(["files", "packed"]),
-    help="files: one per event; packed: one per batch; default: packed above 1,000 events.",
+    metavar="HOW",
+    help="How manifests are stored. files: one file per event. packed: one file per batch of "
+    "events. Default: packed above 1,000 events.",
 )
 @access_options
 @json_option
+@log_options
 def scan(  # noqa: PLR0913 - one parameter per option
     events: str,
     catalog: str | None,
@@ -69,17 +84,18 @@ def scan(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Choose scenes for flood events.
 
-    EVENTS is a TOML, GeoJSON, GeoParquet or CSV file, or "demo". If --out holds part of the same
-    run, the scan continues it.
+    EVENTS is "demo" or a file, see "floodscan guide events". A scan continues the run in --out.
     """
     from floodscan import scanning
+    from floodscan.cli.cluster import prepare_client
+    from floodscan.cli.event_input import report_events
     from floodscan.cli.output import print_result, show_progress
 
-    listed = scanning.read_list(events, rules)
+    with report_events(as_json=as_json):
+        listed = scanning.read_list(events, rules)
     if dry_run:
-        click.echo(_preview_job(cluster_choice, access), nl=False)
-        return ExitStatus.OK
-    with show_progress() as on_progress, _prepare_client(cluster_choice, access) as client:
+        return _print_job(cluster_choice, access)
+    with show_progress() as on_progress, prepare_client(cluster_choice, access) as client:
         result = scanning.scan(
             listed,
             catalog=scanning.open_source(catalog, events),
@@ -92,27 +108,13 @@ def scan(  # noqa: PLR0913 - one parameter per option
             on_progress=on_progress,
             **switches,
         )
-    print_result(result, as_json=as_json)
-    return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
+    return print_result(result, as_json=as_json)
 
 
-def _preview_job(choice: ClusterChoice, access: Access) -> str:
+def _print_job(choice: ClusterChoice, access: Access) -> int:
+    from floodscan.cli.output import print_script
     from floodscan.clusters import preview_jobs
 
-    return preview_jobs(
-        choice.cluster, profile=choice.profile, n_searches=choice.n_searches(access)
-    )
-
-
-def _prepare_client(choice: ClusterChoice, access: Access) -> AbstractContextManager[Opener]:
-    from floodscan.cli.output import print_problem
-    from floodscan.clusters import prepare_client
-
-    for name in choice.list_unused():
-        print_problem(f"note: {name} has no effect with --cluster {choice.cluster}", style="yellow")
-    return prepare_client(
-        choice.cluster,
-        n_workers=choice.n_workers,
-        profile=choice.profile,
-        n_searches=choice.n_searches(access),
-    )
+    n_searches = choice.n_searches(access)
+    print_script(preview_jobs(choice.cluster, profile=choice.profile, n_searches=n_searches))
+    return ExitStatus.OK

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from floodscan.cli.options import json_option
+from floodscan.cli.options import AnyPath, json_option
 
 
 @click.command()
-@click.argument("out")
+@click.argument("out", metavar="OUT", type=AnyPath())
 @json_option
 def status(out: str, *, as_json: bool) -> None:
     """Show the progress of a run.
 
-    Count the events of the run in folder OUT that are done, failed and missing, and show its
-    requests, rates and time left.
+    Of the run in folder OUT, count the events that are done, failed and missing, and show the
+    number of requests, the rates and the time left.
     """
     from floodscan.cli.output import open_console, print_json
     from floodscan.report.status import examine_run, show_status

@@ -1,5 +1,5 @@
-"""Real servers on this machine: two STAC APIs, a proxy with faults, and a SAS token endpoint.
+"""Real servers on this machine: two STAC APIs, a proxy with faults, Azure Storage and its tokens.
 
 Each runs in a process of its own, on a free port of the loopback interface. They need the
-development dependencies, and the one on PostgreSQL needs PostGIS too.
+development dependencies. The API on PostgreSQL needs PostGIS, and Azure Storage needs Azurite.
 """

@@ -1,0 +1,158 @@
+"""The chosen scenes of an event as STAC items, for manifests.
+
+They are made from the columns of candidates, so they are the same from every catalog. Therefore
+their link to the collection is relative to the catalog, whose address a manifest does not know.
+
+An extension is declared where the item has what its schema requires. That of ``sar`` requires an
+instrument mode and a frequency band, which candidates do not have.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+import shapely
+from shapely import wkb
+
+from floodscan.geometry.footprints import bbox_of
+from floodscan.model import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    Json = dict[str, Any]
+
+_EXTENSIONS = {
+    "proj:": "https://stac-extensions.github.io/projection/v1.1.0/schema.json",
+    "eo:": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
+    "sat:": "https://stac-extensions.github.io/sat/v1.0.0/schema.json",
+}
+_PROPERTIES = {
+    "eo:cloud_cover": "cloud_cover",
+    "sat:orbit_state": "orbit_state",
+    "sat:relative_orbit": "relative_orbit",
+    "platform": "platform",
+    "s2:mgrs_tile": "mgrs_tile",
+    "s2:processing_baseline": "processing_baseline",
+    "sar:polarizations": "polarizations",
+    "proj:epsg": "proj_epsg",
+}
+_MEDIA_TYPES = {
+    ".tif": "image/tiff; application=geotiff",
+    ".tiff": "image/tiff; application=geotiff",
+    ".jp2": "image/jp2",
+}
+_ORBIT_STATES = ("ascending", "descending", "geostationary")
+_ALL_TIME = {"start_datetime": "0001-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
+
+
+def list_items(rows: Iterable[Json]) -> list[Json]:
+    """List the chosen scenes as STAC items, each once, in the order of the candidates.
+
+    Args:
+        rows: Rows of CANDIDATES of all targets.
+    """
+    slots: dict[tuple[str, str], list[Json]] = {}
+    for row in rows:
+        if row["selected"]:
+            slots.setdefault((row["collection"], row["item_id"]), []).append(row)
+    return [_make_item(of_item) for of_item in slots.values()]
+
+
+def _make_item(rows: Sequence[Json]) -> Json:
+    """Make the item of a scene from its rows in all slots that it fills."""
+    row = rows[0]
+    footprint = wkb.loads(row["geometry"])
+    properties = _describe_scene(row)
+    prefixes = {f"{name.partition(':')[0]}:" for name in properties}
+    phases = {each["phase"] for each in rows}
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "stac_extensions": [url for prefix, url in _EXTENSIONS.items() if prefix in prefixes],
+        "id": row["item_id"],
+        "collection": row["collection"],
+        "geometry": orjson.loads(shapely.to_geojson(footprint)),
+        "bbox": list(bbox_of(footprint)),
+        "properties": {
+            **_describe_time(row["datetime"]),
+            **properties,
+            "floodscan:phases": [str(phase) for phase in Phase if phase in phases],
+        },
+        "assets": _describe_assets(row),
+        "links": [
+            {
+                "rel": "collection",
+                "type": "application/json",
+                "href": f"collections/{quote(row['collection'], safe='')}",
+            }
+        ],
+    }
+
+
+def _describe_time(time: datetime | None) -> Json:
+    """STAC has no item without a time; an unknown one is any time."""
+    return {"datetime": format_time(time), **({} if time is not None else _ALL_TIME)}
+
+
+def _describe_scene(row: Json) -> Json:
+    """Return the properties that are known, and that the schemas of STAC allow."""
+    found = {name: row[column] for name, column in _PROPERTIES.items()}
+    allowed: Mapping[str, bool] = {
+        "eo:cloud_cover": 0 <= (found["eo:cloud_cover"] or 0) <= 100,  # noqa: PLR2004 - percent
+        "sat:orbit_state": found["sat:orbit_state"] in _ORBIT_STATES,
+        "sat:relative_orbit": (found["sat:relative_orbit"] or 0) >= 1,
+    }
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and allowed.get(name, True)
+    }
+
+
+def _describe_assets(row: Json) -> Json:
+    shapes = dict(row["proj_shapes"] or ())
+    edges = row["proj_bbox"]
+    in_known_system = row["proj_epsg"] is not None and edges is not None
+    return {
+        key: {
+            "href": href,
+            **_name_type(href),
+            "roles": ["data"],
+            **(_describe_grid(edges, shapes[key]) if in_known_system and key in shapes else {}),
+        }
+        for key, href in row["assets"]
+    }
+
+
+def _name_type(href: str) -> Json:
+    """Name the media type that the ending of a file stands for."""
+    try:
+        ending = PurePosixPath(urlsplit(href).path).suffix.lower()
+    except ValueError:
+        return {}
+    return {"type": _MEDIA_TYPES[ending]} if ending in _MEDIA_TYPES else {}
+
+
+def _describe_grid(edges: Sequence[float], shape: Sequence[int]) -> Json:
+    (west, south, east, north), (rows, columns) = edges, shape
+    transform = [(east - west) / columns, 0.0, west, 0.0, (south - north) / rows, north]
+    return {"proj:shape": [rows, columns], "proj:transform": transform}
+
+
+def format_time(time: datetime | None) -> str | None:
+    """Return a time as catalogs write it: in UTC with ``Z``, with 0, 3 or 6 decimals as needed."""
+    if time is None:
+        return None
+    unit = (
+        "microseconds"
+        if time.microsecond % 1000
+        else "milliseconds"
+        if time.microsecond
+        else "seconds"
+    )
+    return time.isoformat(timespec=unit).replace("+00:00", "Z")

@@ -1,0 +1,116 @@
+"""The items of one search: each once, as tables, and no more than fit in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin
+
+import pyarrow as pa
+
+from floodscan.catalogs.hrefs import find_self
+from floodscan.catalogs.item_table import parse_items
+from floodscan.schemas import ITEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from floodscan.catalogs.limits import Limits
+    from floodscan.catalogs.page_json import Item
+    from floodscan.model import Search
+
+_AT_ONCE = 1000
+"""Items that are made a table at once: decoded items take more memory than their table."""
+
+_KEY_BYTES = 200
+"""Memory of an item's key, which is kept to recognize the item, without the letters of its id."""
+
+
+@dataclass(slots=True)
+class FoundItems:
+    """Items of a search so far.
+
+    More items than the limits would not fit in memory beside the candidates that they become. To
+    cut the search would not help, because its answer holds the items of all parts. Such a search
+    therefore ends without any item: a part of the items would be as large, and nothing may be
+    chosen from it.
+
+    Attributes:
+        search: The search.
+        limits: Bounds the number and the size of the items.
+        without_links: True if the items were asked for without their links.
+        n_dropped: Number of features without a usable id.
+        too_many: Why no more items are kept, and those before are dropped; None if all fit.
+    """
+
+    search: Search
+    limits: Limits
+    without_links: bool = False
+    n_dropped: int = 0
+    too_many: str | None = None
+    _tables: list[pa.Table] = field(default_factory=list)
+    _keys: set[tuple[str, str]] = field(default_factory=set)
+    _bytes: int = 0
+
+    @property
+    def n_items(self) -> int:
+        """Number of items; it grows only."""
+        return len(self._keys)
+
+    def add(self, items: Sequence[Item], page_url: str) -> None:
+        """Keep the items that are new.
+
+        Args:
+            items: Items of a page.
+            page_url: Address of the page.
+        """
+        for start in range(0, len(items), _AT_ONCE):
+            new = [item for item in items[start : start + _AT_ONCE] if self._is_new(item)]
+            if not new:
+                continue
+            table = parse_items(
+                new,
+                collection=self.search.collection,
+                assets=self.search.assets,
+                locate=partial(self._locate, page_url),
+            )
+            self._tables.append(table)
+            self._bytes += table.nbytes + sum(_KEY_BYTES + len(item.id) for item in new)
+            self._check_size()
+
+    def table(self) -> pa.Table:
+        """Return the items as an ITEMS table; it has no rows if there are more than may be kept."""
+        return pa.concat_tables([ITEMS.empty_table(), *self._tables])
+
+    def _check_size(self) -> None:
+        limit = self.limits.max_items
+        if self._bytes > self.limits.max_items_bytes:
+            size = f"{self.limits.max_items_bytes / 2**20:g} MiB"
+            self.too_many = f"the first {self.n_items} items take more than {size} of memory"
+        elif self.n_items > limit:
+            self.too_many = f"there are more than {limit} items"
+        else:
+            return
+        self.too_many += "; make the area or the windows smaller"
+        self._tables.clear()
+
+    def _is_new(self, item: Item) -> bool:
+        if self.too_many:
+            return False
+        n_before = len(self._keys)
+        self._keys.add((item.collection or self.search.collection, item.id))
+        return len(self._keys) > n_before
+
+    def _locate(self, page_url: str, item: Item) -> str:
+        """Return the address of an item.
+
+        It is the item's link ``self``. If the items were asked for without links, it is the address
+        that each item has beside the search endpoint (OGC API - Features,
+        https://docs.ogc.org/is/17-069r4/17-069r4.html#_items_). Else it is that of the page.
+        """
+        link = find_self(bytes(item.links))
+        if link is None and self.without_links:
+            collection = quote(item.collection or self.search.collection, safe="")
+            link = f"collections/{collection}/items/{quote(item.id, safe='')}"
+        return page_url if link is None else urljoin(page_url, link)

@@ -1,0 +1,93 @@
+"""The kinds of work that the engine does with batches: scan, and choose again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from distributed import KilledWorker
+
+from floodscan.assessment.labels import Reason
+from floodscan.assessment.outcomes import give_up
+from floodscan.engine.graph import PickledCall, TaskKind, draw_batch, draw_task
+from floodscan.engine.isolation import isolate
+from floodscan.errors import ClusterError, public_traceback
+from floodscan.pipeline import write
+from floodscan.planning.slots import plan_batch
+from floodscan.reselection import reselect_batch
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
+    from distributed import Client
+
+    from floodscan.pipeline import BatchResult, Run
+    from floodscan.planning.slots import Batch
+    from floodscan.reselection import Reselection, StoredBatch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanWork:
+    """Search, score and choose scenes for the events of a batch.
+
+    Attributes:
+        run: Settings that all batches share.
+    """
+
+    run: Run
+
+    def draw(self, batch: Batch) -> Delayed:
+        """Draw the searches, choices and the write of a batch."""
+        return draw_batch(self.run, plan_batch(batch, self.run.recipe))
+
+    def isolate(self, batch: Batch, client: Client) -> BatchResult:
+        """Run a batch without the events that crash their workers."""
+        return isolate(self.run, batch, client)
+
+    def fail(self, batch: Batch, err: Exception) -> BatchResult | None:
+        """Fail the events of a batch if the run keeps going."""
+        if not self.run.keep_going:
+            return None
+        _log.error("batch %s failed by a bug: %s", batch.name, public_traceback(err))
+        detail = f"{type(err).__name__}; the log has its traceback"
+        hint = "report the bug; --retry-failed tries again"
+        outcomes = [
+            give_up(plan, Reason.INTERNAL_ERROR, detail=detail, hint=hint)
+            for plan in plan_batch(batch, self.run.recipe).plans
+        ]
+        return write(self.run.folder, batch.name, [], given_up=outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class ReselectionWork:
+    """Choose again for the events of a batch, as one task.
+
+    Attributes:
+        reselection: Settings that all batches share.
+    """
+
+    reselection: Reselection
+
+    def draw(self, batch: StoredBatch) -> Delayed:
+        """Draw the one task of a batch."""
+        call = PickledCall.of(reselect_batch, self.reselection, batch)
+        return draw_task(TaskKind.RESELECT, call)
+
+    def isolate(self, batch: StoredBatch, client: Client) -> BatchResult:
+        """Run a batch once more.
+
+        Raises:
+            ClusterError: Its workers crash again.
+        """
+        result: BatchResult
+        try:
+            result = client.compute(self.draw(batch)).result()
+        except KilledWorker as err:
+            message = f"batch {batch.name}: every worker that ran it crashed"
+            raise ClusterError(f"{message}; look for the cause in the logs of the workers") from err
+        return result
+
+    def fail(self, batch: StoredBatch, err: Exception) -> None:
+        """End the run: only a scan keeps going after a bug."""
