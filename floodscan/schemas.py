@@ -123,7 +123,8 @@ EVENTS = pa.schema(
         pa.field("n_candidates", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
-        pa.field("joint_frac", pa.float64()),  # of the AOI, by all chosen scenes; null without any
+        pa.field("joint_frac", pa.float64()),  # of the AOI, by all slots; null if one is empty
+        pa.field("filled_frac", pa.float64()),  # likewise, by the filled slots; null without any
         # The forecast of packaging on the event's 10 m grid: for readers that mosaic all items of a
         # choice, and for readers of its first scene. Null if a slot of the AOI is empty.
         pa.field("valid_pixel_frac", pa.float64()),

@@ -159,7 +159,11 @@ def _describe_tile(
 def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
     forecast = assessment.forecast
     return {
-        "joint_frac": dict(assessment.joint_frac),
+        "joint_frac": {
+            target_id: assessment.complete_joint_frac(target_id)
+            for target_id in assessment.joint_frac
+        },
+        "filled_frac": dict(assessment.joint_frac),
         "empty_slots": empty_slots,
         "chips_total": forecast.chips_total,
         "forecast": {name: found.to_dict() for name, found in forecast.sets.items()},
@@ -213,7 +217,7 @@ def _describe_choice(
     """
     row = members[0]
     mosaic = assessment.mosaics[row["target_id"], row["phase"], row["sensor"]]
-    grade, reason = assessment.grades[row["target_id"]] or (None, None)
+    grade, reason = assessment.describe_grade(row["target_id"])
     geometry = {"grade": grade, "grade_reason": reason} if row["sensor"] == Sensor.S1RTC else {}
     return {
         **_measures(row),

@@ -95,6 +95,7 @@ class Assessment:
         mosaics: The scenes of each filled slot, by target, phase and sensor.
         joint_frac: Share of each target that the scenes of all filled slots have in common; None
             for a target without a filled slot.
+        missing: The empty slots of each target, by phase and sensor.
         forecast: Valid pixels and chips of the event's grid.
         grades: SAR geometry of each target: grade and reason; None for less than two SAR phases.
         warnings: The warnings.
@@ -102,9 +103,23 @@ class Assessment:
 
     mosaics: Mapping[tuple[str, str | None, str], Mosaic]
     joint_frac: Mapping[str, float | None]
+    missing: Mapping[str, tuple[SlotKey, ...]]
     forecast: EventForecast
     grades: Mapping[str, tuple[str, str | None] | None]
     warnings: tuple[ChoiceWarning, ...]
+
+    def complete_joint_frac(self, target_id: str) -> float | None:
+        """Return the joint share of a target whose slots are all filled; None for others."""
+        return None if self.missing[target_id] else self.joint_frac[target_id]
+
+    def describe_grade(self, target_id: str) -> tuple[str | None, str | None]:
+        """Return grade and reason of a target; without all SAR phases, there is only a reason."""
+        grade, reason = self.grades[target_id] or (None, None)
+        empty = [phase for phase, sensor in self.missing[target_id] if sensor == Sensor.S1RTC]
+        if grade is None or not empty:
+            return grade, reason
+        rest = f"the other phases alone: {grade}" + (f", {reason}" if reason else "")
+        return None, f"{' and '.join(map(str, empty))} is empty; {rest}"
 
 
 def assess(
@@ -128,12 +143,14 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
     mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
     joint_frac: dict[str, float | None] = {}
     grades = {}
+    missing: dict[str, tuple[SlotKey, ...]] = {}
     warnings: list[ChoiceWarning] = []
     for target in plan.targets:
         slots = chosen.slots(plan, target)
         own, frac = _measure(chosen, slots, target)
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
         joint_frac[target.target_id] = frac
+        missing[target.target_id] = _find_missing(plan, target, slots)
         grades[target.target_id] = _grade(chosen, slots, target)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
@@ -141,7 +158,19 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
         text = f"the rules don't admit the decision for {plan.decision}; they chose by themselves"
         warnings.append(ChoiceWarning(WarningCode.DECISION_NOT_KEPT, AOI, None, None, text))
     forecast = forecast_event(plan, _draw_grounds(chosen, chosen.slots(plan, plan.targets[0])))
-    return Assessment(mosaics, joint_frac, forecast, grades, tuple(warnings))
+    return Assessment(mosaics, joint_frac, missing, forecast, grades, tuple(warnings))
+
+
+def _find_missing(
+    plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
+) -> tuple[SlotKey, ...]:
+    """List the slots of a target that no scene fills."""
+    keys = [
+        (slot.phase and str(slot.phase), str(slot.sensor))
+        for slot in plan.slots
+        if slot.target is target
+    ]
+    return tuple(key for key in keys if key not in slots)
 
 
 def _draw_grounds(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[SlotKey, Grounds]:

@@ -148,3 +148,22 @@ def test_change_detection_gets_only_warnings_of_coverage(seed: int) -> None:
     world = replace(world, recipe=recipe)
     found = assess_world(world, world.chosen())
     assert {warning.code for warning in found.warnings} <= {"low_coverage", "low_joint_coverage"}
+
+
+def test_with_an_empty_phase_there_is_no_grade_and_no_joint_coverage() -> None:
+    """The phase is named, and what the others would give."""
+    scenes = [s1_item(f"{days}", day(days), ALL) for days in (-30, -4, 0)]
+    found = assessed(*scenes, policy=Policy.CHANGE_DETECTION)
+    assert found.joint_frac == {"aoi": 1.0}
+    assert found.complete_joint_frac("aoi") is None
+    grade, reason = found.describe_grade("aoi")
+    assert (grade, reason) == (None, "post_event is empty; the other phases alone: A")
+
+
+def test_a_scene_of_the_day_of_an_assumed_onset_gets_a_warning() -> None:
+    """Only in phase ``event``, and only if the hour of the onset is unknown."""
+    items = [s1_item("same", day(0), ALL), s1_item("later", day(3), ALL)]
+    for assumed, expected in ((True, ["onset_assumed aoi/event/S1RTC"]), (False, [])):
+        event = replace(make_event(), onset_assumed=assumed)
+        found = assess_world(World(event, items, Recipe(policy=Policy.CHANGE_DETECTION)))
+        assert [code for code in codes(found) if "onset" in code] == expected
