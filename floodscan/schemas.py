@@ -84,6 +84,7 @@ CANDIDATES = pa.schema(
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("relaxed", pa.list_(pa.string())),  # steps that admit it; null if none is needed
         pa.field("superseded_by", pa.string()),  # id of the same scene in a newer processing
+        pa.field("flags", pa.list_(pa.string()), nullable=False),  # words of ``selection.flags``
         pa.field("assets", _ASSETS),
         pa.field("geometry", pa.binary(), nullable=False),
     ]

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 
+from floodscan.assessment.flag_warnings import compare_phases, describe_flags
 from floodscan.assessment.forecasts import Grounds, forecast_event
+from floodscan.assessment.grades import grade_tracks, list_tracks, phases_by_track
 from floodscan.assessment.labels import WarningCode
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.rasters import covered_areas
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     SlotKey = tuple[str | None, str]
     Outlines = tuple[int, ...]
 
-_SAME_FRAME = 0.95
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -135,11 +135,11 @@ def assess(
     Returns:
         The assessments by event id.
     """
-    chosen = _Chosen(plans, candidates.filter(candidates["selected"]), recipe)
+    chosen = Chosen(plans, candidates.filter(candidates["selected"]), recipe)
     return {plan.event.event_id: _assess_event(chosen, plan, recipe) for plan in plans}
 
 
-def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessment:
+def _assess_event(chosen: Chosen, plan: EventPlan, recipe: Recipe) -> Assessment:
     mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
     joint_frac: dict[str, float | None] = {}
     grades = {}
@@ -151,7 +151,7 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
         joint_frac[target.target_id] = frac
         missing[target.target_id] = _find_missing(plan, target, slots)
-        grades[target.target_id] = _grade(chosen, slots, target)
+        grades[target.target_id] = grade_tracks(chosen, slots, target)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
     if plan.decision is not None and not plan.decision.kept:
@@ -173,7 +173,7 @@ def _find_missing(
     return tuple(key for key in keys if key not in slots)
 
 
-def _draw_grounds(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[SlotKey, Grounds]:
+def _draw_grounds(chosen: Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[SlotKey, Grounds]:
     return {
         (phase, sensor): Grounds(
             mosaic=chosen.ground(chosen.outlines(rows)),
@@ -183,7 +183,7 @@ def _draw_grounds(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[S
     }
 
 
-class _Chosen:
+class Chosen:
     """The chosen candidates of some events, row by row.
 
     Scenes of one satellite track have the same outline in every phase, and often in the next
@@ -195,6 +195,9 @@ class _Chosen:
         times: Microseconds since 1970, or ``NO_INSTANT``.
         wrong: Whether a scene is on the wrong side of the onset.
         tracks: Track ids of SAR scenes.
+        flags: Words of ``selection.flags``.
+        platforms: Satellites.
+        baselines: Processing baselines of Sentinel-2 scenes.
     """
 
     def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
@@ -205,6 +208,9 @@ class _Chosen:
         self.times = microseconds(rows["datetime"]).tolist()
         self.wrong = wrong_side(rows, events, recipe).tolist()
         self.tracks = rows["track_id"].to_pylist()
+        self.flags = rows["flags"].to_pylist()
+        self.platforms = rows["platform"].to_pylist()
+        self.baselines = rows["processing_baseline"].to_pylist()
         self._slots = _rows_by_slot(rows)
         self._outlines, self._ground = _number_outlines(rows)
         self._joined: dict[Outlines, BaseGeometry] = {}
@@ -253,7 +259,7 @@ def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
 
 
 def _measure(
-    chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
+    chosen: Chosen, slots: Mapping[SlotKey, list[int]], target: Target
 ) -> tuple[dict[SlotKey, Mosaic], float | None]:
     """Measure the coverage of a target.
 
@@ -285,65 +291,26 @@ def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
     return Mosaic(covered[-1], dict(zip(ids, added, strict=True)))
 
 
-def _grade(
-    chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
-) -> tuple[str, str | None] | None:
-    """Grade the SAR geometry; frames are compared inside the target.
-
-    Returns:
-        A for one track and frame, B for one track, C for several tracks; and the reason for B and
-        C. None for less than two SAR phases.
-    """
-    radar = {phase: rows for (phase, sensor), rows in slots.items() if sensor == Sensor.S1RTC}
-    if len(radar) <= 1:
-        return None
-    by_track = _phases_by_track(chosen, radar)
-    if len(by_track) > 1:
-        return "C", f"several tracks: {_list_tracks(by_track)}"
-    frames = {phase: chosen.outlines(rows) for phase, rows in radar.items()}
-    first, *others = frames
-    for phase in others:
-        shared = _shared_frac(chosen, frames[first], frames[phase], target)
-        if shared < _SAME_FRAME:
-            place = f"{phase} shares {shared:.0%} of its ground in the target with {first}"
-            return "B", f"one track, other frames: {place}"
-    return "A", None
-
-
-def _phases_by_track(chosen: _Chosen, radar: Mapping[Any, list[int]]) -> dict[str, list[str]]:
-    by_track: dict[str, list[str]] = {}
-    for phase, rows in radar.items():
-        by_track.setdefault(chosen.tracks[rows[0]], []).append(str(phase))
-    return by_track
-
-
-def _list_tracks(by_track: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(f"{', '.join(phases)} on {track}" for track, phases in by_track.items())
-
-
-def _shared_frac(chosen: _Chosen, one: Outlines, other: Outlines, target: Target) -> float:
-    """Divide the ground in a target that two sets of outlines share by the ground of both."""
-    if one == other:
-        return 1.0
-    inside, others = (
-        shapely.intersection(chosen.ground(each), target.area) for each in (one, other)
-    )
-    joined = shapely.union(inside, others).area
-    return float(shapely.intersection(inside, others).area / joined) if joined else 1.0
-
-
 def _check_target(
-    chosen: _Chosen, plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
+    chosen: Chosen, plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
 ) -> Iterator[ChoiceWarning]:
     for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
         own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
         for phase, rows in own.items():
             for code, text in _check_times(chosen, plan, phase, rows):
                 yield ChoiceWarning(code, target.target_id, phase, sensor, text)
+            scenes = [(chosen.ids[row], chosen.flags[row]) for row in rows]
+            for code, text in describe_flags(scenes):
+                yield ChoiceWarning(code, target.target_id, phase, sensor, text)
+        firsts = {str(phase): rows[0] for phase, rows in own.items()}
+        platforms = {phase: chosen.platforms[row] for phase, row in firsts.items()}
+        baselines = {phase: chosen.baselines[row] for phase, row in firsts.items()}
+        for code, text in compare_phases(sensor, platforms, baselines):
+            yield ChoiceWarning(code, target.target_id, None, sensor, text)
         for phase, code, text in _check_order(chosen, own):
             yield ChoiceWarning(code, target.target_id, phase, sensor, text)
-        if sensor == Sensor.S1RTC and len(tracks := _phases_by_track(chosen, own)) > 1:
-            text = f"a change between phases is partly geometry: {_list_tracks(tracks)}"
+        if sensor == Sensor.S1RTC and len(tracks := phases_by_track(chosen, own)) > 1:
+            text = f"a change between phases is partly geometry: {list_tracks(tracks)}"
             yield ChoiceWarning(WarningCode.MIXED_TRACKS, target.target_id, None, sensor, text)
 
 
@@ -352,7 +319,7 @@ def _day(instant: int) -> date | None:
 
 
 def _check_times(
-    chosen: _Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
+    chosen: Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
 ) -> Iterator[tuple[WarningCode, str]]:
     """Find scenes of a phase that are, or may be, on the wrong side of the onset."""
     if wrong := [chosen.ids[row] for row in rows if chosen.wrong[row]]:
@@ -378,7 +345,7 @@ _CLASHES = {
 
 
 def _check_order(
-    chosen: _Chosen, slots: Mapping[Phase, list[int]]
+    chosen: Chosen, slots: Mapping[Phase, list[int]]
 ) -> Iterator[tuple[Phase, WarningCode, str]]:
     """Find phases that share a scene or a pass with an earlier phase, or are not later than it."""
     phases = list(slots)
@@ -389,9 +356,7 @@ def _check_order(
                 break
 
 
-def _find_clash(
-    chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]
-) -> WarningCode | None:
+def _find_clash(chosen: Chosen, earlier: Sequence[int], later: Sequence[int]) -> WarningCode | None:
     if {chosen.ids[row] for row in earlier} & {chosen.ids[row] for row in later}:
         return WarningCode.REUSED_SCENE
     if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:
