@@ -18,8 +18,9 @@ from floodscan.model import Policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from floodscan.catalogs import Access
+    from floodscan.catalogs import Access, Catalog
     from floodscan.clusters import NumberOfWorkers
+    from floodscan.model import Recipe
 
     Command = Callable[..., int | None]
 
@@ -78,6 +79,25 @@ def _read_workers(
     return (least, most[0]) if most else least
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogChoice:
+    """Where items come from.
+
+    Attributes:
+        catalog: Name, URL or path; None is the default for the events.
+        fallback: Catalog for time windows that an archive does not cover.
+    """
+
+    catalog: str | None
+    fallback: str | None
+
+    def open(self, events: str, rules: Recipe) -> Catalog:
+        """Open the catalogs as one, with the sources that the recipe names."""
+        from floodscan.scanning import open_source
+
+        return open_source(self.catalog, events, recipe=rules, fallback=self.fallback)
+
+
 policy_option = click.option(
     "--policy",
     type=click.Choice([str(policy) for policy in Policy]),
@@ -102,6 +122,19 @@ def recipe_option(*, default: str) -> Callable[[Command], Command]:
         help=f"Sensors, windows, filters and policy; default: {default}.",
     )
 
+
+_CATALOGS = (
+    click.option(
+        "--catalog",
+        help="planetary-computer (default), demo, the URL of a STAC API, or the address of "
+        "stac-geoparquet files.",
+    ),
+    click.option(
+        "--fallback-catalog",
+        metavar="CATALOG",
+        help="Catalog for time windows that an archive does not cover.",
+    ),
+)
 
 _TILE_SIZE = click.option(
     "--tile-size",
@@ -213,6 +246,18 @@ def rules_options(command: Command) -> Command:
         return command(*args, rules=rules, **others)
 
     return _add(_RULES, call)
+
+
+def catalog_options(command: Command) -> Command:
+    """Add the options for the catalogs of a run; the command gets them as ``catalogs``."""
+
+    @wraps(command)
+    def call(
+        *args: object, catalog: str | None, fallback_catalog: str | None, **others: object
+    ) -> int | None:
+        return command(*args, catalogs=CatalogChoice(catalog, fallback_catalog), **others)
+
+    return _add(_CATALOGS, call)
 
 
 def access_options(command: Command) -> Command:
