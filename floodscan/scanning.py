@@ -142,7 +142,11 @@ def reselect(
     with prepare_given(client) as opener:
         folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
         again = Reselection(
-            source=held, out=folder, recipe=rules, catalog_id=searched["catalog"]["id"]
+            source=held,
+            out=folder,
+            recipe=rules,
+            catalog_id=searched["catalog"]["id"],
+            decisions=held.read_decisions(),
         )
         counts = _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
@@ -212,6 +216,7 @@ def _finish(
     cut = partial(cut_batches, events, run_id=head["run_id"])
     planned = frozenset(batch.name for batch in cut())
     with _taken(run.folder, head):
+        run = replace(run, decisions=run.folder.read_decisions())
         done = find_done(run.folder, planned, events.ids, retry_failed=retry)
         record = begin_record(run.folder, head, n_events=len(events), n_batches=len(planned))
         _log.info(
@@ -251,6 +256,7 @@ def _choose_again(
         )
         # the source may have got more events since an earlier call: then its batches differ
         again.out.keep(frozenset())
+        again.out.write_decisions(again.decisions)
         progress = _Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
         work, batches = ReselectionWork(again), again.batches()
         with opener() as client, closing(run_batches(work, batches, client=client)) as results:

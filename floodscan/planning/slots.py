@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
-    from floodscan.model import Event, Phase
+    from floodscan.model import Decision, Event, Phase
     from floodscan.planning.event_list import EventList, PackedEvent
 
 MIN_BATCH_EVENTS = 32
@@ -69,12 +69,14 @@ class EventPlan:
         targets: The AOI first, then its tiles.
         slots: The slots to fill.
         searches: The slot searches, each once. A batch may merge them into fewer searches.
+        decision: A person's decision about the scenes; None leaves them to the policy.
     """
 
     event: Event
     targets: tuple[Target, ...]
     slots: tuple[Slot, ...]
     searches: tuple[Search, ...]
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class BatchPlan:
         return BatchPlan(self.name, plans, merged_searches)
 
 
-def plan_event(event: Event, recipe: Recipe) -> EventPlan:
+def plan_event(event: Event, recipe: Recipe, decision: Decision | None = None) -> EventPlan:
     """Plan one event.
 
     The slots of the AOI are first, then the slots of each tile; the phases are in order, and the
@@ -162,7 +164,7 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
         for phase, day, sensor, search in kinds
     )
     searches = tuple(dict.fromkeys(slot.search for slot in slots))
-    return EventPlan(event, tuple(targets), slots, searches)
+    return EventPlan(event, tuple(targets), slots, searches, decision)
 
 
 def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
