@@ -194,17 +194,20 @@ def _cut(
     for number, piece in enumerate(pieces, 1):
         suffix = f"_part{number:0{digits}}" if len(pieces) > 1 else ""
         yield {
-            **{name: record.get(name) for name in EVENT_LIST.names},
+            **{name: record.get(name) for name in ("name", "country", "source", "expert_scenes")},
             "event_id": event.event_id + suffix,
             "event_date": event.phase_dates[Phase.EVENT],
+            "onset": None if event.onset_assumed else event.onset,
+            "assumed_onset_hour": event.assumed_onset_hour,
+            "peak": event.peak,
+            "end": event.end,
+            "date_kind": str(event.date_kind),
             "area_km2": round(area_km2(piece), 3),
             "geometry": shapely.to_wkb(piece),
         }
 
 
-def _remark(
-    event: Event, pieces: Sequence[Mapping[str, Any]], label: str, notes: Notes
-) -> None:
+def _remark(event: Event, pieces: Sequence[Mapping[str, Any]], label: str, notes: Notes) -> None:
     """Note what an event can't get, or what makes it costly."""
     if event.phase_dates[Phase.EVENT] < FIRST_DAY:
         fact = f"events before {FIRST_DAY}, when the first {_SATELLITE} was launched, get no scenes"

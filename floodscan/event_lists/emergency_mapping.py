@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import shapely
+
 from floodscan.event_lists.json_files import members, read_json
 from floodscan.event_lists.places import draw_circle, point_of
 from floodscan.event_lists.rows import ListOptions, ListRow, text_of
@@ -48,19 +50,21 @@ def read_activations(
 def _read_activation(
     path: Path, number: int, activation: object, options: ListOptions, notes: Notes
 ) -> Iterator[ListRow]:
-    code = text_of(activation.get("code")) if isinstance(activation, dict) else None
-    label = code or f"activation {number}"
+    if not isinstance(activation, dict):
+        yield ListRow(path, f"activation {number}", FieldError("", "must be an object"))
+        return
+    label = text_of(activation.get("code")) or f"activation {number}"
     try:
         about = _read_about(activation, label, notes)
-        if "aois" not in about:
+        if "aois" not in activation:
             yield ListRow(path, label, _at_centroid(about, activation, options))
             return
-        areas = about.pop("aois")
-        if not areas:
-            raise FieldError("aois", "has no areas yet")
     except FieldError as err:
         yield ListRow(path, label, err)
         return
+    areas = members(activation, "aois")
+    if not areas:
+        yield ListRow(path, label, FieldError("aois", "has no areas yet"))
     for place, aoi in enumerate(areas, 1):
         row = f"{label}, area {place}"
         try:
@@ -69,31 +73,25 @@ def _read_activation(
             yield ListRow(path, row, err)
 
 
-def _read_about(activation: object, label: str, notes: Notes) -> Json:
+def _read_about(activation: Json, label: str, notes: Notes) -> Json:
     """Read what all areas of an activation share."""
-    if not isinstance(activation, dict):
-        raise FieldError("", "must be an object")
     _check_category(activation, label, notes)
     has_event = not is_missing(activation.get("eventTime"))
     field = "eventTime" if has_event else "activationTime"
     day, onset = read_time(field, activation.get(field))
-    countries = activation.get("countries")
-    named = [
+    countries = [
         text_of(each.get("name") if isinstance(each, dict) else each)
-        for each in (countries if isinstance(countries, list) else [])
+        for each in members(activation, "countries")
     ]
-    about = {
+    return {
         "event_id": text_of(activation.get("code")),
         "event_date": day,
         "onset": onset if has_event else None,
         "date_kind": None if has_event else "activation",
         "name": text_of(activation.get("name")),
-        "country": ", ".join(name for name in named if name) or None,
+        "country": ", ".join(filter(None, countries)) or None,
         "source": SOURCE,
     }
-    if "aois" in activation:
-        about["aois"] = members(activation, "aois")
-    return about
 
 
 def _check_category(activation: Mapping[str, Any], label: str, notes: Notes) -> None:
@@ -135,10 +133,9 @@ def _list_scenes(aoi: Json, row: str, notes: Notes) -> list[Json]:
     """List the scenes that experts used for an area, each once for a product, in order of time."""
     scenes: dict[tuple[Any, ...], Json] = {}
     for product in members(aoi, "products"):
-        for image in members(product, "images"):
+        for found in members(product, "images"):
+            image = found if isinstance(found, dict) else {}
             try:
-                if not isinstance(image, dict):
-                    raise FieldError("images", "must be an object")
                 _, time = read_time("acquisitionTime", image.get("acquisitionTime"))
             except FieldError:
                 notes.add("scenes of experts without a readable time are left out", row)
@@ -170,9 +167,10 @@ def _read_point(code: str, activation: object, options: ListOptions) -> Json:
     if not isinstance(activation, dict):
         raise FieldError("", "must be an object")
     day, _ = read_time("start", activation.get("start"))
-    point = point_of(
-        {"type": "Point", "coordinates": [activation.get("lon"), activation.get("lat")]}
-    )
+    lon, lat = activation.get("lon"), activation.get("lat")
+    if not (isinstance(lon, int | float) and isinstance(lat, int | float)):
+        raise FieldError("lon", "and lat must be numbers")
+    point = shapely.Point(lon, lat)
     return {
         "event_id": code,
         "event_date": day,

@@ -94,9 +94,7 @@ def _first(abouts: list[Json], name: str) -> str | None:
     return min(filter(None, (text_of(about.get(name)) for about in abouts)), default=None)
 
 
-def _find_area(
-    features: list[Json], options: ListOptions, notes: Notes, row: str
-) -> BaseGeometry:
+def _find_area(features: list[Json], options: ListOptions, notes: Notes, row: str) -> BaseGeometry:
     """Join the affected areas of all episodes."""
     for kind in _CLASSES:
         parts = [
@@ -106,7 +104,9 @@ def _find_area(
         ]
         if parts:
             valid = [
-                parse_area("geometry", part, lambda fact, detail="": notes.add(fact, row, detail))[0]
+                parse_area("geometry", part, lambda fact, detail="": notes.add(fact, row, detail))[
+                    0
+                ]
                 for part in parts
             ]
             joined: BaseGeometry = shapely.union_all(valid)

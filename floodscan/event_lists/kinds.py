@@ -79,4 +79,6 @@ def _recognise_json(path: Path) -> ListKind:
         return ListKind.TABLE
     if raw and all(isinstance(each, dict) and "start" in each for each in raw.values()):
         return ListKind.MMFLOOD
-    raise file_error(path, f"is no list of a known kind; name one with --kind: {', '.join(ListKind)}")
+    raise file_error(
+        path, f"is no list of a known kind; name one with --kind: {', '.join(ListKind)}"
+    )

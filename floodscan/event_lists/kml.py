@@ -37,7 +37,7 @@ def parse_kml(field: str, text: str) -> BaseGeometry:
     return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
 
 
-def _polygon(field: str, element: ET.Element) -> BaseGeometry:
+def _polygon(field: str, element: ET.Element) -> shapely.Polygon:
     rings: dict[str, list[list[tuple[float, float]]]] = {}
     for boundary in element:
         for found in boundary.iter():

@@ -38,9 +38,7 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor("!join", lambda *_: None)
 
 
-def read_kuro_siwo(
-    paths: Sequence[Path], options: ListOptions, _: Notes
-) -> Iterator[ListRow]:
+def read_kuro_siwo(paths: Sequence[Path], options: ListOptions, _: Notes) -> Iterator[ListRow]:
     """Read the floods; each area becomes an event."""
     for path in paths:
         for number, flood in enumerate(members(read_yaml(path), "Floods"), 1):

@@ -46,9 +46,7 @@ def read_global_flood_database(
         yield from _read(path, read, notes)
 
 
-def read_dartmouth(
-    paths: Sequence[Path], options: ListOptions, notes: Notes
-) -> Iterator[ListRow]:
+def read_dartmouth(paths: Sequence[Path], options: ListOptions, notes: Notes) -> Iterator[ListRow]:
     """Read tables of the Dartmouth Flood Observatory."""
     for path in paths:
         read = partial(

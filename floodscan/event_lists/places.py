@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyproj
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from floodscan.geometry.areas import area_km2
 from floodscan.geometry.footprints import bbox_of, repair
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
 _EARTH: Final = pyproj.Geod(ellps="WGS84")
 _CORNERS: Final = 64
@@ -27,7 +27,7 @@ _POLAR: Final = 90.0
 _MOST_PIECES: Final = 10_000
 
 
-def point_of(value: object) -> BaseGeometry | None:
+def point_of(value: object) -> shapely.Point | None:
     """Return the point that a geometry of shapely, GeoJSON, WKT or WKB is; None for others.
 
     Raises:
@@ -36,21 +36,21 @@ def point_of(value: object) -> BaseGeometry | None:
     found: Any = value
     if isinstance(value, dict) and value.get("type") == "Point":
         try:
-            found = shapely.Point(value.get("coordinates"))
-        except (TypeError, ValueError) as err:
+            found = shapely.Point(value["coordinates"])
+        except (KeyError, TypeError, ValueError) as err:
             raise FieldError("geometry", f"is not a point: {quote(value)}") from err
     elif isinstance(value, str) and value.lstrip()[:5].upper() == "POINT":
         found = shapely.from_wkt(value, on_invalid="ignore")
     elif isinstance(value, bytes):
         found = shapely.from_wkb(value, on_invalid="ignore")
-    if not isinstance(found, BaseGeometry) or found.geom_type != "Point":
+    if not isinstance(found, shapely.Point):
         return None
     if found.is_empty:
         raise FieldError("geometry", "is a point without coordinates")
     return found
 
 
-def draw_circle(point: BaseGeometry, radius_km: float | None, *, hint: str) -> BaseGeometry:
+def draw_circle(point: shapely.Point, radius_km: float | None, *, hint: str) -> BaseGeometry:
     """Draw the area around a point: a circle on the ellipsoid, of 64 corners.
 
     Args:
@@ -61,7 +61,7 @@ def draw_circle(point: BaseGeometry, radius_km: float | None, *, hint: str) -> B
     Raises:
         FieldError: There is no radius, or the point is not on the Earth.
     """
-    x, y = float(point.x), float(point.y)
+    x, y = point.x, point.y
     if not (abs(x) <= _TURN and abs(y) <= _POLAR):
         raise FieldError("geometry", f"point {x:g} {y:g} is not within ±180° and ±90°")
     if radius_km is None:
@@ -69,7 +69,7 @@ def draw_circle(point: BaseGeometry, radius_km: float | None, *, hint: str) -> B
     azimuths = np.linspace(0, _TURN, _CORNERS, endpoint=False)
     ones = np.ones(_CORNERS)
     lon, lat, _ = _EARTH.fwd(x * ones, y * ones, azimuths, radius_km * 1000 * ones)
-    if abs(y) + radius_km / 111 >= _POLAR:  # noqa: PLR2004 - kilometers in a degree
+    if abs(y) + radius_km / 111 >= _POLAR:
         raise FieldError("geometry", "a circle around it contains a pole")
     turns = np.round((lon - x) / _TURN)
     return shapely.Polygon(np.column_stack([lon - turns * _TURN, lat]))

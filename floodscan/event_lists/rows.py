@@ -39,8 +39,9 @@ EVENT_LIST: Final = pa.schema(
         pa.field("event_date", pa.date32(), nullable=False),
         pa.field("onset", _TIME),  # null if the list gives no hour
         pa.field("assumed_onset_hour", pa.float64()),
+        pa.field("peak", _TIME),
         pa.field("end", _TIME),
-        pa.field("date_kind", pa.string()),  # "activation", or null
+        pa.field("date_kind", pa.string(), nullable=False),  # onset or activation
         pa.field("name", pa.string()),
         pa.field("country", pa.string()),
         pa.field("source", pa.string(), nullable=False),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import shapely
 
+from floodscan.errors import suggest
 from floodscan.event_lists.excel_files import EXCEL, read_excel
 from floodscan.event_lists.places import draw_circle, point_of
 from floodscan.event_lists.rows import ListOptions, ListRow, read_records, text_of
@@ -15,9 +16,8 @@ from floodscan.event_lists.times import read_time
 from floodscan.inputs.columns import BOXES, GEOMETRY, fold
 from floodscan.inputs.coordinates import find_crs, to_wgs84
 from floodscan.inputs.event_files import open_table, translated_errors
-from floodscan.inputs.moments import is_missing
+from floodscan.inputs.moments import TIME_FIELDS, is_missing
 from floodscan.inputs.notices import FieldError, file_error, quote
-from floodscan.errors import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -125,6 +125,7 @@ def _read_event(
     return {
         "event_id": event_id,
         "event_date": day,
+        **{name: found.get(name) for name in TIME_FIELDS},
         "onset": onset,
         "name": text_of(found.get("name")),
         "country": text_of(found.get("country")),

@@ -82,7 +82,9 @@ def _read(field: str, value: object, spelled: str | None) -> tuple[datetime, boo
         hint = "write it like 2021-07-15, or name its format with --date-format"
         if spelled is not None:
             hint = f"the format is {quote(spelled)}"
-        raise FieldError(field, f"{quote(text or type(value).__name__)} is not a date; {hint}") from err
+        raise FieldError(
+            field, f"{quote(text or type(value).__name__)} is not a date; {hint}"
+        ) from err
     return moment, not _is_date(text)
 
 

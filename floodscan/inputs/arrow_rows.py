@@ -23,9 +23,7 @@ def list_header(names: list[str], geometry: str) -> list[str]:
     return [GEOMETRY, *(name for name in names if name != geometry and fold(name) != GEOMETRY)]
 
 
-def tabulate(
-    table: pa.Table, geometries: Geometries, *, first: int, keep: Keep
-) -> Iterator[Row]:
+def tabulate(table: pa.Table, geometries: Geometries, *, first: int, keep: Keep) -> Iterator[Row]:
     """Yield the rows of a table.
 
     Args:
@@ -34,9 +32,7 @@ def tabulate(
         first: Number of the first row.
         keep: Tells which columns the rows have.
     """
-    columns = {
-        name: _plain(table[name]).to_pylist() for name in table.column_names if keep(name)
-    }
+    columns = {name: _plain(table[name]).to_pylist() for name in table.column_names if keep(name)}
     for number, geometry in enumerate(geometries):
         record = {name: values[number] for name, values in columns.items()}
         yield f"row {first + number}", {**record, GEOMETRY: geometry}
