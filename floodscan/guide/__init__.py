@@ -11,7 +11,7 @@ from importlib.resources import files
 from floodscan.errors import InputError, suggest
 
 _ORDER = (
-    *("events", "recipe", "policies", "catalogs", "candidates", "manifests", "packaging"),
+    *("events", "lists", "recipe", "policies", "catalogs", "candidates", "manifests", "packaging"),
     *("sweeps", "clusters", "slurm", "python", "architecture"),
 )
 """The order in which a new user needs them."""
