@@ -26,7 +26,9 @@ import pyarrow as pa
 from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
+from floodscan.catalogs.sources import find_archive
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
+from floodscan.planning.slots import plan_batch
 from floodscan.schemas import CANDIDATES, ITEMS, SEARCHES, make_table, pack_table, unpack_table
 from floodscan.selection import select
 from floodscan.selection.candidates import score
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
     from floodscan.model import Recipe, Search
-    from floodscan.planning.slots import BatchPlan, EventPlan
+    from floodscan.planning.slots import Batch, BatchPlan, EventPlan
     from floodscan.store import RunFolder
 
 
@@ -63,6 +65,14 @@ class Run:
     folder: RunFolder
     search_on_driver: bool = False
     keep_going: bool = False
+
+    def plan(self, batch: Batch) -> BatchPlan:
+        """Plan a batch: which of its searches are sent, and which are joined with an archive."""
+        return plan_batch(batch, self.recipe, joins=self.joins)
+
+    def joins(self, slot_search: Search) -> bool:
+        """Return whether a slot search is joined with an archive."""
+        return find_archive(self.catalog, slot_search) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 from floodscan.catalogs.access import Access, with_rate_limiter
 from floodscan.catalogs.archive import ArchiveCatalog
+from floodscan.catalogs.archive.address import is_archive
 from floodscan.catalogs.base import Answer, Catalog
 from floodscan.catalogs.stac_api import StacApiCatalog
 from floodscan.model import DEMO
@@ -29,13 +29,14 @@ def open_catalog(name: str) -> Catalog:
     """Return the catalog that a name stands for, without a request.
 
     Args:
-        name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the path of a
-            stac-geoparquet file or of a folder of them.
+        name: ``planetary-computer``, ``demo``, the URL of a STAC API, or the address of an
+            archive: the path, the pattern or the URL of stac-geoparquet files.
+
+    Raises:
+        CatalogError: An address is invalid.
     """
     if name == PLANETARY_COMPUTER:
         return StacApiCatalog(_PLANETARY_COMPUTER_URL)
-    if name.startswith(("http://", "https://")):
-        return StacApiCatalog(name)
     if name == DEMO:
-        return ArchiveCatalog(Path(str(files("floodscan.data") / "demo")), label=DEMO)
-    return ArchiveCatalog(Path(name))
+        return ArchiveCatalog.at(str(files("floodscan.data") / "demo"), label=DEMO)
+    return ArchiveCatalog.at(name) if is_archive(name) else StacApiCatalog(name)

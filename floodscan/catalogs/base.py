@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from floodscan.catalogs.bisection import may_share_items
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
 
+class MissingKind(StrEnum):
+    """How a part of an answer is missing."""
+
+    UNANSWERED = "unanswered"
+    """The catalog did not answer, or gave up."""
+
+    UNREADABLE = "unreadable"
+    """A file of an archive, or a part of it, can't be read."""
+
+    NOT_COVERED = "not_covered"
+    """An archive has no items of that time at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class MissingPart:
     """A part of a search that was not answered.
@@ -23,10 +37,23 @@ class MissingPart:
     Attributes:
         search: The part.
         reason: Why it was not answered.
+        kind: How it is missing.
     """
 
     search: Search
     reason: str
+    kind: MissingKind = MissingKind.UNANSWERED
+
+    def touches(self, search: Search) -> bool:
+        """Return whether a search may find items in this part.
+
+        The time that an archive covers says nothing about a search of any time.
+        """
+        if self.search.collection != search.collection:
+            return False
+        if self.kind is MissingKind.NOT_COVERED and search.window is None:
+            return False
+        return may_share_items(self.search, search)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +91,16 @@ class Answer:
         }
         return _unpack, (pack_table(self.items), others)
 
+    @property
+    def missing_kind(self) -> MissingKind | None:
+        """How the first missing part is missing; None if none is known."""
+        return self.missing_parts[0].kind if self.missing_parts else None
+
     def answer_for(self, slot_search: Search) -> Answer:
         """Return it as the answer to one of the slot searches that were merged into its search."""
         if not self.missing_parts:
             return self
-        touching = [
-            missing_part
-            for missing_part in self.missing_parts
-            if may_share_items(missing_part.search, slot_search)
-        ]
+        touching = [each for each in self.missing_parts if each.touches(slot_search)]
         problem = touching[0].reason if touching else None
         return replace(self, complete=not touching, missing_parts=tuple(touching), problem=problem)
 

@@ -6,7 +6,7 @@ The engine takes any Dask client, whatever cluster it belongs to.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, NoReturn
@@ -16,14 +16,15 @@ from distributed import CancelledError, KilledWorker, as_completed
 
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import give_up
+from floodscan.catalogs.sources import list_archives
 from floodscan.engine.graph import draw_batch
 from floodscan.engine.isolation import isolate
+from floodscan.engine.joining import cut_lots, joined_lot
 from floodscan.errors import ClusterError, FloodscanError, public_traceback
 from floodscan.pipeline import BatchResult, write
-from floodscan.planning.slots import plan_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from distributed import Client
@@ -57,6 +58,29 @@ def run_batches(
     Raises:
         ClusterError: The scheduler is gone.
     """
+    if not list_archives(run.catalog):
+        yield from _run_all(run, batches, client)
+        return
+    for lot in cut_lots(batches):
+        yield from _join_and_run(run, lot, client)
+
+
+def _join_and_run(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[BatchResult]:
+    """Run a lot of batches whose archives are joined with all of them at once."""
+    with ExitStack() as stack:
+        try:
+            with _loss_explained(client):
+                joined = stack.enter_context(joined_lot(run, lot, client))
+        except (FloodscanError, CancelledError, OSError):
+            raise
+        except Exception as bug:  # noqa: BLE001 - it is raised, or fails the events of the lot
+            for batch in lot:
+                yield _keep_going(run, batch, client, partial(_raise, bug))
+        else:
+            yield from _run_all(joined, lot, client)
+
+
+def _run_all(run: Run, batches: Iterable[Batch], client: Client | None) -> Iterator[BatchResult]:
     if client is None:
         for batch in batches:
             yield _keep_going(run, batch, None, partial(_run_here, run, batch))
@@ -71,7 +95,7 @@ def run_batches(
 def _run_here(run: Run, batch: Batch) -> BatchResult:
     """Run the tasks of a batch in this process, one after the other."""
     result: BatchResult
-    (result,) = compute(draw_batch(run, plan_batch(batch, run.recipe)), scheduler="synchronous")
+    (result,) = compute(draw_batch(run, run.plan(batch)), scheduler="synchronous")
     return result
 
 
@@ -98,7 +122,7 @@ def _fail_events(run: Run, batch: Batch, err: Exception) -> list[Outcome]:
     hint = "report the bug; --retry-failed tries again"
     return [
         give_up(plan, Reason.INTERNAL_ERROR, detail=detail, hint=hint)
-        for plan in plan_batch(batch, run.recipe).plans
+        for plan in run.plan(batch).plans
     ]
 
 
@@ -108,12 +132,12 @@ def enter_client(client: OpenClient) -> AbstractContextManager[Client | None]:
 
 
 @contextmanager
-def _loss_explained(client: Client) -> Iterator[None]:
+def _loss_explained(client: Client | None) -> Iterator[None]:
     """Raise ClusterError if the scheduler is gone: Dask raises another error with each call."""
     try:
         yield
     except Exception as err:
-        if client.status == "running" and not isinstance(err, CancelledError):
+        if client is None or (client.status == "running" and not isinstance(err, CancelledError)):
             raise
         reason = " ".join(str(err).split())
         message = f"the Dask scheduler is gone, or has dropped its tasks: {reason}"
@@ -134,7 +158,7 @@ def _run_on_cluster(
         room = max_in_flight(client) - len(in_flight)
         n_more = _BATCHES_PER_SUBMISSION if room >= _BATCHES_PER_SUBMISSION else 0
         if more := list(islice(batches, n_more)):
-            graphs = [draw_batch(run, plan_batch(batch, run.recipe)) for batch in more]
+            graphs = [draw_batch(run, run.plan(batch)) for batch in more]
             # older batches first, so that few answers wait in the memory of the workers
             futures = client.compute(graphs, priority=-submission)
             in_flight.update(
