@@ -135,14 +135,20 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         answers: The answer to each search of the part.
     """
     by_event = _distribute(part, answers)
-    complete = [
-        answered[slot.search].complete
+    of_slots = [
+        answered[slot.search]
         for plan, answered in zip(part.plans, by_event, strict=True)
         for slot in plan.slots
     ]
     items = pa.concat_tables([answers[search].items for search in part.searches])
     slots = [slot for plan in part.plans for slot in plan.slots]
-    scored = score(items, slots, run.recipe, complete=complete)
+    scored = score(
+        items,
+        slots,
+        run.recipe,
+        complete=[answer.complete for answer in of_slots],
+        covered=[answer.is_covered for answer in of_slots],
+    )
     chosen = decide(scored, part.plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
     return replace(chosen, searches=tabulate_searches(part, answers))
 

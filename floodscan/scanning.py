@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
-from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, with_rate_limiter
+from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.engine.rate_limiter import open_rate_limiter
 from floodscan.engine.record import (
     begin_record,
@@ -63,6 +63,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     events: Events,
     *,
     catalog: str | Catalog | None = None,
+    fallback: str | Catalog | None = None,
     recipe: Recipe | None = None,
     out: str | Path | None = None,
     client: OpenClient = None,
@@ -78,6 +79,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     Args:
         events: Path of an event file, ``demo``, an Event or several.
         catalog: A Catalog, a name, a URL or a path; None is ``demo`` or ``planetary-computer``.
+        fallback: Catalog for windows that an archive does not cover; None leaves their slots empty.
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: Dask client, or a function that opens it after all checks; None: in this process.
@@ -93,7 +95,8 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
-    source, listed = access.keep(open_source(catalog, events)), read_list(events, rules)
+    source = access.keep(open_source(catalog, events, recipe=rules, fallback=fallback))
+    listed = read_list(events, rules)
     run = _prepare_run(source, rules, listed, out=out, packed=pack_manifests)
     run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
     counts = _finish(run, listed, client, access.rates, retry=retry_failed, report=on_progress)
@@ -148,11 +151,17 @@ def read_list(events: Events, recipe: Recipe) -> EventList:
     return list_events(iterate_events(events, phase_offset_days=recipe.phase_offset_days))
 
 
-def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
-    """Open a catalog by name, URL or path; None is the catalog for these events."""
+def open_source(
+    catalog: str | Catalog | None,
+    events: object,
+    *,
+    recipe: Recipe,
+    fallback: str | Catalog | None = None,
+) -> Catalog:
+    """Open the catalogs of a run by name, URL or path; None is the catalog for these events."""
     if catalog is None:
         catalog = DEMO if events == DEMO else PLANETARY_COMPUTER
-    return open_catalog(catalog) if isinstance(catalog, str) else catalog
+    return open_sources(catalog, by_collection=recipe.sources, fallback=fallback)
 
 
 def _prepare_run(

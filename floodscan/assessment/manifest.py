@@ -20,6 +20,7 @@ import shapely
 from jsonschema import Draft202012Validator, ValidationError
 from shapely import wkb
 
+from floodscan.catalogs.base import MissingKind
 from floodscan.errors import ManifestError
 from floodscan.geometry.footprints import bbox_of
 from floodscan.model import Phase, Sensor
@@ -276,7 +277,15 @@ def _describe_search(search: Search, answer: Answer) -> Json:
         "bbox": list(search.bbox),
         "datetime": search.window and str(search.window),
         "complete": answer.complete,
+        **_describe_missing(answer),
     }
+
+
+def _describe_missing(answer: Answer) -> Json:
+    """Describe what an archive lacks, for a reselection; nothing for a complete answer."""
+    if answer.missing_kind in {None, MissingKind.UNANSWERED}:
+        return {}
+    return {"missing": str(answer.missing_kind), "reason": answer.problem}
 
 
 def _format_time(time: datetime | None) -> str | None:

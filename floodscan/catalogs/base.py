@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from floodscan.catalogs.archive.coverage import Coverage
     from floodscan.model import Search
 
 
@@ -38,21 +39,20 @@ class MissingPart:
         search: The part.
         reason: Why it was not answered.
         kind: How it is missing.
+        coverage: The time that is not missing; None if the part is missing whole.
     """
 
     search: Search
     reason: str
     kind: MissingKind = MissingKind.UNANSWERED
+    coverage: Coverage | None = None
 
     def touches(self, search: Search) -> bool:
-        """Return whether a search may find items in this part.
-
-        The time that an archive covers says nothing about a search of any time.
-        """
+        """Return whether a search may find items in this part."""
         if self.search.collection != search.collection:
             return False
-        if self.kind is MissingKind.NOT_COVERED and search.window is None:
-            return False
+        if self.coverage is not None:
+            return not self.coverage.covers(search.window)
         return may_share_items(self.search, search)
 
 
@@ -64,6 +64,7 @@ class Answer:
         items: ITEMS table in no particular order, possibly with items beyond the search.
         complete: False if the catalog holds, or may hold, more items of the search.
         missing_parts: Parts of the search without a complete answer; empty if they are not known.
+            Some may concern only other searches that were merged with it.
         n_requests: Number of requests, with every retry counted.
         n_pages: Number of pages.
         n_retries: Number of repeated requests.
@@ -95,6 +96,11 @@ class Answer:
     def missing_kind(self) -> MissingKind | None:
         """How the first missing part is missing; None if none is known."""
         return self.missing_parts[0].kind if self.missing_parts else None
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether an archive covers the time of the search."""
+        return self.missing_kind is not MissingKind.NOT_COVERED
 
     def answer_for(self, slot_search: Search) -> Answer:
         """Return it as the answer to one of the slot searches that were merged into its search."""

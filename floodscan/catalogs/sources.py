@@ -9,8 +9,9 @@ from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.joined import JoinedCatalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from floodscan.catalogs.archive.coverage import Coverage
     from floodscan.catalogs.base import Answer, Catalog
     from floodscan.model import Search
 
@@ -50,14 +51,15 @@ class Sources:
 
     def search(self, search: Search) -> Answer:
         """Search the source of a collection, or the fallback."""
-        return self.source_of(search).search(search)
+        return self.find(search)[0].search(search)
 
-    def source_of(self, search: Search) -> Catalog:
-        """Return the catalog that answers a search."""
-        source = self.by_collection.get(search.collection, self.main)
+    def find(self, search: Search) -> tuple[Catalog, str]:
+        """Return the catalog that answers a search, and why it does."""
+        named = search.collection in self.by_collection
+        source = self.by_collection[search.collection] if named else self.main
         if self.fallback and isinstance(source, ArchiveCatalog) and not source.covers(search):
-            return self.fallback
-        return source
+            return self.fallback, "fallback: the archive does not cover the window"
+        return source, "named in the recipe" if named else "the catalog of the run"
 
     def map(self, change: Callable[[Catalog], Catalog]) -> Sources:
         """Change each of the catalogs."""
@@ -68,12 +70,31 @@ class Sources:
         )
 
 
+def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
+    """Return the catalog that answers a search, and why it does."""
+    return (
+        catalog.find(search)
+        if isinstance(catalog, Sources)
+        else (catalog, "the catalog of the run")
+    )
+
+
 def find_archive(catalog: Catalog, search: Search) -> ArchiveCatalog | None:
     """Return the archive that answers a search; None if requests do."""
     if isinstance(catalog, JoinedCatalog):
         return find_archive(catalog.rest, search)
-    source = catalog.source_of(search) if isinstance(catalog, Sources) else catalog
+    source, _ = find_source(catalog, search)
     return source if isinstance(source, ArchiveCatalog) else None
+
+
+def measure_coverages(catalog: Catalog, collections: Iterable[str]) -> Iterator[Coverage]:
+    """Measure what archives cover of collections; a collection of another catalog is left out."""
+    for collection in collections:
+        sources = catalog.by_collection if isinstance(catalog, Sources) else {}
+        main = catalog.main if isinstance(catalog, Sources) else catalog
+        source = sources.get(collection, main)
+        if isinstance(source, ArchiveCatalog):
+            yield source.measure_coverage(collection)
 
 
 def list_archives(catalog: Catalog) -> list[ArchiveCatalog]:

@@ -74,6 +74,19 @@ def recipe_option(*, default: str) -> Callable[[Command], Command]:
     )
 
 
+_CATALOGS = (
+    click.option(
+        "--catalog",
+        help="planetary-computer (default), demo, the URL of a STAC API, or the address of "
+        "stac-geoparquet files.",
+    ),
+    click.option(
+        "--fallback-catalog",
+        metavar="CATALOG",
+        help="Catalog for time windows that an archive does not cover.",
+    ),
+)
+
 _TILE_SIZE = click.option(
     "--tile-size",
     type=float,
@@ -158,6 +171,11 @@ def rules_options(command: Command) -> Command:
         return command(*args, rules=rules, **others)
 
     return _add(_RULES, call)
+
+
+def catalog_options(command: Command) -> Command:
+    """Add the options for the catalogs of a run."""
+    return _add(_CATALOGS, command)
 
 
 def access_options(command: Command) -> Command:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, starmap
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def joined_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterato
             for archive, searches in by_archive.items()
             for shard in cut_shards(archive.index, group_searches(searches))
         ]
-        missing = [part for found in by_archive for part in _list_holes(found, by_archive[found])]
+        missing = list(chain.from_iterable(starmap(_find_uncovered, by_archive.items())))
         missing += _join(run, jobs, folder, client)
         yield replace(
             run, catalog=JoinedCatalog(folder, len(jobs), tuple(missing), rest=run.catalog)
@@ -105,11 +106,11 @@ def _collect_searches(
     return by_archive, numbers
 
 
-def _list_holes(
+def _find_uncovered(
     archive: ArchiveCatalog, searches: Sequence[tuple[Search, int]]
 ) -> list[MissingPart]:
     collections = dict.fromkeys(search.collection for search, _ in searches)
-    return [hole for collection in collections for hole in archive.list_holes(collection)]
+    return [archive.find_uncovered(collection) for collection in collections]
 
 
 def _join(run: Run, jobs: Sequence[Job], folder: Path, client: Client | None) -> list[MissingPart]:

@@ -103,26 +103,23 @@ class ArchiveCatalog:
 
     def search(self, search: Search) -> Answer:
         """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""
-        tables, missing = [ITEMS.empty_table()], list(self.list_holes(search.collection))
+        tables, missing = [ITEMS.empty_table()], [self.find_uncovered(search.collection)]
         for shard in cut_shards(self.index, group_searches([(search, 0)])):
             for found in join_row_groups(self.address, shard.row_groups, shard.asked):
                 if isinstance(found, JoinedItems):
                     tables.append(found.items.take(pa.array(found.rows)))
                 else:
                     missing += self.list_missing(found, [search.collection])
-        return Answer(
-            items=pa.concat_tables(tables), missing_parts=tuple(missing), complete=not missing
-        ).answer_for(search)
+        answer = Answer(items=pa.concat_tables(tables), missing_parts=tuple(missing))
+        return answer.answer_for(search)
 
-    def list_holes(self, collection: str) -> list[MissingPart]:
-        """List the time that the archive does not cover."""
+    def find_uncovered(self, collection: str) -> MissingPart:
+        """Return the time that the archive does not cover."""
         coverage = self.measure_coverage(collection)
         # without the location: a copy of an archive gives the same bytes
         reason = f"the archive covers {collection} in {coverage}"
-        return [
-            MissingPart(Search(collection, _WORLD, hole, ()), reason, MissingKind.NOT_COVERED)
-            for hole in coverage.holes
-        ]
+        all_time = Search(collection, _WORLD, None, ())
+        return MissingPart(all_time, reason, MissingKind.NOT_COVERED, coverage)
 
     def list_missing(self, unreadable: Unreadable, collections: Iterable[str]) -> list[MissingPart]:
         """List what a row group that can't be read leaves missing."""

@@ -8,26 +8,25 @@ has a hole after a silence of some hours, and an archive of one small area after
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from floodscan.catalogs.archive.footers import SPAN_PAUSE
-from floodscan.model import TimeWindow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from floodscan.catalogs.archive.index import Index
+    from floodscan.model import TimeWindow
+
+    Span = tuple[datetime, datetime]
 
 _PAUSE_FACTOR = 40
 _LONGEST = timedelta(days=15)
-_TICK = timedelta(microseconds=1)
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +46,16 @@ class Coverage:
     spans: tuple[Span, ...]
     pause: timedelta
 
-    @property
-    def holes(self) -> tuple[TimeWindow, ...]:
-        """The time that is not covered, from the first to the last time that there is."""
-        if not self.spans:
-            return ()
-        starts = [_FIRST, *(end + self.pause + _TICK for _, end in self.spans)]
-        ends = [*(start - self.pause - _TICK for start, _ in self.spans), _LAST]
-        return tuple(map(TimeWindow, starts, ends))
-
     def covers(self, window: TimeWindow | None) -> bool:
-        """Return whether the archive covers a whole window; None is any time."""
-        return window is None or not any(
-            hole.start <= window.end and window.start <= hole.end for hole in self.holes
+        """Return whether the archive covers a whole window; None is any time.
+
+        A window before the first item, or after the last one, is not covered, however near it is.
+        """
+        if window is None or not self.spans:
+            return True
+        return any(
+            start - self.pause <= window.start <= end and start <= window.end <= end + self.pause
+            for start, end in self.spans
         )
 
     def __str__(self) -> str:
@@ -79,7 +75,7 @@ def measure_coverage(index: Index, collection: str) -> Coverage:
     total = sum((end - start for start, end in _merge(spans, _LONGEST)), timedelta(0))
     # a single moment does not say how often items follow each other
     pause = min(_PAUSE_FACTOR * total / n_rows, _LONGEST) if total else _LONGEST
-    merged = _merge(spans, max(2 * pause + 2 * _TICK, SPAN_PAUSE))
+    merged = _merge(spans, max(2 * pause, SPAN_PAUSE))
     return Coverage(collection, n_rows, tuple(merged), pause)
 
 

@@ -12,7 +12,7 @@ sweep then search a ``JoinedCatalog``, which reads the answers from these files.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -65,13 +65,10 @@ class JoinedCatalog:
         """Read the answer of the join, or search."""
         if not search.joined:
             return self.rest.search(search)
-        missing = tuple(part for part in self.missing_parts if part.touches(search))
-        return Answer(
-            items=pa.concat_tables([ITEMS.empty_table(), *self._read(search)]),
-            complete=not missing,
-            missing_parts=missing,
-            problem=missing[0].reason if missing else None,
-        )
+        items = pa.concat_tables([ITEMS.empty_table(), *self._read(search)])
+        whole = Answer(items=items, missing_parts=self.missing_parts).answer_for(search)
+        # a slot search may miss what the whole does not: each is asked for its own window
+        return replace(whole, missing_parts=self.missing_parts)
 
     def _read(self, search: Search) -> Iterator[pa.Table]:
         number = _load_answers(self.folder)[_digest(search)]
@@ -114,6 +111,8 @@ def join_shard(
         else:
             missing += archive.list_missing(each, collections)
     _write(folder, number, _sort_by_answer(found))
+    del found
+    pa.default_memory_pool().release_unused()
     return tuple(missing)
 
 
@@ -125,12 +124,11 @@ def _sort_by_answer(found: Sequence[JoinedItems]) -> Iterator[tuple[int, pa.Tabl
     rows = [each.rows + start for each, start in zip(found, starts[:-1], strict=True)]
     answers = np.concatenate([np.empty(0, np.int64), *(each.answers for each in found)])
     order = np.argsort(answers, kind="stable")
-    taken = items.take(pa.array(np.concatenate([np.empty(0, np.int64), *rows])[order]))
-    numbers, firsts, counts = np.unique(answers[order], return_index=True, return_counts=True)
-    for answer, first, count in zip(
-        numbers.tolist(), firsts.tolist(), counts.tolist(), strict=True
-    ):
-        yield answer, taken.slice(first, count)
+    rows_in_order = np.concatenate([np.empty(0, np.int64), *rows])[order]
+    numbers, firsts = np.unique(answers[order], return_index=True)
+    ends = np.append(firsts[1:], len(order))
+    for answer, first, end in zip(numbers.tolist(), firsts, ends[: len(firsts)], strict=True):
+        yield answer, items.take(pa.array(rows_in_order[first:end]))
 
 
 def _write(folder: Path, number: int, tables: Iterator[tuple[int, pa.Table]]) -> None:

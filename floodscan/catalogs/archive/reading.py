@@ -15,6 +15,7 @@ from floodscan.catalogs.archive.join import Searches, find_pairs
 from floodscan.catalogs.archive.layout import Layout
 from floodscan.catalogs.archive.places import read_places
 from floodscan.catalogs.archive.storage import forget_system, open_file
+from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.archive.address import Address
 
-_ROWS_AT_ONCE = 8192
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,12 +147,26 @@ def _join(
             rows, answers = find_pairs(places, searches, kept)
             if len(rows):
                 wanted, positions = np.unique(rows, return_inverse=True)
-                found = _read_rows(parquet, layout, row_group.row_group, wanted, each.assets)
-                named = find_named(found)
-                items = decode_rows(found.filter(pa.array(named)), layout, each.assets)
-                kept_pairs = named[positions]
-                new_positions = (np.cumsum(named) - 1)[positions[kept_pairs]]
-                yield JoinedItems(items, new_positions, answers[kept_pairs])
+                slices = _read_rows(parquet, layout, row_group.row_group, wanted, each.assets)
+                yield _join_items(slices, layout, each.assets, positions, answers)
+
+
+def _join_items(
+    slices: Iterator[pa.Table],
+    layout: Layout,
+    assets: Sequence[str],
+    positions: NDArray[np.int64],
+    answers: NDArray[np.int64],
+) -> JoinedItems:
+    """Decode rows slice by slice, and drop the pairs of rows without an id."""
+    tables, named = [ITEMS.empty_table()], []
+    for found in slices:
+        named.append(find_named(found))
+        tables.append(decode_rows(found.filter(pa.array(named[-1])), layout, assets))
+    kept = np.concatenate(named)
+    numbers = np.cumsum(kept) - 1
+    pairs = kept[positions]
+    return JoinedItems(pa.concat_tables(tables), numbers[positions[pairs]], answers[pairs])
 
 
 def _open_parquet(source: pa.NativeFile, address: Address) -> pq.ParquetFile:
@@ -165,8 +180,8 @@ def _read_rows(
     row_group: int,
     rows: NDArray[np.int64],
     assets: Sequence[str],
-) -> pa.Table:
-    """Read some rows of a row group; only a slice of it is in memory at a time.
+) -> Iterator[pa.Table]:
+    """Read some rows of a row group, in slices of limited size.
 
     Args:
         parquet: The file.
@@ -178,10 +193,14 @@ def _read_rows(
     batches = parquet.iter_batches(
         _ROWS_AT_ONCE, [row_group], layout.item_columns(assets), use_threads=False
     )
-    found, start = [], 0
+    found: list[pa.RecordBatch] = []
+    start = 0
     for batch in batches:
         first, end = np.searchsorted(rows, (start, start + len(batch)))
-        if end > first:
-            found.append(batch.take(pa.array(rows[first:end] - start)))
+        found.append(batch.take(pa.array(rows[first:end] - start)))
         start += len(batch)
-    return pa.Table.from_batches(found)
+        if sum(map(len, found)) >= _ROWS_AT_ONCE:
+            yield pa.Table.from_batches(found).combine_chunks()
+            found = []
+    if found:
+        yield pa.Table.from_batches(found).combine_chunks()

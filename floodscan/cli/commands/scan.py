@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from floodscan.cli.exit_status import ExitStatus
-from floodscan.cli.options import access_options, cluster_options, json_option, rules_options
+from floodscan.cli.options import (
+    access_options,
+    catalog_options,
+    cluster_options,
+    json_option,
+    rules_options,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -24,11 +30,7 @@ if TYPE_CHECKING:
     "input can't be used."
 )
 @click.argument("events")
-@click.option(
-    "--catalog",
-    help="planetary-computer (default), demo, the URL of a STAC API, or the path of "
-    "stac-geoparquet files.",
-)
+@catalog_options
 @rules_options
 @click.option(
     "--out", metavar="DIR", help="Output folder; default: floodscan-NAME for a file NAME."
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 def scan(  # noqa: PLR0913 - one parameter per option
     events: str,
     catalog: str | None,
+    fallback_catalog: str | None,
     out: str | None,
     *,
     rules: Recipe,
@@ -73,16 +76,19 @@ def scan(  # noqa: PLR0913 - one parameter per option
     run, the scan continues it.
     """
     from floodscan import scanning
-    from floodscan.cli.output import print_result, show_progress
+    from floodscan.cli.output import print_coverage, print_result, show_progress
 
     listed = scanning.read_list(events, rules)
     if dry_run:
         click.echo(_preview_job(cluster_choice, access), nl=False)
         return ExitStatus.OK
+    source = scanning.open_source(catalog, events, recipe=rules, fallback=fallback_catalog)
+    print_coverage(source, rules)
     with show_progress() as on_progress, _prepare_client(cluster_choice, access) as client:
         result = scanning.scan(
             listed,
-            catalog=scanning.open_source(catalog, events),
+            catalog=source,
+            fallback=None,  # it is a part of the source
             recipe=rules,
             out=out or f"floodscan-{Path(events).stem}",
             client=client,

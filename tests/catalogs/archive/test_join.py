@@ -74,7 +74,7 @@ def test_the_join_finds_what_a_comparison_of_each_pair_finds(
     """Across 180°, at the poles, with wide and tall boxes, and with windows of a year."""
     random = np.random.default_rng([seed, int(width)])
     places = make_places(random, 300, width=width, height=height)
-    searches = make_searches(random, 40, days=days)
+    searches = make_searches(random, 200, days=days)
     owners = random.integers(0, 12, len(searches)).tolist()
     rows, answers = find_pairs(places, Searches.of(zip(searches, owners, strict=True)))
     wanted = {
