@@ -26,7 +26,20 @@ from tests.event_lists.made_up import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-ODD = (None, True, 7, -1.5, "", "\x1b]0;x\x07", "9" * 5000, [], [[]], {}, {"a": None}, 10**400)
+ODD: tuple[object, ...] = (
+    None,
+    True,
+    7,
+    -1.5,
+    "",
+    "\x1b]0;x\x07",
+    "9" * 5000,
+    [],
+    [[]],
+    {},
+    {"a": None},
+    10**400,
+)
 """Values that stand where others belong."""
 
 LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\n" + "".join(
