@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from floodscan.cli.commands.events import LIST_KINDS
 from floodscan.cli.group import cli
 from floodscan.cli.main import main
+from floodscan.errors import OutputError
 from floodscan.event_lists.kinds import ListKind
 from tests.catalogs.test_emergency_mapping import serve
 from tests.event_lists.made_up import CATALOG_YAML, activation, answer, write
@@ -30,6 +31,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(*words: str) -> Result:
     """Run the command in this process."""
     return CliRunner().invoke(cli, ["events", *words])
+
+
+def run_strictly(*words: str) -> None:
+    """Run the command, and raise its errors."""
+    CliRunner().invoke(cli, ["events", *words], catch_exceptions=False)
 
 
 def test_kinds_of_the_command_are_all_kinds() -> None:
@@ -102,6 +108,25 @@ def test_areas_come_from_another_list(tmp_path: Path) -> None:
     write(tmp_path / "areas.csv", f"{head}\nEMSR470_AOI01,2020-10-05,0,9,1,10\n")
     done = run("convert", "k.yaml", "--areas", "areas.csv")
     assert "3 rows of kind kuro-siwo: 1 event" in done.stdout
+
+
+def test_a_list_does_not_replace_itself(tmp_path: Path) -> None:
+    """The default name of the output may be that of the list."""
+    content = "event_id,event_date,west,south,east,north\n"
+    write(tmp_path / "events.parquet", content)
+    with pytest.raises(OutputError, match="is the list itself"):
+        run_strictly("convert", "events.parquet")
+    assert (tmp_path / "events.parquet").read_text() == content
+
+
+def test_a_polar_event_is_converted_and_planned(tmp_path: Path) -> None:
+    """With a note, and without a crash."""
+    head = "event_id,event_date,west,south,east,north"
+    write(tmp_path / "p.csv", f"{head}\nn,2021-07-15,6,85,9,86\ns,2021-07-15,-90,-89,80,-82\n")
+    done = run("convert", "p.csv")
+    assert (done.exit_code, "beyond 84° north" in done.stderr) == (0, True)
+    planned = CliRunner().invoke(cli, ["plan", "events.parquet"])
+    assert planned.exit_code == 0
 
 
 def test_events_of_any_file_are_summed_up_as_json() -> None:

@@ -134,6 +134,18 @@ def test_large_areas_are_cut_into_events_that_make_up_the_area(tmp_path: Path) -
     assert (ids[0], ids[-1]) == ("GFD_1_part01", "GFD_1_part14")
 
 
+def test_a_box_around_the_earth_is_an_event_only_in_pieces(tmp_path: Path) -> None:
+    """An outline in an event file is at most half the Earth wide."""
+    head = "event_id,event_date,west,south,east,north"
+    path = write(tmp_path / "t.csv", f"{head}\na,2021-07-15,-180,-60,180,60\n")
+    (rejected,) = convert(path).rejected
+    assert (rejected.field, rejected.reason) == ("geometry", "is wider than half the Earth")
+    out = tmp_path / "events.parquet"
+    write_conversion(convert(path, max_area_km2=50_000_000.0), out)
+    events = read_events(out, phase_offset_days=DEFAULT_PHASE_OFFSET_DAYS)
+    assert sum(event.aoi.area for event in events) == pytest.approx(360 * 120)
+
+
 def test_more_pieces_than_anyone_wants_are_a_reason(tmp_path: Path) -> None:
     """Instead of hours of cutting."""
     path = write(tmp_path / "gfd.csv", database(GOOD))

@@ -27,18 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ODD: tuple[object, ...] = (
-    None,
-    True,
-    7,
-    -1.5,
-    "",
-    "\x1b]0;x\x07",
-    "9" * 5000,
-    [],
-    [[]],
-    {},
-    {"a": None},
-    10**400,
+    *(None, True, 7, -1.5, "", "\x1b]0;x\x07", "9" * 5000),
+    *([], [[]], {}, {"a": None}, 10**400),
 )
 """Values that stand where others belong."""
 

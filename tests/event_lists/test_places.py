@@ -6,7 +6,7 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from floodscan.event_lists.places import cut_area, draw_circle
@@ -47,6 +47,7 @@ def test_a_circle_that_is_no_area_is_a_reason(
         draw_circle(shapely.Point(lon, lat), radius, hint="do that")
 
 
+@settings(deadline=None)
 @given(
     west=st.floats(-180, 170),
     south=st.floats(-80, 70),

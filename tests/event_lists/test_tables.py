@@ -95,6 +95,17 @@ def test_points_of_each_type_of_file_become_circles(ending: str, tmp_path: Path)
     assert (centre.x, centre.y) == pytest.approx((9.0, 48.995), abs=0.001)
 
 
+def test_ids_that_are_numbers_are_whole(tmp_path: Path) -> None:
+    """Also in a column that is one of floats because a number is missing."""
+    areas = [shapely.box(n, 0, n + 1, 1) for n in range(3)]
+    columns = {"id": [7.0, None, 8.0], "date": ["2021-07-15"] * 3}
+    path = tmp_path / "t.parquet"
+    gpd.GeoDataFrame(columns, geometry=areas, crs="EPSG:4326").to_parquet(path)
+    done = convert(path)
+    assert done.events["event_id"].to_pylist() == ["7", "8"]
+    assert [(each.row, each.field) for each in done.rejected] == [("row 2", "event_id")]
+
+
 def test_a_box_in_four_columns_is_an_area(tmp_path: Path) -> None:
     """As in an event file."""
     path = write(tmp_path / "t.csv", "id,date,west,south,east,north\na,2021-07-15,6,49,7,50\n")
