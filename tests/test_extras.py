@@ -76,11 +76,12 @@ def test_a_scan_on_slurm_names_the_missing_extra(
 
 
 def test_the_doctor_names_the_missing_extra(tmp_path: Path) -> None:
-    """The failed check has the pip command."""
+    """One message with the pip command."""
     command = ["doctor", "--catalog", "demo", "--profile", write_profile(tmp_path)]
     done = run_without(frozenset({"dask_jobqueue"}), *command)
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "needs dask_jobqueue; run: pip install 'floodscan[slurm]'" in done.stdout
+    assert (done.returncode, done.stdout) == (2, "")
+    message = "--profile: needs dask_jobqueue; run: pip install 'floodscan[slurm]'"
+    assert done.stderr == f"error: {message}\n"
 
 
 def write_profile(folder: Path) -> Path:

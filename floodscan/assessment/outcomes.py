@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from floodscan.assessment.labels import TRANSIENT_REASONS, Reason, Status
 from floodscan.assessment.quality import ChoiceWarning
 from floodscan.assessment.time_limits import why_no_window_helps
+from floodscan.catalogs.base import MissingKind
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
@@ -112,6 +113,7 @@ class Outcome:
     n_requests: int
     seconds: float
     joint_frac: float | None
+    filled_frac: float | None
     valid_pixel_frac: float | None
     chips: int | None
     single_valid_pixel_frac: float | None
@@ -197,7 +199,8 @@ def summarize_event(
         n_candidates=len(candidates),
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
-        joint_frac=assessment.joint_frac[AOI],
+        joint_frac=assessment.complete_joint_frac(AOI),
+        filled_frac=assessment.joint_frac[AOI],
         valid_pixel_frac=mosaics.valid_pixel_frac if mosaics else None,
         chips=mosaics.chips if mosaics else None,
         single_valid_pixel_frac=single_scenes.valid_pixel_frac if single_scenes else None,
@@ -232,6 +235,7 @@ def give_up(plan: EventPlan, code: Reason, *, detail: str, hint: str) -> Outcome
         n_requests=0,
         seconds=0.0,
         joint_frac=None,
+        filled_frac=None,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,
@@ -333,6 +337,12 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
         answer: The answer to its search.
         recipe: The rules.
     """
+    if answer.missing_kind is MissingKind.NOT_COVERED:
+        hint = "name a --fallback-catalog, or extend the archive and scan again"
+        return _empty(slot, Reason.NOT_COVERED, answer.problem, hint=hint)
+    if answer.missing_kind is MissingKind.UNREADABLE:
+        hint = "restore the file, and scan again with --retry-failed"
+        return _empty(slot, Reason.INCOMPLETE, answer.problem, hint=hint)
     if answer.problem:
         hint = "run again when the catalog answers"
         return _empty(slot, Reason.SEARCH_FAILED, answer.problem, hint=hint)

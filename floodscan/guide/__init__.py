@@ -12,7 +12,7 @@ from floodscan.errors import InputError, suggest
 
 _ORDER = (
     *("events", "lists", "recipe", "policies", "catalogs", "candidates", "manifests", "packaging"),
-    *("sweeps", "slurm", "python", "architecture"),
+    *("sweeps", "clusters", "slurm", "python", "architecture"),
 )
 """The order in which a new user needs them."""
 
