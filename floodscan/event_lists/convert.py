@@ -210,7 +210,7 @@ def _cut(
         }
 
 
-def _ignore(_: str, *, detail: str = "") -> None:
+def _ignore(fact: str, *, detail: str = "") -> None:
     """Take a fact about an area that was noted before."""
 
 

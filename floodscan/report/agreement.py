@@ -114,15 +114,15 @@ def _compare(expert: ExpertPass, rows: Sequence[Json]) -> Agreement:
         default=None,
     )
     near = [row for row in rows if abs(row["datetime"] - expert.time) <= _SAME_PASS]
-    time = chosen and chosen["datetime"]
-    hours = time and (time - expert.time).total_seconds() / 3600
+    time: datetime | None = None if chosen is None else chosen["datetime"]
+    hours = None if time is None else round((time - expert.time).total_seconds() / 3600, 2)
     return Agreement(
         event_id=expert.event_id,
         sensor=expert.sensor,
         verdict=_judge(expert, chosen, {row["relative_orbit"] for row in near}),
         expert_time=expert.time,
         chosen_time=time,
-        hours=None if hours is None else round(hours, 2),
+        hours=hours,
         is_candidate=bool(near),
     )
 

@@ -74,7 +74,7 @@ def test_mmflood_and_kuro_siwo(foreign_data: Path) -> None:
     assert (activations.n_rows, len(activations.events)) == (95, 95)
     ids, areas = (activations.events[name] for name in ("event_id", "geometry"))
     known = dict(zip(ids.to_pylist(), shapely.from_wkb(areas.to_numpy()), strict=True))
-    done = convert(foreign_data / "floods" / "kurosiwo_catalogue.yaml", areas=known)
+    done = convert(*(foreign_data / "floods").glob("kurosiwo_*.yaml"), areas=known)
     assert (done.n_rows, len(done.events), len(done.rejected)) == (79, 54, 25)
     assert {each.field for each in done.rejected} == {"geometry"}
     assert done.events["onset"].null_count < len(done.events)

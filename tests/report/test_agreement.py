@@ -37,13 +37,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def chosen(folder: RunFolder) -> dict[str, Any]:
     """The Sentinel-1 scene that is chosen for phase event."""
     rows = folder.read_candidates(EVENT).to_pylist()
-    (row,) = [
+    found: list[dict[str, Any]] = [
         row
         for row in rows
         if row["selected"]
         and (row["target_id"], row["phase"], row["sensor"]) == ("aoi", "event", "S1RTC")
     ]
-    return row
+    return found[0]
 
 
 def write_list(path: Path, *scenes: tuple[str, datetime], event_id: str = EVENT) -> Path:
