@@ -26,7 +26,9 @@ import pyarrow as pa
 from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
+from floodscan.catalogs.sources import find_archive
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
+from floodscan.planning.slots import plan_batch
 from floodscan.schemas import (
     CANDIDATES,
     ITEMS,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
     from floodscan.model import Decision, Recipe, Search
-    from floodscan.planning.slots import BatchPlan, EventPlan
+    from floodscan.planning.slots import Batch, BatchPlan, EventPlan
     from floodscan.store import RunFolder
 
 
@@ -75,6 +77,14 @@ class Run:
     search_on_driver: bool = False
     keep_going: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+    def plan(self, batch: Batch) -> BatchPlan:
+        """Plan a batch: which of its searches are sent, and which are joined with an archive."""
+        return plan_batch(batch, self.recipe, joins=self.joins)
+
+    def joins(self, slot_search: Search) -> bool:
+        """Return whether a slot search is joined with an archive."""
+        return find_archive(self.catalog, slot_search) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,14 +147,20 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         answers: The answer to each search of the part.
     """
     by_event = _distribute(part, answers)
-    complete = [
-        answered[slot.search].complete
+    of_slots = [
+        answered[slot.search]
         for plan, answered in zip(part.plans, by_event, strict=True)
         for slot in plan.slots
     ]
     items = pa.concat_tables([answers[search].items for search in part.searches])
     slots = [slot for plan in part.plans for slot in plan.slots]
-    scored = score(items, slots, run.recipe, complete=complete)
+    scored = score(
+        items,
+        slots,
+        run.recipe,
+        complete=[answer.complete for answer in of_slots],
+        covered=[answer.is_covered for answer in of_slots],
+    )
     plans = [replace(plan, decision=run.decisions.get(plan.event.event_id)) for plan in part.plans]
     chosen = decide(scored, plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
     return replace(chosen, searches=tabulate_searches(part, answers))

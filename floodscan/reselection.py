@@ -12,7 +12,7 @@ import pyarrow as pa
 import shapely
 
 from floodscan.assessment.outcomes import read_outcomes
-from floodscan.catalogs.base import Answer
+from floodscan.catalogs.base import Answer, MissingKind, MissingPart
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.model import DateKind, Event, Phase, Policy
@@ -191,7 +191,8 @@ def decide_again(
         for plan, manifest in zip(plans, manifests, strict=True)
     ]
     measured = _narrow(candidates, recipe)
-    scored = judge(measured, recipe, complete=_are_complete(measured, plans, answers))
+    complete, covered = _find_flags(measured, plans, answers)
+    scored = judge(measured, recipe, complete=complete, covered=covered)
     return decide(scored, plans, answers, recipe=recipe, catalog_id=reselection.catalog_id)
 
 
@@ -225,21 +226,33 @@ def _restore_answers(plan: EventPlan, searches: Sequence[Json]) -> dict[Search, 
     searches in the manifest were.
     """
     nothing = ITEMS.empty_table()
-    return {
-        slot.search: Answer(items=nothing, complete=_was_complete(slot, searches))
-        for slot in plan.slots
-    }
+    return {slot.search: _restore_answer(slot, searches, nothing) for slot in plan.slots}
 
 
-def _was_complete(slot: Slot, searches: Sequence[Json]) -> bool:
-    """Return whether each stored search that may have found candidates of a slot was complete."""
-    for made in searches:
+def _restore_answer(slot: Slot, searches: Sequence[Json], nothing: pa.Table) -> Answer:
+    made = _find_incomplete(slot, searches)
+    if made is None:
+        return Answer(items=nothing)
+    if "missing" not in made:
+        return Answer(items=nothing, complete=False)
+    part = MissingPart(slot.search, made["reason"], MissingKind(made["missing"]))
+    return Answer(items=nothing, complete=False, missing_parts=(part,), problem=made["reason"])
+
+
+def _find_incomplete(slot: Slot, searches: Sequence[Json]) -> Json | None:
+    """Find a stored search that may have found candidates of a slot, and was not complete.
+
+    The search of the slot itself is known if the windows of that run are those of this one.
+    """
+    whole = (slot.search.collection, slot.window and str(slot.window))
+    own = [made for made in searches if (made["collection"], made["datetime"]) == whole]
+    for made in own or searches:
         if made["collection"] == slot.search.collection and not made["complete"]:
             opens, _, closes = (made["datetime"] or "/").partition("/")
             wanted = ("", "") if slot.window is None else str(slot.window).split("/")
             if not opens or not wanted[0] or (opens <= wanted[1] and wanted[0] <= closes):
-                return False
-    return True
+                return made
+    return None
 
 
 def _narrow(stored: pa.Table, recipe: Recipe) -> pa.Table:
@@ -293,17 +306,18 @@ def _narrow_assets(
     return pa.array(kept, assets.type)
 
 
-def _are_complete(
+def _find_flags(
     candidates: pa.Table,
     plans: Sequence[EventPlan],
     answers: Sequence[Mapping[Search, Answer]],
-) -> Mask:
-    """Return whether each candidate is from a complete answer, shape (n,)."""
-    incomplete = {
-        (slot.event_id, slot.target.target_id, slot.phase, slot.sensor)
+) -> tuple[Mask, Mask]:
+    """Return whether each candidate's answer is complete, and its time covered, shape (n,) each."""
+    of_slots = {
+        (slot.event_id, slot.target.target_id, slot.phase, slot.sensor): answered[slot.search]
         for plan, answered in zip(plans, answers, strict=True)
         for slot in plan.slots
-        if not answered[slot.search].complete
     }
     slots = zip(*(candidates[name].to_pylist() for name in SLOT), strict=True)
-    return np.array([slot not in incomplete for slot in slots], dtype=bool)
+    found = [of_slots[slot] for slot in slots]
+    complete = np.array([answer.complete for answer in found], dtype=bool)
+    return complete, np.array([answer.is_covered for answer in found], dtype=bool)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
-from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_catalog, with_rate_limiter
+from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.clusters.given import prepare_given
+from floodscan.engine.joining import run_scan
 from floodscan.engine.rate_limiter import open_rate_limiter
 from floodscan.engine.record import (
     begin_record,
@@ -28,7 +29,7 @@ from floodscan.engine.record import (
 )
 from floodscan.engine.resume import check_same, find_done
 from floodscan.engine.run_batches import run_batches
-from floodscan.engine.work import ReselectionWork, ScanWork
+from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
 from floodscan.inputs.recipe_files import recipe_from_dict
@@ -103,9 +104,9 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
-    source, listed = access.keep(open_source(catalog, events)), read_list(events, rules)
+    source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(source, rules, listed, out=out, packed=pack_manifests)
+        run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
         counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
@@ -164,11 +165,17 @@ def read_list(events: Events, recipe: Recipe) -> EventList:
     return list_events(iterate_events(events, phase_offset_days=recipe.phase_offset_days))
 
 
-def open_source(catalog: str | Catalog | None, events: object) -> Catalog:
-    """Open a catalog by name, URL or path; None is the catalog for these events."""
+def open_source(
+    catalog: str | Catalog | None,
+    events: object,
+    *,
+    recipe: Recipe,
+    fallback: str | Catalog | None = None,
+) -> Catalog:
+    """Open the catalogs of a run by name, URL or path; None is the catalog for these events."""
     if catalog is None:
         catalog = DEMO if events == DEMO else PLANETARY_COMPUTER
-    return open_catalog(catalog) if isinstance(catalog, str) else catalog
+    return open_sources(catalog, by_collection=recipe.sources, fallback=fallback)
 
 
 def _prepare_run(
@@ -321,8 +328,8 @@ def _open_engine(
         opener() as client,
         open_rate_limiter(client, rates) as rate_limiter,
         closing(
-            run_batches(
-                ScanWork(replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter))),
+            run_scan(
+                replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter)),
                 batches,
                 client=client,
             )

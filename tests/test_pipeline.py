@@ -150,7 +150,7 @@ def test_event_without_any_scene_fails_alone(tmp_path: Path) -> None:
     rows = result.folder.read_events().to_pylist()
     reasons = {row["event_id"]: row["reason"] for row in rows}
     assert reasons[EVENT] is None
-    assert reasons["far"].count("no_candidates") == 8
+    assert reasons["far"].count("not_covered (the archive covers sentinel-") == 8
     assert not result.ok
 
 

@@ -30,6 +30,9 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"
     """The catalog held back part of its answer, so nothing of it is chosen."""
 
+    NOT_COVERED = "not_covered"
+    """The archive does not cover the whole window, so nothing of it is chosen."""
+
     SEARCH_FAILED = "search_failed"
     """The catalog did not answer."""
 
@@ -42,6 +45,7 @@ class Reason(StrEnum):
 
 TRANSIENT_REASONS = (
     Reason.INCOMPLETE,
+    Reason.NOT_COVERED,
     Reason.SEARCH_FAILED,
     Reason.WORKER_LOST,
     Reason.INTERNAL_ERROR,

@@ -20,6 +20,7 @@ import shapely
 from jsonschema import Draft202012Validator, ValidationError
 
 from floodscan.assessment.items import format_time, list_items
+from floodscan.catalogs.base import MissingKind
 from floodscan.errors import ManifestError
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
@@ -265,7 +266,15 @@ def _describe_search(search: Search, answer: Answer) -> Json:
         "bbox": list(search.bbox),
         "datetime": search.window and str(search.window),
         "complete": answer.complete,
+        **_describe_missing(answer),
     }
+
+
+def _describe_missing(answer: Answer) -> Json:
+    """Describe what an archive lacks, for a reselection; nothing for a complete answer."""
+    if answer.missing_kind in {None, MissingKind.UNANSWERED}:
+        return {}
+    return {"missing": str(answer.missing_kind), "reason": answer.problem}
 
 
 def dump_manifest(manifest: Json) -> bytes:

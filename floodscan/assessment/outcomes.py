@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from floodscan.assessment.labels import TRANSIENT_REASONS, Reason, Status
 from floodscan.assessment.quality import ChoiceWarning
 from floodscan.assessment.time_limits import why_no_window_helps
+from floodscan.catalogs.base import MissingKind
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
@@ -336,6 +337,12 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
         answer: The answer to its search.
         recipe: The rules.
     """
+    if answer.missing_kind is MissingKind.NOT_COVERED:
+        hint = "name a --fallback-catalog, or extend the archive and scan again"
+        return _empty(slot, Reason.NOT_COVERED, answer.problem, hint=hint)
+    if answer.missing_kind is MissingKind.UNREADABLE:
+        hint = "restore the file, and scan again with --retry-failed"
+        return _empty(slot, Reason.INCOMPLETE, answer.problem, hint=hint)
     if answer.problem:
         hint = "run again when the catalog answers"
         return _empty(slot, Reason.SEARCH_FAILED, answer.problem, hint=hint)

@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 
 from floodscan.catalogs.cache import CachedCatalog
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
+from floodscan.catalogs.sources import change_sources
 from floodscan.catalogs.stac_api import StacApiCatalog
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class Access:
 
     def keep(self, catalog: Catalog) -> Catalog:
         """Return a catalog with these limits and this cache, if it sends requests."""
-        catalog = with_rate_limiter(catalog, LocalRateLimiter(self.rates))
+        limited = with_rate_limiter(catalog, LocalRateLimiter(self.rates))
+        return change_sources(limited, self._cache)
+
+    def _cache(self, catalog: Catalog) -> Catalog:
         if self.cache is None or not isinstance(catalog, StacApiCatalog):
             return catalog
         now, age = time.time(), self.max_age_days * _DAY_SECONDS
@@ -72,6 +76,10 @@ def with_rate_limiter(catalog: Catalog, rate_limiter: RateLimiter) -> Catalog:
 
     A catalog that sends no requests is returned as it is.
     """
+    return change_sources(catalog, lambda each: _limit(each, rate_limiter))
+
+
+def _limit(catalog: Catalog, rate_limiter: RateLimiter) -> Catalog:
     if isinstance(catalog, CachedCatalog):
         return replace(
             catalog, catalog=replace(catalog.catalog.located(), rate_limiter=rate_limiter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from floodscan.catalogs.bisection import may_share_items
@@ -13,7 +14,21 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from floodscan.catalogs.archive.coverage import Coverage
     from floodscan.model import Search
+
+
+class MissingKind(StrEnum):
+    """How a part of an answer is missing."""
+
+    UNANSWERED = "unanswered"
+    """The catalog did not answer, or gave up."""
+
+    UNREADABLE = "unreadable"
+    """A file of an archive, or a part of it, can't be read."""
+
+    NOT_COVERED = "not_covered"
+    """An archive has no items of that time at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +38,22 @@ class MissingPart:
     Attributes:
         search: The part.
         reason: Why it was not answered.
+        kind: How it is missing.
+        coverage: The time that is not missing; None if the part is missing whole.
     """
 
     search: Search
     reason: str
+    kind: MissingKind = MissingKind.UNANSWERED
+    coverage: Coverage | None = None
+
+    def touches(self, search: Search) -> bool:
+        """Return whether a search may find items in this part."""
+        if self.search.collection != search.collection:
+            return False
+        if self.coverage is not None:
+            return not self.coverage.covers(search.window)
+        return may_share_items(self.search, search)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +64,7 @@ class Answer:
         items: ITEMS table in no particular order, possibly with items beyond the search.
         complete: False if the catalog holds, or may hold, more items of the search.
         missing_parts: Parts of the search without a complete answer; empty if they are not known.
+            Some may concern only other searches that were merged with it.
         n_requests: Number of requests, with every retry counted.
         n_pages: Number of pages.
         n_retries: Number of repeated requests.
@@ -67,15 +95,21 @@ class Answer:
         }
         return _unpack, (pack_table(self.items), others)
 
+    @property
+    def missing_kind(self) -> MissingKind | None:
+        """How the first missing part is missing; None if none is known."""
+        return self.missing_parts[0].kind if self.missing_parts else None
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether an archive covers the time of the search."""
+        return self.missing_kind is not MissingKind.NOT_COVERED
+
     def answer_for(self, slot_search: Search) -> Answer:
         """Return it as the answer to one of the slot searches that were merged into its search."""
         if not self.missing_parts:
             return self
-        touching = [
-            missing_part
-            for missing_part in self.missing_parts
-            if may_share_items(missing_part.search, slot_search)
-        ]
+        touching = [each for each in self.missing_parts if each.touches(slot_search)]
         problem = touching[0].reason if touching else None
         return replace(self, complete=not touching, missing_parts=tuple(touching), problem=problem)
 

@@ -20,7 +20,7 @@ from floodscan.geometry.footprints import parse_footprints
 from floodscan.schemas import ITEMS, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from floodscan.catalogs.page_json import Item
 
@@ -118,6 +118,11 @@ def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     if set(map(type, values)) <= _EXPECTED[str(kind)]:
         with suppress(pa.ArrowException, OverflowError):
             return pa.array(values, kind)
+    return coerce_values(values, kind)
+
+
+def coerce_values(values: Iterable[object], kind: pa.DataType) -> pa.Array:
+    """Make a column of ITEMS from values of any type; a value of a wrong type is null."""
     return pa.array(map(_COERCE[str(kind)], values), kind)
 
 

@@ -20,15 +20,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import count_warnings
+from floodscan.catalogs.sources import measure_coverages
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
+from floodscan.model import DEMO
 from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from floodscan.catalogs import Catalog
+    from floodscan.model import Recipe
     from floodscan.result import ScanResult
 
 _EVENTS_SHOWN_WHOLE = 3
@@ -144,6 +149,15 @@ def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None
             raise
 
 
+def print_coverage(catalog: Catalog, rules: Recipe) -> None:
+    """Print the days that the archives of a run cover, before the run starts."""
+    if catalog.location == DEMO:
+        return
+    dated = [each.collection for each in rules.sensors.values() if each.window_days is not None]
+    for each in measure_coverages(catalog, dated):
+        print_problem(f"{each.collection}: the archive has {each.n_rows:,} items and covers {each}")
+
+
 def _make_columns() -> tuple[str | ProgressColumn, ...]:
     times = TimeElapsedColumn(), TimeRemainingColumn()
     return "events", BarColumn(), MofNCompleteColumn(), *times
@@ -169,6 +183,7 @@ def show_result(console: Console, result: ScanResult) -> None:
         tables = (rows for _, rows in result.folder.events.batches(OUTCOME_COLUMNS))
         show_outcomes(console, tables, result.counts)
     _print_files(console, result)
+    _print_not_covered(console, result)
     _print_warnings(console, result)
 
 
@@ -187,6 +202,19 @@ def _print_files(console: Console, result: ScanResult) -> None:
         f"Pictures: floodscan plot {words}",
     ):
         print_line(console, line, whole=True)
+
+
+def _print_not_covered(console: Console, result: ScanResult) -> None:
+    n_slots = n_events = 0
+    for _, rows in result.folder.events.batches(["reasons"]):
+        for reasons in rows["reasons"].to_pylist():
+            n_uncovered = sum(reason["code"] == Reason.NOT_COVERED for reason in reasons)
+            n_slots += n_uncovered
+            n_events += n_uncovered > 0
+    if n_slots:
+        where = f"{n_slots} slots of {n_events} of {result.counts['events']} events"
+        text = f"not covered by the archive: {where}; --fallback-catalog fills them"
+        print_line(console, text, style="yellow")
 
 
 def _print_warnings(console: Console, result: ScanResult) -> None:

@@ -22,6 +22,7 @@ from dask.base import annotate
 from dask.delayed import delayed
 from distributed.protocol import pickle
 
+from floodscan.catalogs.archive.joined import join_shard
 from floodscan.clusters.resources import SCORE, SEARCH
 from floodscan.engine.rate_limiter import remember_worker
 from floodscan.pipeline import ask, choose, write
@@ -29,10 +30,13 @@ from floodscan.pipeline import ask, choose, write
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from dask.delayed import Delayed
 
     from floodscan.assessment.outcomes import Outcome
+    from floodscan.catalogs.archive import ArchiveCatalog
+    from floodscan.catalogs.archive.shards import Shard
     from floodscan.catalogs.base import Answer
     from floodscan.model import Search
     from floodscan.pipeline import BatchPart, Run
@@ -50,6 +54,7 @@ class TaskKind(StrEnum):
     The key of a task is the name of its kind and a unique id: ``floodscan-search-0c7b…``.
     """
 
+    JOIN = "floodscan-join"
     SEARCH = "floodscan-search"
     CHOOSE = "floodscan-choose"
     WRITE = "floodscan-write"
@@ -101,6 +106,20 @@ def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -
         parts = [_draw_part(run, part, answers) for part in plan.parts()]
         finish = PickledCall.of(write, run.folder, plan.name, given_up=given_up)
         return draw_task(TaskKind.WRITE, finish, parts)
+
+
+def draw_join(run: Run, job: tuple[ArchiveCatalog, Shard], folder: Path, number: int) -> Delayed:
+    """Draw the task that joins a shard of an archive; its result is what could not be read.
+
+    Args:
+        run: Settings that all batches share.
+        job: The archive, and the shard.
+        folder: Folder of the answers.
+        number: Number of the shard.
+    """
+    archive, shard = job
+    with _on_workers_with(SEARCH if archive.is_remote else SCORE, run):
+        return draw_task(TaskKind.JOIN, PickledCall.of(join_shard, archive, shard, folder, number))
 
 
 def _draw_part(run: Run, part: BatchPlan, answers: Mapping[SearchGroup, Delayed]) -> Delayed:

@@ -23,7 +23,7 @@ from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import give_up
 from floodscan.engine.graph import draw_batch
 from floodscan.pipeline import write
-from floodscan.planning.slots import plan_batch, plan_searches
+from floodscan.planning.slots import narrow_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ def isolate(run: Run, batch: Batch, client: Client) -> BatchResult:
         batch: A batch whose workers crashed.
         client: Client of a cluster that runs nothing else.
     """
-    plan = plan_batch(batch, run.recipe)
+    plan = run.plan(batch)
     bad: list[EventPlan] = []
     for _ in range(_MAX_ROUNDS):
         rest = _select(run, plan, [each for each in plan.plans if each not in bad])
@@ -100,7 +100,7 @@ def _trial_folder(run: Run) -> Iterator[Run]:
 
 def _select(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
     """Return the plan of a batch for some of its events."""
-    return replace(plan, plans=tuple(plans), merged_searches=plan_searches(plans, run.recipe))
+    return narrow_plan(plan, plans, run.recipe)
 
 
 def _give_up(plans: Sequence[EventPlan]) -> list[Outcome]:

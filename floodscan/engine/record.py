@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from floodscan.catalogs import ArchiveCatalog
+from floodscan.catalogs.sources import list_archives
 from floodscan.store import FILES, PACKED, check_locked
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def describe_scan(run: Run) -> Json:
     counts by its STAC id, since it may have several addresses. An archive's digest is recorded
     beside the id: its files may be a part of the catalog, and may be replaced.
     """
-    archive = run.catalog if isinstance(run.catalog, ArchiveCatalog) else None
+    digests = [archive.digest() for archive in list_archives(run.catalog)]
     facts: Json = {
         "floodscan": version("floodscan"),
         "catalog": {
             "id": run.catalog_id,
             "location": run.catalog.location,
-            **({"digest": archive.digest()} if archive else {}),
+            **({"digest": " ".join(digests)} if digests else {}),
         },
         "recipe": run.recipe.to_dict(),
     }

@@ -67,7 +67,7 @@ def run_batches(
             yield _keep_going(work, batch, None, partial(_run_here, work, batch))
         return
     suspects: list[B_contra] = []
-    with _loss_explained(client):
+    with loss_explained(client):
         yield from _run_on_cluster(work, iter(batches), client, suspects)
         for batch in suspects:
             yield _keep_going(work, batch, client, partial(work.isolate, batch, client))
@@ -100,12 +100,12 @@ def _keep_going(
 
 
 @contextmanager
-def _loss_explained(client: Client) -> Iterator[None]:
+def loss_explained(client: Client | None) -> Iterator[None]:
     """Raise ClusterError if the scheduler is gone: Dask raises another error with each call."""
     try:
         yield
     except Exception as err:
-        if client.status == "running" and not isinstance(err, CancelledError):
+        if client is None or (client.status == "running" and not isinstance(err, CancelledError)):
             raise
         reason = " ".join(str(err).split())
         message = f"the Dask scheduler is gone, or has dropped its tasks: {reason}"

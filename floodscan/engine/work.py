@@ -14,7 +14,6 @@ from floodscan.engine.graph import PickledCall, TaskKind, draw_batch, draw_task
 from floodscan.engine.isolation import isolate
 from floodscan.errors import ClusterError, public_traceback
 from floodscan.pipeline import write
-from floodscan.planning.slots import plan_batch
 from floodscan.reselection import reselect_batch
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class ScanWork:
 
     def draw(self, batch: Batch) -> Delayed:
         """Draw the searches, choices and the write of a batch."""
-        return draw_batch(self.run, plan_batch(batch, self.run.recipe))
+        return draw_batch(self.run, self.run.plan(batch))
 
     def isolate(self, batch: Batch, client: Client) -> BatchResult:
         """Run a batch without the events that crash their workers."""
@@ -55,7 +54,7 @@ class ScanWork:
         hint = "report the bug; --retry-failed tries again"
         outcomes = [
             give_up(plan, Reason.INTERNAL_ERROR, detail=detail, hint=hint)
-            for plan in plan_batch(batch, self.run.recipe).plans
+            for plan in self.run.plan(batch).plans
         ]
         return write(self.run.folder, batch.name, [], given_up=outcomes)
 

@@ -69,7 +69,8 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
             ``relax``, ``mosaics``, ``min_coverage``, ``event_first``, ``assumed_onset_hour``,
-            ``onset_guard_minutes``, ``warn_coverage_below``, ``searches`` and one table per sensor.
+            ``onset_guard_minutes``, ``warn_coverage_below``, ``searches``, ``sources`` and one
+            table per sensor.
         source: Name of the file, for error messages.
 
     Raises:
@@ -94,6 +95,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
             "warn_coverage_below", raw.get("warn_coverage_below", 0.9)
         ),
         searches=_parse_prices(reader, raw.get("searches", {})),
+        sources=_parse_sources(reader, raw.get("sources", {}), sensors),
     )
     reader.finish()
     return recipe
@@ -161,6 +163,16 @@ def _parse_prices(reader: FieldReader, raw: object) -> SearchPrices:
     if "page_items" in raw:
         given["page_items"] = reader.count("searches.page_items", raw["page_items"])
     return replace(default, **given)
+
+
+def _parse_sources(
+    reader: FieldReader, raw: object, sensors: Mapping[Sensor, SensorRecipe]
+) -> Mapping[str, str]:
+    if not isinstance(raw, dict):
+        reader.fail("sources", "must be a table of catalogs by collection")
+        return {}
+    reader.check_keys("sources.", raw, [asked.collection for asked in sensors.values()])
+    return {name: reader.text(f"sources.{name}", source) for name, source in raw.items()}
 
 
 def _parse_by_sensor(

@@ -221,6 +221,8 @@ class Recipe:
             the onset.
         warn_coverage_below: Warn when a choice covers less than this share of its target.
         searches: Estimated costs of searches.
+        sources: Catalog of each collection that is not in the catalog of the run: a name, a URL or
+            a path.
         rules: Each sensor's rules under the policy, derived from the other attributes.
     """
 
@@ -238,6 +240,7 @@ class Recipe:
     onset_guard_minutes: float = 0.0
     warn_coverage_below: float = 0.9
     searches: SearchPrices = field(default_factory=SearchPrices)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     rules: Mapping[Sensor, SensorRules] = field(init=False, repr=False, compare=False)
 

@@ -56,12 +56,15 @@ class Search:
         bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
         window: Time window of the items; None is any time.
         assets: Keys of the assets whose hrefs are wanted.
+        joined: Whether it stands for slot searches that are joined with an archive. Its box and
+            window then only enclose theirs.
     """
 
     collection: str
     bbox: BBox
     window: TimeWindow | None
     assets: tuple[str, ...]
+    joined: bool = False
 
     @property
     def crosses_antimeridian(self) -> bool:

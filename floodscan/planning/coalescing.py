@@ -7,7 +7,7 @@ in ``SearchPrices``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +49,19 @@ def coalesce(
     for group in groups:
         merged_searches |= dict.fromkeys(group, _cover(group))
     return merged_searches
+
+
+def enclose(slot_searches: Sequence[Search]) -> Search:
+    """Make the joined search that stands for slot searches of one collection.
+
+    Its box spans all longitudes if one of theirs crosses the antimeridian.
+    """
+    whole = _cover(slot_searches)
+    if any(search.window is None for search in slot_searches):
+        whole = replace(whole, window=None)
+    if any(search.crosses_antimeridian for search in slot_searches):
+        whole = replace(whole, bbox=(-_TURN / 2, whole.bbox[1], _TURN / 2, whole.bbox[3]))
+    return replace(whole, joined=True)
 
 
 def _order(search: Search) -> tuple[object, ...]:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from floodscan.model import Recipe, Search, Sensor, TimeWindow
-from floodscan.planning.coalescing import coalesce
+from floodscan.planning.coalescing import coalesce, enclose
 from floodscan.planning.targets import Target, plan_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import date
 
     from floodscan.model import Decision, Event, Phase
     from floodscan.planning.event_list import EventList, PackedEvent
+
+    Joins = Callable[[Search], bool]
 
 MIN_BATCH_EVENTS = 32
 """Minimum number of events in a batch; the last batch of a run may have fewer.
@@ -31,6 +33,11 @@ PART_EVENTS = 16
 """Events of a batch that one task scores."""
 
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
+
+
+def _sends_all(search: Search) -> bool:
+    del search
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +198,47 @@ def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
         yield _close(members, run_id)
 
 
-def plan_batch(batch: Batch, recipe: Recipe) -> BatchPlan:
-    """Plan the slots and the searches of a batch."""
+def plan_batch(batch: Batch, recipe: Recipe, *, joins: Joins = _sends_all) -> BatchPlan:
+    """Plan the slots and the searches of a batch.
+
+    Args:
+        batch: The batch.
+        recipe: The rules.
+        joins: Whether a slot search is joined with an archive instead of sent.
+    """
     plans = tuple(plan_event(event, recipe) for event in batch.events)
-    return BatchPlan(batch.name, plans, plan_searches(plans, recipe))
+    joined = _join_searches(plans, joins)
+    return BatchPlan(batch.name, plans, joined | _merge_searches(plans, recipe, joined))
 
 
-def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Search]:
-    """Merge the slot searches of events where that saves requests.
+def narrow_plan(plan: BatchPlan, plans: Sequence[EventPlan], recipe: Recipe) -> BatchPlan:
+    """Return the plan of a batch for some of its events.
+
+    Joined searches stay as they are, because the join has been made.
+    """
+    joined = {search: each for search, each in plan.merged_searches.items() if each.joined}
+    merged = joined | _merge_searches(plans, recipe, joined)
+    return replace(plan, plans=tuple(plans), merged_searches=merged)
+
+
+def _join_searches(plans: Sequence[EventPlan], joins: Joins) -> dict[Search, Search]:
+    """Let one joined search stand for the slot searches of a part, in each collection."""
+    joined: dict[Search, Search] = {}
+    for start in range(0, len(plans), PART_EVENTS):
+        kinds: dict[tuple[str, tuple[str, ...]], list[Search]] = {}
+        for plan in plans[start : start + PART_EVENTS]:
+            for search in plan.searches:
+                if search not in joined and joins(search):
+                    kinds.setdefault((search.collection, search.assets), []).append(search)
+        for found in kinds.values():
+            joined |= dict.fromkeys(found, enclose(found))
+    return joined
+
+
+def _merge_searches(
+    plans: Sequence[EventPlan], recipe: Recipe, joined: Container[Search]
+) -> dict[Search, Search]:
+    """Merge the slot searches of events that are not joined, where that saves requests.
 
     Returns:
         For each slot search the search to send.
@@ -208,7 +248,10 @@ def plan_searches(plans: Sequence[EventPlan], recipe: Recipe) -> dict[Search, Se
         return merged_searches
     for sensor in recipe.sensors:
         slot_searches = [
-            slot.search for plan in plans for slot in plan.slots if slot.sensor is sensor
+            slot.search
+            for plan in plans
+            for slot in plan.slots
+            if slot.sensor is sensor and slot.search not in joined
         ]
         merged_searches |= coalesce(slot_searches, sensor=sensor, prices=recipe.searches)
     return merged_searches

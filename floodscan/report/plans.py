@@ -6,6 +6,8 @@ from datetime import UTC, time
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal
+
 from floodscan.report.screen import MOST_ROWS, print_line, show
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from floodscan.catalogs.usage import SourceUse
     from floodscan.model import Search, TimeWindow
     from floodscan.planning.slots import BatchPlan, EventPlan
 
@@ -32,11 +35,12 @@ def show_plans(console: Console, batches: Iterable[BatchPlan], event_ids: Collec
     found: dict[str, tuple[EventPlan, Sequence[Search]]] = {}
     n_slots = n_searches = 0
     for batch in batches:
-        n_searches += len(batch.searches)
+        n_searches += sum(not search.joined for search in batch.searches)
         for plan in batch.plans:
             n_slots += len(plan.slots)
             if plan.event.event_id in first:
-                found[plan.event.event_id] = (plan, batch.searches_for(plan))
+                sent = [search for search in batch.searches_for(plan) if not search.joined]
+                found[plan.event.event_id] = (plan, sent)
     plans = [found[event_id] for event_id in first]
     if len(event_ids) <= _EVENTS_SHOWN_WHOLE:
         for plan, searches in plans:
@@ -45,6 +49,33 @@ def show_plans(console: Console, batches: Iterable[BatchPlan], event_ids: Collec
         _show_events(console, plans, n_events=len(event_ids))
     if len(event_ids) > 1:
         print_line(console, f"{len(event_ids)} events: {n_slots} slots, {n_searches} searches")
+
+
+def show_sources(console: Console, uses: Iterable[SourceUse]) -> None:
+    """Print which source feeds the slots of each collection, and what is taken from it."""
+    rows, notes = [], []
+    for use in uses:
+        taken = _count(use.n_searches, "search", "searches")
+        if use.n_row_groups is not None:
+            groups = _count(use.n_row_groups, "row group", "row groups")
+            taken = f"{groups}, at most {decimal(use.n_bytes)}"
+        if use.coverage is not None:
+            notes.append(f"{use.collection}: the archive covers {use.coverage}")
+        if use.n_not_covered:
+            notes.append(
+                f"{use.collection}: {use.n_not_covered} of {use.n_slots} slots are not covered; "
+                "they stay empty without --fallback-catalog"
+            )
+        if use.n_without_id:
+            notes.append(f"{use.collection}: {use.n_without_id} rows without an id are left out")
+        rows.append((use.collection, use.n_slots, use.source, taken, use.why))
+    show(console, "sources", ("collection", "slots", "source", "takes", "why"), rows)
+    for note in notes:
+        print_line(console, note)
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"
 
 
 def _show_plan(console: Console, plan: EventPlan, searches: Sequence[Search]) -> None:
@@ -56,7 +87,10 @@ def _show_plan(console: Console, plan: EventPlan, searches: Sequence[Search]) ->
     title = f"{plan.event.event_id}: {len(plan.slots)} slots{_name_part(len(plan.slots))}"
     show(console, title, ("target", "phase", "sensor", "date", "window"), slots)
     rows = [(s.collection, _days(s.window), ", ".join(map(str, s.bbox))) for s in searches]
-    show(console, f"{len(rows)} searches", ("collection", "window", "bbox"), rows)
+    if rows:
+        show(
+            console, _count(len(rows), "search", "searches"), ("collection", "window", "bbox"), rows
+        )
 
 
 def _show_events(

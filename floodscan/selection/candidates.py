@@ -60,6 +60,7 @@ def score(
     recipe: Recipe,
     *,
     complete: Sequence[bool] | None = None,
+    covered: Sequence[bool] | None = None,
 ) -> pa.Table:
     """Find the candidates of each slot and measure them.
 
@@ -69,6 +70,8 @@ def score(
         recipe: The rules.
         complete: Whether the slot's answer holds all items of the catalog, shape (slots,); nothing
             is chosen from an incomplete answer. None if all answers are complete.
+        covered: Whether the archive covers the slot's window, shape (slots,); the answer is
+            incomplete if it does not. None if all windows are covered.
 
     Returns:
         CANDIDATES table in the order of the slots, and by item id within a slot. Nothing is ranked
@@ -86,8 +89,11 @@ def score(
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
     measured = _measure(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
-    answered = np.ones(len(slots), dtype=bool) if complete is None else np.array(complete)
-    return judge(measured, recipe, complete=answered[of_slots])
+    answered, known = (
+        np.ones(len(slots), dtype=bool) if flags is None else np.array(flags, dtype=bool)
+        for flags in (complete, covered)
+    )
+    return judge(measured, recipe, complete=answered[of_slots], covered=known[of_slots])
 
 
 def unique_items(items: pa.Table) -> pa.Table:
@@ -218,13 +224,17 @@ def _days(
     return pa.array(distance, mask=~dated), pa.array(signed, mask=~dated | unknown)
 
 
-def judge(measured: pa.Table, recipe: Recipe, *, complete: Mask) -> pa.Table:
+def judge(
+    measured: pa.Table, recipe: Recipe, *, complete: Mask, covered: Mask | None = None
+) -> pa.Table:
     """Name the passes of candidates, and judge whether each candidate can be chosen.
 
     Args:
         measured: MEASURED table, n rows.
         recipe: The rules.
         complete: Whether the answer of each row holds all items of the catalog, shape (n,).
+        covered: Whether the archive covers the window of each row's slot, shape (n,); None if it
+            covers all.
 
     Returns:
         CANDIDATES table, not ranked yet; ``select`` fills the hours from onset and peak.
@@ -235,7 +245,7 @@ def judge(measured: pa.Table, recipe: Recipe, *, complete: Mask) -> pa.Table:
         "track_id": identify_tracks(measured),
         "rank": pa.nulls(len(measured), pa.int32()),
         "selected": np.zeros(len(measured), dtype=bool),
-        "verdict": _withhold(_find_verdicts(measured, recipe), complete, recipe),
+        "verdict": _withhold(_find_verdicts(measured, recipe), complete, covered, recipe),
         "relaxed": pa.nulls(len(measured), CANDIDATES.field("relaxed").type),
         "superseded_by": pa.nulls(len(measured), pa.string()),
         "flags": pa.array([[]] * len(measured), CANDIDATES.field("flags").type),
@@ -320,7 +330,9 @@ def needed_window_days(times: pa.ChunkedArray, day_offsets: pa.Array | pa.Chunke
     return needed
 
 
-def _withhold(verdicts: NDArray[np.object_], complete: Mask, recipe: Recipe) -> NDArray[np.object_]:
+def _withhold(
+    verdicts: NDArray[np.object_], complete: Mask, covered: Mask | None, recipe: Recipe
+) -> NDArray[np.object_]:
     """Replace the verdicts by which candidates of incomplete answers could be chosen.
 
     If the recipe has a ladder, its steps may admit candidates that are rejected before.
@@ -329,7 +341,9 @@ def _withhold(verdicts: NDArray[np.object_], complete: Mask, recipe: Recipe) -> 
     if any(rules.ladder for rules in recipe.rules.values()):
         choosable += [Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY]
     withheld = ~complete & np.isin(verdicts, choosable)
-    return np.where(withheld, Verdict.INCOMPLETE_ANSWER, verdicts)
+    known = np.ones(len(verdicts), dtype=bool) if covered is None else covered
+    reasons = np.where(known, Verdict.INCOMPLETE_ANSWER, Verdict.NOT_COVERED)
+    return np.where(withheld, reasons, verdicts)
 
 
 def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: bool) -> Mask:

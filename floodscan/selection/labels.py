@@ -32,6 +32,9 @@ class Verdict(StrEnum):
     INCOMPLETE_ANSWER = "incomplete_answer"
     """The catalog held back part of the answer, so nothing of it is chosen."""
 
+    NOT_COVERED = "not_covered"
+    """The archive covers only a part of the window, so nothing of it is chosen."""
+
     NO_TIME = "no_time"
     """Its acquisition time is unknown, so it may be from before or after the onset."""
 

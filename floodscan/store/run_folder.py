@@ -142,8 +142,9 @@ class RunFolder:
         for folder in (self.path, *self._folders):
             for path in folder.glob(".*.*.tmp"):
                 path.unlink(missing_ok=True)
-        for trial in self.path.glob(".*.trial"):
-            rmtree(trial, ignore_errors=True)
+        for kind in ("trial", "join"):
+            for scrap in self.path.glob(f".*.{kind}"):
+                rmtree(scrap, ignore_errors=True)
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox column."""

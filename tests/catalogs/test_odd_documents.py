@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from floodscan import CatalogError, Recipe
-from floodscan.catalogs import ArchiveCatalog, StacApiCatalog, open_catalog
+from floodscan.catalogs import StacApiCatalog, open_catalog
 from floodscan.catalogs.archive import CATALOG_KEY
 from floodscan.catalogs.limits import Limits
 from floodscan.catalogs.stac_api import Endpoint
@@ -27,6 +27,7 @@ from floodscan.pipeline import Run, ask, choose
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.store import RunFolder
+from floodscan.testing.build_demo import DEMO_FOLDER
 from tests.catalogs.faulty import SEARCH
 
 if TYPE_CHECKING:
@@ -236,39 +237,33 @@ def odd_columns(rows: pa.Table) -> dict[str, pa.Table]:
 
 def test_an_odd_archive_is_read_or_reported(tmp_path: Path) -> None:
     """It raises nothing but a CatalogError, whichever column is odd."""
-    demo = open_catalog("demo")
-    assert isinstance(demo, ArchiveCatalog)
-    rows = pq.read_table(demo.path / f"{COLLECTION}.parquet").slice(0, 5)
+    rows = pq.read_table(DEMO_FOLDER / f"{COLLECTION}.parquet").slice(0, 5)
     for name, table in odd_columns(rows).items():
         path = tmp_path / f"{name}.parquet"
         pq.write_table(table, path)
         with suppress(CatalogError):
-            assert ArchiveCatalog(path).describe([COLLECTION])
+            assert open_catalog(str(path)).describe([COLLECTION])
         with suppress(CatalogError):
-            ArchiveCatalog(path).search(SEARCH).items.validate(full=True)
+            open_catalog(str(path)).search(SEARCH).items.validate(full=True)
 
 
 @pytest.mark.parametrize("facts", [b"{", b"3", b"[]", b'{"no": "id"}', b"\xff"])
 def test_an_archive_with_odd_metadata_goes_by_its_name(facts: bytes, tmp_path: Path) -> None:
     """Like one that another tool wrote."""
-    demo = open_catalog("demo")
-    assert isinstance(demo, ArchiveCatalog)
-    rows = pq.read_table(demo.path / f"{COLLECTION}.parquet").slice(0, 5)
+    rows = pq.read_table(DEMO_FOLDER / f"{COLLECTION}.parquet").slice(0, 5)
     path = tmp_path / "mine.parquet"
     pq.write_table(rows.replace_schema_metadata({CATALOG_KEY: facts}), path)
-    assert ArchiveCatalog(path).describe([COLLECTION]) == "mine"
+    assert open_catalog(str(path)).describe([COLLECTION]) == "mine"
 
 
 def test_an_archive_with_an_empty_ring_does_not_crash(tmp_path: Path) -> None:
     """GEOS crashes on such a polygon, so the item gets an empty footprint."""
     shell = shapely.Polygon([(6, 49), (7, 49), (7, 51), (6, 49)])
     torn = shapely.Polygon(shell.exterior, [shapely.LinearRing()])
-    demo = open_catalog("demo")
-    assert isinstance(demo, ArchiveCatalog)
-    rows = pq.read_table(demo.path / f"{COLLECTION}.parquet")
+    rows = pq.read_table(DEMO_FOLDER / f"{COLLECTION}.parquet")
     place = rows.schema.get_field_index("geometry")
     wkb = pa.array([shapely.to_wkb(torn)] * len(rows), rows.schema.field(place).type)
     pq.write_table(rows.set_column(place, "geometry", wkb), tmp_path / "torn.parquet")
-    found = ArchiveCatalog(tmp_path / "torn.parquet").search(SEARCH).items
+    found = open_catalog(str(tmp_path / "torn.parquet")).search(SEARCH).items
     assert len(found)
     assert all(shapely.is_empty(shapely.from_wkb(found["geometry"].to_pylist())))

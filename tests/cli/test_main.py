@@ -126,7 +126,10 @@ def test_plan_shows_slots_and_searches(run: Run) -> None:
     assert status == 0
     assert "2021-06-05/2021-06-25" in output
     read = orjson.loads(run("plan", "demo", "--json")[1])
-    assert (len(read[0]["slots"]), len(read[0]["searches"])) == (9, 3)
+    assert (len(read[0]["slots"]), len(read[0]["searches"])) == (9, 0)
+    assert {slot["source"] for slot in read[0]["slots"]} == {"demo"}
+    sent = orjson.loads(run("plan", "demo", "--catalog", "planetary-computer", "--json")[1])
+    assert (len(sent[0]["slots"]), len(sent[0]["searches"])) == (9, 3)
 
 
 def test_explain_shows_ranked_and_rejected_candidates(demo_out: Path, run: Run) -> None:
@@ -230,7 +233,7 @@ def test_a_bug_ends_the_command_unless_it_keeps_going(
 ) -> None:
     """The exit status is never that of success."""
     monkeypatch.setattr(
-        "floodscan.scanning.open_source", lambda *_: faulty_demo(look_up_a_missing_key)
+        "floodscan.scanning.open_source", lambda *_, **__: faulty_demo(look_up_a_missing_key)
     )
     command = ("scan", "demo", "--cluster", "none", "--out", tmp_path / "out")
     with pytest.raises(KeyError, match="missing"):

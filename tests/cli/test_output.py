@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from floodscan import Recipe
+from floodscan.catalogs import open_catalog
 from floodscan.cli.commands.plan import _in_order
 from floodscan.cli.output import print_json, print_json_list
 from floodscan.planning.event_list import list_events
@@ -69,7 +70,8 @@ def test_plans_are_in_the_order_of_the_events(tmp_path: Path, run: Run) -> None:
     assert all(len(plan["slots"]) == 9 for plan in planned)
     in_batches = cut_batches(list_events(events), run_id="")
     plans = (plan_batch(batch, Recipe()) for batch in in_batches)
-    entries = _in_order(plans, [event.event_id for event in events])
+    source = open_catalog("planetary-computer")
+    entries = _in_order(plans, [event.event_id for event in events], source)
     assert not isinstance(entries, list)
     assert orjson.loads(orjson.dumps(next(iter(entries)))) == planned[0]
 

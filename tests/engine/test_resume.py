@@ -230,9 +230,9 @@ def test_another_recipe_or_catalog_is_an_error(tmp_path: Path) -> None:
 
 def test_an_archive_with_other_files_is_another_catalog(tmp_path: Path) -> None:
     """Its path and its id are the same; a copy of the same files is the same catalog."""
-    demo, snapshot = ArchiveCatalog(DEMO_FOLDER), tmp_path / "snapshot"
+    demo, snapshot = ArchiveCatalog.at(str(DEMO_FOLDER)), tmp_path / "snapshot"
     shutil.copytree(DEMO_FOLDER, snapshot, copy_function=shutil.copyfile)
-    assert ArchiveCatalog(snapshot).digest() == demo.digest()
+    assert ArchiveCatalog.at(str(snapshot)).digest() == demo.digest()
     scan(EVENTS[:1], catalog=str(snapshot), out=tmp_path / "out")
     before = result_bytes(tmp_path / "out")
     items = pq.read_table(snapshot / "sentinel-2-l2a.parquet")

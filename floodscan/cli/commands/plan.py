@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from floodscan.cli.options import AnyPath, json_option, log_options, rules_options
+from floodscan.cli.options import (
+    AnyPath,
+    catalog_options,
+    json_option,
+    log_options,
+    rules_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from floodscan.catalogs import Catalog
+    from floodscan.cli.options import CatalogChoice
     from floodscan.model import Recipe, Search
     from floodscan.planning.slots import BatchPlan, EventPlan
 
@@ -23,40 +31,57 @@ _log = logging.getLogger(__name__)
 
 @click.command()
 @click.argument("events", metavar="EVENTS", type=AnyPath())
+@catalog_options
 @rules_options
 @json_option
 @log_options
-def plan(events: str, *, rules: Recipe, as_json: bool) -> None:
-    """Show the slots and searches of events, without searching.
+def plan(
+    events: str,
+    *,
+    catalogs: CatalogChoice,
+    rules: Recipe,
+    as_json: bool,
+) -> None:
+    """Show the slots, searches and sources of events, without searching.
 
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
+    from floodscan.catalogs.sources import find_archive
+    from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
     from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches, plan_batch
-    from floodscan.report.plans import show_plans
+    from floodscan.report.plans import show_plans, show_sources
 
+    source = catalogs.open(events, rules)
+    counter = UsageCounter(source)
     with report_events(as_json=as_json):
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
     _log.info("%d events are read from %s", len(listed), events)
-    batches = (plan_batch(batch, rules) for batch in cut_batches(listed, run_id=""))
+    batches = counter.count(
+        plan_batch(batch, rules, joins=lambda search: find_archive(source, search) is not None)
+        for batch in cut_batches(listed, run_id="")
+    )
     if as_json:
-        print_json_list(_in_order(batches, listed.ids))
-    else:
-        show_plans(open_console(), batches, listed.ids)
+        print_json_list(_in_order(batches, listed.ids, source))
+        return
+    show_plans(open_console(), batches, listed.ids)
+    show_sources(open_console(), counter.list_uses())
 
 
-def _in_order(batches: Iterable[BatchPlan], event_ids: Iterable[str]) -> Iterator[Json]:
+def _in_order(
+    batches: Iterable[BatchPlan], event_ids: Iterable[str], source: Catalog
+) -> Iterator[Json]:
     """Yield the plans in the order of the events; until then they are kept on disk."""
     from floodscan.planning.scratch import ScratchDatabase
 
     kept = ScratchDatabase("CREATE TABLE plan (event_id TEXT PRIMARY KEY, content BLOB)")
     for batch in batches:
         rows = (
-            (each.event.event_id, pickle.dumps(_to_json(each, batch.searches_for(each))))
+            (each.event.event_id, pickle.dumps(_to_json(each, batch.searches_for(each), source)))
             for each in batch.plans
         )
         kept.executemany("INSERT INTO plan VALUES (?, ?)", rows)
@@ -65,7 +90,9 @@ def _in_order(batches: Iterable[BatchPlan], event_ids: Iterable[str]) -> Iterato
         yield pickle.loads(found.fetchone()[0])  # noqa: S301 - our own bytes
 
 
-def _to_json(each: EventPlan, searches: Iterable[Search]) -> Json:
+def _to_json(each: EventPlan, searches: Iterable[Search], source: Catalog) -> Json:
+    from floodscan.catalogs.sources import find_source
+
     return {
         "event_id": each.event.event_id,
         "slots": [
@@ -75,11 +102,13 @@ def _to_json(each: EventPlan, searches: Iterable[Search]) -> Json:
                 "sensor": slot.sensor,
                 "date": slot.day,
                 "window": slot.window and str(slot.window),
+                "source": find_source(source, slot.search)[0].location,
             }
             for slot in each.slots
         ],
         "searches": [
             {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)}
             for s in searches
+            if not s.joined
         ],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.options import (
     AnyPath,
     access_options,
+    catalog_options,
     cluster_options,
     json_option,
     log_options,
@@ -19,7 +20,7 @@ from floodscan.cli.options import (
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
-    from floodscan.cli.options import ClusterChoice
+    from floodscan.cli.options import CatalogChoice, ClusterChoice
     from floodscan.model import Recipe
 
 
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
     "input can't be used."
 )
 @click.argument("events", metavar="EVENTS", type=AnyPath())
-@click.option(
-    "--catalog",
-    metavar="CATALOG",
-    help="planetary-computer (default), demo, the URL of a STAC API, or the path of "
-    "GeoParquet files of STAC items.",
-)
+@catalog_options
 @rules_options
 @click.option(
     "--out",
@@ -61,6 +57,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--manifests",
+    "pack_manifests",
+    callback=lambda _context, _option, value: None if value is None else value == "packed",
     type=click.Choice(["files", "packed"]),
     metavar="HOW",
     help="How manifests are stored. files: one file per event. packed: one file per batch of "
@@ -71,16 +69,15 @@ if TYPE_CHECKING:
 @log_options
 def scan(  # noqa: PLR0913 - one parameter per option
     events: str,
-    catalog: str | None,
+    catalogs: CatalogChoice,
     out: str | None,
     *,
     rules: Recipe,
     cluster_choice: ClusterChoice,
     access: Access,
     dry_run: bool,
-    manifests: str | None,
     as_json: bool,
-    **switches: bool,
+    **switches: Any,  # noqa: ANN401 - as in scanning.scan
 ) -> int:
     """Choose scenes for flood events.
 
@@ -89,22 +86,23 @@ def scan(  # noqa: PLR0913 - one parameter per option
     from floodscan import scanning
     from floodscan.cli.cluster import prepare_client
     from floodscan.cli.event_input import report_events
-    from floodscan.cli.output import print_result, show_progress
+    from floodscan.cli.output import print_coverage, print_result, show_progress
 
     with report_events(as_json=as_json):
         listed = scanning.read_list(events, rules)
     if dry_run:
         return _print_job(cluster_choice, access)
+    source = catalogs.open(events, rules)
+    print_coverage(source, rules)
     with show_progress() as on_progress, prepare_client(cluster_choice, access) as client:
         result = scanning.scan(
             listed,
-            catalog=scanning.open_source(catalog, events),
+            catalog=source,
             recipe=rules,
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
             access=access,
             search_on_driver=cluster_choice.search_on_driver,
-            pack_manifests=None if manifests is None else manifests == "packed",
             on_progress=on_progress,
             **switches,
         )

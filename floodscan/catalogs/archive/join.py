@@ -1,0 +1,233 @@
+"""The join of items with searches in space and time, in numbers alone.
+
+A search finds an item if their boxes touch and the item's time is in the window or unknown. Most
+items have small boxes, and are joined through a grid of cells of 1°::
+
+    box of an item ── its centre ── the cell of the centre
+                                        │
+    box of a search, grown by half the largest box of an item ── the cells that it touches
+
+An item and a search whose boxes touch share a cell, so only such pairs are compared. Boxes across
+180° are cut in two first. Wide boxes, as near the poles, are joined in the same way through bands
+of latitude, and tall boxes are compared with every search.
+
+The boxes enclose the footprints, so the pairs are a few more than the footprints would give. The
+exact test of footprints follows with the scoring, as for the items of any catalog.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from floodscan.catalogs.archive.places import HALF_TURN, NO_TIME
+from floodscan.geometry.scan_lines import ragged_arange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from floodscan.catalogs.archive.places import Places
+    from floodscan.model import Search, TimeWindow
+
+    Indices = NDArray[np.int64]
+    Numbers = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+_LONGEST = np.iinfo(np.int64).max
+_SMALL_DEGREES = 4.0
+_COLUMNS, _BANDS = 360, 180
+_COMPARED_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searches:
+    """Searches of one collection, as columns of n rows; one across 180° has two rows.
+
+    Attributes:
+        boxes: West, south, east and north in degrees, west ≤ east, shape (n, 4).
+        starts: First instant of the window, microseconds, shape (n,).
+        ends: Last instant of the window, microseconds, shape (n,).
+        owners: Number of the answer that gets the items, shape (n,).
+    """
+
+    boxes: Numbers
+    starts: Indices
+    ends: Indices
+    owners: Indices
+
+    @classmethod
+    def of(cls, searches: Iterable[tuple[Search, int]]) -> Searches:
+        """Make columns of searches and the numbers of their answers."""
+        rows = [
+            (*box, *_instants(search.window), owner)
+            for search, owner in searches
+            for box in _cut(search.bbox)
+        ]
+        boxes = np.array([row[:4] for row in rows], dtype=np.float64).reshape(-1, 4)
+        starts, ends, owners = np.array([row[4:] for row in rows], dtype=np.int64).reshape(-1, 3).T
+        return cls(boxes, starts, ends, owners)
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    def take(self, kept: Mask) -> Searches:
+        """Return some of the searches."""
+        return Searches(self.boxes[kept], self.starts[kept], self.ends[kept], self.owners[kept])
+
+    def touch(self, box: Numbers, times: Indices) -> Mask:
+        """Return whether each search may find an item in a box and a span of time, shape (n,)."""
+        west, south, east, north = self.boxes.T
+        inside = (west <= box[2]) & (east >= box[0]) & (south <= box[3]) & (north >= box[1])
+        touching: Mask = inside & (self.starts <= times[1]) & (self.ends >= times[0])
+        return touching
+
+
+def _instants(window: TimeWindow | None) -> tuple[int, int]:
+    """Return the ends of a window in microseconds since 1970; None is all time."""
+    if window is None:
+        return NO_TIME, _LONGEST
+    ends = (np.datetime64(end.replace(tzinfo=None), "us") for end in (window.start, window.end))
+    start, end = (int(each.astype(np.int64)) for each in ends)
+    return start, end
+
+
+def _cut(bbox: tuple[float, float, float, float]) -> list[tuple[float, float, float, float]]:
+    west, south, east, north = bbox
+    if west <= east:
+        return [bbox]
+    return [(west, south, HALF_TURN, north), (-HALF_TURN, south, east, north)]
+
+
+def find_pairs(
+    places: Places, searches: Searches, kept: Mask | None = None
+) -> tuple[Indices, Indices]:
+    """Find the items that each answer gets.
+
+    Args:
+        places: The items of a row group.
+        searches: Searches of one collection.
+        kept: Which items are of that collection, shape (items,); None: all of them.
+
+    Returns:
+        Numbers of items and of answers, each pair once, by answer and then by item.
+    """
+    numbers = np.arange(len(places.boxes)) if kept is None else np.flatnonzero(kept)
+    items, boxes = _cut_at_antimeridian(numbers, places.boxes[numbers])
+    wide, tall = (
+        boxes[:, 2] - boxes[:, 0] > _SMALL_DEGREES,
+        boxes[:, 3] - boxes[:, 1] > _SMALL_DEGREES,
+    )
+    there = ~np.isnan(boxes).any(axis=1)
+    found = [
+        _pair_by_cells(items, boxes, searches, there & ~wide & ~tall, columns=_COLUMNS),
+        _pair_by_cells(items, boxes, searches, there & wide & ~tall, columns=1),
+        *_pair_all(items, boxes, searches, there & tall),
+    ]
+    rows, of_searches = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    times = places.times[rows]
+    known = times != NO_TIME
+    outside = (times < searches.starts[of_searches]) | (times > searches.ends[of_searches])
+    inside = ~(known & outside)
+    keys = np.unique(searches.owners[of_searches[inside]] * len(places.boxes) + rows[inside])
+    return keys % max(len(places.boxes), 1), keys // max(len(places.boxes), 1)
+
+
+def _cut_at_antimeridian(items: Indices, boxes: Numbers) -> tuple[Indices, Numbers]:
+    """Cut boxes across 180° in two; both parts have the number of the item."""
+    crossing = boxes[:, 0] > boxes[:, 2]
+    if not crossing.any():
+        return items, boxes
+    eastern, western = boxes[crossing], boxes[crossing]
+    eastern[:, 2], western[:, 0] = HALF_TURN, -HALF_TURN
+    rest = ~crossing
+    return (
+        np.concatenate([items[rest], items[crossing], items[crossing]]),
+        np.concatenate([boxes[rest], eastern, western]),
+    )
+
+
+def _pair_by_cells(
+    items: Indices, boxes: Numbers, searches: Searches, chosen: Mask, *, columns: int
+) -> tuple[Indices, Indices]:
+    """Pair items and searches whose boxes touch.
+
+    Args:
+        items: Numbers of the items, shape (n,).
+        boxes: Their boxes, shape (n, 4).
+        searches: The searches.
+        chosen: The items to pair, shape (n,).
+        columns: Number of cells around the Earth: 360, or 1 for bands of latitude.
+    """
+    places = np.flatnonzero(chosen)
+    if not len(places) or not len(searches):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    west, south, east, north = boxes[places].T
+    growth = ((east - west).max() / 2, (north - south).max() / 2)
+    cells, of_cells = _cover_with_cells(searches.boxes, growth, columns)
+    order = np.argsort(cells, kind="stable")
+    of_cells = of_cells[order]
+    counts = np.bincount(cells, minlength=columns * _BANDS)
+    starts = np.cumsum(counts) - counts
+    of_items = _cell((west + east) / 2, (south + north) / 2, columns)
+    n_near = counts[of_items]
+    near = np.flatnonzero(n_near)
+    repeats = n_near[near]
+    rows = np.repeat(places[near], repeats)
+    found = of_cells[np.repeat(starts[of_items[near]], repeats) + ragged_arange(repeats)]
+    touching = _touch(boxes[rows], searches.boxes[found])
+    return items[rows[touching]], found[touching]
+
+
+def _cover_with_cells(
+    boxes: Numbers, growth: tuple[float, float], columns: int
+) -> tuple[Indices, Indices]:
+    """List the cells that grown boxes touch, and for each cell the number of its box."""
+    west, south, east, north = boxes.T
+    left, right = (_column(x, columns) for x in (west - growth[0], east + growth[0]))
+    bottom, top = _band(south - growth[1]), _band(north + growth[1])
+    widths, heights = right - left + 1, top - bottom + 1
+    owners = np.repeat(np.arange(len(boxes)), widths * heights)
+    steps = ragged_arange(widths * heights)
+    bands, shifts = np.divmod(steps, widths[owners])
+    return (bottom[owners] + bands) * columns + left[owners] + shifts, owners
+
+
+def _cell(lons: Numbers, lats: Numbers, columns: int) -> Indices:
+    return _band(lats) * columns + _column(lons, columns)
+
+
+def _column(lons: Numbers, columns: int) -> Indices:
+    turns = (lons + HALF_TURN) * (columns / 360)
+    return np.clip(np.floor(turns), 0, columns - 1).astype(np.int64)
+
+
+def _band(lats: Numbers) -> Indices:
+    return np.clip(np.floor(lats + 90), 0, _BANDS - 1).astype(np.int64)
+
+
+def _touch(first: Numbers, second: Numbers) -> Mask:
+    touching: Mask = (
+        (first[:, 0] <= second[:, 2])
+        & (first[:, 2] >= second[:, 0])
+        & (first[:, 1] <= second[:, 3])
+        & (first[:, 3] >= second[:, 1])
+    )
+    return touching
+
+
+def _pair_all(
+    items: Indices, boxes: Numbers, searches: Searches, chosen: Mask
+) -> Iterable[tuple[Indices, Indices]]:
+    """Compare each chosen item with each search, some at a time."""
+    places = np.flatnonzero(chosen)
+    step = max(_COMPARED_AT_ONCE // max(len(searches), 1), 1)
+    for start in range(0, len(places), step):
+        some = places[start : start + step]
+        rows = np.repeat(some, len(searches))
+        found = np.tile(np.arange(len(searches)), len(some))
+        touching = _touch(boxes[rows], searches.boxes[found])
+        yield items[rows[touching]], found[touching]

@@ -1,0 +1,110 @@
+"""Which row groups a set of searches needs, and their cut into shards: one task reads a shard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from floodscan.catalogs.archive.join import Searches
+from floodscan.catalogs.archive.reading import CollectionSearches, RowGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from floodscan.catalogs.archive.index import Index
+    from floodscan.model import Search
+
+_N_SHARDS = 16
+_LEAST_BYTES, _MOST_BYTES = 1 << 20, 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Row groups of an archive that one task reads, and the searches that touch them.
+
+    Attributes:
+        row_groups: The row groups, in the order of the archive.
+        asked: The searches.
+        n_bytes: Compressed size of the columns that may be read.
+    """
+
+    row_groups: tuple[RowGroup, ...]
+    asked: tuple[CollectionSearches, ...]
+    n_bytes: int
+
+
+def group_searches(searches: Iterable[tuple[Search, int]]) -> list[CollectionSearches]:
+    """Group searches that read the same columns.
+
+    Args:
+        searches: Each search, with the number of the answer that gets its items.
+    """
+    by_kind: dict[tuple[str, tuple[str, ...]], list[tuple[Search, int]]] = {}
+    for search, answer in searches:
+        by_kind.setdefault((search.collection, search.assets), []).append((search, answer))
+    return [CollectionSearches(*kind, Searches.of(found)) for kind, found in by_kind.items()]
+
+
+def cut_shards(index: Index, asked: Sequence[CollectionSearches]) -> Iterator[Shard]:
+    """Cut the row groups that any search touches into shards of similar size.
+
+    Args:
+        index: Index of the archive.
+        asked: The searches.
+    """
+    numbers = find_row_groups(index, asked)
+    sizes = index.table["n_bytes"].to_numpy()[numbers]
+    ends = np.cumsum(sizes)
+    shard_bytes = np.clip(sizes.sum() // _N_SHARDS, _LEAST_BYTES, _MOST_BYTES)
+    of_shards = (ends - sizes) // shard_bytes
+    for shard in np.unique(of_shards):
+        inside = of_shards == shard
+        row_groups = tuple(_row_groups(index, numbers[inside]))
+        own = tuple(_narrow(asked, row_groups))
+        yield Shard(row_groups, own, int(sizes[inside].sum()))
+
+
+def find_row_groups(index: Index, asked: Sequence[CollectionSearches]) -> NDArray[np.intp]:
+    """Return the rows of the index that any search touches, ascending."""
+    touched: set[int] = set()
+    for each in asked:
+        for number in index.numbers_of(each.collection).tolist():
+            if (
+                number not in touched
+                and each.searches.touch(index.boxes[number], index.times[number]).any()
+            ):
+                touched.add(number)
+    return np.array(sorted(touched), dtype=np.intp)
+
+
+def _row_groups(index: Index, numbers: NDArray[np.intp]) -> Iterator[RowGroup]:
+    rows = index.table.select(["file", "row_group", "collections"]).take(numbers).to_pylist()
+    for number, row in zip(numbers.tolist(), rows, strict=True):
+        box, times = index.boxes[number].tolist(), index.times[number].tolist()
+        yield RowGroup(
+            number,
+            row["file"],
+            row["row_group"],
+            tuple(row["collections"]),
+            (box[0], box[1], box[2], box[3]),
+            (times[0], times[1]),
+        )
+
+
+def _narrow(
+    asked: Sequence[CollectionSearches], row_groups: Sequence[RowGroup]
+) -> Iterator[CollectionSearches]:
+    """Keep the searches that touch any of the row groups."""
+    boxes = np.array([row_group.box for row_group in row_groups])
+    times = np.array([row_group.times for row_group in row_groups])
+    box = np.array([*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)])
+    span = np.array([times[:, 0].min(), times[:, 1].max()])
+    there = {name for row_group in row_groups for name in row_group.collections}
+    for each in asked:
+        kept = each.searches.touch(box, span)
+        if each.collection in there and kept.any():
+            yield CollectionSearches(each.collection, each.assets, each.searches.take(kept))

@@ -1,0 +1,115 @@
+"""Several catalogs as one: a source per collection, and a fallback for time without coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from floodscan.catalogs.archive import ArchiveCatalog
+from floodscan.catalogs.archive.joined import JoinedCatalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from floodscan.catalogs.archive.coverage import Coverage
+    from floodscan.catalogs.base import Answer, Catalog
+    from floodscan.model import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """A catalog that sends each search to one of several catalogs.
+
+    Attributes:
+        main: Answers searches in all collections without a source of their own.
+        by_collection: The source of each other collection.
+        fallback: Answers searches in time that an archive does not cover; None leaves their slots
+            empty.
+    """
+
+    main: Catalog
+    by_collection: Mapping[str, Catalog]
+    fallback: Catalog | None = None
+
+    @property
+    def location(self) -> str:
+        """The locations of all sources, for messages and files."""
+        own = [f"{name}: {each.location}" for name, each in sorted(self.by_collection.items())]
+        fallback = [f"fallback: {self.fallback.location}"] if self.fallback else []
+        return "; ".join([self.main.location, *own, *fallback])
+
+    def describe(self, collections: Iterable[str]) -> str:
+        """Check that each source has its collections, and return the ids of all sources."""
+        names = list(collections)
+        of_main = [name for name in names if name not in self.by_collection]
+        own = [name for name in names if name in self.by_collection]
+        ids = [self.main.describe(of_main)] if of_main else []
+        ids += [self.by_collection[name].describe([name]) for name in own]
+        if self.fallback:
+            ids.append(self.fallback.describe(names))
+        return " + ".join(dict.fromkeys(ids))
+
+    def search(self, search: Search) -> Answer:
+        """Search the source of a collection, or the fallback."""
+        return self.find(search)[0].search(search)
+
+    def find(self, search: Search) -> tuple[Catalog, str]:
+        """Return the catalog that answers a search, and why it does."""
+        named = search.collection in self.by_collection
+        source = self.by_collection[search.collection] if named else self.main
+        if self.fallback and isinstance(source, ArchiveCatalog) and not source.covers(search):
+            return self.fallback, "fallback: the archive does not cover the window"
+        return source, "named in the recipe" if named else "the catalog of the run"
+
+    def map(self, change: Callable[[Catalog], Catalog]) -> Sources:
+        """Change each of the catalogs."""
+        return Sources(
+            change(self.main),
+            {name: change(each) for name, each in self.by_collection.items()},
+            self.fallback and change(self.fallback),
+        )
+
+
+def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
+    """Return the catalog that answers a search, and why it does."""
+    return (
+        catalog.find(search)
+        if isinstance(catalog, Sources)
+        else (catalog, "the catalog of the run")
+    )
+
+
+def find_archive(catalog: Catalog, search: Search) -> ArchiveCatalog | None:
+    """Return the archive that answers a search; None if requests do."""
+    if isinstance(catalog, JoinedCatalog):
+        return find_archive(catalog.rest, search)
+    source, _ = find_source(catalog, search)
+    return source if isinstance(source, ArchiveCatalog) else None
+
+
+def measure_coverages(catalog: Catalog, collections: Iterable[str]) -> Iterator[Coverage]:
+    """Measure what archives cover of collections; a collection of another catalog is left out."""
+    for collection in collections:
+        sources = catalog.by_collection if isinstance(catalog, Sources) else {}
+        main = catalog.main if isinstance(catalog, Sources) else catalog
+        source = sources.get(collection, main)
+        if isinstance(source, ArchiveCatalog):
+            yield source.measure_coverage(collection)
+
+
+def list_archives(catalog: Catalog) -> list[ArchiveCatalog]:
+    """List the archives among the sources of a catalog, each once."""
+    if isinstance(catalog, JoinedCatalog):
+        return list_archives(catalog.rest)
+    if not isinstance(catalog, Sources):
+        return [catalog] if isinstance(catalog, ArchiveCatalog) else []
+    others = [catalog.fallback] if catalog.fallback else []
+    sources = [catalog.main, *catalog.by_collection.values(), *others]
+    return list(dict.fromkeys(each for each in sources if isinstance(each, ArchiveCatalog)))
+
+
+def change_sources(catalog: Catalog, change: Callable[[Catalog], Catalog]) -> Catalog:
+    """Change each catalog that sends requests."""
+    if isinstance(catalog, JoinedCatalog):
+        return replace(catalog, rest=change_sources(catalog.rest, change))
+    return catalog.map(change) if isinstance(catalog, Sources) else change(catalog)

@@ -1,0 +1,182 @@
+"""The join of archives with a lot of batches, before these batches run.
+
+    row groups 1-7   ── join ──┐
+    row groups 8-15  ── join ──┼── answers on disk ── batches of the lot, as from any catalog
+    row groups 16-21 ── join ──┘
+
+An archive is read by time, but batches are neighbours in space. So each task reads some row groups
+once, and joins them with the searches of all batches of the lot. The lot is large, because each lot
+reads the row groups again; its size bounds the memory of the driver.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import chain, starmap
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+from distributed import CancelledError, KilledWorker, as_completed
+
+from floodscan.catalogs.archive.joined import JoinedCatalog, join_shard, write_answers
+from floodscan.catalogs.archive.reading import Unreadable
+from floodscan.catalogs.archive.shards import cut_shards, group_searches
+from floodscan.catalogs.sources import find_archive, list_archives
+from floodscan.engine.graph import draw_join
+from floodscan.engine.run_batches import loss_explained, run_batches
+from floodscan.engine.work import ScanWork
+from floodscan.errors import FloodscanError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from distributed import Client
+
+    from floodscan.catalogs.archive import ArchiveCatalog
+    from floodscan.catalogs.archive.shards import Shard
+    from floodscan.catalogs.base import MissingPart
+    from floodscan.model import Search
+    from floodscan.pipeline import BatchResult, Run
+    from floodscan.planning.slots import Batch
+
+    Job = tuple[ArchiveCatalog, Shard]
+
+_LOT_EVENTS = 8192
+_LOT_BYTES = 128 << 20
+
+
+def run_scan(
+    run: Run, batches: Iterable[Batch], *, client: Client | None
+) -> Generator[BatchResult]:
+    """Run the batches of a scan, lot by lot if the run has an archive.
+
+    Args:
+        run: Settings that all batches share.
+        batches: Taken as they are needed, never all at once.
+        client: Client of the cluster; None runs the tasks in this process, one after the other.
+    """
+    if not list_archives(run.catalog):
+        yield from run_batches(ScanWork(run), batches, client=client)
+        return
+    for lot in _cut_lots(batches):
+        yield from _run_lot(run, lot, client)
+
+
+def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[BatchResult]:
+    """Join a lot and run its batches; a bug in the join fails all of its events, or is raised."""
+    with ExitStack() as stack:
+        try:
+            with loss_explained(client):
+                joined = stack.enter_context(_joined(run, lot, client))
+        except (FloodscanError, CancelledError, OSError):
+            raise
+        except Exception as bug:
+            failed = [ScanWork(run).fail(batch, bug) for batch in lot]
+            if None in failed:
+                raise
+            yield from (result for result in failed if result)
+        else:
+            yield from run_batches(ScanWork(joined), lot, client=client)
+
+
+def _cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Cut batches into lots, by their number of events and the bytes of these."""
+    lot: list[Batch] = []
+    n_events = n_bytes = 0
+    for batch in batches:
+        lot.append(batch)
+        n_events += len(batch.packed)
+        n_bytes += sum(len(event.content) for event in batch.packed)
+        if n_events >= _LOT_EVENTS or n_bytes >= _LOT_BYTES:
+            yield lot
+            lot, n_events, n_bytes = [], 0, 0
+    if lot:
+        yield lot
+
+
+@contextmanager
+def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[Run]:
+    """Join the archives of a run with a lot, and remove the answers at the end.
+
+    Args:
+        run: Settings that all batches share.
+        lot: The batches.
+        client: Client of the cluster; None joins in this process.
+
+    Yields:
+        The run with a catalog that has the answers.
+    """
+    folder = run.folder.path / f".{uuid.uuid4().hex}.join"
+    folder.mkdir(parents=True)
+    try:
+        by_archive, numbers = _collect_searches(run, lot)
+        write_answers(folder, numbers)
+        jobs = [
+            (archive, shard)
+            for archive, searches in by_archive.items()
+            for shard in cut_shards(archive.index, group_searches(searches))
+        ]
+        missing = list(chain.from_iterable(starmap(_find_uncovered, by_archive.items())))
+        missing += _join(run, jobs, folder, client)
+        yield replace(
+            run, catalog=JoinedCatalog(folder, len(jobs), tuple(missing), rest=run.catalog)
+        )
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def _collect_searches(
+    run: Run, lot: Sequence[Batch]
+) -> tuple[dict[ArchiveCatalog, list[tuple[Search, int]]], dict[Search, int]]:
+    """List the slot searches that each archive is joined with, and number their answers."""
+    numbers: dict[Search, int] = {}
+    by_archive: dict[ArchiveCatalog, list[tuple[Search, int]]] = {}
+    for batch in lot:
+        for slot_search, joined in run.plan(batch).merged_searches.items():
+            archive = find_archive(run.catalog, slot_search)
+            if joined.joined and archive is not None:
+                number = numbers.setdefault(joined, len(numbers))
+                by_archive.setdefault(archive, []).append((slot_search, number))
+    return by_archive, numbers
+
+
+def _find_uncovered(
+    archive: ArchiveCatalog, searches: Sequence[tuple[Search, int]]
+) -> list[MissingPart]:
+    collections = dict.fromkeys(search.collection for search, _ in searches)
+    return [archive.find_uncovered(collection) for collection in collections]
+
+
+def _join(run: Run, jobs: Sequence[Job], folder: Path, client: Client | None) -> list[MissingPart]:
+    """Run the tasks of a join, and return what could not be read."""
+    if client is None:
+        found = (join_shard(*job, folder, number) for number, job in enumerate(jobs))
+        return [part for parts in found for part in parts]
+    tasks = [draw_join(run, job, folder, number) for number, job in enumerate(jobs)]
+    futures: Mapping[Any, Job] = dict(zip(client.compute(tasks), jobs, strict=True))
+    missing: list[MissingPart] = []
+    for future, result in as_completed(futures, with_results=True, raise_errors=False):
+        if isinstance(result, tuple) and future.status == "error":
+            missing += _give_up(futures[future], result[1])
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            missing += result
+    return sorted(missing, key=repr)
+
+
+def _give_up(job: Job, error: BaseException) -> list[MissingPart]:
+    """Mark a shard as unreadable if every worker that read it crashed; raise other errors."""
+    if not isinstance(error, KilledWorker):
+        raise error
+    archive, shard = job
+    collections = [each.collection for each in shard.asked]
+    reason = "every worker that read it crashed"
+    return [
+        part
+        for row_group in shard.row_groups
+        for part in archive.list_missing(Unreadable(row_group, reason), collections)
+    ]
