@@ -105,7 +105,7 @@ def _complete(
     tracks = Tracks(main=event.track, lead=_EVENT)
     fill = best_fill_score(slots, tracks)
     if fill.empty or fill.no_event:
-        slots = _with_event(options.all_levels(sensor), event)
+        slots = _with_event(options.all_levels(sensor, event.track), event)
         fill = best_fill_score(slots, tracks)
     states = combine([State(joint=base)], slots, tracks, limit=fill)
     return best(states, fill, value).options
