@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import shapely
 
+from floodscan.errors import EventWarning
+from floodscan.event_lists.convert import convert_list
 from floodscan.event_lists.kinds import ListKind, recognise
 from tests.event_lists.made_up import (
     BOW,
@@ -104,6 +106,13 @@ def test_the_centre_of_an_activation_is_an_area_only_with_a_radius(tmp_path: Pat
     (event,) = convert(path, buffer_km=10.0).events.to_pylist()
     assert event["event_id"] == "EMSR001"
     assert event["area_km2"] == pytest.approx(314, rel=0.01)
+
+
+def test_a_page_of_a_longer_list_is_noted(tmp_path: Path) -> None:
+    """The API gives a list page by page."""
+    path = write(tmp_path / "list.json", answer(activation()) | {"count": 224})
+    with pytest.warns(EventWarning, match=r"list.json is a page with 1 of 224 activations"):
+        convert_list([path])
 
 
 def test_global_flood_database_has_american_dates_and_kml(tmp_path: Path) -> None:
