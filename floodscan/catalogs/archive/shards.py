@@ -49,6 +49,14 @@ def group_searches(searches: Iterable[tuple[Search, int]]) -> list[CollectionSea
     return [CollectionSearches(*kind, Searches.of(found)) for kind, found in by_kind.items()]
 
 
+def merge_groups(groups: Iterable[CollectionSearches]) -> list[CollectionSearches]:
+    """Join groups of searches that read the same columns."""
+    by_kind: dict[tuple[str, tuple[str, ...]], list[Searches]] = {}
+    for group in groups:
+        by_kind.setdefault((group.collection, group.assets), []).append(group.searches)
+    return [CollectionSearches(*kind, Searches.join(found)) for kind, found in by_kind.items()]
+
+
 def cut_shards(index: Index, asked: Sequence[CollectionSearches]) -> Iterator[Shard]:
     """Cut the row groups that any search touches into shards of similar size.
 
