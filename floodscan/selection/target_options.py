@@ -94,18 +94,16 @@ class TargetOptions(NamedTuple):
         dem_points: Points that the DEM covers; all points if it covers none.
         dem_rows: Rows of the DEM's tiles.
         make_all: Of each sensor, a function that makes the options of all levels, by phase, on a
-            track or on all tracks.
+            track.
+        make_event: Of each sensor, a function that makes the options of all levels of ``event``.
     """
 
     scenes: dict[Sensor, list[list[Scene]]]
     options: dict[Sensor, Slots]
     dem_points: int
     dem_rows: list[int]
-    make_all: dict[Sensor, Callable[[int | None], Slots]]
-
-    def all_levels(self, sensor: Sensor, track: int | None = None) -> Slots:
-        """Return the options of all levels of a sensor, by phase, on a track or on all tracks."""
-        return self.make_all[sensor](track)
+    make_all: dict[Sensor, Callable[[int], Slots]]
+    make_event: dict[Sensor, Callable[[], list[PassOption]]]
 
 
 def gather_options(
@@ -135,7 +133,8 @@ def gather_options(
     dem_points = reduce(or_, (coverage[row][0] for row in dem)) if dem else ALL_POINTS
     scenes: dict[Sensor, list[list[Scene]]] = {}
     options: dict[Sensor, Slots] = {}
-    make_all: dict[Sensor, Callable[[int | None], Slots]] = {}
+    make_all: dict[Sensor, Callable[[int], Slots]] = {}
+    make_event: dict[Sensor, Callable[[], list[PassOption]]] = {}
     counted_peak = peak if recipe.event_first else None
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
@@ -144,7 +143,8 @@ def gather_options(
         make = partial(_make_options, columns, coverage, make_one, counted_peak)
         scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least)
         make_all[sensor] = cache(partial(_options_on, slots, columns, make, least))
-    return TargetOptions(scenes, options, dem_points, dem, make_all)
+        make_event[sensor] = partial(_event_options, slots, make, least)
+    return TargetOptions(scenes, options, dem_points, dem, make_all, make_event)
 
 
 def _options_on(
@@ -152,10 +152,17 @@ def _options_on(
     columns: SceneColumns,
     make: MakeOptions,
     least_points: LeastPoints,
-    track: int | None,
+    track: int,
 ) -> Slots:
-    on_track = [[row for row in rows if track in {None, columns.track[row]}] for rows in slots]
+    on_track = [[row for row in rows if columns.track[row] == track] for rows in slots]
     return make(on_track, least_points)[1]
+
+
+def _event_options(
+    slots: Sequence[Sequence[int]], make: MakeOptions, least_points: LeastPoints
+) -> list[PassOption]:
+    alone = [rows if phase is Phase.EVENT else [] for phase, rows in zip(Phase, slots, strict=True)]
+    return make(alone, least_points)[1][list(Phase).index(Phase.EVENT)]
 
 
 def _relax_if_needed(
