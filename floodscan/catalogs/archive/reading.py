@@ -51,6 +51,7 @@ class RowGroup:
     Attributes:
         number: Its row in the index.
         file: Path of its file.
+        size: Bytes of its file.
         row_group: Its number in the file.
         collections: Its collections.
         box: West, south, east and north of its items.
@@ -59,6 +60,7 @@ class RowGroup:
 
     number: int
     file: str
+    size: int
     row_group: int
     collections: tuple[str, ...]
     box: tuple[float, float, float, float]
@@ -119,6 +121,7 @@ def _join_file(
         try:
             with open_file(address, file) as source, _open_parquet(source, address) as parquet:
                 layout = Layout.of(parquet.schema_arrow, file)
+                _check_size(source, left[0].size)
                 while left:
                     found = list(_join(parquet, layout, left[0], asked))
                     left.pop(0)
@@ -133,6 +136,12 @@ def _join_file(
             name = file.rpartition("/")[2].partition("?")[0]
             reason = f"row group {left[0].row_group} of {name} can't be read"
             yield Unreadable(left.pop(0), f"{reason}: {describe_error(err)}")
+
+
+def _check_size(source: pa.NativeFile, size: int) -> None:
+    if source.size() != size:
+        message = "the file has changed since the run began"
+        raise OSError(message)
 
 
 def _join(

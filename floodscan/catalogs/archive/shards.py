@@ -90,12 +90,15 @@ def find_row_groups(index: Index, asked: Sequence[CollectionSearches]) -> NDArra
 
 
 def _row_groups(index: Index, numbers: NDArray[np.intp]) -> Iterator[RowGroup]:
-    rows = index.table.select(["file", "row_group", "collections"]).take(numbers).to_pylist()
+    rows = (
+        index.table.select(["file", "size", "row_group", "collections"]).take(numbers).to_pylist()
+    )
     for number, row in zip(numbers.tolist(), rows, strict=True):
         box, times = index.boxes[number].tolist(), index.times[number].tolist()
         yield RowGroup(
             number,
             row["file"],
+            row["size"],
             row["row_group"],
             tuple(row["collections"]),
             (box[0], box[1], box[2], box[3]),
