@@ -85,11 +85,13 @@ def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:
 
 def _read_footprints(found: pa.Table) -> tuple[Geometries, Geometries]:
     footprints, missing = read_geometries(found["geometry"])
-    boxes = [None if np.isnan(box).any() else box.tolist() for box in read_boxes(found)]
+    boxes = read_boxes(found)
+    unknown: NDArray[np.bool_] = np.isnan(boxes).any(axis=1)
+    corners = [None if no else box for no, box in zip(unknown, boxes.tolist(), strict=True)]
     footprints = _to_polygons(footprints)
-    fill_from_bbox(footprints, boxes, where=missing)
+    fill_from_bbox(footprints, corners, where=missing)
     footprints = repair(footprints)
-    return footprints, extents_of_empty(footprints, boxes)
+    return footprints, extents_of_empty(footprints, corners)
 
 
 def _to_polygons(geometries: Geometries) -> Geometries:
@@ -208,8 +210,11 @@ def _clean(
     if column is None:
         return pa.nulls(n, pa.string())
     texts = column.cast(pa.string()) if is_text(column.type) else _texts(column.to_pylist())
-    unmarked = pc.invert(pc.match_substring_regex(texts, "[?@]"))
-    plain = pc.fill_null(pc.and_(pc.starts_with(texts, "https://"), unmarked), True)
+    # one search through the bytes of all hrefs is much faster than one through each href
+    written = texts.buffers()[2]
+    content = b"" if written is None else written.to_pybytes()
+    marked = b"?" in content or b"@" in content
+    plain = pc.fill_null(pc.and_(pc.starts_with(texts, "https://"), not marked), True)
     if pc.all(plain).as_py():
         return texts
     cleaned = texts.to_pylist()
