@@ -109,9 +109,10 @@ def make_sources(extent: Extent, folder: Path, map_calls: MapCalls) -> dict[str,
     }
     sources = {}
     for name, (numbers, make) in wanted.items():
-        made = [each for each in map_calls(make, _cut(numbers)) if len(each.seen)]
-        if made:
-            sources[name] = _join(made, folder / name)
+        made = (each for each in map_calls(make, _cut(numbers)) if len(each.seen))
+        source = _join(made, folder / name)
+        if source is not None:
+            sources[name] = source
     return sources
 
 
@@ -137,23 +138,26 @@ def _make_scenes(tiles: Integers) -> _Made:
 def _make_cells(cells: Integers) -> _Made:
     table = dem_rows(cells.tolist())
     rows = np.arange(len(cells))
-    return _Made(tuple(cells.T), table, table.slice(0, 0), table.select(["bbox"]), rows)
+    return _Made(tuple(cells.T), table, table.schema.empty_table(), table.select(["bbox"]), rows)
 
 
-def _join(made: Sequence[_Made], path: Path) -> Source:
-    """Join the parts, of which ``table`` and ``seen`` go to files."""
+def _join(made: Iterator[_Made], path: Path) -> Source | None:
+    """Join the parts, of which ``table`` and ``seen`` go to files; None if there is no part."""
+    parts = list(_move_tables(made, path.with_suffix(".parts")))
+    if not parts:
+        return None
     table, seen = path.with_suffix(".places"), path.with_suffix(".seen")
-    _write_table(pa.concat_tables([each.table for each in made]), table)
-    whole = pa.concat_tables([each.seen for each in made]).combine_chunks()
-    _write_table(whole, seen)
+    _write_tables([_read_table(part) for part, _ in parts], table)
+    whole = pa.concat_tables([each.seen for _, each in parts]).combine_chunks()
+    _write_tables([whole], seen)
     corners = (pc.struct_field(whole["bbox"], name) for name in _CORNERS)
     west, south, east, north = (values.to_numpy() for values in corners)
-    firsts = np.cumsum([0, *(len(each.table) for each in made)])
-    tile_of = [each.tile_of + first for each, first in zip(made, firsts[:-1], strict=True)]
+    firsts = np.cumsum([0, *(len(_read_table(part)) for part, _ in parts)])
+    tile_of = [each.tile_of + first for (_, each), first in zip(parts, firsts[:-1], strict=True)]
     return Source(
-        tuple(map(np.concatenate, zip(*(each.numbers for each in made), strict=True))),
+        tuple(map(np.concatenate, zip(*(each.numbers for _, each in parts), strict=True))),
         table,
-        made[0].samples,
+        parts[0][1].samples,
         seen,
         np.concatenate(tile_of),
         _find_on_curve((west + east) / 2, (south + north) / 2),
@@ -161,9 +165,19 @@ def _join(made: Sequence[_Made], path: Path) -> Source:
     )
 
 
-def _write_table(table: pa.Table, path: Path) -> None:
+def _move_tables(made: Iterator[_Made], folder: Path) -> Iterator[tuple[Path, _Made]]:
+    """Move the rows of places to files, so that they are not all in memory."""
+    folder.mkdir()
+    for number, each in enumerate(made):
+        path = folder / f"{number}"
+        _write_tables([each.table], path)
+        yield path, each._replace(table=each.table.schema.empty_table())
+
+
+def _write_tables(tables: Sequence[pa.Table], path: Path) -> None:
+    table = pa.concat_tables(tables).combine_chunks()
     with pa.ipc.new_file(path, table.schema) as file:
-        file.write_table(table.combine_chunks())
+        file.write_table(table)
 
 
 @cache

@@ -73,7 +73,9 @@ def make_places(
     whole = parse_stac_items_to_arrow([*samples, *items]).read_all().combine_chunks()
     blank = pa.nulls(len(whole), pa.string())
     table = _Writer(_marks(spellings), lambda _: blank).rewrite_table(whole, whole)
-    return Places(table.slice(len(samples)), whole.slice(0, len(samples)))
+    # a slice would keep all rows in memory
+    first = whole.take(pa.array(np.arange(len(samples))))
+    return Places(table.slice(len(samples)), first)
 
 
 def make_rows(
