@@ -156,17 +156,24 @@ def local_signing(
     sas_endpoint: SasEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SasEndpoint]:
     """Let `planetary_computer` sign with tokens of this endpoint, from an empty cache."""
+    with signing_by(sas_endpoint.url, monkeypatch):
+        yield sas_endpoint
+
+
+@contextlib.contextmanager
+def signing_by(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let `planetary_computer` sign with tokens of an endpoint, from an empty cache."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from planetary_computer import sas  # noqa: PLC0415
         from planetary_computer.settings import Settings  # noqa: PLC0415
 
-    monkeypatch.setenv("PC_SDK_SAS_URL", sas_endpoint.url)
+    monkeypatch.setenv("PC_SDK_SAS_URL", url)
     monkeypatch.delenv("PC_SDK_SUBSCRIPTION_KEY", raising=False)
     # the library reads its settings once per process
     Settings.get.cache_clear()
     sas.TOKEN_CACHE.clear()
-    yield sas_endpoint
+    yield
     Settings.get.cache_clear()
     sas.TOKEN_CACHE.clear()
 

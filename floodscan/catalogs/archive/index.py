@@ -9,6 +9,7 @@ size or its version differs.
 from __future__ import annotations
 
 import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 _VERSION = 2  # raise it when the same files become another index
 _READERS = 16
+_LONGEST_ERROR = 200
+_SECRETS = re.compile(r"""['"]?https?://\S*|\bsig=\S*""")
+_AZURE_ANSWER = re.compile(r"Azure Error: \[(?P<code>\w*)\] (?P<status>[0-9]{3})")
 _TIME = pa.timestamp("us", tz="UTC")
 _SPAN = pa.struct([pa.field("start", _TIME), pa.field("end", _TIME)])
 
@@ -163,11 +167,11 @@ def _read_footers(address: Address, files: Sequence[DataFile]) -> list[pa.Table]
 
 def describe_error(err: Exception) -> str:
     """Write an error of a file system in one line, without an address, which may be secret."""
-    if isinstance(err, OSError) and err.strerror:
-        return err.strerror
-    text = " ".join(str(err).split())
-    cut = min((place for mark in ("sig=", "http") if (place := text.find(mark)) >= 0), default=200)
-    return text[: min(cut, 200)].rstrip(" '\"(") or type(err).__name__
+    text = str(err.strerror if isinstance(err, OSError) and err.strerror else err)
+    if answer := _AZURE_ANSWER.search(text):
+        return f"Azure Storage answers {answer['status']} {answer['code']}"
+    text = _SECRETS.sub("", " ".join(text.split()))
+    return text[:_LONGEST_ERROR].strip(" '\"(") or type(err).__name__
 
 
 def _cache_name(address: Address) -> str:

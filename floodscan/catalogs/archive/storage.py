@@ -96,12 +96,13 @@ def _walk(path: Path) -> list[Path]:
 def _list_storage(address: Address) -> list[DataFile]:
     folder, pattern = split_at_wildcard(address.path)
     system = open_system(address)
-    info = system.get_file_info(folder)
-    if info.type == fs.FileType.File:
-        return [_data_file(info)]
-    if info.type == fs.FileType.NotFound:
-        message = "no such file or folder"
-        raise FileNotFoundError(message)
+    if "/" in folder:  # a SAS may list a container, but not ask for its properties
+        info = system.get_file_info(folder)
+        if info.type == fs.FileType.File:
+            return [_data_file(info)]
+        if info.type == fs.FileType.NotFound:
+            message = "no such file or folder"
+            raise FileNotFoundError(message)
     listed: Sequence[fs.FileInfo] = system.get_file_info(fs.FileSelector(folder, recursive=True))
     files = [each for each in listed if each.is_file and is_data(each.path, folder)]
     matched = [each for each in files if fits(each.path[len(folder) + 1 :], pattern)]

@@ -60,6 +60,16 @@ class Azurite:
         with self._client() as client:
             client.get_blob_client(container, name).upload_blob(content, overwrite=True)
 
+    def list(self, container: str) -> list[str]:
+        """List the names of all blobs of a container."""
+        with self._client() as client:
+            return list(client.get_container_client(container).list_blob_names())
+
+    def read(self, container: str, name: str) -> bytes:
+        """Read a blob."""
+        with self._client() as client:
+            return bytes(client.get_blob_client(container, name).download_blob().readall())
+
     def delete(self, container: str, name: str) -> None:
         """Delete a blob."""
         with self._client() as client:
