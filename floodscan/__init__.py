@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # the import of typing takes longer than that of this mod
 if TYPE_CHECKING:
     from floodscan.assessment.manifest import Manifest
     from floodscan.assessment.manifest_files import read_manifest
-    from floodscan.catalogs import Access, open_catalog
+    from floodscan.catalogs import Access, open_catalog, open_sources
     from floodscan.errors import (
         CatalogError,
         EventError,
@@ -53,6 +53,7 @@ __all__ = [
     "__version__",
     "load_recipe",
     "open_catalog",
+    "open_sources",
     "read_events",
     "read_manifest",
     "reselect",
@@ -62,7 +63,7 @@ __all__ = [
 _MODULES = {
     "floodscan.assessment.manifest": ("Manifest",),
     "floodscan.assessment.manifest_files": ("read_manifest",),
-    "floodscan.catalogs": ("Access", "open_catalog"),
+    "floodscan.catalogs": ("Access", "open_catalog", "open_sources"),
     "floodscan.errors": tuple(name for name in __all__ if name.endswith(("Error", "Warning"))),
     "floodscan.inputs.event_files": ("read_events",),
     "floodscan.inputs.recipe_files": ("load_recipe",),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -36,17 +36,19 @@ from floodscan.schemas import (
     SLOT,
     make_table,
     pack_table,
+    split_by_event,
     unpack_table,
 )
-from floodscan.selection import select
+from floodscan.selection import select_scenes
 from floodscan.selection.candidates import score
+from floodscan.selection.decisions import is_obeyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
-    from floodscan.model import Recipe, Search
+    from floodscan.model import Decision, Recipe, Search
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
     from floodscan.store import RunFolder
 
@@ -65,6 +67,7 @@ class Run:
         folder: Output folder; workers write there themselves.
         search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
+        decisions: Decisions of persons, by event id.
     """
 
     catalog: Catalog
@@ -73,6 +76,7 @@ class Run:
     folder: RunFolder
     search_on_driver: bool = False
     keep_going: bool = False
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
     def plan(self, batch: Batch) -> BatchPlan:
         """Plan a batch: which of its searches are sent, and which are joined with an archive."""
@@ -157,7 +161,8 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         complete=[answer.complete for answer in of_slots],
         covered=[answer.is_covered for answer in of_slots],
     )
-    chosen = decide(scored, part.plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
+    plans = [replace(plan, decision=run.decisions.get(plan.event.event_id)) for plan in part.plans]
+    chosen = decide(scored, plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
     return replace(chosen, searches=tabulate_searches(part, answers))
 
 
@@ -181,16 +186,33 @@ def decide(
     Returns:
         The choices, without SEARCHES.
     """
-    candidates = select(scored, plans, recipe)
+    selection = select_scenes(scored, plans, recipe)
+    if unmet := _find_unmet(selection.candidates, plans):
+        plans = [unmet.get(plan.event.event_id, plan) for plan in plans]
+        selection = select_scenes(scored, plans, recipe)
     manifests, outcomes = assess_events(
-        plans, candidates, answers, recipe=recipe, catalog_id=catalog_id
+        plans, selection, answers, recipe=recipe, catalog_id=catalog_id
     )
     return BatchPart(
-        candidates=candidates,
+        candidates=selection.candidates,
         searches=SEARCHES.empty_table(),
         manifests=manifests,
         outcomes=tuple(outcomes),
     )
+
+
+def _find_unmet(candidates: pa.Table, plans: Sequence[EventPlan]) -> dict[str, EventPlan]:
+    """Find the events whose choices don't obey the decision; their plans are without it."""
+    decided = {plan.event.event_id: plan for plan in plans if plan.decision is not None}
+    if not decided:
+        return {}
+    of_event = split_by_event(candidates)
+    return {
+        event_id: replace(plan, decision=replace(plan.decision, kept=False))
+        for event_id, plan in decided.items()
+        if plan.decision
+        and not is_obeyed(of_event.get(event_id, CANDIDATES.empty_table()), plan.decision)
+    }
 
 
 def write(

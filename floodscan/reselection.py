@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from floodscan.assessment.outcomes import read_outcomes
 from floodscan.catalogs.base import Answer, MissingKind, MissingPart
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import recipe_from_dict
-from floodscan.model import Event, Phase, Policy
+from floodscan.model import DateKind, Event, Phase, Policy
 from floodscan.pipeline import decide, write
 from floodscan.planning.slots import plan_event
 from floodscan.schemas import ITEMS, SLOT
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from floodscan.assessment.outcomes import Outcome
-    from floodscan.model import Recipe, Relaxation, Search, Sensor, SensorRecipe
-    from floodscan.pipeline import BatchResult
+    from floodscan.model import Decision, Recipe, Relaxation, Search, Sensor, SensorRecipe
+    from floodscan.pipeline import BatchPart, BatchResult
     from floodscan.planning.slots import EventPlan, Slot
     from floodscan.store import RunFolder
 
@@ -131,12 +131,14 @@ class Reselection:
         out: Output folder, prepared.
         recipe: The new rules, for which the stored candidates are enough.
         catalog_id: STAC id of the catalog of the candidates.
+        decisions: Decisions of persons, by event id.
     """
 
     source: RunFolder
     out: RunFolder
     recipe: Recipe
     catalog_id: str
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
     def batches(self) -> Iterator[StoredBatch]:
         """Read the batches of the source, one after the other."""
@@ -159,21 +161,39 @@ class StoredBatch:
 
 def reselect_batch(reselection: Reselection, batch: StoredBatch) -> BatchResult:
     """Choose again for the events of a batch, and write them to the other run's folder."""
-    source, recipe, catalog_id = reselection.source, reselection.recipe, reselection.catalog_id
     given_up = [outcome for outcome in batch.outcomes if outcome.is_given_up]
     event_ids = [outcome.event_id for outcome in batch.outcomes if not outcome.is_given_up]
-    contents = source.read_manifests(batch.name, event_ids)
+    candidates = reselection.source.read_part(batch.name)
+    part = decide_again(reselection, batch.name, event_ids, candidates)
+    return write(reselection.out, batch.name, [part], given_up=given_up)
+
+
+def decide_again(
+    reselection: Reselection, batch: str, event_ids: Sequence[str], candidates: pa.Table
+) -> BatchPart:
+    """Choose again for events of a batch.
+
+    Args:
+        reselection: The settings.
+        batch: Name of the batch.
+        event_ids: The events.
+        candidates: CANDIDATES of these events, as stored.
+    """
+    recipe, decisions = reselection.recipe, reselection.decisions
+    contents = reselection.source.read_manifests(batch, event_ids)
     manifests = [orjson.loads(content) for content in contents]
-    plans = [plan_event(read_event(manifest["event"]), recipe) for manifest in manifests]
+    plans = [
+        plan_event(read_event(manifest["event"]), recipe, decisions.get(event_id))
+        for event_id, manifest in zip(event_ids, manifests, strict=True)
+    ]
     answers = [
         _restore_answers(plan, manifest["provenance"]["searches"])
         for plan, manifest in zip(plans, manifests, strict=True)
     ]
-    measured = _narrow(source.read_part(batch.name), recipe)
+    measured = _narrow(candidates, recipe)
     complete, covered = _find_flags(measured, plans, answers)
     scored = judge(measured, recipe, complete=complete, covered=covered)
-    part = decide(scored, plans, answers, recipe=recipe, catalog_id=catalog_id)
-    return write(reselection.out, batch.name, [part], given_up=given_up)
+    return decide(scored, plans, answers, recipe=recipe, catalog_id=reselection.catalog_id)
 
 
 def read_event(facts: Json) -> Event:
@@ -186,8 +206,17 @@ def read_event(facts: Json) -> Event:
             Phase(phase): date.fromisoformat(day) for phase, day in facts["phase_dates"].items()
         },
         onset=datetime.fromisoformat(facts["onset"]),
+        onset_assumed=facts["onset_assumed"],
+        assumed_onset_hour=facts["assumed_onset_hour"],
+        peak=_read_time(facts["peak"]),
+        end=_read_time(facts["end"]),
+        date_kind=DateKind(facts["date_kind"]),
         target_crs=facts["target_crs"],
     )
+
+
+def _read_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _restore_answers(plan: EventPlan, searches: Sequence[Json]) -> dict[Search, Answer]:

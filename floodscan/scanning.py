@@ -104,10 +104,9 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
-    source = access.keep(open_source(catalog, events, recipe=rules))
-    listed = read_list(events, rules)
+    source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(source, rules, listed, out=out, packed=pack_manifests)
+        run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
         counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
@@ -144,7 +143,11 @@ def reselect(
     with prepare_given(client) as opener:
         folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
         again = Reselection(
-            source=held, out=folder, recipe=rules, catalog_id=searched["catalog"]["id"]
+            source=held,
+            out=folder,
+            recipe=rules,
+            catalog_id=searched["catalog"]["id"],
+            decisions=held.read_decisions(),
         )
         counts = _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
@@ -220,6 +223,7 @@ def _finish(
     cut = partial(cut_batches, events, run_id=head["run_id"])
     planned = frozenset(batch.name for batch in cut())
     with _taken(run.folder, head):
+        run = replace(run, decisions=run.folder.read_decisions())
         done = find_done(run.folder, planned, events.ids, retry_failed=retry)
         record = begin_record(run.folder, head, n_events=len(events), n_batches=len(planned))
         _log.info(
@@ -259,6 +263,7 @@ def _choose_again(
         )
         # the source may have got more events since an earlier call: then its batches differ
         again.out.keep(frozenset())
+        again.out.write_decisions(again.decisions)
         progress = _Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
         work, batches = ReselectionWork(again), again.batches()
         with opener() as client, closing(run_batches(work, batches, client=client)) as results:

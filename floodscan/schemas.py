@@ -66,6 +66,8 @@ CANDIDATES = pa.schema(
         pa.field("datetime", _TIME),
         pa.field("days_from_phase", pa.int32()),  # 999 if the time is unknown
         pa.field("day_offset", pa.int32()),  # signed: negative is before the phase's date
+        pa.field("hours_from_onset", pa.float64()),  # signed; null for the DEM, or without a time
+        pa.field("hours_from_peak", pa.float64()),  # likewise; also null if the peak is unknown
         pa.field("overlap_frac", pa.float64(), nullable=False),
         *_SCENE_FIELDS,
         # Platform, relative orbit, orbit state and first acquisition time of the pass over the

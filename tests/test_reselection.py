@@ -73,6 +73,7 @@ def test_a_reference_run_can_be_chosen_from_by_the_other_policy(
     assert steps == [
         {"sensor": "S2L2A", "max_cloud_percent": 50.0},
         {"sensor": "S1RTC", "mixed_track": True},
+        {"sensor": "S1RTC", "min_coverage": 0.1},
     ]
     assert result.outcomes[0].n_requests == 0
 
@@ -268,8 +269,8 @@ def test_compare_lists_what_differs_with_reasons(runs: dict[str, Path]) -> None:
     (event,) = found["events"]
     assert (event["one"]["chips"], event["other"]["chips"]) == (890, 1120)
     assert event["one"]["joint_frac"] < event["other"]["joint_frac"] == 1.0
-    assert len(event["one"]["warnings"]) == 10
-    assert event["other"]["warnings"] == []
+    assert len(event["one"]["warnings"]) == 11
+    assert event["other"]["warnings"] == ["onset_assumed aoi/event/S1RTC"]
 
 
 def test_a_run_is_the_same_as_itself(runs: dict[str, Path]) -> None:

@@ -12,17 +12,16 @@ from floodscan.schemas import CANDIDATES, split_by_event
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
-
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Answer
     from floodscan.model import Recipe, Search
     from floodscan.planning.slots import EventPlan
+    from floodscan.selection import Selection
 
 
 def assess_events(
     plans: Sequence[EventPlan],
-    candidates: pa.Table,
+    selection: Selection,
     answers: Sequence[Mapping[Search, Answer]],
     *,
     recipe: Recipe,
@@ -32,7 +31,7 @@ def assess_events(
 
     Args:
         plans: The events and their slots.
-        candidates: Ranked CANDIDATES of these events.
+        selection: The choices for these events.
         answers: For each event the answers to its slot searches.
         recipe: The rules.
         catalog_id: STAC id of the catalog.
@@ -40,6 +39,7 @@ def assess_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
+    candidates = selection.candidates
     of_event, assessments = split_by_event(candidates), assess(plans, candidates, recipe)
     manifests: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
@@ -55,6 +55,7 @@ def assess_events(
             answers=answered,
             empty_slots=empty_slots,
             assessment=assessment,
+            alternatives=selection.alternatives.get(event_id, {}),
         )
         manifests[event_id] = dump_manifest(manifest)
         outcomes.append(summarize_event(plan, own, answered, empty_slots, assessment))

@@ -59,6 +59,12 @@ class WarningCode(StrEnum):
     WRONG_SIDE_OF_ONSET = "wrong_side_of_onset"
     """A scene of a pre-flood phase is not before the onset, or a later one is before it."""
 
+    ONSET_ASSUMED = "onset_assumed"
+    """A scene of ``event`` is from the day of an onset without an hour: it may be before it."""
+
+    DECISION_NOT_KEPT = "decision_not_kept"
+    """A person decided for a pass or a track that the rules don't admit."""
+
     NO_TIME = "no_time"
     """The acquisition time of a scene is unknown."""
 

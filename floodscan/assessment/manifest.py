@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import EmptySlot
     from floodscan.assessment.quality import Assessment
     from floodscan.catalogs.base import Answer
-    from floodscan.model import Event, Recipe, Search
+    from floodscan.model import Decision, Event, Recipe, Search
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
+    from floodscan.selection.alternatives import Alternatives
 
     Json = dict[str, Any]
 
@@ -63,6 +64,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
     answers: Mapping[Search, Answer],
     empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
+    alternatives: Alternatives,
 ) -> Json:
     """Make the manifest of an event in JSON types.
 
@@ -74,6 +76,7 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         answers: The answer to each search of the plan.
         empty_slots: The slots without a scene, with reasons.
         assessment: Coverage and warnings of the choices.
+        alternatives: The alternatives of each sensor to the pass of ``event``.
 
     Returns:
         A manifest that fits the JSON schema ``manifest.schema.json``.
@@ -85,6 +88,11 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "event": _event_facts(plan.event),
         **_describe_request(recipe),
         **_describe_choices(rows.get(AOI, ()), recipe, assessment),
+        "alternatives": {
+            str(sensor): [{**each, "datetime": format_time(each["datetime"])} for each in found]
+            for sensor, found in alternatives.items()
+        },
+        "decision": _describe_decision(plan.decision),
         "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
         "failures": [slot.to_dict() for slot in empty_slots],
         "coverage": _describe_coverage(assessment, n_empty),
@@ -92,6 +100,10 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         "items": list_items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),
     }
+
+
+def _describe_decision(decision: Decision | None) -> Json | None:
+    return None if decision is None else {**decision.to_dict(), "kept": decision.kept}
 
 
 def _describe_request(recipe: Recipe) -> Json:
@@ -126,6 +138,11 @@ def _event_facts(event: Event) -> Json:
         "target_crs": event.target_crs,
         "phase_dates": {str(phase): day.isoformat() for phase, day in event.phase_dates.items()},
         "onset": format_time(event.onset),
+        "onset_assumed": event.onset_assumed,
+        "assumed_onset_hour": event.assumed_onset_hour,
+        "peak": format_time(event.peak),
+        "end": format_time(event.end),
+        "date_kind": str(event.date_kind),
         "aoi": orjson.loads(shapely.to_geojson(event.aoi)),
     }
 
@@ -204,6 +221,8 @@ def _describe_choice(
         "datetime": format_time(row["datetime"]),
         "days_from_phase": row["days_from_phase"],
         "day_offset": row["day_offset"],
+        "hours_from_onset": row["hours_from_onset"],
+        "hours_from_peak": row["hours_from_peak"],
         **{key: row[column] for key, column in _SENSOR_KEYS[row["sensor"]].items()},
         "platform": row["platform"],
         "coverage_frac": mosaic.coverage_frac,

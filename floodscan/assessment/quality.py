@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ from floodscan.assessment.labels import WarningCode
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
+from floodscan.planning.targets import AOI
 from floodscan.schemas import SLOT
 from floodscan.selection.attributes import wrong_side
 from floodscan.selection.columns import NO_INSTANT, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import date
 
     import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     Outlines = tuple[int, ...]
 
 _SAME_FRAME = 0.95
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,12 @@ def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessmen
         own, frac = _measure(chosen, slots, target)
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
         joint_frac[target.target_id] = frac
-        grades[target.target_id] = _grade(chosen, slots)
+        grades[target.target_id] = _grade(chosen, slots, target)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
+    if plan.decision is not None and not plan.decision.kept:
+        text = f"the rules don't admit the decision for {plan.decision}; they chose by themselves"
+        warnings.append(ChoiceWarning(WarningCode.DECISION_NOT_KEPT, AOI, None, None, text))
     forecast = forecast_event(plan, _draw_grounds(chosen, chosen.slots(plan, plan.targets[0])))
     return Assessment(mosaics, joint_frac, forecast, grades, tuple(warnings))
 
@@ -162,15 +169,20 @@ class _Chosen:
     """
 
     def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
-        onsets = {plan.event.event_id: plan.event.onset for plan in plans}
+        events = {plan.event.event_id: plan.event for plan in plans}
+        self._recipe = recipe
         self.ids = rows["item_id"].to_pylist()
         self.passes = rows["pass_id"].to_pylist()
         self.times = microseconds(rows["datetime"]).tolist()
-        self.wrong = wrong_side(rows, onsets, recipe).tolist()
+        self.wrong = wrong_side(rows, events, recipe).tolist()
         self.tracks = rows["track_id"].to_pylist()
         self._slots = _rows_by_slot(rows)
         self._outlines, self._ground = _number_outlines(rows)
         self._joined: dict[Outlines, BaseGeometry] = {}
+
+    def onset_of(self, plan: EventPlan) -> datetime:
+        """Return the moment from which a pass counts as after the onset."""
+        return self._recipe.onset_of(plan.event)
 
     def slots(self, plan: EventPlan, target: Target) -> dict[SlotKey, list[int]]:
         """Return the rows of each filled slot of a target, in order."""
@@ -244,8 +256,10 @@ def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
     return Mosaic(covered[-1], dict(zip(ids, added, strict=True)))
 
 
-def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, str | None] | None:
-    """Grade the SAR geometry.
+def _grade(
+    chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
+) -> tuple[str, str | None] | None:
+    """Grade the SAR geometry; frames are compared inside the target.
 
     Returns:
         A for one track and frame, B for one track, C for several tracks; and the reason for B and
@@ -260,9 +274,9 @@ def _grade(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> tuple[str, st
     frames = {phase: chosen.outlines(rows) for phase, rows in radar.items()}
     first, *others = frames
     for phase in others:
-        shared = _shared_frac(chosen, frames[first], frames[phase])
+        shared = _shared_frac(chosen, frames[first], frames[phase], target)
         if shared < _SAME_FRAME:
-            place = f"{phase} shares {shared:.0%} of its ground with {first}"
+            place = f"{phase} shares {shared:.0%} of its ground in the target with {first}"
             return "B", f"one track, other frames: {place}"
     return "A", None
 
@@ -278,13 +292,15 @@ def _list_tracks(by_track: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{', '.join(phases)} on {track}" for track, phases in by_track.items())
 
 
-def _shared_frac(chosen: _Chosen, one: Outlines, other: Outlines) -> float:
-    """Divide the ground that two sets of outlines share by the ground of both."""
+def _shared_frac(chosen: _Chosen, one: Outlines, other: Outlines, target: Target) -> float:
+    """Divide the ground in a target that two sets of outlines share by the ground of both."""
     if one == other:
         return 1.0
-    grounds = chosen.ground(one), chosen.ground(other)
-    joined = shapely.union(*grounds).area
-    return float(shapely.intersection(*grounds).area / joined) if joined else 1.0
+    inside, others = (
+        shapely.intersection(chosen.ground(each), target.area) for each in (one, other)
+    )
+    joined = shapely.union(inside, others).area
+    return float(shapely.intersection(inside, others).area / joined) if joined else 1.0
 
 
 def _check_target(
@@ -302,14 +318,24 @@ def _check_target(
             yield ChoiceWarning(WarningCode.MIXED_TRACKS, target.target_id, None, sensor, text)
 
 
+def _day(instant: int) -> date | None:
+    return None if instant == NO_INSTANT else (_EPOCH + timedelta(microseconds=instant)).date()
+
+
 def _check_times(
     chosen: _Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
 ) -> Iterator[tuple[WarningCode, str]]:
     """Find scenes of a phase that are, or may be, on the wrong side of the onset."""
     if wrong := [chosen.ids[row] for row in rows if chosen.wrong[row]]:
         side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
-        text = f"{wrong[0]} is {side} the onset {plan.event.onset:%Y-%m-%dT%H:%MZ}"
+        text = f"{wrong[0]} is {side} the onset {chosen.onset_of(plan):%Y-%m-%dT%H:%MZ}"
         yield WarningCode.WRONG_SIDE_OF_ONSET, text
+    event = plan.event
+    if phase is Phase.EVENT and event.onset_assumed:
+        own_day = [row for row in rows if _day(chosen.times[row]) == event.onset.date()]
+        for row in own_day[:1]:
+            text = f"{chosen.ids[row]} is from the day of the onset, whose hour is unknown"
+            yield WarningCode.ONSET_ASSUMED, text
     if timeless := [chosen.ids[row] for row in rows if chosen.times[row] == NO_INSTANT]:
         text = f"{timeless[0]} has no readable time: it may be on the wrong side of the onset"
         yield WarningCode.NO_TIME, text

@@ -81,6 +81,12 @@ class SearchCounters:
     n_pages: int = 0
     n_bisections: int = 0
 
+    @property
+    def may_bisect(self) -> bool:
+        """Whether the search may be cut once more."""
+        limit = self.budget.limits.max_bisections
+        return self.n_bisections < limit and not self.budget.is_spent
+
     def count_bisection(self, reason: str) -> None:
         """Count and log that a search is cut into halves."""
         _log.info("a search is cut into halves: the catalog %s", reason)
@@ -235,12 +241,11 @@ def read_whole(
         Parts without an answer.
     """
     parts = [*reversed(split_at_antimeridian(search))]
-    budget = counters.budget
     n_failed = 0  # in a row, without a new item
     while parts:
         part = parts.pop()
-        if budget.seconds_left <= 0:
-            yield MissingPart(part, str(budget.spent))
+        if counters.budget.seconds_left <= 0:
+            yield MissingPart(part, str(counters.budget.spent))
             continue
         n_before = found.n_items
         try:
@@ -256,9 +261,7 @@ def read_whole(
         except RequestError as err:
             n_failed += 1
             reason, helps = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
-        may_cut = helps and counters.n_bisections < budget.limits.max_bisections
-        halves = halve(part) if may_cut and not budget.is_spent else None
-        if halves:
+        if helps and counters.may_bisect and (halves := halve(part)):
             counters.count_bisection(reason)
             parts += reversed(halves)
         else:

@@ -35,7 +35,9 @@ _N_TERMS = 6
 _MOST_PIXELS = np.iinfo(np.int32).max
 _LONGEST_TEXT = 1000  # bytes; nine numbers take 200
 _NONE = type(None)
+_NULL = b"null"
 _NO_ASSET = Asset()
+_NO_PROPERTIES: Any = Properties()
 _EDGES = ITEMS.field("proj_bbox").type
 _SHAPE = ITEMS.field("proj_shapes").type.item_type
 
@@ -54,35 +56,6 @@ class GridValues(NamedTuple):
     transforms: Sequence[Any]
 
 
-def parse_grids(items: Sequence[Item], keys: Sequence[str]) -> Columns:
-    """Read the grids of decoded items.
-
-    Args:
-        items: Shape (n,).
-        keys: Keys of the wanted assets.
-
-    Returns:
-        The columns ``proj_bbox`` and ``proj_shapes`` of ITEMS.
-    """
-    nothing = Properties()
-    common: list[Any] = [item.properties or nothing for item in items]
-    first = [_find_asset(item, keys[0]) if keys else _NO_ASSET for item in items]
-    wanted = [_find_asset(item, key) for item in items for key in keys]
-    return make_grids(
-        keys,
-        GridValues(
-            edges=_decode_each([asset.edges for asset in first]),
-            shapes=_decode_each([asset.shape for asset in wanted]),
-            transforms=_decode_each([asset.transform for asset in first]),
-        ),
-        GridValues(
-            edges=_decode_each([each.proj_bbox for each in common]),
-            shapes=_decode_each([each.proj_shape for each in common]),
-            transforms=_decode_each([each.proj_transform for each in common]),
-        ),
-    )
-
-
 def make_grids(keys: Sequence[str], own: GridValues, common: GridValues) -> Columns:
     """Make the columns of grids.
 
@@ -94,36 +67,76 @@ def make_grids(keys: Sequence[str], own: GridValues, common: GridValues) -> Colu
     Returns:
         The columns ``proj_bbox`` and ``proj_shapes`` of ITEMS.
     """
-    of_items = [read_shape(value) for value in common.shapes]
     shapes = [
-        of_items[number // len(keys)] if value is None else read_shape(value)
+        read_shape(_first_there(value, common.shapes[number // len(keys)]))
         for number, value in enumerate(own.shapes)
     ]
-    of_first = shapes[:: len(keys)] if keys else of_items
     edges = [
         find_edges(transform, shape) if edges is None else edges
         for edges, transform, shape in zip(
             map(_first_there, own.edges, common.edges),
             map(_first_there, own.transforms, common.transforms),
-            of_first,
+            shapes[:: len(keys)] if keys else [None] * len(own.edges),
             strict=True,
         )
     ]
-    return parse_edges(edges), _map_shapes(keys, shapes, len(of_items))
+    return parse_edges(edges), _map_shapes(keys, shapes, len(edges))
 
 
-def _find_asset(item: Item, key: str) -> Asset:
-    return (item.assets or {}).get(key) or _NO_ASSET
+def parse_grids(items: Sequence[Item], keys: Sequence[str]) -> Columns:
+    """Read the grids of decoded items, as ``make_grids`` does.
+
+    Nearly all texts of shapes are alike, and few transforms are needed. So an equal text is decoded
+    once, and a transform only if there are no edges.
+
+    Args:
+        items: Shape (n,).
+        keys: Keys of the wanted assets.
+
+    Returns:
+        The columns ``proj_bbox`` and ``proj_shapes`` of ITEMS.
+    """
+    read = _ShapeReader()
+    shapes: list[Shape | None] = []
+    edges: list[object] = []
+    for item in items:
+        assets, common = item.assets or {}, item.properties or _NO_PROPERTIES
+        common_shape = bytes(common.proj_shape)
+        for key in keys:
+            asset = assets.get(key)
+            text = _NULL if asset is None else bytes(asset.shape)
+            shapes.append(read[common_shape if text == _NULL else text])
+        edges.append(_read_edges(item, keys, shapes[-len(keys)] if keys else None))
+    return parse_edges(edges), _map_shapes(keys, shapes, len(items))
 
 
-def _decode_each(texts: Sequence[msgspec.Raw]) -> list[Any]:
-    """Decode JSON texts, equal ones once; one that can't be decoded, or is too long, is None."""
-    contents = [bytes(text) for text in texts]
-    decoded = {content: _decode(content) for content in set(contents)}
-    return [decoded[content] for content in contents]
+class _ShapeReader(dict[bytes, "Shape | None"]):
+    """Shapes by their JSON texts, each read once."""
+
+    def __missing__(self, text: bytes) -> Shape | None:
+        self[text] = shape = read_shape(_decode(text))
+        return shape
+
+
+def _read_edges(item: Item, keys: Sequence[str], shape: Shape | None) -> object:
+    """Return the JSON value of an item's edges, or else its edges by the transform."""
+    own = (item.assets or {}).get(keys[0]) if keys else None
+    own = own or _NO_ASSET
+    common: Any = item.properties or _NO_PROPERTIES
+    edges = _decode_first(own.edges, common.proj_bbox)
+    if edges is None:
+        return find_edges(_decode_first(own.transform, common.proj_transform), shape)
+    return edges
+
+
+def _decode_first(one: msgspec.Raw, other: msgspec.Raw) -> object:
+    """Decode the first of two texts that is not ``null``."""
+    text = bytes(one)
+    return _decode(bytes(other) if text == _NULL else text)
 
 
 def _decode(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Decode a JSON text; one that can't be decoded, or is too long, is None."""
     with suppress(msgspec.DecodeError):  # such as a number beyond the range of a float
         return msgspec.json.decode(text) if len(text) <= _LONGEST_TEXT else None
     return None

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from floodscan.cli.commands.choose import choose
 from floodscan.cli.commands.compare import compare
 from floodscan.cli.commands.doctor import doctor
 from floodscan.cli.commands.explain import explain
@@ -23,7 +24,9 @@ from floodscan.cli.commands.status import status
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
-COMMANDS = (compare, doctor, explain, guide, init, manifest, plan, plot, reselect, scan, status)
+COMMANDS = (
+    choose, compare, doctor, explain, guide, init, manifest, plan, plot, reselect, scan, status
+)  # fmt: skip
 
 
 def run() -> int:

@@ -18,7 +18,8 @@ from floodscan.model import Policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from floodscan.catalogs import Access
+    from floodscan.catalogs import Access, Catalog
+    from floodscan.model import Recipe
 
     Command = Callable[..., int | None]
 
@@ -60,6 +61,25 @@ class ClusterChoice:
         return access.max_in_flight if self.search_on_driver else None
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogChoice:
+    """Where items come from.
+
+    Attributes:
+        catalog: Name, URL or path; None is the default for the events.
+        fallback: Catalog for time windows that an archive does not cover.
+    """
+
+    catalog: str | None
+    fallback: str | None
+
+    def open(self, events: str, rules: Recipe) -> Catalog:
+        """Open the catalogs as one, with the sources that the recipe names."""
+        from floodscan.scanning import open_source
+
+        return open_source(self.catalog, events, recipe=rules, fallback=self.fallback)
+
+
 policy_option = click.option(
     "--policy",
     type=click.Choice([str(policy) for policy in Policy]),
@@ -93,7 +113,6 @@ _CATALOGS = (
     ),
     click.option(
         "--fallback-catalog",
-        "fallback",
         metavar="CATALOG",
         help="Catalog for time windows that an archive does not cover.",
     ),
@@ -211,8 +230,15 @@ def rules_options(command: Command) -> Command:
 
 
 def catalog_options(command: Command) -> Command:
-    """Add the options for the catalogs of a run."""
-    return _add(_CATALOGS, command)
+    """Add the options for the catalogs of a run; the command gets them as ``catalogs``."""
+
+    @wraps(command)
+    def call(
+        *args: object, catalog: str | None, fallback_catalog: str | None, **others: object
+    ) -> int | None:
+        return command(*args, catalogs=CatalogChoice(catalog, fallback_catalog), **others)
+
+    return _add(_CATALOGS, call)
 
 
 def access_options(command: Command) -> Command:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from tornado.ioloop import IOLoop
-
 _log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 10.0
@@ -44,15 +42,15 @@ SETTINGS = {
 @contextmanager
 def open_local_client(n_workers: int | None = None) -> Iterator[Client]:
     """Open a client of a cluster of processes: ``n_workers``, or one per core."""
-    with config.set(SETTINGS), _loop_without_interrupts() as loop, ExitStack() as stack:
+    with config.set(SETTINGS), _loop_without_interrupts() as runner, ExitStack() as stack:
         with postponed():
-            cluster = stack.enter_context(_start(n_workers, loop))
+            cluster = stack.enter_context(_start(n_workers, runner))
             client = stack.enter_context(Client(cluster))
         yield client
 
 
 @contextmanager
-def _loop_without_interrupts() -> Iterator[IOLoop]:
+def _loop_without_interrupts() -> Iterator[LoopRunner]:
     """Run an event loop whose processes ignore Ctrl-C, which a terminal sends to them too.
 
     They inherit the blocked signal from the thread of the loop. Otherwise a process that is just
@@ -62,7 +60,7 @@ def _loop_without_interrupts() -> Iterator[IOLoop]:
     runner.start()
     try:
         runner.run_sync(_block_interrupts)
-        yield runner.loop
+        yield runner
     finally:
         runner.stop()
 
@@ -71,10 +69,10 @@ async def _block_interrupts() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _start(n_workers: int | None, loop: IOLoop) -> LocalCluster:
+def _start(n_workers: int | None, runner: LoopRunner) -> LocalCluster:
     """Start processes that listen on the loopback alone, with their HTTP servers."""
     return LocalCluster(
-        loop=loop,
+        loop=runner.loop,
         n_workers=n_workers or CPU_COUNT,  # Dask's own default is one for each four threads
         threads_per_worker=4,
         host="127.0.0.1",

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from floodscan.inputs.moments import TIME_FIELDS
 from floodscan.inputs.notices import FieldError, file_error, quote
 from floodscan.model import Phase
 
@@ -27,7 +28,7 @@ FIELDS: Final = (
     "event_date",
     *map(str, Phase),
     "phase_dates",
-    "onset",
+    *TIME_FIELDS,
     "target_crs",
     "aoi",
     "bbox",

@@ -13,7 +13,7 @@ from floodscan.errors import EventError, InputProblem
 from floodscan.geometry.footprints import bbox_of
 from floodscan.geometry.pixel_grid import plan_grid
 from floodscan.inputs.areas import parse_area, parse_bbox, utm_crs
-from floodscan.inputs.moments import is_missing, parse_times
+from floodscan.inputs.moments import TIME_FIELDS, is_missing, parse_times
 from floodscan.inputs.notices import FieldError, Notes, quote
 from floodscan.model import Event, Phase
 from floodscan.planning.scratch import IdSet
@@ -35,9 +35,9 @@ FIELDS_OF_TOML: Final = (
     "bbox",
     "aoi",
     "target_crs",
-    "onset",
     "event_date",
     "phase_dates",
+    *TIME_FIELDS,
 )
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -91,14 +91,14 @@ def _parse_event(
     if isinstance(record, FieldError):
         raise record
     aoi, bbox = _parse_place(record, load_aoi, note)
-    phase_dates, onset = parse_times(record, offsets)
+    phase_dates, times = parse_times(record, offsets)
     return Event(
         event_id=_parse_id(record.get("event_id"), taken),
         aoi=aoi,
         bbox=bbox,
         phase_dates=phase_dates,
-        onset=onset,
         target_crs=_parse_crs(record.get("target_crs"), aoi),
+        **times,
     )
 
 

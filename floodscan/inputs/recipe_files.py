@@ -26,6 +26,8 @@ from floodscan.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    Json = dict[str, Any]
+
 
 def load_recipe(path: str | Path | None) -> Recipe:
     """Read a recipe from a TOML file; None returns the default recipe.
@@ -66,8 +68,9 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
 
     Args:
         raw: Top-level keys ``policy``, ``sensors``, ``tile_size_m``, ``phase_offset_days``,
-            ``relax``, ``mosaics``, ``min_coverage``, ``onset_guard_minutes``,
-            ``warn_coverage_below``, ``searches``, ``sources`` and one table per sensor.
+            ``relax``, ``mosaics``, ``min_coverage``, ``event_first``, ``assumed_onset_hour``,
+            ``onset_guard_minutes``, ``warn_coverage_below``, ``searches``, ``sources`` and one
+            table per sensor.
         source: Name of the file, for error messages.
 
     Raises:
@@ -76,14 +79,17 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
     reader = FieldReader(source)
     reader.check_keys("", raw, [f.name for f in fields(Recipe)] + list(Sensor))
     sensors = _parse_sensors(reader, raw)
+    min_coverage = reader.fraction("min_coverage", raw.get("min_coverage", 0.5))
     recipe = Recipe(
         policy=Policy(reader.choice("policy", raw.get("policy", "reference"), list(Policy))),
         sensors=sensors,
         phase_offset_days=_parse_offsets(reader, raw.get("phase_offset_days", {})),
         tile_size_m=reader.optional(raw, "tile_size_m", reader.positive),
-        relax=_parse_ladder(reader, raw, sensors),
+        relax=_parse_ladder(reader, raw, sensors, min_coverage),
         mosaics=reader.boolean("mosaics", raw.get("mosaics", True)),
-        min_coverage=reader.fraction("min_coverage", raw.get("min_coverage", 0.5)),
+        min_coverage=min_coverage,
+        event_first=reader.boolean("event_first", raw.get("event_first", True)),
+        assumed_onset_hour=reader.hour("assumed_onset_hour", raw.get("assumed_onset_hour", 0)),
         onset_guard_minutes=reader.optional(raw, "onset_guard_minutes", reader.not_negative) or 0.0,
         warn_coverage_below=reader.fraction(
             "warn_coverage_below", raw.get("warn_coverage_below", 0.9)
@@ -180,18 +186,22 @@ def _parse_by_sensor(
 
 
 def _parse_ladder(
-    reader: FieldReader, raw: Mapping[str, Any], sensors: Mapping[Sensor, SensorRecipe]
+    reader: FieldReader,
+    raw: Mapping[str, Any],
+    sensors: Mapping[Sensor, SensorRecipe],
+    min_coverage: float,
 ) -> tuple[Relaxation, ...]:
     """Read the ladder steps. Without any, return the default steps that loosen a rule here."""
-    now = {
-        sensor: (asked.window_days, asked.max_cloud_percent) for sensor, asked in sensors.items()
+    now: dict[Sensor, Json] = {
+        sensor: {
+            "window_days": asked.window_days,
+            "max_cloud_percent": asked.max_cloud_percent,
+            "min_coverage": min_coverage,
+        }
+        for sensor, asked in sensors.items()
     }
     if "relax" not in raw:
-        return tuple(
-            step
-            for step in DEFAULT_LADDER
-            if step.sensor in now and _loosens(step, *now[step.sensor])
-        )
+        return tuple(step for step in DEFAULT_LADDER if _loosens(step, now.get(step.sensor, {})))
     if not isinstance(raw["relax"], list) or not all(
         isinstance(step, dict) for step in raw["relax"]
     ):
@@ -202,22 +212,23 @@ def _parse_ladder(
     ]
     for number, step in enumerate(steps, 1):
         if step is not None and step.sensor in now:
-            days, percent = now[step.sensor]
-            if not _loosens(step, days, percent):
+            if not _loosens(step, now[step.sensor]):
                 reader.fail(
                     f"relax {number}", f"{step} loosens nothing: the rule is not stricter before"
                 )
-            now[step.sensor] = (step.window_days or days, step.max_cloud_percent or percent)
+            now[step.sensor] |= step.to_dict()
     return tuple(step for step in steps if step is not None)
 
 
-def _loosens(step: Relaxation, window_days: int | None, max_cloud_percent: float | None) -> bool:
-    wider = (
-        step.window_days is not None and window_days is not None and step.window_days > window_days
-    )
-    limits = (step.max_cloud_percent, max_cloud_percent)
-    cloudier = limits[0] is not None and limits[1] is not None and limits[0] > limits[1]
-    return step.mixed_track or wider or cloudier
+def _loosens(step: Relaxation, now: Mapping[str, Any]) -> bool:
+    """Return whether a step loosens the rules of its sensor; no rules are a sensor left out."""
+    if step.mixed_track:
+        return bool(now)
+    ((rule, value),) = (pair for pair in step.to_dict().items() if pair[0] != "sensor")
+    before = now.get(rule)
+    if before is None:
+        return False
+    return bool(value < before if rule == "min_coverage" else value > before)
 
 
 def _parse_step(reader: FieldReader, name: str, raw: Mapping[str, Any]) -> Relaxation | None:
@@ -225,15 +236,17 @@ def _parse_step(reader: FieldReader, name: str, raw: Mapping[str, Any]) -> Relax
         "window_days": reader.days,
         "max_cloud_percent": reader.percent,
         "mixed_track": reader.true,
+        "min_coverage": reader.fraction,
     }
     reader.check_keys(f"{name}.", raw, ["sensor", *rules])
     sensor = reader.choice(f"{name}.sensor", raw.get("sensor"), [Sensor.S1RTC, Sensor.S2L2A])
     given: dict[str, Any] = {
         rule: check(f"{name}.{rule}", raw[rule]) for rule, check in rules.items() if rule in raw
     }
-    fits = {"S1RTC": {"window_days", "mixed_track"}, "S2L2A": {"window_days", "max_cloud_percent"}}[
-        sensor
-    ]
+    fits = {
+        "S1RTC": {"window_days", "mixed_track", "min_coverage"},
+        "S2L2A": {"window_days", "max_cloud_percent", "min_coverage"},
+    }[sensor]
     if len(given) != 1 or not given.keys() <= fits:
         reader.fail(name, f"must loosen one rule of {sensor}: {' or '.join(sorted(fits))}")
         return None

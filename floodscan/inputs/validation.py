@@ -125,6 +125,13 @@ class FieldReader:
             self.fail(name, "must be true or false")
         return value is True
 
+    def hour(self, name: str, value: object) -> float:
+        """Check that a value is an hour of a day, 0 or above and below 24."""
+        hour = self.not_negative(name, value)
+        if hour >= 24:  # noqa: PLR2004 - hours
+            self.fail(name, "must be below 24 hours")
+        return hour
+
     def true(self, name: str, value: object) -> bool:
         """Check that a value is ``true``."""
         if value is not True:

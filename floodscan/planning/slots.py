@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import date
 
-    from floodscan.model import Event, Phase
+    from floodscan.model import Decision, Event, Phase
     from floodscan.planning.event_list import EventList, PackedEvent
 
     Joins = Callable[[Search], bool]
@@ -76,12 +76,14 @@ class EventPlan:
         targets: The AOI first, then its tiles.
         slots: The slots to fill.
         searches: The slot searches, each once. A batch may merge them into fewer searches.
+        decision: A person's decision about the scenes; None leaves them to the policy.
     """
 
     event: Event
     targets: tuple[Target, ...]
     slots: tuple[Slot, ...]
     searches: tuple[Search, ...]
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class BatchPlan:
         return BatchPlan(self.name, plans, merged_searches)
 
 
-def plan_event(event: Event, recipe: Recipe) -> EventPlan:
+def plan_event(event: Event, recipe: Recipe, decision: Decision | None = None) -> EventPlan:
     """Plan one event.
 
     The slots of the AOI are first, then the slots of each tile; the phases are in order, and the
@@ -169,7 +171,7 @@ def plan_event(event: Event, recipe: Recipe) -> EventPlan:
         for phase, day, sensor, search in kinds
     )
     searches = tuple(dict.fromkeys(slot.search for slot in slots))
-    return EventPlan(event, tuple(targets), slots, searches)
+    return EventPlan(event, tuple(targets), slots, searches, decision)
 
 
 def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -56,8 +57,8 @@ def compare(one: RunFolder, other: RunFolder, *, most: int | None = None) -> Jso
         (``one_reason``, ``other_reason``), and how each run judged the first scene of the other
         (``one_in_other``, ``other_in_one``).
         ``shared``: the number of events in both runs. ``events``: coverage and warnings of both
-        runs, event by event. ``only``: the events that only one run has. ``same``: the number of
-        slots with the same choice.
+        runs, for each event with such a slot. ``only``: the events that only one run has.
+        ``same``: the number of slots with the same choice.
 
     Raises:
         InputError: The runs share no event, or a folder is not the output of a scan.
@@ -66,31 +67,33 @@ def compare(one: RunFolder, other: RunFolder, *, most: int | None = None) -> Jso
     shared = [event_id for event_id in runs[0].batch_of if event_id in runs[1].batch_of]
     if not shared:
         raise InputError(f"{one.path} and {other.path} have no event in common")
-    slots, n_differing, n_same = _compare_slots(runs, shared, most)
+    slots, differing, n_same = _compare_slots(runs, shared, most)
+    changed = [event_id for event_id in shared if differing[event_id]]
     return {
         "shared": len(shared),
         "events": [
             {"event_id": event_id, "one": runs[0].end(event_id), "other": runs[1].end(event_id)}
-            for event_id in shared[:most]
+            for event_id in changed[:most]
         ],
         "only": {"one": _missing(*runs), "other": _missing(*reversed(runs))},
         "same": n_same,
-        "differing": n_differing,
+        "differing": differing.total(),
         "slots": slots,
     }
 
 
 def _compare_slots(
     runs: tuple[_Run, _Run], shared: Iterable[str], most: int | None
-) -> tuple[list[Json], int, int]:
+) -> tuple[list[Json], Counter[str], int]:
     """Compare the slots of events, batch by batch.
 
     Returns:
-        The first slots whose choice differs, and the numbers of slots with another and with the
-        same choice.
+        The first slots whose choice differs, the number of such slots by event, and the number of
+        slots with the same choice.
     """
     slots: list[Json] = []
-    n_differing = n_same = 0
+    n_differing: Counter[str] = Counter()
+    n_same = 0
     order = _slot_order(shared)
     for batches, event_ids in _group_by_batches(runs, shared).items():
         sides = (
@@ -98,7 +101,7 @@ def _compare_slots(
             for run, batch in zip(runs, batches, strict=True)
         )
         differing, n = _compare_sides(*sides)
-        n_differing += len(differing)
+        n_differing.update(slot["event_id"] for slot in differing)
         n_same += n
         slots += differing
         if most is not None:

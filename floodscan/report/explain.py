@@ -30,6 +30,8 @@ _SHOWN = (
     "overlap_frac",
     "days_from_phase",
     "day_offset",
+    "hours_from_onset",
+    "hours_from_peak",
     "cloud_cover",
     "relative_orbit",
     "orbit_state",
@@ -52,9 +54,10 @@ def explain(
 
     Returns:
         One entry for each slot: ``phase``, ``sensor``, ``decision`` (in words), ``margin`` to the
-        runner-up, ``objective`` and ``candidates``, the ranked ones first. ``objective`` lists what
-        decided if all slots were chosen together (see ``describe_objective``), and is empty
-        otherwise. Slots without any candidate come last.
+        runner-up, ``objective``, ``alternatives`` and ``candidates``, in the order of time.
+        ``alternatives`` are passes that could fill ``event``, as manifests have them. ``objective``
+        lists what decided if all slots were chosen together (see ``describe_objective``), and is
+        empty otherwise. Slots without any candidate come last.
 
     Raises:
         InputError: The run has no such event, target, phase or sensor.
@@ -72,6 +75,7 @@ def explain(
         {
             **_explain_slot(slot[1], slot[2], rows, failures.get(slot)),
             "objective": _objective(manifest, slot, clouds),
+            "alternatives": _alternatives(manifest, slot),
         }
         for slot, rows in (found | {slot: [] for slot in failures if slot not in found}).items()
         if slot[0] == target_id and _is_wanted(words, slot[1], slot[2])
@@ -111,6 +115,13 @@ def _objective(manifest: Json, slot: Slot, clouds: Mapping[str, float | None]) -
     )
 
 
+def _alternatives(manifest: Json, slot: Slot) -> list[Json]:
+    """List the alternatives to the pass of the AOI's slot ``event``."""
+    target_id, phase, sensor = slot
+    found: list[Json] = manifest["alternatives"].get(sensor, [])
+    return found if (target_id, phase) == (AOI, Phase.EVENT) else []
+
+
 def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Json | None) -> Json:
     ranked = [row for row in rows if row["rank"] is not None]
     chosen = [row for row in ranked if row["selected"]]
@@ -123,8 +134,15 @@ def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Jso
         if failure
         else _decision(rows, ranked, lead),
         "margin": lead,
-        "candidates": [{name: row[name] for name in _SHOWN} for row in rows],
+        "candidates": [{name: row[name] for name in _SHOWN} for row in _sort_by_time(rows, phase)],
     }
+
+
+def _sort_by_time(rows: list[Json], phase: str | None) -> list[Json]:
+    """Sort the candidates of a phase by time, those without one last; the DEM has no order."""
+    if phase is None:
+        return rows
+    return sorted(rows, key=lambda row: (row["datetime"] is None, row["datetime"]))
 
 
 def _decision(rows: list[Json], ranked: list[Json], lead: Json | None) -> str:

@@ -179,14 +179,42 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
         print_line(console, f"{place}: {slot['decision']}", style="bold")
         for part in slot["objective"]:
             print_indented(console, f"{part['part'].replace('_', ' ')}: {part['text']}")
+        _show_alternatives(console, slot)
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
         show_rows(console, [*(cells[0] if cells else ())], [[*row.values()] for row in cells])
 
 
+def _show_alternatives(console: Console, slot: Json) -> None:
+    """Print the first passes after the onset, and the whole set with each of them."""
+    if not slot["alternatives"]:
+        return
+    title = "the first passes after the onset that cover half of the area, and the set with each:"
+    print_indented(console, title)
+    rows = [
+        (
+            _scenes(each["items"]),
+            "chosen" if each["chosen"] else None,
+            each["track_id"],
+            _signed_hours(each["hours_from_onset"]),
+            _signed_hours(each["hours_from_peak"]),
+            fraction(each["coverage_frac"]),
+            each["set"]["filled"],
+            fraction(each["set"]["joint_frac"]),
+            each["set"]["last_step"],
+        )
+        for each in slot["alternatives"]
+    ]
+    header = ("pass", "", "track", "from onset", "from peak", "coverage", "slots", "joint", "step")
+    show_rows(console, header, rows)
+
+
 def show_comparison(console: Console, found: Json) -> None:
     """Print the first slots whose choice differs, and the coverage of both runs, by event."""
-    _show_differing_slots(console, found)
-    _show_both_coverages(console, found["events"], n_events=found["shared"])
+    if found["differing"]:
+        _show_differing_slots(console, found)
+        _show_both_coverages(console, found["events"], n_events=found["shared"])
+    else:
+        print_line(console, f"no slot differs, {found['same']} are the same")
     for run, ids in found["only"].items():
         if ids:
             rest = ", …" if len(ids) > MOST_ROWS else ""
@@ -229,8 +257,9 @@ def _show_both_coverages(console: Console, events: Sequence[Json], *, n_events: 
         for event in events[:MOST_ROWS]
         for run, name in _RUNS.items()
     ]
-    first = f"; the first {MOST_ROWS}" if n_events > MOST_ROWS else ""
-    show(console, f"{n_events} events in both runs{first}", header, rows)
+    title = f"{n_events} events in both runs; coverage of those that differ"
+    first = f", the first {MOST_ROWS}" if len(rows) >= MOST_ROWS * len(_RUNS) else ""
+    show(console, title + first, header, rows)
 
 
 def _count_chips(event: Json, column: str) -> str | None:
@@ -250,12 +279,18 @@ def _candidate_cells(candidate: Json) -> dict[str, object]:
         "datetime": candidate["datetime"] if candidate["phase"] else None,
         "overlap": fraction(candidate["overlap_frac"]),
         "days": candidate["days_from_phase"] if offset is None else f"{offset:+d}",
+        "from onset": _signed_hours(candidate["hours_from_onset"]),
+        "from peak": _signed_hours(candidate["hours_from_peak"]),
         "cloud %": candidate["cloud_cover"],
         "orbit": orbit
         if orbit is None
         else f"{orbit} {(candidate['orbit_state'] or '')[:4]}".strip(),
         "newer scene": candidate["superseded_by"],
     }
+
+
+def _signed_hours(hours: float | None) -> str | None:
+    return None if hours is None else f"{hours:+.1f} h"
 
 
 def _moment(text: str | None) -> datetime | None:

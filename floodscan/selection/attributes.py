@@ -20,15 +20,16 @@ from floodscan.selection.columns import (
     is_value,
     microseconds,
 )
+from floodscan.selection.decisions import exclude
+from floodscan.selection.hours import instants
 from floodscan.selection.labels import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from numpy.typing import NDArray
 
-    from floodscan.model import Recipe, SensorRules
+    from floodscan.model import Decision, Event, Recipe, SensorRules
 
     Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]
@@ -59,48 +60,53 @@ class CandidateAttributes:
 
 
 def derive_attributes(
-    candidates: pa.Table, slots: Indices, onsets: Mapping[str, datetime], recipe: Recipe
+    candidates: pa.Table,
+    slots: Indices,
+    events: Mapping[str, Event],
+    recipe: Recipe,
+    *,
+    decisions: Mapping[str, Decision] | None = None,
 ) -> CandidateAttributes:
     """Derive the attributes of each candidate.
 
     Args:
         candidates: CANDIDATES table.
         slots: Number of each row's slot, shape (n,).
-        onsets: Onset of each event, by event id.
+        events: The events of the candidates, by id.
         recipe: The rules.
+        decisions: Decisions of persons, by event id.
     """
     verdicts = candidates["verdict"].to_numpy(zero_copy_only=False).astype(object)
     possible = np.isin(verdicts, _CHOOSABLE)
     imagery = ~is_value(candidates["sensor"], Sensor.DEM)
     timeless = imagery & possible & (microseconds(candidates["datetime"]) == NO_INSTANT)
-    wrong = imagery & possible & wrong_side(candidates, onsets, recipe)
+    wrong = imagery & possible & wrong_side(candidates, events, recipe)
     verdicts[timeless], verdicts[wrong] = Verdict.NO_TIME, Verdict.WRONG_SIDE_OF_ONSET
     possible &= ~timeless & ~wrong
     passes = code_texts(candidates["pass_id"])
     superseded_by = _find_newer(candidates, slots, passes, possible & imagery)
     verdicts[superseded_by >= 0] = Verdict.SUPERSEDED
     possible &= superseded_by < 0
+    excluded = possible & exclude(candidates, passes, possible, decisions or {})
+    verdicts[excluded] = Verdict.DECIDED_OTHERWISE
+    possible &= ~excluded
     levels = np.where(possible, _levels(candidates, recipe), NEVER)
     return CandidateAttributes(levels, verdicts, passes, _number_tracks(candidates), superseded_by)
 
 
-def wrong_side(candidates: pa.Table, onsets: Mapping[str, datetime], recipe: Recipe) -> Mask:
+def wrong_side(candidates: pa.Table, events: Mapping[str, Event], recipe: Recipe) -> Mask:
     """Find scenes on the wrong side of the onset, shape (n,).
 
     A scene of ``pre_month`` or ``pre_event`` is wrong from the onset less the guard on, a scene of
     ``event`` or ``post_event`` before the onset. A scene without a time is never wrong.
     """
     times = microseconds(candidates["datetime"])
-    encoded = candidates["event_id"].combine_chunks().dictionary_encode()
-    micros = [
-        round(onsets[event_id].timestamp() * 1e6) for event_id in encoded.dictionary.to_pylist()
-    ]
-    onset = np.array(micros, dtype=np.int64)[np.asarray(encoded.indices)]
-    guard = round(recipe.onset_guard_minutes * 60e6)
     before = pc.is_in(candidates["phase"], pa.array([Phase.PRE_MONTH, Phase.PRE_EVENT])).to_numpy(
         zero_copy_only=False
     )
-    wrong: Mask = np.where(before, times >= onset - guard, times < onset) & (times != NO_INSTANT)
+    too_late = times >= instants(candidates, events, recipe.last_before)
+    too_early = times < instants(candidates, events, recipe.onset_of)
+    wrong: Mask = np.where(before, too_late, too_early) & (times != NO_INSTANT)
     return wrong
 
 

@@ -41,7 +41,10 @@ DAYS_UNKNOWN = 999
 CLOUD_UNKNOWN = 1000.0
 """Percent that a missing cloud cover counts as."""
 
-_JUDGED = {"pass_id", "track_id", "rank", "selected", "verdict", "relaxed", "superseded_by"}
+_HOURS = ("hours_from_onset", "hours_from_peak")
+_JUDGED = {
+    *_HOURS, "pass_id", "track_id", "rank", "selected", "verdict", "relaxed", "superseded_by",
+}  # fmt: skip
 
 MEASURED = pa.schema([field for field in CANDIDATES if field.name not in _JUDGED])
 """CANDIDATES without the columns that depend on the rules and on other candidates."""
@@ -233,9 +236,10 @@ def judge(
             covers all.
 
     Returns:
-        CANDIDATES table, not ranked yet.
+        CANDIDATES table, not ranked yet; ``select`` fills the hours from onset and peak.
     """
     judged = {
+        **{name: pa.nulls(len(measured), pa.float64()) for name in _HOURS},
         "pass_id": identify_passes(measured),
         "track_id": identify_tracks(measured),
         "rank": pa.nulls(len(measured), pa.int32()),

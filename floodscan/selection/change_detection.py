@@ -10,16 +10,22 @@
   ladder's step ``mixed_track`` allows others beside a main track;
 - a pass covers at least the recipe's ``min_coverage`` of the target: a sliver of a scene fills no
   slot;
-- a scene obeys the recipe's window and cloud limit, loosened by the ladder steps that are taken.
+- a scene obeys the recipe's window and cloud limit.
 
-Of scenes that were processed again, only the newest baseline counts. All tiles of the DEM are
+The steps of the ladder that are taken loosen window, cloud limit and coverage.
+
+Of scenes that were processed again, only the newest baseline counts. If a person decided for a pass
+of ``event``, or for a track, the other ones are out. All tiles of the DEM are
 chosen. With ``mosaics = false`` in the recipe, a slot takes a single scene instead of a pass: what
 is said of passes below then holds for each scene.
 
 **What is best**, in this order. For each sensor alone:
 
-1. the most slots filled, then the lowest level of its ladder on which that many can be filled, then
-   the fewest passes off the main track, then the fewest steps of the ladder, summed over its slots;
+1. the slot ``event`` filled, then the most slots filled. If the event has a peak, next are the
+   fewest days between the pass of ``event`` and the peak: whole days of 24 hours from the pass's
+   first scene, and one day more if the pass covers less than 0.7 of the target. Next are the lowest
+   level of the sensor's ladder on which that can be reached, then the fewest passes off the main
+   track, then the fewest steps of the ladder, summed over its slots;
 2. the main track: among the tracks that reach this, the one whose smallest pass covers the most
    points, then the one nearest to the phases' dates, then the first by relative orbit, orbit state
    and polarisations. A track's smallest pass is the pass that covers the fewest points.
@@ -32,6 +38,9 @@ For all sensors together, among the combinations that reach 1 on the track of 2:
    pass's days count five times, and its cloud cover in percent is added: the mean over its scenes,
    weighted by the points of each;
 6. the first by item ids, Sentinel-1's phases before Sentinel-2's.
+
+With ``event_first = false`` the slot ``event`` counts as any other slot, and the peak does not
+count.
 
 Coverage is counted in sample points (see ``sample_points``): sets that compare exactly. So the
 optimum is exact and the same for any order of the candidates, unless more combinations are open at
@@ -48,12 +57,16 @@ import numpy as np
 import pyarrow as pa
 
 from floodscan.model import Phase, Sensor
+from floodscan.planning.targets import AOI
+from floodscan.selection.alternatives import find_alternatives
 from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.columns import encode
+from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import (
     PERFECT,
     FillScore,
     State,
+    Tracks,
     best,
     best_fill_score,
     combine,
@@ -67,9 +80,10 @@ from floodscan.selection.verdicts import Verdicts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from floodscan.model import Recipe
+    from floodscan.model import Event, Recipe
     from floodscan.planning.slots import EventPlan
     from floodscan.planning.targets import Target
+    from floodscan.selection.alternatives import Alternatives
     from floodscan.selection.mosaics import PassOption
     from floodscan.selection.target_options import Slots, TargetOptions
 
@@ -78,7 +92,7 @@ if TYPE_CHECKING:
 
 def select_change_detection(
     candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe
-) -> pa.Table:
+) -> tuple[pa.Table, dict[str, Alternatives]]:
     """Choose for all slots of each target together.
 
     Args:
@@ -90,21 +104,30 @@ def select_change_detection(
         The same rows with ``rank``, ``selected``, ``verdict``, ``relaxed`` and ``superseded_by``.
         The slots keep their order. Within a slot the ranked rows come first, then the rejected rows
         by item id. All members of a mosaic are selected, in the order in which they add the most
-        points.
+        points. And by event id, the alternatives of each sensor for the AOI.
     """
     slots = slot_numbers(candidates)
-    onsets = {plan.event.event_id: plan.event.onset for plan in plans}
-    attributes = derive_attributes(candidates, slots, onsets, recipe)
+    events = {plan.event.event_id: plan.event for plan in plans}
+    decisions = {
+        plan.event.event_id: plan.decision
+        for plan in plans
+        if plan.decision is not None and plan.decision.kept
+    }
+    attributes = derive_attributes(candidates, slots, events, recipe, decisions=decisions)
     verdicts = Verdicts(candidates, slots, attributes)
+    alternatives: dict[str, Alternatives] = {}
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
     }
     with _garbage_collector_off():
         columns = SceneColumns(candidates, slots, attributes)
         for key, rows in _split_by_target(candidates):
-            options = gather_options(targets[key], rows, columns, recipe)
-            _choose(targets[key], options, verdicts, recipe)
-    return verdicts.table(recipe)
+            peak = _peak_of(events[key[0]])
+            options = gather_options(targets[key], rows, columns, recipe, peak=peak)
+            chosen = _choose(targets[key], options, verdicts, recipe)
+            if key[1] == AOI:
+                alternatives[key[0]] = find_alternatives(options, chosen, recipe, _value)
+    return verdicts.table(recipe), alternatives
 
 
 @contextmanager
@@ -139,7 +162,14 @@ def _split_by_target(candidates: pa.Table) -> list[tuple[tuple[str, str], list[i
     return [(key, group.tolist()) for key, group in zip(keys, groups, strict=True)]
 
 
-def _choose(target: Target, options: TargetOptions, verdicts: Verdicts, recipe: Recipe) -> None:
+def _peak_of(event: Event) -> int | None:
+    return None if event.peak is None else to_microseconds(event.peak)
+
+
+def _choose(
+    target: Target, options: TargetOptions, verdicts: Verdicts, recipe: Recipe
+) -> dict[Sensor, Combination]:
+    """Choose for a target, and note the choices; return them by sensor and phase."""
     verdicts.choose_dem(options.dem_rows)
     chosen = find_optimum(options.options, options.dem_points, recipe)
     for sensor, (combination, track) in chosen.items():
@@ -147,6 +177,7 @@ def _choose(target: Target, options: TargetOptions, verdicts: Verdicts, recipe: 
         slots = zip(options.scenes[sensor], options.options[sensor], combination, strict=True)
         for scenes, possible, option in slots:
             verdicts.choose(scenes, possible, option, track=track, used=used, area=target.area)
+    return {sensor: combination for sensor, (combination, _) in chosen.items()}
 
 
 def find_optimum(
@@ -165,10 +196,11 @@ def find_optimum(
     states = [State(joint=dem_points)]
     tracks: dict[Sensor, int] = {}
     fill = PERFECT
+    lead = list(Phase).index(Phase.EVENT) if recipe.event_first else None
     for sensor, slots in options.items():
-        mixed_level = recipe.rules[sensor].mixed_track_level
-        tracks[sensor], fill = _choose_track(slots, mixed_level)
-        states = combine(states, slots, track=tracks[sensor], mixed_level=mixed_level, limit=fill)
+        allowed = Tracks(mixed_level=recipe.rules[sensor].mixed_track_level, lead=lead)
+        tracks[sensor], fill = _choose_track(slots, allowed)
+        states = combine(states, slots, allowed._replace(main=tracks[sensor]), limit=fill)
     found = best(states, fill, _value).options
     n = len(Phase)
     return {
@@ -182,48 +214,42 @@ def _value(state: State) -> tuple[object, ...]:
     return -state.joint.bit_count(), -state.smallest, state.cost, state.key
 
 
-def _choose_track(slots: Slots, mixed_level: int | None) -> tuple[int, FillScore]:
+def _choose_track(slots: Slots, allowed: Tracks) -> tuple[int, FillScore]:
     """Choose a sensor's main track, and find how well its slots can be filled."""
     tracks = sorted({option.track for options in slots for option in options}) or [0]
     best_tracks = [track for track in tracks if fills_perfectly(slots, track=track)]
     limit = PERFECT
     if not best_tracks:
-        fills = {
-            track: best_fill_score(
-                _on_track(slots, track, mixed_level), track=track, mixed_level=mixed_level
-            )
-            for track in tracks
-        }
+        fills = {track: _best_fill_score(slots, allowed._replace(main=track)) for track in tracks}
         limit = min(fills.values())
         best_tracks = [track for track in tracks if fills[track] == limit]
     if len(best_tracks) == 1:
         return best_tracks[0], limit
-    return _choose_widest_track(slots, best_tracks, limit, mixed_level), limit
+    return _choose_widest_track(slots, best_tracks, limit, allowed), limit
+
+
+def _best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
+    return best_fill_score(_on_track(slots, tracks), tracks)
 
 
 def _choose_widest_track(
-    slots: Slots, tracks: Sequence[int], limit: FillScore, mixed_level: int | None
+    slots: Slots, best_tracks: Sequence[int], limit: FillScore, allowed: Tracks
 ) -> int:
     """Choose between tracks that fill the slots alike, by point 2 of the objective."""
 
     def value(track: int) -> tuple[int, int, int]:
-        states = combine(
-            [State()],
-            _on_track(alike, track, mixed_level),
-            track=track,
-            mixed_level=mixed_level,
-            limit=limit,
-        )
+        tracks = allowed._replace(main=track)
+        states = combine([State()], _on_track(alike, tracks), tracks, limit=limit)
         state = best(states, limit, lambda state: (-state.smallest, state.cost))
         return -state.smallest, state.cost, track
 
     # the places of the points don't matter here, and alike they leave far fewer states
     alike = [[option._replace(points=ALL_POINTS) for option in options] for options in slots]
-    return min(tracks, key=value)
+    return min(best_tracks, key=value)
 
 
-def _on_track(slots: Slots, track: int, mixed_level: int | None) -> Slots:
+def _on_track(slots: Slots, tracks: Tracks) -> Slots:
     """Leave out the options of other tracks, if no step of the ladder admits them."""
-    if mixed_level is not None:
+    if tracks.mixed_level is not None:
         return slots
-    return [[option for option in options if option.track == track] for options in slots]
+    return [[option for option in options if option.track == tracks.main] for options in slots]

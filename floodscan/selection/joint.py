@@ -38,13 +38,17 @@ class FillScore(NamedTuple):
     """How well slots are filled. Scores compare field by field in this order; smaller is better.
 
     Attributes:
+        no_event: 1 if the slot ``event`` is empty, and must lead; else 0.
         empty: Number of slots without a pass.
+        peak_days: Days between the pass of ``event`` and the flood's peak, where they count.
         level: Highest level of the ladder that any of the passes needs.
         off_track: Number of passes off the main track.
         steps: Ladder steps that the passes need, summed over the slots.
     """
 
+    no_event: int = 0
     empty: int = 0
+    peak_days: int = 0
     level: int = 0
     off_track: int = 0
     steps: int = 0
@@ -52,7 +56,9 @@ class FillScore(NamedTuple):
     def is_within(self, limit: FillScore) -> bool:
         """True if no field is larger than the limit's."""
         return (
-            self.empty <= limit.empty
+            self.no_event <= limit.no_event
+            and self.empty <= limit.empty
+            and self.peak_days <= limit.peak_days
             and self.level <= limit.level
             and self.off_track <= limit.off_track
             and self.steps <= limit.steps
@@ -60,7 +66,7 @@ class FillScore(NamedTuple):
 
 
 PERFECT = FillScore()
-"""Every slot is filled without any step of the ladder."""
+"""Every slot is filled without any step of the ladder, and nearest to the peak."""
 
 
 class State(NamedTuple):
@@ -87,14 +93,42 @@ class State(NamedTuple):
     options: tuple[PassOption | None, ...] = ()
 
 
-def best_fill_score(slots: Slots, *, track: int, mixed_level: int | None) -> FillScore:
+class Tracks(NamedTuple):
+    """The tracks that slots may take, and the slot that leads.
+
+    Attributes:
+        main: Main track.
+        mixed_level: Level of the ladder that admits other tracks; None never admits them.
+        lead: Number of the slot that is filled before all others; None if no slot leads.
+    """
+
+    main: int = 0
+    mixed_level: int | None = None
+    lead: int | None = None
+
+
+class _Stage(NamedTuple):
+    """A slot to extend states by.
+
+    Attributes:
+        options: The options that may be taken.
+        last_starts: When the last option of each pass in the later slots starts.
+        leads: Whether it is the slot that leads.
+    """
+
+    options: Sequence[PassOption]
+    last_starts: dict[int, int]
+    leads: bool
+
+
+def best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
     """Find how well slots can be filled, whatever the passes cover.
 
     Args:
         slots: Options of each phase.
-        track: Main track.
-        mixed_level: Level of the ladder that admits other tracks; None never admits them.
+        tracks: The tracks that may be taken.
     """
+    track = tracks.main
     if fills_perfectly(slots, track=track):
         return PERFECT
     # options that differ only in coverage, cost or scenes become one
@@ -114,13 +148,20 @@ def best_fill_score(slots: Slots, *, track: int, mixed_level: int | None) -> Fil
         )
         for options in slots
     ]
-    return min(state.fill for state in combine([State()], alike, track=0, mixed_level=mixed_level))
+    return min(state.fill for state in combine([State()], alike, tracks._replace(main=0)))
 
 
 def fills_perfectly(slots: Slots, *, track: int) -> bool:
-    """True if every slot can be filled on a track without any step of the ladder."""
+    """True if every slot can be filled on a track without any step of the ladder.
+
+    The pass of ``event`` must be as near to the peak as any could be, where that counts.
+    """
     usable = [
-        [option for option in options if option.level == 0 and option.track == track]
+        [
+            option
+            for option in options
+            if option.level == 0 and option.track == track and option.peak_days == 0
+        ]
         for options in slots
     ]
     return all(usable) and _can_fill(usable, _BEFORE_ALL, frozenset())
@@ -144,20 +185,14 @@ def _can_fill(slots: Slots, end: int, used: frozenset[int]) -> bool:
 
 
 def combine(
-    states: Iterable[State],
-    slots: Slots,
-    *,
-    track: int,
-    mixed_level: int | None,
-    limit: FillScore | None = None,
+    states: Iterable[State], slots: Slots, tracks: Tracks, *, limit: FillScore | None = None
 ) -> list[State]:
     """Extend states by the slots of one sensor.
 
     Args:
         states: Combinations of the sensors before.
         slots: Options of each phase, in order.
-        track: Main track.
-        mixed_level: Level of the ladder that admits other tracks; None never admits them.
+        tracks: The tracks that may be taken.
         limit: Leave out states that fill the slots worse than this.
 
     Returns:
@@ -165,27 +200,26 @@ def combine(
     """
     current = [state._replace(fill=PERFECT, end=_BEFORE_ALL, used=frozenset()) for state in states]
     usable = [
-        [option for option in options if _is_usable(option, track, mixed_level, limit)]
-        for options in slots
+        [option for option in options if _is_usable(option, tracks, limit)] for options in slots
     ]
-    for options, later in zip(usable, _find_last_starts(usable), strict=True):
+    for number, (options, last) in enumerate(zip(usable, _find_last_starts(usable), strict=True)):
+        stage = _Stage(options, last, leads=number == tracks.lead)
         current = undominated(
-            grown
-            for state in current
-            for grown in _grow(
-                state, options, later, track=track, mixed_level=mixed_level, limit=limit
-            )
+            grown for state in current for grown in _grow(state, stage, tracks, limit)
         )
     return current
 
 
-def _is_usable(
-    option: PassOption, track: int, mixed_level: int | None, limit: FillScore | None
-) -> bool:
-    off_track = option.track != track
-    if off_track and mixed_level is None:
+def _is_usable(option: PassOption, tracks: Tracks, limit: FillScore | None) -> bool:
+    off_track = option.track != tracks.main
+    if off_track and tracks.mixed_level is None:
         return False
-    return limit is None or FillScore(0, option.level, off_track, option.level).is_within(limit)
+    if limit is None:
+        return True
+    alone = FillScore(
+        peak_days=option.peak_days, level=option.level, off_track=off_track, steps=option.level
+    )
+    return alone.is_within(limit)
 
 
 def _find_last_starts(slots: Slots) -> list[dict[int, int]]:
@@ -199,36 +233,27 @@ def _find_last_starts(slots: Slots) -> list[dict[int, int]]:
     return found[::-1]
 
 
-def _grow(
-    state: State,
-    options: Sequence[PassOption],
-    later: dict[int, int],
-    *,
-    track: int,
-    mixed_level: int | None,
-    limit: FillScore | None,
-) -> Iterable[State]:
+def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) -> Iterable[State]:
     """Extend a state by no pass, and by each option."""
     fill = state.fill
-    if limit is None or fill.empty < limit.empty:
-        yield state._replace(
-            fill=fill._replace(empty=fill.empty + 1),
-            key=(*state.key, ()),
-            options=(*state.options, None),
-        )
-    for option in options:
+    without = fill._replace(no_event=fill.no_event + stage.leads, empty=fill.empty + 1)
+    if limit is None or without.is_within(limit):
+        yield state._replace(fill=without, key=(*state.key, ()), options=(*state.options, None))
+    for option in stage.options:
         if option.start <= state.end or option.pass_id in state.used:
             continue
-        off_track = option.track != track
-        needed = max(option.level, mixed_level or 0) if off_track else option.level
+        off_track = option.track != tracks.main
+        needed = max(option.level, tracks.mixed_level or 0) if off_track else option.level
         grown = FillScore(
+            fill.no_event,
             fill.empty,
+            fill.peak_days + option.peak_days,
             max(fill.level, needed),
             fill.off_track + off_track,
             fill.steps + option.level,
         )
         if limit is None or grown.is_within(limit):
-            yield _take(state, option, grown, later)
+            yield _take(state, option, grown, stage.last_starts)
 
 
 def _take(state: State, option: PassOption, fill: FillScore, later: dict[int, int]) -> State:

@@ -56,5 +56,8 @@ class Verdict(StrEnum):
     COVERS_TOO_LITTLE = "covers_too_little"
     """Its pass covers less of the target than the recipe's ``min_coverage``."""
 
+    DECIDED_OTHERWISE = "decided_otherwise"
+    """A person decided for another pass or another track."""
+
     USED_IN_OTHER_PHASE = "used_in_other_phase"
     """Its pass fills another phase."""

@@ -2,9 +2,10 @@
 
 An *option* is a pass as one slot may take it at one level of the ladder: the scenes of the pass
 that the ladder's first steps admit. If the option is chosen, its *mosaic* fills the slot: the
-scenes that together cover all that the option covers. ``cover`` picks them greedily: next comes the
+scenes that together cover what the option covers. ``cover`` picks them greedily: next comes the
 scene that adds the most points, then the less cloudy one, then the smaller id. At last come scenes
-that fill gaps between the points.
+that fill gaps between the points. A scene that adds less than ``SLIVER`` is left out: it is a
+gigabyte to read, for a strip at the edge.
 
 Scenes of one tile with different footprints are parts of a granule that was split. They are taken
 together or not at all, whatever their footprints claim.
@@ -17,17 +18,21 @@ from __future__ import annotations
 
 from functools import reduce
 from itertools import chain
+from math import ceil
 from operator import attrgetter, or_
 from typing import TYPE_CHECKING, NamedTuple
 
 import shapely
 
 from floodscan.model import Sensor
+from floodscan.selection.sample_points import N_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shapely.geometry.base import BaseGeometry
+
+    LeastPoints = Sequence[tuple[int, int]]
 
 MILLI = 1000
 """Days and percents are counted in thousandths, so that sums are exact."""
@@ -35,8 +40,15 @@ MILLI = 1000
 CLOUD_PERCENT_PER_DAY = 5
 """Percent of cloud that weigh as much as a day's distance from the phase's date."""
 
+SLIVER = 1e-3
+"""A scene that adds less than this share of a target joins no mosaic."""
+
+WIDE_SHARE = 0.7
+"""A pass that covers less of the target counts as a day further from the peak."""
+
+_DAY = 86_400_000_000  # microseconds
 _by_id = attrgetter("item_id")
-_SLIVER = 1e-6  # share of a target; smaller gaps are where the edges of two scenes meet
+_SLIVER_POINTS = ceil(SLIVER * N_POINTS)
 
 
 class Scene(NamedTuple):
@@ -83,6 +95,9 @@ class PassOption(NamedTuple):
         pass_id: Number of the pass.
         track: Number of its track; 0 for sensors without tracks.
         level: Ladder steps that it needs.
+        coverage_level: Those of them that its coverage needs.
+        peak_days: Days between it and the flood's peak, see ``count_peak_days``; 0 where they don't
+            count.
         start: Time of its first scene, microseconds since 1970.
         end: Time of its last scene, microseconds since 1970.
         points: Set of the target's sample points that its scenes cover.
@@ -96,6 +111,8 @@ class PassOption(NamedTuple):
     pass_id: int
     track: int
     level: int
+    coverage_level: int
+    peak_days: int
     start: int
     end: int
     points: int
@@ -106,31 +123,67 @@ class PassOption(NamedTuple):
 
 
 def make_pass_options(
-    scenes: Sequence[Scene], sensor: str, *, min_points: int = 1, mosaics: bool = True
+    scenes: Sequence[Scene],
+    sensor: str,
+    *,
+    least_points: LeastPoints = ((0, 1),),
+    peak: int | None = None,
+    mosaics: bool = True,
 ) -> list[PassOption]:
     """Make the options of a slot, in order of time.
 
-    A pass is an option once for each level at which the ladder admits more of its scenes.
+    A pass is an option once for each level at which the ladder admits more of its scenes, and at
+    the level from which its coverage is enough.
 
     Args:
         scenes: The slot's candidates that some level admits.
         sensor: The slot's; an optical option's cost includes its cloud.
-        min_points: Number of points that an option must cover.
+        least_points: Each level that sets the number of points that an option must cover, and this
+            number, the highest level first.
+        peak: When the flood was largest, microseconds since 1970; None if it doesn't count.
         mosaics: False makes an option of each scene instead.
     """
     groups: dict[tuple[int, ...], list[Scene]] = {}
     for scene in sorted(scenes, key=_by_id):
         key = (scene.pass_id, scene.track) if mosaics else (scene.row,)
         groups.setdefault(key, []).append(scene)
-    options = []
-    for members in groups.values():
-        for level in sorted({scene.level for scene in members}):
-            admitted = [scene for scene in members if scene.level <= level]
-            points = _points_of(admitted)
-            if points.bit_count() >= max(min_points, 1):
-                weigh_cloud = sensor == Sensor.S2L2A
-                options.append(_make_option(admitted, level, points, weigh_cloud=weigh_cloud))
+    weigh_cloud = sensor == Sensor.S2L2A
+    options = [
+        _make_option(admitted, points, levels, weigh_cloud=weigh_cloud, peak=peak)
+        for members in groups.values()
+        for admitted, points, levels in _admit(members, least_points)
+    ]
     return sorted(options, key=lambda option: (option.start, option.key))
+
+
+def _admit(
+    members: Sequence[Scene], least_points: LeastPoints
+) -> Iterator[tuple[list[Scene], int, tuple[int, int]]]:
+    """Yield the scenes of a pass that cover enough at each level that adds to them.
+
+    Yields:
+        The scenes, their points, and the levels that they and that their coverage need.
+    """
+    n_admitted = 0
+    for level in sorted({scene.level for scene in members}.union(n for n, _ in least_points)):
+        admitted = [scene for scene in members if scene.level <= level]
+        if len(admitted) > n_admitted:
+            points = _points_of(admitted)
+            coverage_level = _coverage_level(points.bit_count(), least_points)
+            if coverage_level is not None and coverage_level <= level:
+                n_admitted = len(admitted)
+                yield admitted, points, (level, coverage_level)
+
+
+def _coverage_level(n_points: int, least_points: LeastPoints) -> int | None:
+    """Find the lowest level at which a number of points is enough; None if it never is."""
+    enough = [level for level, least in least_points if n_points >= max(least, 1)]
+    return min(enough, default=None)
+
+
+def count_peak_days(start: int, n_points: int, peak: int) -> int:
+    """Count the whole days between a pass and the peak, and one more if it covers too little."""
+    return abs(start - peak) // _DAY + (n_points < WIDE_SHARE * N_POINTS)
 
 
 def _points_of(scenes: Iterable[Scene]) -> int:
@@ -138,22 +191,30 @@ def _points_of(scenes: Iterable[Scene]) -> int:
 
 
 def _make_option(
-    scenes: Sequence[Scene], level: int, points: int, *, weigh_cloud: bool
+    scenes: Sequence[Scene],
+    points: int,
+    levels: tuple[int, int],
+    *,
+    weigh_cloud: bool,
+    peak: int | None,
 ) -> PassOption:
     starts = [scene.start for scene in scenes]
+    start, size = min(starts), points.bit_count()
     cost = min([scene.days for scene in scenes]) * MILLI
     if weigh_cloud:
         cost = cost * CLOUD_PERCENT_PER_DAY + _mean_cloud(scenes)
     return PassOption(
         pass_id=scenes[0].pass_id,
         track=scenes[0].track,
-        level=level,
-        start=min(starts),
+        level=levels[0],
+        coverage_level=levels[1],
+        peak_days=0 if peak is None else count_peak_days(start, size, peak),
+        start=start,
         end=max(starts),
         points=points,
         cost=cost,
         key=tuple([scene.item_id for scene in scenes]),
-        size=points.bit_count(),
+        size=size,
         scenes=tuple(scenes),
     )
 
@@ -165,7 +226,7 @@ def _mean_cloud(scenes: Sequence[Scene]) -> int:
 
 
 def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
-    """Pick the mosaic of a pass: scenes that cover all of an area that any scene covers.
+    """Pick the mosaic of a pass: scenes that cover what any scene covers of an area, but slivers.
 
     Args:
         scenes: Of one pass.
@@ -182,7 +243,7 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
     while left:
         added = [(_points_of(parts) & ~covered).bit_count() for parts in left]
         most = max(added)
-        if most == 0:
+        if most < (_SLIVER_POINTS if chosen else 1):
             break
         parts = left.pop(added.index(most))
         chosen += parts
@@ -195,7 +256,7 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
 def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeometry) -> list[Scene]:
     """Pick the scenes that cover parts of an area that lie between the points."""
     found: list[Scene] = []
-    min_area = _SLIVER * area.area
+    min_area = SLIVER * area.area
     gap = shapely.difference(area, _join_outlines(chosen))
     # nearly always all that is left covers nothing of the gap: one intersection then shows it
     while (
@@ -205,6 +266,8 @@ def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeome
     ):
         outlines = [_join_outlines(parts) for parts in left]
         added = shapely.area(shapely.intersection(outlines, gap)).tolist()
+        if max(added) < min_area:
+            break
         parts = left.pop(added.index(max(added)))
         found += parts
         gap = shapely.difference(gap, _join_outlines(parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from itertools import groupby
 from math import ceil
 from operator import or_
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.planning.targets import Target
     from floodscan.selection.attributes import CandidateAttributes
+    from floodscan.selection.mosaics import LeastPoints
 
     Indices = NDArray[np.int64]
     Slots = list[list[PassOption]]
@@ -90,16 +91,27 @@ class TargetOptions(NamedTuple):
         options: Of each sensor, by phase.
         dem_points: Points that the DEM covers; all points if it covers none.
         dem_rows: Rows of the DEM's tiles.
+        make_all: Of each sensor, a function that returns the options of all levels, by phase.
     """
 
     scenes: dict[Sensor, list[list[Scene]]]
     options: dict[Sensor, Slots]
     dem_points: int
     dem_rows: list[int]
+    make_all: dict[Sensor, Callable[[], Slots]]
+
+    def all_levels(self, sensor: Sensor) -> Slots:
+        """Return the options of all levels of a sensor, by phase."""
+        return self.make_all[sensor]()
 
 
 def gather_options(
-    target: Target, rows: Sequence[int], columns: SceneColumns, recipe: Recipe
+    target: Target,
+    rows: Sequence[int],
+    columns: SceneColumns,
+    recipe: Recipe,
+    *,
+    peak: int | None = None,
 ) -> TargetOptions:
     """Gather the options of a target.
 
@@ -108,6 +120,7 @@ def gather_options(
         rows: Its candidates, the rows of each slot next to each other.
         columns: Of all candidates.
         recipe: The rules.
+        peak: When the flood was largest, microseconds since 1970; None if unknown.
     """
     possible = [row for row in rows if columns.level[row] != NEVER]
     coverage = _measure_coverage(target, possible, columns)
@@ -117,41 +130,55 @@ def gather_options(
         by_slot[columns.sensor[first], columns.phase[first]] = [first, *others]
     dem = by_slot.get((Sensor.DEM, None), [])
     dem_points = reduce(or_, (coverage[row][0] for row in dem)) if dem else ALL_POINTS
-    min_points = ceil(recipe.min_coverage * N_POINTS)
     scenes: dict[Sensor, list[list[Scene]]] = {}
     options: dict[Sensor, Slots] = {}
+    make_all: dict[Sensor, Callable[[], Slots]] = {}
+    counted_peak = peak if recipe.event_first else None
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
-        make_one = partial(
-            make_pass_options, sensor=sensor, min_points=min_points, mosaics=recipe.mosaics
-        )
-        make = partial(_make_options, columns, coverage, make_one)
-        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make)
-    return TargetOptions(scenes, options, dem_points, dem)
+        least = [(n, ceil(s * N_POINTS)) for n, s in recipe.rules[sensor].coverage_levels]
+        make_one = partial(make_pass_options, sensor=sensor, mosaics=recipe.mosaics)
+        make = partial(_make_options, columns, coverage, make_one, counted_peak)
+        make_wide = cache(partial(make, slots, least))
+        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least, make_wide)
+        make_all[sensor] = partial(_options_of, make_wide)
+    return TargetOptions(scenes, options, dem_points, dem, make_all)
+
+
+def _options_of(make: Callable[[], ScenesAndOptions]) -> Slots:
+    return make()[1]
 
 
 def _relax_if_needed(
     slots: Sequence[Sequence[int]],
     columns: SceneColumns,
-    make: Callable[[Sequence[Sequence[int]]], ScenesAndOptions],
+    make: Callable[[Sequence[Sequence[int]], LeastPoints], ScenesAndOptions],
+    least_points: LeastPoints,
+    make_wide: Callable[[], ScenesAndOptions],
 ) -> ScenesAndOptions:
     """Make a sensor's options: with ladder steps only if its slots cannot be filled without."""
     unrelaxed = [[row for row in rows if columns.level[row] == 0] for rows in slots]
-    scenes, options = make(unrelaxed)
+    scenes, options = make(unrelaxed, least_points[-1:])
     tracks = {option.track for found in options for option in found}
     if any(fills_perfectly(options, track=track) for track in tracks):
         return scenes, options
-    return make(slots)
+    return make_wide()
 
 
 def _make_options(
     columns: SceneColumns,
     coverage: Mapping[int, Coverage],
-    make_one: Callable[[Sequence[Scene]], list[PassOption]],
+    make_one: Callable[..., list[PassOption]],
+    peak: int | None,
     slots: Sequence[Sequence[int]],
+    least_points: LeastPoints,
 ) -> ScenesAndOptions:
     scenes = [[columns.scene(row, coverage[row]) for row in rows] for rows in slots]
-    return scenes, [make_one(found) for found in scenes]
+    peaks = [peak if phase is Phase.EVENT else None for phase in Phase]
+    return scenes, [
+        make_one(found, least_points=least_points, peak=counted)
+        for found, counted in zip(scenes, peaks, strict=True)
+    ]
 
 
 def _measure_coverage(

@@ -42,6 +42,7 @@ class Verdicts:
         self._verdicts: list[str] = attributes.verdicts.tolist()
         self._ranks: list[int | None] = [None] * len(slots)
         self._off_track = np.zeros(len(slots), dtype=bool)
+        self._coverage_levels = np.zeros(len(slots), dtype=np.int64)
 
     def choose_dem(self, rows: list[int]) -> None:
         """Note that all tiles of the DEM are chosen, the tile that covers the most first."""
@@ -74,8 +75,11 @@ class Verdicts:
         for rank, scene in enumerate(cover(option.scenes, area) if option else (), 1):
             self._ranks[scene.row], self._verdicts[scene.row] = rank, Verdict.SELECTED
             self._off_track[scene.row] = option is not None and option.track != track
-        optional = {scene.row for other in options for scene in other.scenes}
+            self._coverage_levels[scene.row] = 0 if option is None else option.coverage_level
         reached = NEVER if option is None else option.level
+        optional = {
+            scene.row for other in options if other.level <= reached for scene in other.scenes
+        }
         for scene in scenes:
             if scene.level <= reached and self._verdicts[scene.row] != Verdict.SELECTED:
                 self._verdicts[scene.row] = (
@@ -98,12 +102,33 @@ class Verdicts:
             "rank": ranks,
             "selected": pa.array(selected),
             "verdict": pa.array(self._verdicts, pa.string()),
-            "relaxed": _list_steps(self._candidates, selected, self._off_track, recipe),
+            "relaxed": self._list_steps(selected, recipe),
             "superseded_by": ids.take(pa.array(newer, mask=newer < 0)),
         }
         columns = [results.get(name, self._candidates[name]) for name in CANDIDATES.names]
         order = np.lexsort([dense_ranks(ids), np.asarray(ranks.fill_null(_LAST)), self._slots])
         return pa.table(columns, schema=CANDIDATES).take(pa.array(order))
+
+    def _list_steps(self, selected: NDArray[np.bool_], recipe: Recipe) -> pa.Array:
+        """List the ladder steps that each chosen scene needs; null for the scenes not chosen."""
+        steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
+        sensors = np.array(self._candidates["sensor"].to_pylist(), dtype=object)
+        for sensor, rules in recipe.rules.items():
+            rows = np.flatnonzero(selected & (sensors == sensor))
+            if not rules.ladder or len(rows) == 0:
+                continue
+            measures = self._candidates.select(["datetime", "day_offset", "cloud_cover"])
+            by_rule = levels_by_rule(measures.take(pa.array(rows)), rules)
+            needed = np.array([*by_rule.values(), self._coverage_levels[rows]])
+            off_track = self._off_track[rows]
+            relaxed = needed.any(axis=0) | off_track
+            for row, levels in zip(rows[relaxed].tolist(), needed.T[relaxed].tolist(), strict=True):
+                steps[row] = [
+                    str(step)
+                    for level, step in enumerate(rules.ladder, 1)
+                    if level in levels or (step.mixed_track and self._off_track[row])
+                ]
+        return pa.array(steps, CANDIDATES.field("relaxed").type)
 
 
 def _explain(scene: Scene, option: PassOption | None, track: int, used: Container[int]) -> Verdict:
@@ -129,25 +154,3 @@ def _rank_others(options: list[PassOption], option: PassOption | None) -> list[i
         if other is not option
         for scene in sorted(other.scenes, key=_by_size, reverse=True)
     ]
-
-
-def _list_steps(
-    candidates: pa.Table, selected: NDArray[np.bool_], off_track: NDArray[np.bool_], recipe: Recipe
-) -> pa.Array:
-    """List the ladder steps that each chosen scene needs; null for the scenes not chosen."""
-    steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
-    sensors = np.array(candidates["sensor"].to_pylist(), dtype=object)
-    for sensor, rules in recipe.rules.items():
-        rows = np.flatnonzero(selected & (sensors == sensor))
-        if not rules.ladder or len(rows) == 0:
-            continue
-        measures = candidates.select(["datetime", "day_offset", "cloud_cover"]).take(pa.array(rows))
-        needed = np.array([*levels_by_rule(measures, rules).values()]).reshape(-1, len(rows))
-        relaxed = needed.any(axis=0) | off_track[rows]
-        for row, levels in zip(rows[relaxed].tolist(), needed.T[relaxed].tolist(), strict=True):
-            steps[row] = [
-                str(step)
-                for level, step in enumerate(rules.ladder, 1)
-                if level in levels or (step.mixed_track and off_track[row])
-            ]
-    return pa.array(steps, CANDIDATES.field("relaxed").type)

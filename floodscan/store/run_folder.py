@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from floodscan.errors import ManifestError, OutputError
+from floodscan.model import Decision
 from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_candidates, check_table
 from floodscan.store.atomic import written
 from floodscan.store.geoparquet import to_geoparquet
@@ -70,6 +71,36 @@ class RunFolder:
     def run_path(self) -> Path:
         """JSON file that describes the run: recipe, catalog, versions and counts."""
         return self.path / "run.json"
+
+    @property
+    def decisions_path(self) -> Path:
+        """JSON file of the decisions of persons; it exists if there are any."""
+        return self.path / "decisions.json"
+
+    def read_decisions(self) -> dict[str, Decision]:
+        """Read the decisions of persons, by event id.
+
+        Raises:
+            OutputError: The file can't be read.
+        """
+        try:
+            facts: dict[str, Json] = orjson.loads(self.decisions_path.read_bytes())
+            return {event_id: Decision.from_dict(fact) for event_id, fact in facts.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            raise OutputError(f"{self.decisions_path}: can't be read: {err}") from err
+
+    def write_decisions(self, decisions: Mapping[str, Decision]) -> None:
+        """Write the decisions of persons, by event id; without any, there is no file."""
+        if not decisions:
+            self.decisions_path.unlink(missing_ok=True)
+            return
+        facts = {event_id: decisions[event_id].to_dict() for event_id in sorted(decisions)}
+        with written(self.decisions_path) as temporary:
+            temporary.write_bytes(
+                orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            )
 
     def has_run(self) -> bool:
         """Return whether the folder holds a run.
@@ -196,6 +227,20 @@ class RunFolder:
         check_columns(path, pq.read_schema(path), schema)
         found = pq.read_table(path, columns=names)
         return check_table(found.replace_schema_metadata(None).cast(schema), schema)
+
+    def replace_event(
+        self, batch: str, event_id: str, candidates: pa.Table, manifest: bytes
+    ) -> None:
+        """Replace the CANDIDATES and the manifest of one event of a batch."""
+        held = self.read_part(batch)
+        own = pc.equal(held["event_id"], event_id)
+        first = pc.index(own, value=True).as_py()
+        end = first + pc.sum(own).as_py() if first >= 0 else len(held)
+        first = first if first >= 0 else len(held)
+        parts = [held.slice(0, first), candidates, held.slice(end)]
+        self.write_candidates(batch, pa.concat_tables(parts))
+        pack = self._read_pack(batch)
+        self.write_manifests(batch, {**pack, event_id: manifest})
 
     def read_manifest(self, event_id: str) -> bytes:
         """Read the bytes of an event's manifest, packed or not.

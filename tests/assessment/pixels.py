@@ -41,7 +41,8 @@ _BLOCK = 512
 _MARGIN_DEGREES = 0.05  # the grid of an event reaches beyond its bbox
 _NO_DATA = {"sentinel-1-rtc": -32768, "sentinel-2-l2a": 0, "cop-dem-glo-30": None}
 _KINDS = {"sentinel-1-rtc": "float32", "sentinel-2-l2a": "uint16", "cop-dem-glo-30": "float32"}
-_VALUE = 7  # of each pixel with data
+VALUE = 7
+"""Value of each pixel with data."""
 
 
 def create_app() -> Starlette:
@@ -109,7 +110,7 @@ def _find_window(to_crs: Affine, shape: tuple[int, int], epsg: int, bbox: Box) -
 def _draw(item: Json, window: Window, to_crs: Affine, raster: Any) -> np.ndarray:  # noqa: ANN401
     shape = (round(window.height), round(window.width))
     if item["collection"] != "sentinel-1-rtc":
-        return np.full(shape, _VALUE, dtype=raster.dtypes[0])
+        return np.full(shape, VALUE, dtype=raster.dtypes[0])
     epsg = item["properties"]["proj:epsg"]
     transformer = pyproj.Transformer.from_crs("OGC:CRS84", f"EPSG:{epsg}", always_xy=True)
     footprint = shapely.segmentize(shapely.geometry.shape(item["geometry"]), 0.01)
@@ -117,7 +118,7 @@ def _draw(item: Json, window: Window, to_crs: Affine, raster: Any) -> np.ndarray
         footprint, lambda points: np.column_stack(transformer.transform(*points.T))
     )
     drawn: np.ndarray = rasterize(
-        [(outline, _VALUE)], out_shape=shape, transform=windows.transform(window, to_crs),
+        [(outline, VALUE)], out_shape=shape, transform=windows.transform(window, to_crs),
         fill=_NO_DATA["sentinel-1-rtc"], dtype=raster.dtypes[0],
     )  # fmt: skip
     return drawn

@@ -87,7 +87,7 @@ def test_mixed_tracks_get_a_warning_and_grade_c() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "grade"), [(ALL, "A"), ((9.0, 49.1, 12.0, 52.1), "B"), (LEFT, "B")]
+    ("second", "grade"), [(ALL, "A"), ((9.0, 49.1, 12.0, 52.1), "A"), (LEFT, "B")]
 )
 def test_one_track_is_graded_by_its_frames(
     second: tuple[float, float, float, float], grade: str

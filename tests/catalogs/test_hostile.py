@@ -24,7 +24,8 @@ from floodscan.model import Search, TimeWindow
 from floodscan.testing.servers.process import free_port
 from tests.catalogs.hostile_runs import LIMITS, PATIENT
 from tests.paths import REPO_ROOT
-from tests.servers.hostile import C1, COLOUR, KINDS, SCRIPT, SENSORS, TITLE, HostileApi, hostile_api
+from tests.servers.hostile import HostileApi, hostile_api
+from tests.servers.hostile_kinds import C1, COLOUR, KINDS, SCRIPT, SENSORS, TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -95,7 +95,8 @@ def test_a_fallback_fills_what_the_archive_does_not_cover(
     """The results are those of the API alone, with fewer searches."""
     alone = scan("demo", catalog=lean_api.url, out=tmp_path / "alone")
     before = lean_api.searches()
-    both = scan("demo", catalog=str(half), fallback=lean_api.url, out=tmp_path / "both")
+    sources = open_sources(str(half), fallback=lean_api.url)
+    both = scan("demo", catalog=sources, out=tmp_path / "both")
     assert result_bytes(tmp_path / "both") == result_bytes(tmp_path / "alone")
     assert both.counts["filled"] == alone.counts["filled"] == 9
     assert lean_api.searches() - before == 2  # both sensors; the DEM is in the archive

@@ -61,6 +61,7 @@ def test_warnings_are_the_same_in_manifest_table_and_summary(demo_out: Path, run
         "low_coverage",
         "low_joint_coverage",
         "mixed_tracks",
+        "onset_assumed",
         "reused_scene",
         "wrong_side_of_onset",
     ]
@@ -212,6 +213,7 @@ def test_steps_of_the_default_ladder_that_need_more_are_left_out(
     assert left == [
         {"sensor": "S2L2A", "max_cloud_percent": 50.0},
         {"sensor": "S1RTC", "mixed_track": True},
+        {"sensor": "S1RTC", "min_coverage": 0.1},
     ]
     recipe.write_text(f'{rules}[[relax]]\nsensor = "S1RTC"\nwindow_days = 12\n')
     status, _, errors = run(*words, tmp_path / "no")
@@ -238,3 +240,20 @@ def test_a_bug_ends_the_command_unless_it_keeps_going(
     assert status == 1
     assert "failed by a bug: Traceback" in caplog.text
     assert "0 of 9 slots filled" in output
+
+
+def test_a_person_decides_for_a_track(run: Run, tmp_path: Path) -> None:
+    """All SAR scenes are then of it; a decision that says nothing is a mistake."""
+    out = tmp_path / "own"
+    run("scan", "demo", "--policy", "change-detection", "--cluster", "none", "--out", out)
+    status, output, errors = run("choose", out, EVENT, "--track", 139)
+    assert (status, errors) == (0, "")
+    assert "SAR grade" in output
+    chosen = orjson.loads(run("choose", out, EVENT, "--track", 139, "--json")[1])
+    assert {slots["S1RTC"]["relative_orbit"] for slots in chosen["selected"].values()} == {139}
+    for words in ((), ("--track", 139, "--by-rules")):
+        status, _, errors = run("choose", out, EVENT, *words)
+        assert status == 2
+        assert "give one of --event-pass, --track and --by-rules" in errors
+    status, _, errors = run("choose", out, EVENT, "--track", 999)
+    assert (status, "track 999 can't be chosen" in errors) == (2, True)

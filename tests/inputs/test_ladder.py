@@ -19,12 +19,18 @@ def test_a_recipe_is_read_back_from_its_dict() -> None:
     """With each policy and ladder."""
     ladder = (
         Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=40.0),
+        Relaxation(sensor=Sensor.S2L2A, min_coverage=0.2),
         Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
     )
     for recipe in (
         Recipe(),
         Recipe(
-            policy=Policy.CHANGE_DETECTION, relax=ladder, onset_guard_minutes=30.0, min_coverage=0.0
+            policy=Policy.CHANGE_DETECTION,
+            relax=ladder,
+            onset_guard_minutes=30.0,
+            min_coverage=0.3,
+            event_first=False,
+            assumed_onset_hour=12.0,
         ),
         Recipe(policy=Policy.CHANGE_DETECTION, mosaics=False),
         Recipe(relax=(), tile_size_m=5000.0, warn_coverage_below=0.5),
@@ -49,7 +55,10 @@ def test_steps_are_read_in_order() -> None:
 def test_default_steps_that_loosen_nothing_are_left_out() -> None:
     """A recipe with a window of three weeks needs no step to a narrower one."""
     recipe = parse_recipe({"S1RTC": {"window_days": 21}, "sensors": ["S1RTC", "DEM"]}, source="x")
-    assert [str(step) for step in recipe.relax] == ["S1RTC.mixed_track=true"]
+    assert [str(step) for step in recipe.relax] == [
+        "S1RTC.mixed_track=true",
+        "S1RTC.min_coverage=0.1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +71,8 @@ def test_default_steps_that_loosen_nothing_are_left_out() -> None:
         ([{"sensor": "S1RTC", "window_days": 3}], "loosens nothing"),
         ([{"sensor": "S1RTC", "window_days": 7}, {"sensor": "S1RTC", "window_days": 7}], "relax 2"),
         ([{"sensor": "S1RTC", "mixed_track": False}], "must be true"),
+        ([{"sensor": "S1RTC", "min_coverage": 0.5}], "loosens nothing"),
+        ([{"sensor": "S1RTC", "min_coverage": 10}], "between 0 and 1"),
         ([{"sensor": "S1RTC", "window_day": 7}], "did you mean 'window_days'"),
     ],
 )

@@ -26,22 +26,25 @@ TOKYO = timezone(timedelta(hours=9))
 )
 def test_time_of_an_event_date_is_its_onset(value: object) -> None:
     """Date and time are those of UTC."""
-    dates, onset = parse_times({"event_date": value}, OFFSETS)
+    dates, times = parse_times({"event_date": value}, OFFSETS)
     assert dates[Phase.EVENT] == date(2021, 7, 14)
     assert dates[Phase.PRE_EVENT] == date(2021, 7, 10)
-    assert onset == datetime(2021, 7, 14, 17, tzinfo=UTC)
+    assert times["onset"] == datetime(2021, 7, 14, 17, tzinfo=UTC)
+    assert not times["onset_assumed"]
 
 
 def test_a_given_onset_is_kept() -> None:
     """Whatever the time of the date."""
     given = {"event_date": "2021-07-15T02:00+09:00", "onset": "2021-07-13T06:00Z"}
-    assert parse_times(given, OFFSETS)[1] == datetime(2021, 7, 13, 6, tzinfo=UTC)
+    assert parse_times(given, OFFSETS)[1]["onset"] == datetime(2021, 7, 13, 6, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("value", ["2021-07-15", "20210715", 20210715, date(2021, 7, 15)])
 def test_a_date_without_a_time_starts_at_midnight(value: object) -> None:
     """In UTC."""
-    assert parse_times({"event_date": value}, OFFSETS)[1] == datetime(2021, 7, 15, tzinfo=UTC)
+    assert parse_times({"event_date": value}, OFFSETS)[1]["onset"] == datetime(
+        2021, 7, 15, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize("year", ["0001", "1899", "2200", "9999"])

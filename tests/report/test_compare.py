@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from io import StringIO
@@ -9,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from rich.console import Console
 
@@ -201,3 +203,30 @@ def test_folder_without_candidates_is_refused(reference: RunFolder, tmp_path: Pa
         part.unlink()
     with pytest.raises(InputError, match="holds no candidates"):
         compare(repeat(reference, tmp_path / "one", [2]), bare)
+
+
+def test_equal_runs_have_nothing_to_list(change: RunFolder) -> None:
+    """One line says so: no slot, no event, no table."""
+    found = compare(change, change)
+    assert (found["slots"], found["events"], found["same"], found["shared"]) == ([], [], 9, 1)
+    assert printed(found) == "no slot differs, 9 are the same\n"
+
+
+def test_events_without_a_difference_are_not_listed(reference: RunFolder, tmp_path: Path) -> None:
+    """Of two events, one was chosen by other rules."""
+    mixed = tmp_path / "mixed"
+    shutil.copytree(reference.path, mixed)
+    folder = RunFolder(mixed)
+    (batch,) = {batch for batch, _ in folder.events.batches()}
+    part = folder.read_part(batch)
+    first = pc.equal(part["event_id"], "copy-000")
+    dropped = pc.and_(first, pc.equal(part["sensor"], "S1RTC"))
+    values: dict[str, Any] = {"selected": False, "verdict": "eligible"}
+    for name, value in values.items():
+        at = part.schema.get_field_index(name)
+        changed = pc.if_else(dropped, value, part[name])
+        part = part.set_column(at, part.schema.field(at), changed)
+    folder.write_candidates(batch, part)
+    found = compare(reference, folder)
+    assert {slot["event_id"] for slot in found["slots"]} == {"copy-000"}
+    assert [event["event_id"] for event in found["events"]] == ["copy-000"]

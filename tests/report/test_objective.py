@@ -57,7 +57,7 @@ def test_each_slot_lists_the_parts_in_the_order_in_which_they_decide(run: RunFol
     assert found["closeness"][1].startswith("23 days from the phases' dates in total, ")
     track = next(part for part in slots["S1RTC"] if part["part"] == "track")
     assert track["value"] == "37 descending"
-    assert track["text"].startswith("37 descending in 4 phases; grade B, one track, other frames")
+    assert track["text"].startswith("37 descending in 4 phases; grade A")
 
 
 def test_the_dem_and_the_reference_policy_have_no_objective(run: RunFolder, tmp_path: Path) -> None:
@@ -92,3 +92,16 @@ def test_target_without_any_choice_has_one_part() -> None:
     choices: dict[str, dict[str, Json | None]] = {"event": {"S1RTC": None, "S2L2A": None}}
     (part,) = describe_objective(choices, "event", "S1RTC", joint_frac=None, clouds={})
     assert (part["part"], part["value"]) == ("filled", 0)
+
+
+def test_candidates_are_in_the_order_of_time(run: RunFolder) -> None:
+    """Chosen, ranked and rejected ones; their hours from the onset tell the same order."""
+    slots = [slot for slot in explain(run, EVENT) if slot["phase"]]
+    assert len(slots) == 8
+    for slot in slots:
+        times = [candidate["datetime"] for candidate in slot["candidates"]]
+        hours = [candidate["hours_from_onset"] for candidate in slot["candidates"]]
+        assert times == sorted(times)
+        assert hours == sorted(hours)
+        ranks = [candidate["rank"] for candidate in slot["candidates"]]
+        assert ranks != sorted(ranks, key=lambda rank: (rank is None, rank or 0))

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations, pairwise, product
-from math import ceil
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,10 @@ import pytest
 import shapely
 
 from floodscan.model import Phase, Recipe, Sensor
-from floodscan.selection import slot_numbers, target_options
+from floodscan.selection import slot_numbers
 from floodscan.selection.change_detection import find_optimum
-from floodscan.selection.mosaics import cover, make_pass_options
-from floodscan.selection.sample_points import N_POINTS
+from floodscan.selection.mosaics import cover
+from tests.selection.exhaustive import brute_force, unlimited
 from tests.selection.worlds import random_world
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.selection.mosaics import PassOption, Scene
+    from floodscan.selection.mosaics import Scene
     from floodscan.selection.target_options import TargetOptions
 
     Row = dict[str, Any]
@@ -124,94 +123,14 @@ def test_the_order_of_candidates_changes_nothing(seed: int) -> None:
     assert world.chosen(shuffled).equals(table)
 
 
-Combination = tuple["PassOption | None", ...]
-
-
-def may_follow(combination: Combination) -> bool:
-    """True if the phases follow one another and share no pass."""
-    options = [option for option in combination if option is not None]
-    distinct = len({option.pass_id for option in options}) == len(options)
-    return distinct and all(one.end < other.start for one, other in pairwise(options))
-
-
-def fill(combination: Combination, track: int, mixed_level: int) -> tuple[int, int, int, int]:
-    """Value how well slots are filled, by point 1 of the policy's objective."""
-    options = [option for option in combination if option is not None]
-    off = sum(option.track != track for option in options)
-    levels = [option.level for option in options] + ([mixed_level] if off else [])
-    return -len(options), max(levels, default=0), off, sum(option.level for option in options)
-
-
-def list_options(
-    scenes: Sequence[Scene], sensor: str, min_points: int, *, mosaics: bool
-) -> list[PassOption]:
-    """List the options of a slot: passes, or without mosaics each scene by itself."""
-    groups = [scenes] if mosaics else [[scene] for scene in scenes]
-    return [
-        option
-        for group in groups
-        for option in make_pass_options(group, sensor, min_points=min_points)
-    ]
-
-
-def brute_force(choice: TargetOptions, recipe: Recipe) -> tuple[Combination, ...]:
-    """Compare all combinations of all sensors."""
-    kept: list[list[Combination]] = []
-    least_points = ceil(recipe.min_coverage * N_POINTS)
-    for sensor in choice.options:
-        slots = [
-            list_options(scenes, sensor, least_points, mosaics=recipe.mosaics)
-            for scenes in choice.scenes[sensor]
-        ]
-        ladder = recipe.rules[sensor].ladder
-        mixed_level = next((n for n, step in enumerate(ladder, 1) if step.mixed_track), 0)
-        everything = [c for c in product(*[[None, *options] for options in slots]) if may_follow(c)]
-        tracks = sorted({option.track for options in slots for option in options}) or [0]
-        valued = []
-        for track in tracks:
-            usable = [
-                c
-                for c in everything
-                if mixed_level or all(u is None or u.track == track for u in c)
-            ]
-            best = min(fill(c, track, mixed_level) for c in usable)
-            tied = [c for c in usable if fill(c, track, mixed_level) == best]
-            reach = min((-least(c), sum(u.cost for u in c if u)) for c in tied)
-            valued.append((best, reach, track, tied))
-        kept.append(min(valued, key=lambda entry: entry[:3])[3])
-
-    def worth(combinations: Sequence[Combination]) -> tuple[Any, ...]:
-        options = [option for combination in combinations for option in combination]
-        joint = choice.dem_points
-        for option in options:
-            joint &= option.points if option else joint
-        cost = sum(option.cost for option in options if option)
-        return (
-            -joint.bit_count(),
-            -least(options),
-            cost,
-            tuple(option.key if option else () for option in options),
-        )
-
-    return min(product(*kept), key=worth)
-
-
-def least(options: Iterable[PassOption | None]) -> int:
-    """Count the points of the option that covers the fewest."""
-    return min((option.points.bit_count() for option in options if option), default=2**30)
-
-
 @pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("seed", SMALL_SEEDS)
 def test_the_choice_is_the_best_of_all_combinations(seed: int, *, single: bool) -> None:
     """No combination is better by the written objective, with mosaics and with single scenes."""
     world = random_world(seed + 1000, n_passes=12)
     world = replace(world, recipe=replace(world.recipe, mosaics=not single))
-    with (
-        pytest.MonkeyPatch.context() as patch
-    ):  # compare also with options that need steps, if the slots can be filled without
-        patch.setattr(target_options, "fills_perfectly", lambda *_, **__: False)
-        expected = brute_force(world.options(), world.recipe)
+    # compare also with options that need steps, if the slots can be filled without
+    expected = brute_force(unlimited(world), world)
     choice = world.options()
     found = find_optimum(choice.options, choice.dem_points, world.recipe)
     keys = [[option.key if option else () for option in options] for options, _ in found.values()]
@@ -281,7 +200,8 @@ def reference_rule(
 def test_joint_coverage_is_never_worse_than_that_of_the_reference_rule(seed: int) -> None:
     """The published order takes the same scenes of the same track, and covers no more together."""
     world = random_world(seed + 5000, n_passes=14)
-    world = replace(world, recipe=replace(world.recipe, relax=()))
+    # the published order knows no slot that leads, and no peak
+    world = replace(world, recipe=replace(world.recipe, relax=(), event_first=False))
     choice = world.options()
     found = find_optimum(choice.options, choice.dem_points, world.recipe)
     overlaps = world.scored()["overlap_frac"].to_pylist()

@@ -194,3 +194,19 @@ def test_a_scene_that_fills_a_gap_between_points_is_a_member() -> None:
     ]
     (members,) = chosen_ids(world_of(*items).chosen()).values()
     assert set(members) == set(parts)
+
+
+def test_a_sliver_joins_no_mosaic() -> None:
+    """It adds less than 0.1 % of the area; a strip of 0.2 % is a member."""
+    for edge, n_members in ((10.9995, 1), (10.998, 2)):
+        boxes = {"wide": (9, 49, edge, 52), "strip": (10.9, 49, 12, 52)}
+        items = [s1_item(name, day(-30), box, take="1") for name, box in boxes.items()]
+        (members,) = chosen_ids(world_of(*items).chosen()).values()
+        assert members == ["wide", "strip"][:n_members]
+
+
+def test_of_slivers_alone_one_is_taken() -> None:
+    """Where any coverage is enough, the slot is filled."""
+    items = [s1_item(f"{n}", day(-30), (9, 49, 10.01, 50 + n / 50), take="1") for n in (1, 2)]
+    (members,) = chosen_ids(world_of(*items, min_coverage=0.0).chosen()).values()
+    assert members == ["2"]

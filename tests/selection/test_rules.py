@@ -111,17 +111,17 @@ def test_tracks_are_mixed_only_by_the_last_step() -> None:
     """Without the step the slot stays empty; with it the choice names the step."""
     items = [
         s1_item("a", day(-30), ALL),
-        s1_item("b", day(-4), ALL),
-        s1_item("c", day(0), ALL, orbit=139),
+        s1_item("b", day(-4), ALL, orbit=139),
+        s1_item("c", day(0), ALL),
     ]
     strict = world_of(*items, relax=()).chosen()
-    assert ("event", "S1RTC") not in chosen_ids(strict)
-    assert verdict_of(strict, "c", Phase.EVENT) == "other_track"
+    assert ("pre_event", "S1RTC") not in chosen_ids(strict)
+    assert verdict_of(strict, "b", Phase.PRE_EVENT) == "other_track"
     mixed = world_of(*items, relax=(Relaxation(sensor=Sensor.S1RTC, mixed_track=True),)).chosen()
     relaxed = {
         row["item_id"]: row["relaxed"] for row in mixed.filter(mixed["selected"]).to_pylist()
     }
-    assert relaxed == {"a": [], "b": [], "c": ["S1RTC.mixed_track=true"]}
+    assert relaxed == {"a": [], "b": ["S1RTC.mixed_track=true"], "c": []}
 
 
 def test_rules_are_loosened_only_for_slots_that_would_stay_empty() -> None:
@@ -153,18 +153,19 @@ def test_an_empty_slot_says_why() -> None:
     )
     assert "raise S2L2A.max_cloud_percent (now 50) above 80" in slots["pre_month", "S2L2A"].hint
     assert slots["event", "S1RTC"].reason == (
-        "no_candidates after S1RTC.window_days=7, S1RTC.window_days=12, S1RTC.mixed_track=true"
+        "no_candidates after S1RTC.window_days=7, S1RTC.window_days=12, S1RTC.mixed_track=true, "
+        "S1RTC.min_coverage=0.1"
     )
     assert "S1RTC.window_days (now 12)" in slots["event", "S1RTC"].hint
 
 
 def test_a_sliver_fills_no_slot() -> None:
-    """A pass that covers less than ``min_coverage`` leaves the slot empty."""
-    sliver = s1_item("sliver", day(-30), (9.0, 49.0, 10.3, 52.0))
+    """A pass that covers less than the last step asks for leaves the slot empty."""
+    sliver = s1_item("sliver", day(-30), (9.0, 49.0, 10.09, 52.0))
     table = world_of(sliver).chosen()
     assert not chosen_ids(table)
     assert verdict_of(table, "sliver", Phase.PRE_MONTH) == "covers_too_little"
-    assert chosen_ids(world_of(sliver, min_coverage=0.2).chosen())
+    assert chosen_ids(world_of(sliver, min_coverage=0.05).chosen())
 
 
 def test_without_datatakes_time_and_orbit_make_a_pass() -> None:
@@ -220,7 +221,7 @@ def test_frames_seconds_apart_are_one_pass_with_any_datatakes(
         s1_item(name, day(2) + timedelta(seconds=later), box, take=take)
         for (box, name, later), take in zip(halves, takes, strict=True)
     ]
-    assert chosen_ids(world_of(*items).chosen()) == {("post_event", "S1RTC"): ["one", "two"]}
+    assert chosen_ids(world_of(*items).chosen()) == {("event", "S1RTC"): ["one", "two"]}
 
 
 def test_a_pass_during_the_onset_is_taken_where_it_fills_the_most_slots() -> None:
@@ -253,12 +254,12 @@ def test_an_empty_slot_names_the_rule_that_rejects_its_scenes() -> None:
     assert "max_cloud" not in slot.hint
     tracks = [
         s1_item("a", day(-30), ALL),
-        s1_item("b", day(-4), ALL),
-        s1_item("c", day(5), ALL, orbit=139),
+        s1_item("b", day(-4), ALL, orbit=139),
+        s1_item("c", day(5), ALL),
     ]
     slot = empty_slots_of(
         world_of(*tracks, relax=(Relaxation(sensor=Sensor.S1RTC, window_days=7),))
-    )["event", "S1RTC"]
+    )["pre_event", "S1RTC"]
     assert "other_track 1" in slot.reason
     assert "add a step S1RTC.mixed_track" in slot.hint
 

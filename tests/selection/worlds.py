@@ -6,7 +6,7 @@ The items are passes of both sensors on a few tracks, some of them cloudy, repro
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -22,6 +22,7 @@ from floodscan.planning.slots import EventPlan, plan_event
 from floodscan.selection import select, slot_numbers
 from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.candidates import score
+from floodscan.selection.hours import to_microseconds
 from floodscan.selection.target_options import SceneColumns, TargetOptions, gather_options
 
 Item = dict[str, Any]
@@ -36,6 +37,12 @@ LADDERS = (
     Recipe().relax,
     (),
     (Relaxation(sensor=Sensor.S1RTC, mixed_track=True),),
+    (
+        Relaxation(sensor=Sensor.S1RTC, min_coverage=0.3),
+        Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
+        Relaxation(sensor=Sensor.S2L2A, min_coverage=0.25),
+        Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=60.0),
+    ),
     (
         Relaxation(sensor=Sensor.S2L2A, max_cloud_percent=60.0),
         Relaxation(sensor=Sensor.S1RTC, window_days=6),
@@ -76,11 +83,13 @@ class World:
     def options(self) -> TargetOptions:
         """Gather the options of the AOI, as policy ``change-detection`` does."""
         scored = self.scored()
-        onsets = {self.event.event_id: self.event.onset}
+        events = {self.event.event_id: self.event}
         slots = slot_numbers(scored)
-        attributes = derive_attributes(scored, slots, onsets, self.recipe)
+        attributes = derive_attributes(scored, slots, events, self.recipe)
         columns = SceneColumns(scored, slots, attributes)
-        return gather_options(self.plan.targets[0], range(len(scored)), columns, self.recipe)
+        peak = None if self.event.peak is None else to_microseconds(self.event.peak)
+        target = self.plan.targets[0]
+        return gather_options(target, range(len(scored)), columns, self.recipe, peak=peak)
 
     def chosen(self, scored: pa.Table | None = None) -> pa.Table:
         """Choose among the scored candidates."""
@@ -196,7 +205,10 @@ def random_world(seed: int, *, n_passes: int = 9) -> World:
         relax=rng.choice(LADDERS),
         onset_guard_minutes=rng.choice((0.0, 0.0, 600.0)),
         min_coverage=rng.choice((0.0, 0.1, 0.5)),
+        event_first=rng.random() < 0.8,
     )
+    if rng.random() < 0.5:
+        event = replace(event, peak=onset + timedelta(hours=rng.randint(0, 200)))
     return World(event, items, recipe)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from floodscan.catalogs import Catalog
+    from floodscan.cli.options import CatalogChoice
     from floodscan.model import Recipe, Search
     from floodscan.planning.slots import BatchPlan, EventPlan
 
@@ -37,8 +38,7 @@ _log = logging.getLogger(__name__)
 def plan(
     events: str,
     *,
-    catalog: str | None,
-    fallback: str | None,
+    catalogs: CatalogChoice,
     rules: Recipe,
     as_json: bool,
 ) -> None:
@@ -47,7 +47,6 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan import scanning
     from floodscan.catalogs.sources import find_archive
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
@@ -57,7 +56,7 @@ def plan(
     from floodscan.planning.slots import cut_batches, plan_batch
     from floodscan.report.plans import show_plans, show_sources
 
-    source = scanning.open_source(catalog, events, recipe=rules, fallback=fallback)
+    source = catalogs.open(events, rules)
     counter = UsageCounter(source)
     with report_events(as_json=as_json):
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ from floodscan.cli.options import (
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
-    from floodscan.cli.options import ClusterChoice
+    from floodscan.cli.options import CatalogChoice, ClusterChoice
     from floodscan.model import Recipe
 
 
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--manifests",
+    "pack_manifests",
+    callback=lambda _context, _option, value: None if value is None else value == "packed",
     type=click.Choice(["files", "packed"]),
     metavar="HOW",
     help="How manifests are stored. files: one file per event. packed: one file per batch of "
@@ -67,17 +69,15 @@ if TYPE_CHECKING:
 @log_options
 def scan(  # noqa: PLR0913 - one parameter per option
     events: str,
-    catalog: str | None,
-    fallback: str | None,
+    catalogs: CatalogChoice,
     out: str | None,
     *,
     rules: Recipe,
     cluster_choice: ClusterChoice,
     access: Access,
     dry_run: bool,
-    manifests: str | None,
     as_json: bool,
-    **switches: bool,
+    **switches: Any,  # noqa: ANN401 - as in scanning.scan
 ) -> int:
     """Choose scenes for flood events.
 
@@ -92,7 +92,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
         listed = scanning.read_list(events, rules)
     if dry_run:
         return _print_job(cluster_choice, access)
-    source = scanning.open_source(catalog, events, recipe=rules, fallback=fallback)
+    source = catalogs.open(events, rules)
     print_coverage(source, rules)
     with show_progress() as on_progress, prepare_client(cluster_choice, access) as client:
         result = scanning.scan(
@@ -103,7 +103,6 @@ def scan(  # noqa: PLR0913 - one parameter per option
             client=client,
             access=access,
             search_on_driver=cluster_choice.search_on_driver,
-            pack_manifests=None if manifests is None else manifests == "packed",
             on_progress=on_progress,
             **switches,
         )

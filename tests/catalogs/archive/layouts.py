@@ -92,7 +92,12 @@ def _json_assets(table: pa.Table) -> pa.Table:
 
 
 def _map_assets(table: pa.Table) -> pa.Table:
-    fields = [pa.field("href", pa.string()), pa.field("proj:bbox", pa.list_(pa.float64()))]
+    fields = [
+        pa.field("href", pa.string()),
+        pa.field("proj:bbox", pa.list_(pa.float64())),
+        pa.field("proj:shape", pa.list_(pa.int64())),
+        pa.field("proj:transform", pa.list_(pa.float64())),
+    ]
     rows = [
         [(key, {f.name: asset.get(f.name) for f in fields}) for key, asset in row.items() if asset]
         for row in table["assets"].to_pylist()

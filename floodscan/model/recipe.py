@@ -1,69 +1,21 @@
-"""The nouns of a run: events, phases, sensors, windows, recipes and searches."""
+"""The rules of a run: sensors, policy, windows, filters and the ladder."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from floodscan.model.event import ACTIVATION_GUARD_MINUTES, DateKind, Phase
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
-    from shapely.geometry.base import BaseGeometry
+    from floodscan.model.event import Event
 
-    from floodscan.geometry.footprints import BBox
-
-DEMO = "demo"
-"""Name of the bundled event, and of the bundled archive around it."""
-
-_LAST_SECOND = time(23, 59, 59)
 _Number = TypeVar("_Number", bound=float)
-
-
-class Phase(StrEnum):
-    """The parts of a flood's timeline, in order."""
-
-    PRE_MONTH = "pre_month"
-    PRE_EVENT = "pre_event"
-    EVENT = "event"
-    POST_EVENT = "post_event"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One flood: where, and around which dates.
-
-    Attributes:
-        event_id: Unique in a run, and usable as a file name.
-        aoi: Area of interest, WGS 84, valid; cut in two if it crosses the antimeridian.
-        bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
-        phase_dates: UTC date of each of the four phases, in order.
-        onset: When the flood began, UTC.
-        target_crs: Projected coordinate system of the event's pixel grid, such as ``EPSG:32632``.
-    """
-
-    event_id: str
-    aoi: BaseGeometry
-    bbox: BBox
-    phase_dates: Mapping[Phase, date]
-    onset: datetime
-    target_crs: str
-
-    @property
-    def digest(self) -> str:
-        """Digest of all attributes, in hexadecimal digits."""
-        phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
-        facts = [
-            self.event_id,
-            self.aoi.wkb_hex,
-            repr(self.bbox),
-            *phases,
-            self.onset.isoformat(),
-            self.target_crs,
-        ]
-        return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 class Sensor(StrEnum):
@@ -79,41 +31,6 @@ class Policy(StrEnum):
 
     REFERENCE = "reference"
     CHANGE_DETECTION = "change-detection"
-
-
-@dataclass(frozen=True, slots=True)
-class TimeWindow:
-    """A span of time, with both ends inside it, as in a STAC search.
-
-    Attributes:
-        start: First instant inside, UTC.
-        end: Last instant inside, UTC.
-    """
-
-    start: datetime
-    end: datetime
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a window that ends before it starts."""
-        if self.end < self.start:
-            message = f"a window can't end ({self.end}) before it starts ({self.start})"
-            raise ValueError(message)
-
-    @classmethod
-    def around(cls, day: date, days: int) -> TimeWindow:
-        """Return the window from ``days`` before a UTC day to ``days`` after it.
-
-        It starts at 00:00:00 and ends at 23:59:59, as the published procedure searches.
-        """
-        margin = timedelta(days=days)
-        return cls(
-            datetime.combine(day - margin, time.min, UTC),
-            datetime.combine(day + margin, _LAST_SECOND, UTC),
-        )
-
-    def __str__(self) -> str:
-        """Return the interval as STAC writes it, ``start/end``."""
-        return f"{self.start:%Y-%m-%dT%H:%M:%SZ}/{self.end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +61,14 @@ class Relaxation:
         window_days: Days to search before and after a phase's date.
         max_cloud_percent: The cloud cover of a scene must be below this.
         mixed_track: Whether SAR phases may be of different tracks.
+        min_coverage: A pass must cover this share of a target.
     """
 
     sensor: Sensor
     window_days: int | None = None
     max_cloud_percent: float | None = None
     mixed_track: bool = False
+    min_coverage: float | None = None
 
     def __str__(self) -> str:
         """Return the step as text, such as ``S1RTC.window_days=7``."""
@@ -158,8 +77,8 @@ class Relaxation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sensor and the loosened rule in JSON types."""
-        rules = {"window_days": self.window_days, "max_cloud_percent": self.max_cloud_percent}
-        given = {name: value for name, value in rules.items() if value is not None}
+        limits = ("window_days", "max_cloud_percent", "min_coverage")
+        given = {name: value for name in limits if (value := getattr(self, name)) is not None}
         return {
             "sensor": str(self.sensor),
             **given,
@@ -182,6 +101,8 @@ class SensorRules:
         highest_cloud_percent: The highest cloud limit of all levels. None accepts all.
         window_levels: Each level that sets a window, and its days, the highest level first.
         cloud_levels: Each level that sets a cloud limit, and its percent, the highest level first.
+        coverage_levels: Each level that sets the share of a target that a pass must cover, and this
+            share, the highest level first.
         mixed_track_level: The level from which SAR phases may lie on different tracks; None never
             allows it.
     """
@@ -192,10 +113,13 @@ class SensorRules:
     highest_cloud_percent: float | None
     window_levels: tuple[tuple[int, int], ...]
     cloud_levels: tuple[tuple[int, float], ...]
+    coverage_levels: tuple[tuple[int, float], ...]
     mixed_track_level: int | None
 
 
-def _resolve_rules(asked: SensorRecipe, ladder: tuple[Relaxation, ...]) -> SensorRules:
+def _resolve_rules(
+    asked: SensorRecipe, ladder: tuple[Relaxation, ...], min_coverage: float
+) -> SensorRules:
     windows = _values_by_level(asked.window_days, [step.window_days for step in ladder])
     clouds = _values_by_level(asked.max_cloud_percent, [step.max_cloud_percent for step in ladder])
     return SensorRules(
@@ -205,6 +129,7 @@ def _resolve_rules(asked: SensorRecipe, ladder: tuple[Relaxation, ...]) -> Senso
         highest_cloud_percent=max((percent for _, percent in clouds), default=None),
         window_levels=windows,
         cloud_levels=clouds,
+        coverage_levels=_values_by_level(min_coverage, [step.min_coverage for step in ladder]),
         mixed_track_level=next((n for n, step in enumerate(ladder, 1) if step.mixed_track), None),
     )
 
@@ -242,6 +167,8 @@ DEFAULT_LADDER = (
     # a satellite without a twin takes its second scene after the onset one cycle later
     Relaxation(sensor=Sensor.S1RTC, window_days=12),
     Relaxation(sensor=Sensor.S1RTC, mixed_track=True),
+    # the only pass that saw the flood may cover a part of the area
+    Relaxation(sensor=Sensor.S1RTC, min_coverage=0.1),
 )
 
 DEFAULT_PHASE_OFFSET_DAYS: Mapping[Phase, int] = {
@@ -287,6 +214,9 @@ class Recipe:
         mosaics: Whether ``change-detection`` may fill a slot with several scenes of a pass; False
             chooses single scenes.
         min_coverage: ``change-detection`` chooses only passes that cover this share of a target.
+        event_first: Whether ``change-detection`` fills the slot ``event`` before all others.
+        assumed_onset_hour: UTC hour from which a pass counts as after the onset, on the day of an
+            onset without an hour.
         onset_guard_minutes: A scene counts as before the flood if it is at least this long before
             the onset.
         warn_coverage_below: Warn when a choice covers less than this share of its target.
@@ -305,6 +235,8 @@ class Recipe:
     relax: tuple[Relaxation, ...] = DEFAULT_LADDER
     mosaics: bool = True
     min_coverage: float = 0.5
+    event_first: bool = True
+    assumed_onset_hour: float = 0.0
     onset_guard_minutes: float = 0.0
     warn_coverage_below: float = 0.9
     searches: SearchPrices = field(default_factory=SearchPrices)
@@ -315,7 +247,7 @@ class Recipe:
     def __post_init__(self) -> None:
         """Derive each sensor's rules once."""
         rules = {
-            sensor: _resolve_rules(asked, self._ladder(sensor))
+            sensor: _resolve_rules(asked, self._ladder(sensor), self.min_coverage)
             for sensor, asked in self.sensors.items()
         }
         object.__setattr__(self, "rules", rules)
@@ -324,6 +256,20 @@ class Recipe:
         if self.policy is Policy.REFERENCE:
             return ()
         return tuple(step for step in self.relax if step.sensor is sensor)
+
+    def onset_of(self, event: Event) -> datetime:
+        """Return the moment from which a pass counts as after the onset of an event, UTC."""
+        if not event.onset_assumed:
+            return event.onset
+        own = event.assumed_onset_hour
+        return event.onset + timedelta(hours=self.assumed_onset_hour if own is None else own)
+
+    def last_before(self, event: Event) -> datetime:
+        """Return the moment from which a pass no longer counts as before an event, UTC."""
+        guard = self.onset_guard_minutes
+        if event.date_kind is DateKind.ACTIVATION:
+            guard = max(guard, ACTIVATION_GUARD_MINUTES)
+        return self.onset_of(event) - timedelta(minutes=guard)
 
     def to_dict(self) -> dict[str, Any]:
         """Return in JSON types all rules that can change a result, with every default."""
@@ -340,6 +286,8 @@ class Recipe:
             "relax": [step.to_dict() for step in self.relax],
             "mosaics": self.mosaics,
             "min_coverage": self.min_coverage,
+            "event_first": self.event_first,
+            "assumed_onset_hour": self.assumed_onset_hour,
             "onset_guard_minutes": self.onset_guard_minutes,
             "warn_coverage_below": self.warn_coverage_below,
         }
@@ -347,28 +295,3 @@ class Recipe:
 
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """A search of a catalog.
-
-    Attributes:
-        collection: STAC collection id.
-        bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
-        window: Time window of the items; None is any time.
-        assets: Keys of the assets whose hrefs are wanted.
-        joined: Whether it stands for slot searches that are joined with an archive. Its box and
-            window then only enclose theirs.
-    """
-
-    collection: str
-    bbox: BBox
-    window: TimeWindow | None
-    assets: tuple[str, ...]
-    joined: bool = False
-
-    @property
-    def crosses_antimeridian(self) -> bool:
-        """Whether the box has a part on each side of 180°."""
-        return self.bbox[0] > self.bbox[2]

@@ -1,0 +1,88 @@
+"""A flood event, and the parts of its timeline."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from shapely.geometry.base import BaseGeometry
+
+    from floodscan.geometry.footprints import BBox
+
+DEMO = "demo"
+"""Name of the bundled event, and of the bundled archive around it."""
+
+
+class Phase(StrEnum):
+    """The parts of a flood's timeline, in order."""
+
+    PRE_MONTH = "pre_month"
+    PRE_EVENT = "pre_event"
+    EVENT = "event"
+    POST_EVENT = "post_event"
+
+
+class DateKind(StrEnum):
+    """What the date of an event is the date of."""
+
+    ONSET = "onset"
+    """The day on which the flood began."""
+
+    ACTIVATION = "activation"
+    """The day on which mapping was asked for: the flood had begun by then."""
+
+
+ACTIVATION_GUARD_MINUTES = 4320.0
+"""Least ``onset_guard_minutes`` of an event whose date is an activation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One flood: where, and around which dates.
+
+    Attributes:
+        event_id: Unique in a run, and usable as a file name.
+        aoi: Area of interest, WGS 84, valid; cut in two if it crosses the antimeridian.
+        bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
+        phase_dates: UTC date of each of the four phases, in order.
+        onset: When the flood began, UTC; 00:00 of the day if its hour is unknown.
+        onset_assumed: Whether the hour of the onset is unknown.
+        assumed_onset_hour: UTC hour that replaces an unknown one; None takes the recipe's.
+        peak: When the flood was largest, UTC; None if unknown.
+        end: When the flood ended, UTC; None if unknown.
+        date_kind: What the event's date is the date of.
+        target_crs: Projected coordinate system of the event's pixel grid, such as ``EPSG:32632``.
+    """
+
+    event_id: str
+    aoi: BaseGeometry
+    bbox: BBox
+    phase_dates: Mapping[Phase, date]
+    onset: datetime
+    onset_assumed: bool = False
+    assumed_onset_hour: float | None = None
+    peak: datetime | None = None
+    end: datetime | None = None
+    date_kind: DateKind = DateKind.ONSET
+    target_crs: str
+
+    @property
+    def digest(self) -> str:
+        """Digest of all attributes, in hexadecimal digits."""
+        phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
+        facts = [
+            self.event_id,
+            self.aoi.wkb_hex,
+            repr(self.bbox),
+            *phases,
+            *map(str, (self.onset, self.onset_assumed, self.assumed_onset_hour)),
+            *map(str, (self.peak, self.end, self.date_kind)),
+            self.target_crs,
+        ]
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()

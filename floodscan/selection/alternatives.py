@@ -1,0 +1,175 @@
+"""Alternatives to the pass of ``event``, and what the whole set would be with each of them.
+
+The alternatives of a sensor are its first three passes after the onset that cover at least half of
+the target. With another pass of ``event`` the sensor's other slots are chosen anew, by the same
+objective, on the track of that pass alone. The choices of the other sensors stay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from floodscan.model import Phase, Sensor
+from floodscan.selection.joint import State, Tracks, best, best_fill_score, combine
+from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from floodscan.model import Recipe
+    from floodscan.selection.joint import Slots
+    from floodscan.selection.mosaics import PassOption
+    from floodscan.selection.target_options import TargetOptions
+
+    Json = dict[str, Any]
+    Alternatives = dict[Sensor, list[Json]]
+    Combination = tuple[PassOption | None, ...]
+
+MOST_ALTERNATIVES = 3
+LEAST_SHARE = 0.5
+"""Share of the target that an alternative covers."""
+
+_EVENT = list(Phase).index(Phase.EVENT)
+
+
+def find_alternatives(
+    options: TargetOptions,
+    chosen: Mapping[Sensor, Combination],
+    recipe: Recipe,
+    value: Callable[[State], tuple[object, ...]],
+) -> Alternatives:
+    """Find the alternatives of each sensor.
+
+    Args:
+        options: What the slots of a target can choose from.
+        chosen: The choice of each sensor, by phase.
+        recipe: The rules.
+        value: Values a combination by the points 3 to 6 of the objective; smaller is better.
+
+    Returns:
+        Of each sensor the alternatives in the order of time: ``row`` of the first scene, ``items``,
+        ``coverage_frac``, ``chosen``, and ``set``: ``filled`` slots, ``empty`` phases, the
+        ``last_step`` of the ladder that it needs, and ``joint_frac``, the share of the target that
+        all passes and the DEM cover together.
+    """
+    joints = {sensor: _joint(combination) for sensor, combination in chosen.items()}
+    found = {}
+    for sensor, combination in chosen.items():
+        base = options.dem_points
+        for other, joint in joints.items():
+            base &= joint if other is not sensor else ALL_POINTS
+        during = combination[_EVENT]
+        passes = _first_passes(options, sensor)
+        found[sensor] = [
+            _describe(
+                option,
+                combination
+                if during is not None and during.pass_id == option.pass_id
+                else _complete(options, sensor, option, base, value),
+                base,
+                recipe,
+                is_chosen=during is not None and during.pass_id == option.pass_id,
+                sensor=sensor,
+            )
+            for option in passes
+        ]
+    return found
+
+
+def _joint(combination: Combination) -> int:
+    joint = ALL_POINTS
+    for option in combination:
+        joint &= option.points if option else ALL_POINTS
+    return joint
+
+
+def _first_passes(options: TargetOptions, sensor: Sensor) -> list[PassOption]:
+    """List the first passes after the onset that cover enough, each at its lowest level."""
+    found = _wide_passes(options.options[sensor][_EVENT])
+    if len(found) < MOST_ALTERNATIVES:
+        found = _wide_passes(options.all_levels(sensor)[_EVENT])
+    return found[:MOST_ALTERNATIVES]
+
+
+def _wide_passes(options: Sequence[PassOption]) -> list[PassOption]:
+    lowest: dict[tuple[int, int], PassOption] = {}
+    for option in sorted(options, key=lambda option: option.level):
+        if option.size >= LEAST_SHARE * N_POINTS:
+            lowest.setdefault((option.pass_id, option.track), option)
+    return sorted(lowest.values(), key=lambda option: (option.start, option.key))
+
+
+def _complete(
+    options: TargetOptions,
+    sensor: Sensor,
+    event: PassOption,
+    base: int,
+    value: Callable[[State], tuple[object, ...]],
+) -> Combination:
+    """Choose the sensor's slots with a pass of ``event``, on the track of that pass alone."""
+    slots = _with_event(options.options[sensor], event)
+    tracks = Tracks(main=event.track, lead=_EVENT)
+    fill = best_fill_score(slots, tracks)
+    if fill.empty or fill.no_event:
+        slots = _with_event(options.all_levels(sensor), event)
+        fill = best_fill_score(slots, tracks)
+    states = combine([State(joint=base)], slots, tracks, limit=fill)
+    return best(states, fill, value).options
+
+
+def _with_event(slots: Slots, event: PassOption) -> list[list[PassOption]]:
+    on_track = [[option for option in found if option.track == event.track] for found in slots]
+    on_track[_EVENT] = [event]
+    return on_track
+
+
+def _describe(
+    event: PassOption,
+    combination: Combination,
+    base: int,
+    recipe: Recipe,
+    *,
+    is_chosen: bool,
+    sensor: Sensor,
+) -> Json:
+    taken = [option for option in combination if option is not None]
+    ladder, mixed = recipe.rules[sensor].ladder, recipe.rules[sensor].mixed_track_level or 0
+    is_mixed = len({option.track for option in taken}) > 1
+    level = max([option.level for option in taken] + [mixed * is_mixed])
+    empty = [str(phase) for phase, option in zip(Phase, combination, strict=True) if not option]
+    return {
+        "row": min(event.scenes, key=lambda scene: scene.start).row,
+        "items": list(event.key),
+        "coverage_frac": round(event.size / N_POINTS, 4),
+        "chosen": is_chosen,
+        "set": {
+            "filled": len(taken),
+            "empty": empty,
+            "last_step": str(ladder[level - 1]) if level else None,
+            "joint_frac": round((base & _joint(combination)).bit_count() / N_POINTS, 4),
+        },
+    }
+
+
+_FACTS = ("pass_id", "track_id", "datetime", "hours_from_onset", "hours_from_peak")
+
+
+def describe_alternatives(found: Alternatives, candidates: pa.Table) -> Alternatives:
+    """Replace the row of each alternative by the facts of its first scene.
+
+    Args:
+        found: The alternatives of an event.
+        candidates: The table of the rows.
+    """
+    return {
+        sensor: [
+            {
+                **{name: candidates[name][entry["row"]].as_py() for name in _FACTS},
+                **{name: fact for name, fact in entry.items() if name != "row"},
+            }
+            for entry in entries
+        ]
+        for sensor, entries in found.items()
+    }
