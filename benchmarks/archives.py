@@ -25,21 +25,21 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import duckdb
-import numpy as np
-import pyarrow.parquet as pq
 from dask.distributed import Client, LocalCluster
 
 import floodscan
+from benchmarks.archive_parts import (
+    ask_duckdb,
+    count_joined,
+    find_pairs_alone,
+    find_pieces,
+    read_bare,
+)
 from floodscan import Recipe, read_events
 from floodscan.catalogs import ArchiveCatalog
-from floodscan.catalogs.archive.join import find_pairs
 from floodscan.catalogs.archive.joined import join_shard
-from floodscan.catalogs.archive.layout import Layout
-from floodscan.catalogs.archive.places import read_places
-from floodscan.catalogs.archive.reading import JoinedItems, join_row_groups
 from floodscan.catalogs.archive.shards import cut_shards, group_searches
 from floodscan.engine.joining import cut_lots
 from floodscan.planning.event_list import list_events
@@ -53,8 +53,6 @@ from floodscan.testing.write_archive import write_archive
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from floodscan.catalogs.archive.reading import RowGroup
-    from floodscan.catalogs.archive.shards import Shard
     from floodscan.model import Search
     from floodscan.testing.land import Cell
 
@@ -65,20 +63,6 @@ LADDER_DAYS = 5  # the widest window of the default ladder is wider by this than
 START = datetime(2018, 1, 1, tzinfo=UTC)
 WORLD = (-180.0, -56.0, 180.0, 72.0)
 N_WORKERS = 2
-
-
-class Pieces(NamedTuple):
-    """Row groups that a join reads, those of a file next to each other.
-
-    Attributes:
-        row_groups: All of them.
-        assets: The assets whose hrefs are read of each; None if no item of it is found.
-        n_pairs: Number of pairs of an item and a merged search.
-    """
-
-    row_groups: list[RowGroup]
-    assets: list[tuple[str, ...] | None]
-    n_pairs: int
 
 
 @dataclass(slots=True)
@@ -122,108 +106,10 @@ def join(archive: ArchiveCatalog, searches: Searches, folder: Path) -> float:
     return process_time() - started
 
 
-def find_pieces(archive: ArchiveCatalog, shards: Sequence[Shard]) -> Pieces:
-    """Find what a join reads."""
-    row_groups, assets, n_pairs = [], [], 0
-    for shard in shards:
-        for row_group in shard.row_groups:
-            found = [
-                each
-                for each in join_row_groups(archive.address, [row_group], shard.asked)
-                if isinstance(each, JoinedItems)
-            ]
-            n_pairs += sum(len(each.rows) for each in found)
-            wanted = next(a.assets for a in shard.asked if a.collection in row_group.collections)
-            row_groups.append(row_group)
-            assets.append(wanted if found else None)
-    return Pieces(row_groups, assets, n_pairs)
-
-
-def find_pairs_alone(shards: Sequence[Shard]) -> float:
-    """Find the pairs by box and time, without the items; return CPU seconds."""
-    started = process_time()
-    for shard in shards:
-        for row_group, parquet, layout in _open_each(shard.row_groups):
-            box, times = np.array(row_group.box), np.array(row_group.times)
-            places = read_places(parquet, layout, row_group.row_group, mixed=False)
-            for asked in shard.asked:
-                if asked.collection in row_group.collections:
-                    touching = asked.searches.touch(box, times)
-                    find_pairs(places, asked.searches.take(touching))
-    return process_time() - started
-
-
-def read_bare(pieces: Pieces) -> float:
-    """Read the same columns of the same row groups, each file opened once; return CPU seconds."""
-    started, opened = process_time(), _open_each(pieces.row_groups)
-    for (row_group, parquet, layout), assets in zip(opened, pieces.assets, strict=True):
-        columns = [layout.place_columns(mixed=False)]
-        columns += [] if assets is None else [layout.item_columns(assets)]
-        for names in columns:
-            parquet.read_row_group(row_group.row_group, columns=names, use_threads=False)
-    return process_time() - started
-
-
-def _open_each(
-    row_groups: Sequence[RowGroup],
-) -> Iterator[tuple[RowGroup, pq.ParquetFile, Layout]]:
-    """Open the file of each row group, once for row groups next to each other."""
-    path = ""
-    for row_group in row_groups:
-        if row_group.file != path:
-            path = row_group.file
-            parquet = pq.ParquetFile(path)
-            layout = Layout.of(parquet.schema_arrow, path)
-        yield row_group, parquet, layout
-
-
-def ask_duckdb(archive: ArchiveCatalog, sample: Sequence[Search]) -> tuple[list[int], float]:
-    """Ask DuckDB for one slot after the other; return the numbers of items and the CPU seconds."""
-    files = archive.index.table["file"].to_pylist()
-    collections = archive.index.table["collections"].to_pylist()
-    connection = duckdb.connect()
-    connection.execute("SET parquet_metadata_cache = true")
-    counts, cpu = [], 0.0
-    for search in sample:
-        here = {
-            f for f, names in zip(files, collections, strict=True) if search.collection in names
-        }
-        query = _write_query(search, sorted(here))
-        before = resource.getrusage(resource.RUSAGE_SELF)
-        counts.append(len(connection.sql(query).to_arrow_table()))
-        after = resource.getrusage(resource.RUSAGE_SELF)
-        cpu += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return counts, cpu
-
-
-def _write_query(search: Search, files: Sequence[str]) -> str:
-    """Write the query for the columns that floodscan reads, by box and window."""
-    layout = Layout.of(pq.read_schema(files[0]), files[0])
-    names = [name.split(".") for name in layout.item_columns(search.assets)]
-    columns = ", ".join(".".join(f'"{part}"' for part in name) for name in names)
-    west, south, east, north = search.bbox
-    where = f"bbox.xmin <= {east} AND bbox.xmax >= {west}"
-    where += f" AND bbox.ymin <= {north} AND bbox.ymax >= {south}"
-    if search.window is not None:
-        where += f" AND datetime BETWEEN '{search.window.start}' AND '{search.window.end}'"
-    return f"SELECT {columns} FROM read_parquet({list(files)}) WHERE {where}"  # noqa: S608 - ours
-
-
-def count_joined(archive: ArchiveCatalog, sample: Sequence[Search]) -> list[int]:
-    """Count the items that the join finds for each search."""
-    asked = group_searches([(search, number) for number, search in enumerate(sample)])
-    counts = np.zeros(len(sample), int)
-    for shard in cut_shards(archive.index, asked):
-        for found in join_row_groups(archive.address, shard.row_groups, shard.asked):
-            assert isinstance(found, JoinedItems)  # noqa: S101 - the archive is whole
-            np.add.at(counts, found.answers, 1)
-    return [int(count) for count in counts]
-
-
 def compare_with_read(
     archive: ArchiveCatalog, searches: Searches, folder: Path, repeats: int, page: Page
-) -> float:
-    """Compare the join with the bare read, and return its CPU seconds."""
+) -> tuple[float, float]:
+    """Compare with the bare read; return the CPU seconds of the pairs and of the whole join."""
     shards = list(cut_shards(archive.index, group_searches(searches)))
     pieces = find_pieces(archive, shards)
     boxes = pieces._replace(assets=[None] * len(pieces.assets))
@@ -232,32 +118,42 @@ def compare_with_read(
     page.add("pairs of an item and a merged search", f"{pieces.n_pairs:,}")
     times = [
         (
-            join(archive, searches, folder),
-            read_bare(pieces),
             find_pairs_alone(shards),
             read_bare(boxes),
+            join(archive, searches, folder),
+            read_bare(pieces),
         )
         for _ in range(repeats)
     ]
-    joined, bare, paired, bare_boxes = (median(column) for column in zip(*times, strict=True))
+    paired, bare_boxes, joined, bare = (median(column) for column in zip(*times, strict=True))
     page.add("bare read of boxes and times", f"{bare_boxes:.2f} CPU s")
-    page.add("pairs alone", f"{paired:.2f} CPU s, {paired / bare_boxes:.2f} bare reads of these")
-    page.add("bare read of the same columns and row groups", f"{bare:.2f} CPU s")
+    page.add("pairs by box and time", f"{paired:.2f} CPU s, {paired / bare_boxes:.2f} bare reads")
+    page.add("bare read of all columns of the join", f"{bare:.2f} CPU s")
     page.add("join", f"{joined:.2f} CPU s, {joined / bare:.2f} bare reads", "≤ 3 bare reads")
-    return joined
+    return paired, joined
 
 
 def compare_with_duckdb(
-    archive: ArchiveCatalog, searches: Searches, joined: float, n_sample: int, page: Page
+    archive: ArchiveCatalog,
+    searches: Searches,
+    ours: tuple[float, float],
+    n_sample: int,
+    page: Page,
 ) -> None:
-    """Compare the join with DuckDB, on a sample of the slot searches."""
+    """Compare with DuckDB, on a sample of the slot searches."""
     slot_searches = [search for search, _ in searches]
     sample = random.Random(0).sample(slot_searches, min(n_sample, len(slot_searches)))  # noqa: S311
-    counts, cpu = ask_duckdb(archive, sample)
-    equal = counts == count_joined(archive, sample)
-    whole = cpu / len(sample) * len(slot_searches)
-    page.add(f"DuckDB, a sample of {len(sample)} slots", f"{cpu:.1f} CPU s, equal items: {equal}")
-    page.add("DuckDB, all slots", f"{whole:,.0f} CPU s, {whole / joined:.0f} joins", "≥ 100 joins")
+    expected = count_joined(archive, sample)
+    for whole, name, own in zip((False, True), ("pairs", "joins"), ours, strict=True):
+        counts, cpu = ask_duckdb(archive, sample, whole=whole)
+        all_slots = cpu / len(sample) * len(slot_searches)
+        what = "all columns of the join" if whole else "boxes and times"
+        page.add(
+            f"DuckDB for {what}, from a sample of {len(sample)} slots",
+            f"{all_slots:,.0f} CPU s, {all_slots / own:.0f} {name}, "
+            f"equal items: {counts == expected}",
+            f"≥ 100 {name}",
+        )
 
 
 def compare_more(
@@ -393,10 +289,10 @@ def main() -> None:
         floods = move(_floods_in(given.bbox)[: given.events], days)
         (searches,) = plan_lots(floods, folder)
         page.add("events", f"{len(floods):,} with {len(searches):,} slot searches")
-        joined = compare_with_read(archive, searches, folder, given.repeats, page)
-        compare_with_duckdb(archive, searches, joined, given.sample, page)
+        ours = compare_with_read(archive, searches, folder, given.repeats, page)
+        compare_with_duckdb(archive, searches, ours, given.sample, page)
         others = make_up([flood.event_date for flood in floods], cells, seed=1)
-        compare_more(archive, [*floods, *others], joined, folder, page)
+        compare_more(archive, [*floods, *others], ours[1], folder, page)
         many = make_up(_days_between(days, given.many), cells, seed=2)
         join_many(archive, many, folder, page)
         run_scan(archive, floods, folder, page)
