@@ -5,18 +5,24 @@
 The floods are the demo and the ones of the Global Flood Database, on their own days, with generated
 catalogs. Few floods (129 of 913) are from the time of the satellites. So there are two sweeps: over
 all floods, from 2000 on, as if all four satellites had flown all along; and over the floods from
-2015 on, with each satellite from its first day. Both policies choose from the same candidates: one
-scan by ``change-detection``, and a second choice from it by ``reference``.
+2015 on, with each satellite from its first day. All choices are from the same candidates: one
+scan by ``change-detection``, and two more choices from it, by ``reference``, and by
+``change-detection`` as it was before the slot ``event`` came first and the ladder ended with small
+coverage.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
 
 import floodscan
 from floodscan import Policy, Recipe
@@ -53,7 +59,7 @@ def summarize(result: ScanResult) -> list[str]:
     """Write the figures of one policy, a cell each."""
     counts = count_warnings(result.folder.read_events()["choice_warnings"])
     outcomes = result.outcomes
-    covered = [outcome.joint_frac or 0.0 for outcome in outcomes]
+    covered = [outcome.filled_frac or 0.0 for outcome in outcomes]
     promised = [outcome for outcome in outcomes if outcome.chips is not None]
     total = sum(outcome.chips_total or 0 for outcome in outcomes)
     violated = sum(any(w.code in VIOLATIONS for w in o.choice_warnings) for o in outcomes)
@@ -62,6 +68,7 @@ def summarize(result: ScanResult) -> list[str]:
         f"{violated} of {len(outcomes)}",
         *(f"{counts.get(code, 0):,}" for code in (*VIOLATIONS, *COVERAGE)),
         f"{sum(covered) / len(covered):.3f}",
+        _hours_from_onset(result),
         f"{len(promised)} of {len(outcomes)}",
         *(
             f"{sum(found):,} of {total:,}"
@@ -73,6 +80,15 @@ def summarize(result: ScanResult) -> list[str]:
     ]
 
 
+def _hours_from_onset(result: ScanResult) -> str:
+    """Return the median hours from the onset to the SAR scene of the flood, and how many it has."""
+    rows = result.folder.read_candidates()
+    during = (pc.field("phase") == "event") & (pc.field("sensor") == "S1RTC")
+    chosen = rows.filter(during & pc.field("selected")).group_by("event_id")
+    hours = chosen.aggregate([("hours_from_onset", "min")])["hours_from_onset_min"].to_pylist()
+    return f"{median(hours):.0f} h of {len(hours)}" if hours else "none"
+
+
 def compare(label: str, events: str, catalog: str | Catalog, folder: Path) -> dict[str, list[str]]:
     """Choose by both policies from the same candidates; return a column of the table each."""
     recipe = Recipe(policy=Policy.CHANGE_DETECTION)
@@ -81,8 +97,11 @@ def compare(label: str, events: str, catalog: str | Catalog, folder: Path) -> di
     out = folder / f"{label}-2"
     again = floodscan.reselect(folder / f"{label}-1", out=out, policy=Policy.REFERENCE)
     print(f"{label}: {len(again.outcomes)} events reselected in {perf_counter() - started:.1f} s")
+    before = replace(recipe, event_first=False, relax=recipe.relax[:-1])
+    old = floodscan.reselect(folder / f"{label}-1", out=folder / f"{label}-3", recipe=before)
     return {
         f"{label}, reference": summarize(again),
+        f"{label}, without event first": summarize(old),
         f"{label}, change-detection": summarize(scanned),
     }
 
@@ -103,7 +122,8 @@ def to_markdown(columns: dict[str, list[str]]) -> str:
     """Write the table."""
     rows = (
         "slots filled", "events with a violation", *VIOLATIONS, *COVERAGE,
-        "mean joint coverage", "events with a forecast", "chips of all items", "chips of id alone",
+        "mean joint coverage", "hours from onset, median", "events with a forecast",
+        "chips of all items", "chips of id alone",
     )  # fmt: skip
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     lines += [

@@ -179,7 +179,13 @@ def _dem_rows(plan: EventPlan) -> pa.Table:
 
 
 def _table(columns: dict[str, object], n: int) -> pa.Table:
-    own = {"missing_assets": [[]] * n, "selected": False, "assets": [[]] * n, **columns}
+    own = {
+        "missing_assets": [[]] * n,
+        "flags": [[]] * n,
+        "selected": False,
+        "assets": [[]] * n,
+        **columns,
+    }
     arrays = []
     for field in CANDIDATES:
         value = own.get(field.name)

@@ -84,6 +84,7 @@ CANDIDATES = pa.schema(
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("relaxed", pa.list_(pa.string())),  # steps that admit it; null if none is needed
         pa.field("superseded_by", pa.string()),  # id of the same scene in a newer processing
+        pa.field("flags", pa.list_(pa.string()), nullable=False),  # words of ``selection.flags``
         pa.field("assets", _ASSETS),
         pa.field("geometry", pa.binary(), nullable=False),
     ]
@@ -123,7 +124,8 @@ EVENTS = pa.schema(
         pa.field("n_candidates", pa.int32(), nullable=False),
         pa.field("n_requests", pa.int32(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
-        pa.field("joint_frac", pa.float64()),  # of the AOI, by all chosen scenes; null without any
+        pa.field("joint_frac", pa.float64()),  # of the AOI, by all slots; null if one is empty
+        pa.field("filled_frac", pa.float64()),  # likewise, by the filled slots; null without any
         # The forecast of packaging on the event's 10 m grid: for readers that mosaic all items of a
         # choice, and for readers of its first scene. Null if a slot of the AOI is empty.
         pa.field("valid_pixel_frac", pa.float64()),

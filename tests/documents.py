@@ -66,7 +66,8 @@ class Block:
     @property
     def needs_slurm(self) -> bool:
         """Whether a SLURM site must be there."""
-        return self.language == "sh" and any(word in self.text for word in ("sbatch", "--profile"))
+        shell = self.language == "sh" and any(word in self.text for word in ("sbatch", "--profile"))
+        return shell or (self.language == "python" and "SLURMCluster" in self.text)
 
     def __str__(self) -> str:
         return f"{self.document}, line {self.line}"
@@ -164,7 +165,12 @@ class Follower:
         return adapted
 
     def _run_python(self, block: Block) -> None:
-        exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})  # noqa: S102 - our own documents
+        text = self.adapt_python(block.text)
+        exec(compile(text, str(block), "exec"), {"__name__": "__main__"})  # noqa: S102 - our own documents
+
+    def adapt_python(self, text: str) -> str:
+        """Return code as it runs here."""
+        return text
 
     def _run_query(self, block: Block) -> None:
         assert duckdb.execute(block.text).fetchall()

@@ -269,8 +269,13 @@ def test_compare_lists_what_differs_with_reasons(runs: dict[str, Path]) -> None:
     (event,) = found["events"]
     assert (event["one"]["chips"], event["other"]["chips"]) == (890, 1120)
     assert event["one"]["joint_frac"] < event["other"]["joint_frac"] == 1.0
-    assert len(event["one"]["warnings"]) == 11
-    assert event["other"]["warnings"] == ["onset_assumed aoi/event/S1RTC"]
+    assert len(event["one"]["warnings"]) == 12
+    assert event["other"]["warnings"] == [
+        "onset_assumed aoi/event/S1RTC",
+        "mixed_platforms aoi/S1RTC",
+        "late_event aoi/event/S2L2A",
+        "mixed_platforms aoi/S2L2A",
+    ]
 
 
 def test_a_run_is_the_same_as_itself(runs: dict[str, Path]) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from floodscan.catalogs import connections
+from floodscan.clusters.reliable_slurm import cluster
 from floodscan.engine import rate_limiter
 
-PARTS = {**connections.UNDOCUMENTED, **rate_limiter.UNDOCUMENTED}
+PARTS = {**connections.UNDOCUMENTED, **rate_limiter.UNDOCUMENTED, **cluster.UNDOCUMENTED}
 
 
 def has(owner: Any, name: str) -> bool:  # noqa: ANN401 - a module or a class

@@ -30,7 +30,7 @@ def assess_events(
     """Make the manifest and the outcome of each event.
 
     Args:
-        plans: The events and their slots.
+        plans: The events.
         selection: The choices for these events.
         answers: For each event the answers to its slot searches.
         recipe: The rules.
@@ -39,13 +39,12 @@ def assess_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
-    candidates = selection.candidates
-    of_event, assessments = split_by_event(candidates), assess(plans, candidates, recipe)
-    manifests: dict[str, bytes] = {}
-    outcomes: list[Outcome] = []
+    of_event = split_by_event(selection.candidates)
+    assessments = assess(plans, selection.candidates, recipe)
+    manifests, outcomes = {}, []
     for plan, answered in zip(plans, answers, strict=True):
-        event_id = plan.event.event_id
-        own, assessment = of_event.get(event_id, CANDIDATES.empty_table()), assessments[event_id]
+        event_id, assessment = plan.event.event_id, assessments[plan.event.event_id]
+        own = of_event.get(event_id, CANDIDATES.empty_table())
         empty_slots = find_empty_slots(plan, own, answered, recipe)
         manifest = build_manifest(
             plan,

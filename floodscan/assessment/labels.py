@@ -80,6 +80,27 @@ class WarningCode(StrEnum):
     MIXED_TRACKS = "mixed_tracks"
     """The SAR phases are of several tracks."""
 
+    UNCALIBRATED = "uncalibrated"
+    """A scene of Sentinel-1C is from before its calibration."""
+
+    NO_VV_OR_VH = "no_vv_or_vh"
+    """A SAR scene has neither VV nor VH."""
+
+    LOW_SUN = "low_sun"
+    """The sun was less than 20° above the horizon."""
+
+    LATE_EVENT = "late_event"
+    """The scene of ``event`` is from later than 96 hours after the onset."""
+
+    TWIN = "twin"
+    """The catalog has the scene more than once, with different ids."""
+
+    MIXED_PLATFORMS = "mixed_platforms"
+    """The phases of a sensor are from several satellites."""
+
+    MIXED_OFFSETS = "mixed_offsets"
+    """Sentinel-2 phases are of processing baselines with and without an offset of the pixels."""
+
     LOW_COVERAGE = "low_coverage"
     """The scenes of a slot cover less of the target than the recipe's ``warn_coverage_below``."""
 

@@ -82,28 +82,30 @@ def build_manifest(  # noqa: PLR0913 - one per part of it
         A manifest that fits the JSON schema ``manifest.schema.json``.
     """
     rows = _top_rows(candidates)
-    n_empty = sum(slot.target_id == AOI for slot in empty_slots)
     return {
         "schema_version": SCHEMA_VERSION,
         "event": _event_facts(plan.event),
         **_describe_request(recipe),
         **_describe_choices(rows.get(AOI, ()), recipe, assessment),
-        "alternatives": {
-            str(sensor): [{**each, "datetime": format_time(each["datetime"])} for each in found]
-            for sensor, found in alternatives.items()
-        },
-        "decision": _describe_decision(plan.decision),
+        **_describe_person(plan.decision, alternatives),
         "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
         "failures": [slot.to_dict() for slot in empty_slots],
-        "coverage": _describe_coverage(assessment, n_empty),
+        "coverage": _describe_coverage(assessment, empty_slots),
         "warnings": [warning.to_dict() for warning in assessment.warnings],
         "items": list_items(chain.from_iterable(rows.values())),
         "provenance": _describe_origin(plan, recipe, catalog_id, answers),
     }
 
 
-def _describe_decision(decision: Decision | None) -> Json | None:
-    return None if decision is None else {**decision.to_dict(), "kept": decision.kept}
+def _describe_person(decision: Decision | None, alternatives: Alternatives) -> Json:
+    """Describe between what a person can decide, and the decision."""
+    return {
+        "alternatives": {
+            str(sensor): [{**each, "datetime": format_time(each["datetime"])} for each in found]
+            for sensor, found in alternatives.items()
+        },
+        "decision": decision and {**decision.to_dict(), "kept": decision.kept},
+    }
 
 
 def _describe_request(recipe: Recipe) -> Json:
@@ -157,11 +159,15 @@ def _describe_tile(
     }
 
 
-def _describe_coverage(assessment: Assessment, empty_slots: int) -> Json:
+def _describe_coverage(assessment: Assessment, empty_slots: Sequence[EmptySlot]) -> Json:
     forecast = assessment.forecast
     return {
-        "joint_frac": dict(assessment.joint_frac),
-        "empty_slots": empty_slots,
+        "joint_frac": {
+            target_id: assessment.complete_joint_frac(target_id)
+            for target_id in assessment.joint_frac
+        },
+        "filled_frac": dict(assessment.joint_frac),
+        "empty_slots": sum(slot.target_id == AOI for slot in empty_slots),
         "chips_total": forecast.chips_total,
         "forecast": {name: found.to_dict() for name, found in forecast.sets.items()},
     }
@@ -214,7 +220,7 @@ def _describe_choice(
     """
     row = members[0]
     mosaic = assessment.mosaics[row["target_id"], row["phase"], row["sensor"]]
-    grade, reason = assessment.grades[row["target_id"]] or (None, None)
+    grade, reason = assessment.describe_grade(row["target_id"])
     geometry = {"grade": grade, "grade_reason": reason} if row["sensor"] == Sensor.S1RTC else {}
     return {
         **_measures(row),

@@ -113,6 +113,7 @@ class Outcome:
     n_requests: int
     seconds: float
     joint_frac: float | None
+    filled_frac: float | None
     valid_pixel_frac: float | None
     chips: int | None
     single_valid_pixel_frac: float | None
@@ -198,7 +199,8 @@ def summarize_event(
         n_candidates=len(candidates),
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
-        joint_frac=assessment.joint_frac[AOI],
+        joint_frac=assessment.complete_joint_frac(AOI),
+        filled_frac=assessment.joint_frac[AOI],
         valid_pixel_frac=mosaics.valid_pixel_frac if mosaics else None,
         chips=mosaics.chips if mosaics else None,
         single_valid_pixel_frac=single_scenes.valid_pixel_frac if single_scenes else None,
@@ -233,6 +235,7 @@ def give_up(plan: EventPlan, code: Reason, *, detail: str, hint: str) -> Outcome
         n_requests=0,
         seconds=0.0,
         joint_frac=None,
+        filled_frac=None,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,

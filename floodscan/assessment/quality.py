@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 
+from floodscan.assessment.flag_warnings import compare_phases, describe_flags
 from floodscan.assessment.forecasts import Grounds, forecast_event
+from floodscan.assessment.grades import grade_tracks, list_tracks, phases_by_track
 from floodscan.assessment.labels import WarningCode
 from floodscan.geometry.areas import area_fracs, intersect, union
 from floodscan.geometry.rasters import covered_areas
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     SlotKey = tuple[str | None, str]
     Outlines = tuple[int, ...]
 
-_SAME_FRAME = 0.95
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -95,6 +95,7 @@ class Assessment:
         mosaics: The scenes of each filled slot, by target, phase and sensor.
         joint_frac: Share of each target that the scenes of all filled slots have in common; None
             for a target without a filled slot.
+        missing: The empty slots of each target, by phase and sensor.
         forecast: Valid pixels and chips of the event's grid.
         grades: SAR geometry of each target: grade and reason; None for less than two SAR phases.
         warnings: The warnings.
@@ -102,9 +103,23 @@ class Assessment:
 
     mosaics: Mapping[tuple[str, str | None, str], Mosaic]
     joint_frac: Mapping[str, float | None]
+    missing: Mapping[str, tuple[SlotKey, ...]]
     forecast: EventForecast
     grades: Mapping[str, tuple[str, str | None] | None]
     warnings: tuple[ChoiceWarning, ...]
+
+    def complete_joint_frac(self, target_id: str) -> float | None:
+        """Return the joint share of a target whose slots are all filled; None for others."""
+        return None if self.missing[target_id] else self.joint_frac[target_id]
+
+    def describe_grade(self, target_id: str) -> tuple[str | None, str | None]:
+        """Return grade and reason of a target; without all SAR phases, there is only a reason."""
+        grade, reason = self.grades[target_id] or (None, None)
+        empty = [phase for phase, sensor in self.missing[target_id] if sensor == Sensor.S1RTC]
+        if grade is None or not empty:
+            return grade, reason
+        rest = f"the other phases alone: {grade}" + (f", {reason}" if reason else "")
+        return None, f"{' and '.join(map(str, empty))} is empty; {rest}"
 
 
 def assess(
@@ -120,31 +135,45 @@ def assess(
     Returns:
         The assessments by event id.
     """
-    chosen = _Chosen(plans, candidates.filter(candidates["selected"]), recipe)
+    chosen = Chosen(plans, candidates.filter(candidates["selected"]), recipe)
     return {plan.event.event_id: _assess_event(chosen, plan, recipe) for plan in plans}
 
 
-def _assess_event(chosen: _Chosen, plan: EventPlan, recipe: Recipe) -> Assessment:
+def _assess_event(chosen: Chosen, plan: EventPlan, recipe: Recipe) -> Assessment:
     mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
     joint_frac: dict[str, float | None] = {}
     grades = {}
+    missing: dict[str, tuple[SlotKey, ...]] = {}
     warnings: list[ChoiceWarning] = []
     for target in plan.targets:
         slots = chosen.slots(plan, target)
         own, frac = _measure(chosen, slots, target)
         mosaics |= {(target.target_id, *slot): mosaic for slot, mosaic in own.items()}
         joint_frac[target.target_id] = frac
-        grades[target.target_id] = _grade(chosen, slots, target)
+        missing[target.target_id] = _find_missing(plan, target, slots)
+        grades[target.target_id] = grade_tracks(chosen, slots, target)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
     if plan.decision is not None and not plan.decision.kept:
         text = f"the rules don't admit the decision for {plan.decision}; they chose by themselves"
         warnings.append(ChoiceWarning(WarningCode.DECISION_NOT_KEPT, AOI, None, None, text))
     forecast = forecast_event(plan, _draw_grounds(chosen, chosen.slots(plan, plan.targets[0])))
-    return Assessment(mosaics, joint_frac, forecast, grades, tuple(warnings))
+    return Assessment(mosaics, joint_frac, missing, forecast, grades, tuple(warnings))
 
 
-def _draw_grounds(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[SlotKey, Grounds]:
+def _find_missing(
+    plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
+) -> tuple[SlotKey, ...]:
+    """List the slots of a target that no scene fills."""
+    keys = [
+        (slot.phase and str(slot.phase), str(slot.sensor))
+        for slot in plan.slots
+        if slot.target is target
+    ]
+    return tuple(key for key in keys if key not in slots)
+
+
+def _draw_grounds(chosen: Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[SlotKey, Grounds]:
     return {
         (phase, sensor): Grounds(
             mosaic=chosen.ground(chosen.outlines(rows)),
@@ -154,7 +183,7 @@ def _draw_grounds(chosen: _Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[S
     }
 
 
-class _Chosen:
+class Chosen:
     """The chosen candidates of some events, row by row.
 
     Scenes of one satellite track have the same outline in every phase, and often in the next
@@ -166,6 +195,9 @@ class _Chosen:
         times: Microseconds since 1970, or ``NO_INSTANT``.
         wrong: Whether a scene is on the wrong side of the onset.
         tracks: Track ids of SAR scenes.
+        flags: Words of ``selection.flags``.
+        platforms: Satellites.
+        baselines: Processing baselines of Sentinel-2 scenes.
     """
 
     def __init__(self, plans: Sequence[EventPlan], rows: pa.Table, recipe: Recipe) -> None:
@@ -176,6 +208,9 @@ class _Chosen:
         self.times = microseconds(rows["datetime"]).tolist()
         self.wrong = wrong_side(rows, events, recipe).tolist()
         self.tracks = rows["track_id"].to_pylist()
+        self.flags = rows["flags"].to_pylist()
+        self.platforms = rows["platform"].to_pylist()
+        self.baselines = rows["processing_baseline"].to_pylist()
         self._slots = _rows_by_slot(rows)
         self._outlines, self._ground = _number_outlines(rows)
         self._joined: dict[Outlines, BaseGeometry] = {}
@@ -224,7 +259,7 @@ def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
 
 
 def _measure(
-    chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
+    chosen: Chosen, slots: Mapping[SlotKey, list[int]], target: Target
 ) -> tuple[dict[SlotKey, Mosaic], float | None]:
     """Measure the coverage of a target.
 
@@ -256,65 +291,26 @@ def _mosaic(ids: Sequence[str], covered: Sequence[float]) -> Mosaic:
     return Mosaic(covered[-1], dict(zip(ids, added, strict=True)))
 
 
-def _grade(
-    chosen: _Chosen, slots: Mapping[SlotKey, list[int]], target: Target
-) -> tuple[str, str | None] | None:
-    """Grade the SAR geometry; frames are compared inside the target.
-
-    Returns:
-        A for one track and frame, B for one track, C for several tracks; and the reason for B and
-        C. None for less than two SAR phases.
-    """
-    radar = {phase: rows for (phase, sensor), rows in slots.items() if sensor == Sensor.S1RTC}
-    if len(radar) <= 1:
-        return None
-    by_track = _phases_by_track(chosen, radar)
-    if len(by_track) > 1:
-        return "C", f"several tracks: {_list_tracks(by_track)}"
-    frames = {phase: chosen.outlines(rows) for phase, rows in radar.items()}
-    first, *others = frames
-    for phase in others:
-        shared = _shared_frac(chosen, frames[first], frames[phase], target)
-        if shared < _SAME_FRAME:
-            place = f"{phase} shares {shared:.0%} of its ground in the target with {first}"
-            return "B", f"one track, other frames: {place}"
-    return "A", None
-
-
-def _phases_by_track(chosen: _Chosen, radar: Mapping[Any, list[int]]) -> dict[str, list[str]]:
-    by_track: dict[str, list[str]] = {}
-    for phase, rows in radar.items():
-        by_track.setdefault(chosen.tracks[rows[0]], []).append(str(phase))
-    return by_track
-
-
-def _list_tracks(by_track: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(f"{', '.join(phases)} on {track}" for track, phases in by_track.items())
-
-
-def _shared_frac(chosen: _Chosen, one: Outlines, other: Outlines, target: Target) -> float:
-    """Divide the ground in a target that two sets of outlines share by the ground of both."""
-    if one == other:
-        return 1.0
-    inside, others = (
-        shapely.intersection(chosen.ground(each), target.area) for each in (one, other)
-    )
-    joined = shapely.union(inside, others).area
-    return float(shapely.intersection(inside, others).area / joined) if joined else 1.0
-
-
 def _check_target(
-    chosen: _Chosen, plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
+    chosen: Chosen, plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
 ) -> Iterator[ChoiceWarning]:
     for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
         own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
         for phase, rows in own.items():
             for code, text in _check_times(chosen, plan, phase, rows):
                 yield ChoiceWarning(code, target.target_id, phase, sensor, text)
+            scenes = [(chosen.ids[row], chosen.flags[row]) for row in rows]
+            for code, text in describe_flags(scenes):
+                yield ChoiceWarning(code, target.target_id, phase, sensor, text)
+        firsts = {str(phase): rows[0] for phase, rows in own.items()}
+        platforms = {phase: chosen.platforms[row] for phase, row in firsts.items()}
+        baselines = {phase: chosen.baselines[row] for phase, row in firsts.items()}
+        for code, text in compare_phases(sensor, platforms, baselines):
+            yield ChoiceWarning(code, target.target_id, None, sensor, text)
         for phase, code, text in _check_order(chosen, own):
             yield ChoiceWarning(code, target.target_id, phase, sensor, text)
-        if sensor == Sensor.S1RTC and len(tracks := _phases_by_track(chosen, own)) > 1:
-            text = f"a change between phases is partly geometry: {_list_tracks(tracks)}"
+        if sensor == Sensor.S1RTC and len(tracks := phases_by_track(chosen, own)) > 1:
+            text = f"a change between phases is partly geometry: {list_tracks(tracks)}"
             yield ChoiceWarning(WarningCode.MIXED_TRACKS, target.target_id, None, sensor, text)
 
 
@@ -323,7 +319,7 @@ def _day(instant: int) -> date | None:
 
 
 def _check_times(
-    chosen: _Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
+    chosen: Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
 ) -> Iterator[tuple[WarningCode, str]]:
     """Find scenes of a phase that are, or may be, on the wrong side of the onset."""
     if wrong := [chosen.ids[row] for row in rows if chosen.wrong[row]]:
@@ -349,7 +345,7 @@ _CLASHES = {
 
 
 def _check_order(
-    chosen: _Chosen, slots: Mapping[Phase, list[int]]
+    chosen: Chosen, slots: Mapping[Phase, list[int]]
 ) -> Iterator[tuple[Phase, WarningCode, str]]:
     """Find phases that share a scene or a pass with an earlier phase, or are not later than it."""
     phases = list(slots)
@@ -360,9 +356,7 @@ def _check_order(
                 break
 
 
-def _find_clash(
-    chosen: _Chosen, earlier: Sequence[int], later: Sequence[int]
-) -> WarningCode | None:
+def _find_clash(chosen: Chosen, earlier: Sequence[int], later: Sequence[int]) -> WarningCode | None:
     if {chosen.ids[row] for row in earlier} & {chosen.ids[row] for row in later}:
         return WarningCode.REUSED_SCENE
     if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:

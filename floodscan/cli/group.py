@@ -12,6 +12,7 @@ import click
 from floodscan.cli.commands.choose import choose
 from floodscan.cli.commands.compare import compare
 from floodscan.cli.commands.doctor import doctor
+from floodscan.cli.commands.events import events
 from floodscan.cli.commands.explain import explain
 from floodscan.cli.commands.guide import guide
 from floodscan.cli.commands.init import init
@@ -25,7 +26,8 @@ from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
 COMMANDS = (
-    choose, compare, doctor, explain, guide, init, manifest, plan, plot, reselect, scan, status
+    choose, compare, doctor, events, explain, guide, init, manifest, plan, plot, reselect, scan,
+    status,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from floodscan.catalogs import Access, Catalog
+    from floodscan.clusters import NumberOfWorkers
     from floodscan.model import Recipe
 
     Command = Callable[..., int | None]
@@ -37,13 +38,14 @@ class ClusterChoice:
 
     Attributes:
         cluster: Kind of cluster, or a scheduler's address.
-        n_workers: Processes of a local cluster, or worker jobs; None is the cluster's default.
+        n_workers: Processes of a local cluster, or worker jobs, or the least and the most of them;
+            None is the cluster's default.
         profile: File that describes worker jobs.
         search_on_driver: True if searches run on the driver's machine.
     """
 
     cluster: str
-    n_workers: int | None
+    n_workers: NumberOfWorkers | None
     profile: str | None
     search_on_driver: bool
 
@@ -59,6 +61,22 @@ class ClusterChoice:
     def n_searches(self, access: Access) -> int | None:
         """Return the number of searches at once on the driver; None if the nodes search."""
         return access.max_in_flight if self.search_on_driver else None
+
+
+def _read_workers(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> NumberOfWorkers | None:
+    """Read a number of workers, or the least and the most of them."""
+    if text is None:
+        return None
+    try:
+        least, *most = [int(part) for part in text.split(":", maxsplit=1)]
+    except ValueError:
+        message = f"{text!r} is neither a number nor MIN:MAX, such as 4:32"
+        raise click.BadParameter(message, ctx, param) from None
+    if least < 1 or (most and most[0] < least):
+        raise click.BadParameter(f"{text}: must be at least 1, and MAX at least MIN", ctx, param)
+    return (least, most[0]) if most else least
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +182,11 @@ _CLUSTER = (
     ),
     click.option(
         "--workers",
-        type=click.IntRange(1),
-        metavar="N",
+        metavar="N|MIN:MAX",
+        callback=_read_workers,
         help="Processes of a local cluster (default: one per core), worker jobs of slurm "
-        "(default: 1), or nodes of an allocation (default: all).",
+        "(default: 1), or nodes of an allocation (default: all). With MIN:MAX, slurm submits and "
+        "ends jobs as the load changes.",
     ),
     click.option(
         "--profile",
@@ -276,7 +295,7 @@ def cluster_options(*, searches: bool) -> Callable[[Command], Command]:
         def call(
             *args: object,
             cluster: str,
-            workers: int | None,
+            workers: NumberOfWorkers | None,
             profile: str | None,
             search_on: str = "nodes",
             **others: object,

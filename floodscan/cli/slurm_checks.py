@@ -16,9 +16,16 @@ import msgspec
 
 from floodscan.cli.checks import Check, check
 from floodscan.clusters.address import check_address, find_address
-from floodscan.clusters.commands import SlurmCommandError, call, cancel, list_jobs, submit
 from floodscan.clusters.private import remove_abandoned
-from floodscan.clusters.slurm import check_script, preview_script
+from floodscan.clusters.reliable_slurm.commands import (
+    SlurmCommandError,
+    call,
+    cancel,
+    last_lines,
+    list_jobs,
+    rehearse,
+)
+from floodscan.clusters.slurm import preview_script, refusal_explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +44,7 @@ def check_site(profile: Profile) -> list[Check]:
         profile: The worker jobs.
     """
     return [
-        _check("sbatch", lambda: call(["sbatch", "--version"]).strip()),
+        _check("sbatch", lambda: call("sbatch", "--version").strip()),
         _check("interface", lambda: _find_interface(profile)),
         _check("shared folder", lambda: _write_shared(profile)),
         _check("job script", lambda: _rehearse_job(profile)),
@@ -60,7 +67,8 @@ def check_node(profile: Profile, catalog: str, *, wait_seconds: float) -> Iterat
         folder = Path(made)
         (folder / "asked").touch()
         try:
-            submit(_probe_script(profile, name, folder, [catalog, *map(str, address)]))
+            script = _probe_script(profile, name, folder, [catalog, *map(str, address)])
+            call("sbatch", script=script)
             yield from _wait_for_answer(folder, name, wait_seconds)
         except SlurmCommandError as err:
             yield Check(_NODE, False, str(err))
@@ -82,7 +90,8 @@ def _find_interface(profile: Profile) -> str:
 
 
 def _rehearse_job(profile: Profile) -> str:
-    check_script(profile, preview_script(profile))
+    with refusal_explained(profile):
+        rehearse(preview_script(profile))
     values = profile.values
     return f"SLURM takes it for account {values['account']} on {values['queue']}"
 
@@ -99,7 +108,7 @@ def _probe_script(profile: Profile, name: str, folder: Path, words: list[str]) -
     """Write the job's script: the header and the prologue of worker jobs under another name."""
     head = [
         line
-        for line in preview_script(profile).head.splitlines()
+        for line in preview_script(profile).rstrip().splitlines()[:-1]
         if not line.startswith(("#SBATCH -J", "#SBATCH -o", "#SBATCH -e"))
     ]
     head.insert(1, f"#SBATCH -J {name}\n#SBATCH -o {_log_of(folder)}")
@@ -113,7 +122,9 @@ def _wait_for_answer(folder: Path, name: str, wait_seconds: float) -> list[Check
     answer = folder / "answer.json"
     while not answer.exists():
         if not list_jobs(name) and not answer.exists():
-            text = f"the job ended without an answer; it printed: {_last_lines(_log_of(folder))}"
+            log = _log_of(folder)
+            printed = last_lines(log, _QUOTED_LINES) if log.exists() else "nothing"
+            text = f"the job ended without an answer; it printed: {printed}"
             return [Check(_NODE, False, text)]
         if time.monotonic() > deadline:
             text = f"no node was free within {wait_seconds:g} s; use a longer --wait"
@@ -124,12 +135,6 @@ def _wait_for_answer(folder: Path, name: str, wait_seconds: float) -> list[Check
 
 def _log_of(folder: Path) -> Path:
     return folder / "probe.log"
-
-
-def _last_lines(log: Path) -> str:
-    if not log.exists():
-        return "nothing"
-    return " / ".join(log.read_text(errors="replace").strip().splitlines()[-_QUOTED_LINES:])
 
 
 @contextmanager

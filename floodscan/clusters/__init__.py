@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from floodscan.clusters.local import open_local_client, prepare_connection
-from floodscan.clusters.profile import Profile, load_profile
+from floodscan.clusters.profile import is_configured, load_profile
 from floodscan.errors import InputError
 from floodscan.extras import needs_extra
 
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
+    from types import ModuleType
 
     from distributed import Client
 
+    from floodscan.clusters.profile import Profile
+    from floodscan.clusters.reliable_slurm import ReliableSLURMCluster as ReliableSLURMCluster
+
+    NumberOfWorkers = int | tuple[int, int]
     Opener = Callable[[], AbstractContextManager[Client | None]]
 
 NONE = "none"
@@ -32,7 +37,7 @@ ALLOCATION = "allocation"
 
 @contextmanager
 def open_client(
-    cluster: str, *, n_workers: int | None = None, profile: str | Path | None = None
+    cluster: str, *, n_workers: NumberOfWorkers | None = None, profile: str | Path | None = None
 ) -> Iterator[Client | None]:
     """Open a Dask client; at the end, close it and the workers that were started for it.
 
@@ -45,41 +50,43 @@ def open_client(
 def prepare_client(
     cluster: str,
     *,
-    n_workers: int | None = None,
+    n_workers: NumberOfWorkers | None = None,
     profile: str | Path | None = None,
     n_searches: int | None = None,
 ) -> AbstractContextManager[Opener]:
     """Check a cluster before any worker is started or any job is submitted.
 
     Args:
-        cluster: ``none`` (no Dask client: tasks run in this process), ``local``, ``slurm`` (worker
-            jobs are submitted), ``allocation`` (workers run on the nodes of this process's own
-            SLURM job), or the address of a scheduler.
-        n_workers: Processes of a local cluster, None is one per core; worker jobs of ``slurm``,
-            None is one; nodes of an ``allocation``, None is all.
-        profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``.
+        cluster: ``none`` (tasks run in this process), ``local``, ``slurm`` (worker jobs are
+            submitted), ``allocation`` (the nodes of this process's own SLURM job), or an address.
+        n_workers: Processes of a local cluster (None: one per core), nodes of an ``allocation``
+            (None: all), or worker jobs of ``slurm`` (None: one; a pair: the least and the most).
+        profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``; None is the section
+            ``jobqueue.slurm`` of Dask's own configuration.
         n_searches: Searches at once of a worker on the driver's machine; None if the nodes search.
 
     Returns:
-        A context that yields a function. The function opens the client; its own context closes the
-        client, and the workers that were started for it.
+        A context that yields a function, which opens the client. The end of the client's context
+        ends the workers that were started for it.
 
     Raises:
-        InputError: No scheduler answers at the address, SLURM would refuse the jobs, or the extra
-            for SLURM is not installed.
+        InputError: The cluster can't be used; the message says why.
         ClusterError: From the opened client: worker jobs end as soon as they start.
     """
-    if n_searches is not None and cluster not in {SLURM, ALLOCATION}:
+    on_slurm = cluster in {SLURM, ALLOCATION}
+    if n_searches is not None and not on_slurm:
         message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
         raise InputError(f"{message}; the option is for slurm and allocation")
-    if cluster == NONE:
-        return nullcontext(nullcontext)
+    if isinstance(n_workers, tuple) and cluster != SLURM:
+        raise InputError(f"--workers MIN:MAX: --cluster {cluster} has a fixed size; use slurm")
+    if on_slurm:
+        read, slurm = _read_profile(cluster, profile), _import_slurm(cluster)
+        prepare = slurm.prepare_slurm if cluster == SLURM else slurm.prepare_allocation
+        opener = prepare(read, n_workers, n_searches=n_searches)
+        return cast("AbstractContextManager[Opener]", opener)
     if cluster == LOCAL:
-        return nullcontext(partial(open_local_client, n_workers))
-    if cluster in {SLURM, ALLOCATION}:
-        read = _read_profile(cluster, profile)
-        return _prepare_slurm(cluster, read, n_workers=n_workers, n_searches=n_searches)
-    return prepare_connection(cluster)
+        return nullcontext(partial(open_local_client, cast("int | None", n_workers)))
+    return nullcontext(nullcontext) if cluster == NONE else prepare_connection(cluster)
 
 
 def preview_jobs(cluster: str, *, profile: str | Path | None, n_searches: int | None = None) -> str:
@@ -92,28 +99,27 @@ def preview_jobs(cluster: str, *, profile: str | Path | None, n_searches: int | 
     if cluster != SLURM:
         raise InputError(f"--dry-run: --cluster {cluster} has no job script; use --cluster slurm")
     read = _read_profile(cluster, profile)
-    with _needs_slurm(cluster):
-        from floodscan.clusters.slurm import preview_script  # noqa: PLC0415 - an optional extra
-    return str(preview_script(read, n_searches=n_searches))
+    return str(_import_slurm(cluster).preview_script(read, n_searches=n_searches))
 
 
-def _prepare_slurm(
-    cluster: str, profile: Profile, *, n_workers: int | None, n_searches: int | None
-) -> AbstractContextManager[Opener]:
-    with _needs_slurm(cluster):
+def __getattr__(name: str) -> object:
+    if name != "ReliableSLURMCluster":
+        raise AttributeError(name)
+    with needs_extra("slurm", name):
+        from floodscan.clusters import reliable_slurm  # noqa: PLC0415 - an optional extra
+    return reliable_slurm.ReliableSLURMCluster
+
+
+def _import_slurm(cluster: str) -> ModuleType:
+    with needs_extra("slurm", f"--cluster {cluster}"):
         from floodscan.clusters import slurm  # noqa: PLC0415 - an optional extra
-    if cluster == SLURM:
-        return slurm.prepare_slurm_client(profile, n_jobs=n_workers or 1, n_searches=n_searches)
-    return slurm.prepare_allocation_client(profile, n_nodes=n_workers, n_searches=n_searches)
-
-
-def _needs_slurm(cluster: str) -> AbstractContextManager[None]:
-    return needs_extra("slurm", f"--cluster {cluster}")
+    return slurm
 
 
 def _read_profile(cluster: str, profile: str | Path | None) -> Profile:
-    if profile is None:
+    if profile is None and not is_configured():
         raise InputError(
-            f"--cluster {cluster}: needs --profile, a dask-jobqueue file such as jobs/meluxina.yaml"
+            f"--cluster {cluster}: needs --profile, a dask-jobqueue file such as "
+            "jobs/meluxina.yaml, or the section jobqueue.slurm in Dask's configuration"
         )
     return load_profile(profile)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from distributed.utils import get_ip_interface
 
-from floodscan.clusters.commands import SlurmCommandError, list_node_addresses
+from floodscan.clusters.reliable_slurm.commands import SlurmCommandError, call
 from floodscan.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def check_address(profile: Profile, address: str) -> None:
     if not _is_loopback(address):
         return
     try:
-        nodes = list_node_addresses(profile.values["queue"])
+        # an unknown partition has no nodes
+        named = ("--partition", profile.values["queue"], "--format", "%o")
+        nodes = call("sinfo", "--noheader", "--Node", *named).split()
     except SlurmCommandError as err:
         raise InputError(f"{profile.source}: SLURM doesn't list its nodes: {err}") from err
     if remote := [node for node in nodes if not _is_here(node)]:

@@ -1,4 +1,4 @@
-"""Signals while a cluster is open: kept, ignored, let through, or sent to the main thread."""
+"""Signals while a cluster is open: handlers kept, signals ignored, or let through."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def handlers_kept() -> Iterator[None]:
-    """Restore the signal handlers at the end, whatever the code inside does to them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+def handlers_kept() -> Iterator[bool]:
+    """Restore the signal handlers at the end; yield True if this thread may change them."""
+    may_change = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in _SIGNALS if may_change}
     try:
-        yield
+        yield may_change
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -30,10 +28,9 @@ def handlers_kept() -> Iterator[None]:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Ignore Ctrl-C, SIGTERM and SIGHUP: a second one must not leave worker jobs behind."""
-    with handlers_kept():
-        if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
+    with handlers_kept() as may_change:
+        for number in _SIGNALS if may_change else ():
+            signal.signal(number, signal.SIG_IGN)
         yield
 
 
@@ -67,18 +64,9 @@ def postponed() -> Iterator[None]:
 def interruptible() -> Iterator[None]:
     """React to SIGINT, also in a process that a shell started in the background.
 
-    Shells make such processes ignore SIGINT, but a cluster needs it to stop its main thread.
+    Shells make such processes ignore SIGINT, but then a user could not stop a driver.
     """
-    with handlers_kept():
-        if (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-        ):
+    with handlers_kept() as may_change:
+        if may_change and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
-
-
-def interrupt_main_thread() -> None:
-    """Raise KeyboardInterrupt in the main thread, which waits for results that will not come."""
-    if (ident := threading.main_thread().ident) is not None:
-        signal.pthread_kill(ident, signal.SIGINT)

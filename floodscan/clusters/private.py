@@ -46,11 +46,11 @@ def private_folder(parent: Path, *, beat_seconds: float = BEAT_SECONDS) -> Itera
     """
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     remove_abandoned(parent)
-    with (
-        TemporaryDirectory(prefix="run-", dir=parent, ignore_cleanup_errors=True) as made,
-        _owned(Path(made), beat_seconds),
-    ):
-        yield Path(made)
+    with TemporaryDirectory(prefix="run-", dir=parent, ignore_cleanup_errors=True) as made:
+        owner = Path(made) / OWNER_FILE
+        write_private(owner, msgspec.json.encode(Driver.here()))
+        with send_heartbeats(owner, beat_seconds=beat_seconds):
+            yield Path(made)
 
 
 def remove_abandoned(parent: Path) -> int:
@@ -65,15 +65,6 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a new file that nobody else can open, not even for a moment."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
-
-
-@contextmanager
-def _owned(folder: Path, beat_seconds: float) -> Iterator[None]:
-    """Record this process as the folder's owner, with a heartbeat."""
-    path = folder / OWNER_FILE
-    write_private(path, msgspec.json.encode(Driver.here()))
-    with send_heartbeats(path, beat_seconds=beat_seconds):
-        yield
 
 
 def _is_abandoned(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from dask import config
 from dask.utils import parse_bytes
 
 from floodscan.errors import InputProblem, ProfileError, suggest
@@ -67,25 +68,16 @@ class Profile:
         return ProfileError(self.source, [InputProblem("", f"{_ROOT}.{field}", text)])
 
 
-def load_profile(path: str | Path) -> Profile:
-    """Read a profile.
+def load_profile(path: str | Path | None) -> Profile:
+    """Read a profile; None is the section of Dask's own configuration.
 
     Raises:
         ProfileError: The file is missing or broken, a key is unknown, or a value can't be used.
     """
-    source = str(path)
-    try:
-        read = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as err:
-        raise ProfileError(
-            source, [InputProblem("", "", f"can't be read: {err.strerror}")]
-        ) from err
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise ProfileError(
-            source, [InputProblem("", "", f"is not YAML: {' '.join(str(err).split())}")]
-        ) from err
-    section = _find_section(read)
-    if section is None:
+    source = "Dask's configuration" if path is None else str(path)
+    read = config.config if path is None else _read(Path(path), source)
+    section = config.get(_ROOT, None, config=read or {})
+    if not isinstance(section, dict):
         raise ProfileError(
             source, [InputProblem("", _ROOT, "is missing; start from jobs/meluxina.yaml")]
         )
@@ -100,12 +92,21 @@ def load_profile(path: str | Path) -> Profile:
     return Profile(source, given | expanded)
 
 
-def _find_section(read: object) -> dict[str, Any] | None:
-    for key in _ROOT.split("."):
-        if not isinstance(read, dict):
-            return None
-        read = read.get(key)
-    return read if isinstance(read, dict) else None
+def is_configured() -> bool:
+    """Return True if Dask's own configuration describes worker jobs."""
+    section = config.get(_ROOT, None) or {}
+    # of the fields that must be given, only the walltime has a default in dask-jobqueue
+    return any(section.get(key) is not None for key in _MANDATORY.keys() - {"walltime"})
+
+
+def _read(path: Path, source: str) -> Any:  # noqa: ANN401 - whatever the file holds
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        text = f"can't be read: {err.strerror}"
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
+        text = f"is not YAML: {' '.join(str(err).split())}"
+    raise ProfileError(source, [InputProblem("", "", text)])
 
 
 def _check(given: Mapping[str, Any]) -> list[InputProblem]:
@@ -179,29 +180,19 @@ def _parse_walltime(text: str) -> timedelta:
     return timedelta(**{unit: int(value or 0) for unit, value in found.groupdict().items()})
 
 
+_TEXTS = (
+    *("name", "queue", "job-mem", "interface", "shebang", "python", "worker-command"),
+    *("local-directory", "log-directory", "shared-temp-directory"),
+)
+_LISTS = ("job-extra-directives", "job-directives-skip", "job-script-prologue", "worker-extra-args")
 _FIELDS: Mapping[str, Callable[[object], str | None]] = {
-    "name": _text,
-    "queue": _text,
+    **dict.fromkeys(_TEXTS, _text),
+    **dict.fromkeys(("cores", "processes", "job-cpu", "death-timeout"), _count),
+    **dict.fromkeys(_LISTS, _texts),
     "account": _account,
     "walltime": _walltime,
-    "cores": _count,
-    "processes": _count,
     "memory": _memory,
-    "job-cpu": _count,
-    "job-mem": _text,
-    "interface": _text,
-    "local-directory": _text,
-    "log-directory": _text,
-    "shared-temp-directory": _text,
-    "job-extra-directives": _texts,
-    "job-directives-skip": _texts,
-    "job-script-prologue": _texts,
-    "worker-command": _text,
-    "worker-extra-args": _texts,
-    "death-timeout": _count,
     "scheduler-options": _mapping,
-    "shebang": _text,
-    "python": _text,
 }
 
 _MANDATORY = {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from distributed import Nanny
+from distributed.comm.addressing import get_address_host
 
 from floodscan.clusters.resources import SCORE, SEARCH
 
 if TYPE_CHECKING:
-    from distributed import Security
+    from collections.abc import Iterator
+
+    from distributed import SpecCluster
 
     from floodscan.clusters.profile import Profile
 
@@ -18,37 +22,37 @@ SEARCH_WORKER = "driver-search"
 """Dask's name of the worker."""
 
 
-def search_worker(
-    n_searches: int | None, *, address: str, security: Security
-) -> dict[str, dict[str, Any]]:
-    """Describe the worker in the form that ``SpecCluster`` takes; an empty dict if nodes search.
-
-    Args:
-        n_searches: Searches at once; None if the nodes search.
-        address: Address at which the nodes fetch the answers.
-        security: Certificates of the run.
-    """
+@contextmanager
+def searching_beside(cluster: SpecCluster, n_searches: int | None) -> Iterator[None]:
+    """Run the worker beside those of a cluster, with so many searches at once; None runs none."""
     if n_searches is None:
-        return {}
-    options = {
-        "host": address,
-        "protocol": "tls://",
-        "security": security,
-        "nthreads": n_searches,
-        "resources": {SEARCH: n_searches},
-        "dashboard": False,
-        "dashboard_address": "127.0.0.1:0",
-        "silence_logs": logging.ERROR,
-    }
-    return {SEARCH_WORKER: {"cls": Nanny, "options": options}}
+        yield
+        return
+    nanny = cluster.sync(_start, cluster, n_searches)
+    try:
+        yield
+    finally:
+        cluster.sync(nanny.close)
+
+
+async def _start(cluster: SpecCluster, n_searches: int) -> Nanny:
+    # the nodes fetch the answers at the address at which they reach the scheduler
+    nanny = Nanny(
+        cluster.scheduler_address,
+        name=SEARCH_WORKER,
+        host=get_address_host(cluster.scheduler_address),
+        protocol="tls://",
+        security=cluster.security,
+        nthreads=n_searches,
+        resources={SEARCH: n_searches},
+        dashboard=False,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.ERROR,
+    )
+    await nanny
+    return nanny
 
 
 def node_args(n_searches: int | None, profile: Profile) -> list[str]:
-    """Return the arguments of ``dask worker`` that keep searches off the nodes.
-
-    Args:
-        n_searches: Searches at once of the worker on the driver's machine; None if the nodes
-            search, which then need no arguments.
-        profile: The worker jobs.
-    """
+    """Return the arguments of ``dask worker`` that keep searches off the nodes, if they are."""
     return [] if n_searches is None else ["--resources", f"{SCORE}={profile.n_threads}"]

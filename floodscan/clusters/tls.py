@@ -6,6 +6,7 @@ Only its certificates give access to the scheduler and the workers.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -81,17 +82,8 @@ def _sign(
 
 
 def _usage(*, is_authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not is_authority,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    allowed = {"key_cert_sign", "crl_sign"} if is_authority else {"digital_signature"}
+    return x509.KeyUsage(**{name: name in allowed for name in signature(x509.KeyUsage).parameters})
 
 
 def _name(text: str) -> x509.Name:

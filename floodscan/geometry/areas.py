@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from floodscan.geometry.footprints import Geometries
 
 _EDGE_DEGREES = 0.1
+_RADIUS_KM = 6378.137
 # WGS 84, for the authalic latitude of Snyder, Map Projections (1987), 3-12
 _ECCENTRICITY = 0.0818191908426
 
@@ -50,6 +51,15 @@ def equal_area(areas: Geometries) -> NDArray[np.float64]:
     flat = shapely.transform(shapely.segmentize(areas, _EDGE_DEGREES), _flatten)
     measured: NDArray[np.float64] = shapely.area(flat)
     return measured
+
+
+def area_km2(area: BaseGeometry) -> float:
+    """Measure an area on the ellipsoid, km². Longitudes may go on beyond ±180°.
+
+    Snyder, 3-11: the area between two parallels is a² / 2 · (q₂ − q₁) for each radian of longitude.
+    """
+    degrees = float(equal_area(np.array([area], dtype=object))[0])
+    return degrees * np.pi / 180 * _RADIUS_KM**2 / 2
 
 
 def authalic(latitudes: NDArray[np.float64]) -> NDArray[np.float64]:

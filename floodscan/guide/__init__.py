@@ -11,8 +11,8 @@ from importlib.resources import files
 from floodscan.errors import InputError, suggest
 
 _ORDER = (
-    *("events", "recipe", "policies", "catalogs", "candidates", "manifests", "packaging"),
-    *("sweeps", "slurm", "python", "architecture"),
+    *("events", "lists", "recipe", "policies", "catalogs", "candidates", "manifests", "packaging"),
+    *("sweeps", "clusters", "slurm", "python", "architecture"),
 )
 """The order in which a new user needs them."""
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from floodscan.inputs.columns import GEOMETRY, fold, is_known
+from floodscan.inputs.columns import GEOMETRY, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from floodscan.geometry.footprints import Geometries
-    from floodscan.inputs.columns import Row
+    from floodscan.inputs.columns import Keep, Row
 
 
 def list_header(names: list[str], geometry: str) -> list[str]:
@@ -23,17 +23,16 @@ def list_header(names: list[str], geometry: str) -> list[str]:
     return [GEOMETRY, *(name for name in names if name != geometry and fold(name) != GEOMETRY)]
 
 
-def tabulate(table: pa.Table, geometries: Geometries, *, first: int) -> Iterator[Row]:
+def tabulate(table: pa.Table, geometries: Geometries, *, first: int, keep: Keep) -> Iterator[Row]:
     """Yield the rows of a table.
 
     Args:
         table: Any columns, n rows.
         geometries: The area of each row, shape (n,).
         first: Number of the first row.
+        keep: Tells which columns the rows have.
     """
-    columns = {
-        name: _plain(table[name]).to_pylist() for name in table.column_names if is_known(name)
-    }
+    columns = {name: _plain(table[name]).to_pylist() for name in table.column_names if keep(name)}
     for number, geometry in enumerate(geometries):
         record = {name: values[number] for name, values in columns.items()}
         yield f"row {first + number}", {**record, GEOMETRY: geometry}

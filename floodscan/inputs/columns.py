@@ -11,11 +11,12 @@ from floodscan.inputs.notices import FieldError, file_error, quote
 from floodscan.model import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from floodscan.errors import EventError
 
     Row = tuple[str, Mapping[str, Any] | FieldError]
+    Keep = Callable[[str], bool]
 
 GEOMETRY: Final = "geometry"
 BOXES: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Final
 
-from floodscan.inputs.columns import Table, count_known
+from floodscan.inputs.columns import Table, count_known, is_known
 from floodscan.inputs.notices import FieldError, Notes
 from floodscan.inputs.text_files import find_encoding
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from floodscan.inputs.columns import Row
+    from floodscan.inputs.columns import Keep, Row
 
 _DELIMITERS: Final = ",;\t|"
 _MAX_FIELD_LETTERS: Final = 1 << 28
 
 
-def read_csv(path: Path, _: Notes) -> Table:
+def read_csv(path: Path, _: Notes, __: Keep = is_known) -> Table:
     """Read a CSV file, one row at a time. The area is four columns of a box, or WKT.
 
     Raises:

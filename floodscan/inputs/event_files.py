@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from floodscan.errors import EventError, InputProblem, suggest
-from floodscan.inputs.columns import read_rows
+from floodscan.inputs.columns import is_known, read_rows
 from floodscan.inputs.csv_files import read_csv
 from floodscan.inputs.event_records import FIELDS_OF_TOML, parse_events
 from floodscan.inputs.geojson_files import read_geojson
@@ -25,9 +25,9 @@ from floodscan.model import DEMO, Event, Phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from floodscan.inputs.columns import Row, Table
+    from floodscan.inputs.columns import Keep, Row, Table
 
-    Reader = Callable[[Path, Notes], Table]
+    Reader = Callable[[Path, Notes, Keep], Table]
 
 
 def load_events(
@@ -87,11 +87,11 @@ def _read_each(path: Path, phase_offset_days: Mapping[Phase, int]) -> Iterator[E
 
 
 def _read_rows(path: Path, notes: Notes) -> Iterator[Row]:
-    with _translated(path):
+    with translated_errors(path):
         if path.suffix.lower() == ".toml":
             yield from _read_toml(path)
         else:
-            yield from read_rows(_open_table(path, notes), str(path))
+            yield from read_rows(open_table(path, notes), str(path))
 
 
 def _load_aoi(name: str, folder: Path, notes: Notes) -> list[Any]:
@@ -101,24 +101,34 @@ def _load_aoi(name: str, folder: Path, notes: Notes) -> list[Any]:
         FieldError: It can't be read.
     """
     try:
-        with _translated(folder / name):
-            rows = [record for _, record in _open_table(folder / name, notes).rows]
+        with translated_errors(folder / name):
+            rows = [record for _, record in open_table(folder / name, notes).rows]
     except EventError as err:
         raise FieldError("aoi", f"{quote(name)}: {err.problems[0]}") from err
     return [{} if isinstance(row, FieldError) else row.get("geometry") for row in rows]
 
 
-def _open_table(path: Path, notes: Notes) -> Table:
+def open_table(path: Path, notes: Notes, *, keep: Keep = is_known) -> Table:
+    """Open a table of events; its ending names its type.
+
+    Args:
+        path: The file: of any type that ``read_events`` takes, but TOML.
+        notes: Takes what is noted about the file and its rows.
+        keep: Tells which columns the rows have. Rows of CSV and GeoJSON always have all.
+
+    Raises:
+        EventError: The type is unknown, or the reader finds a problem of the file as a whole.
+    """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         kinds = ", ".join([".toml", *_READERS])
         raise file_error(path, f"unknown type of file; known: {kinds}")
-    return reader(path, notes)
+    return reader(path, notes, keep)
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Make EventErrors of the errors of readers."""
+def translated_errors(path: Path) -> Iterator[None]:
+    """Make EventErrors of the errors that readers of a file raise inside the context."""
     try:
         yield
     except UnicodeDecodeError as err:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
+import shapely
 
 from floodscan.geometry.footprints import parse_polygon
-from floodscan.inputs.columns import GEOMETRY, Table, fold
+from floodscan.inputs.columns import GEOMETRY, Table, fold, is_known
 from floodscan.inputs.coordinates import find_crs, is_wgs84, to_wgs84
 from floodscan.inputs.notices import FieldError, Notes, file_error
 from floodscan.inputs.text_files import read_text
@@ -16,6 +17,10 @@ from floodscan.inputs.text_files import read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from shapely.geometry.base import BaseGeometry
+
+    from floodscan.inputs.columns import Keep
 
 _GEOMETRIES: Final = (
     "Point",
@@ -28,7 +33,7 @@ _GEOMETRIES: Final = (
 )
 
 
-def read_geojson(path: Path, _: Notes) -> Table:
+def read_geojson(path: Path, _: Notes, __: Keep = is_known) -> Table:
     """Read a GeoJSON file. One in another system than WGS 84 is converted.
 
     Raises:
@@ -73,7 +78,13 @@ def _read_feature(feature: object, crs: Any) -> Mapping[str, Any] | FieldError: 
         return FieldError("properties", "must be an object")
     geometry = feature.get("geometry")
     if crs is not None and isinstance(geometry, dict):
-        polygon = np.array([parse_polygon(orjson.dumps(geometry))], dtype=object)
-        geometry = to_wgs84(polygon, crs)[0]
+        geometry = to_wgs84(np.array([_parse(geometry)], dtype=object), crs)[0]
     others = {name: value for name, value in (properties or {}).items() if fold(name) != GEOMETRY}
     return {**others, GEOMETRY: geometry}
+
+
+def _parse(geometry: Mapping[str, Any]) -> BaseGeometry | None:
+    text = orjson.dumps(geometry)
+    if geometry.get("type") == "Point":
+        return shapely.from_geojson(text, on_invalid="ignore")
+    return parse_polygon(text)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan.geometry.footprints import Geometries
-    from floodscan.inputs.columns import Row
+    from floodscan.inputs.columns import Keep, Row
 
 _ROWS_AT_ONCE: Final = 2000
 
 
-def read_parquet(path: Path, notes: Notes) -> Table:
+def read_parquet(path: Path, notes: Notes, keep: Keep = is_known) -> Table:
     """Read a GeoParquet file by row groups. Areas are converted to WGS 84.
 
     Raises:
@@ -38,7 +38,7 @@ def read_parquet(path: Path, notes: Notes) -> Table:
     crs = find_crs(about["crs"], path) if about.get("crs") else None
     if "crs" in about and about["crs"] is None:  # without the key, it is WGS 84
         notes.add(NO_CRS, path.name)
-    return Table(list_header(schema.names, column), _read_rows(path, column, about, crs))
+    return Table(list_header(schema.names, column), _read_rows(path, column, about, crs, keep))
 
 
 def _find_geometry(schema: pa.Schema, path: Path) -> tuple[str, dict[str, Any]]:
@@ -57,14 +57,20 @@ def _find_geometry(schema: pa.Schema, path: Path) -> tuple[str, dict[str, Any]]:
     raise file_error(path, "has no column of geometries", "geometry")
 
 
-def _read_rows(path: Path, column: str, about: dict[str, Any], crs: Any) -> Iterator[Row]:  # noqa: ANN401 - pyproj has no types
+def _read_rows(
+    path: Path,
+    column: str,
+    about: dict[str, Any],
+    crs: Any,  # noqa: ANN401 - pyproj has no types
+    keep: Keep,
+) -> Iterator[Row]:
     with pq.ParquetFile(path) as file:
-        names = [name for name in file.schema_arrow.names if is_known(name) or name == column]
+        names = [name for name in file.schema_arrow.names if keep(name) or name == column]
         number = 1
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names):
             rows = pa.Table.from_batches([batch])
             areas = to_wgs84(_decode(rows, column, about), crs)
-            yield from tabulate(rows.drop_columns([column]), areas, first=number)
+            yield from tabulate(rows.drop_columns([column]), areas, first=number, keep=keep)
             number += len(rows)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from floodscan.inputs.arrow_rows import list_header, tabulate
-from floodscan.inputs.columns import Table
+from floodscan.inputs.columns import Table, is_known
 from floodscan.inputs.coordinates import NO_CRS, find_crs, to_wgs84
 from floodscan.inputs.notices import Notes, file_error
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from floodscan.inputs.columns import Keep
 
-def read_vector(path: Path, notes: Notes) -> Table:
+
+def read_vector(path: Path, notes: Notes, keep: Keep = is_known) -> Table:
     """Read a file of one layer as a whole.
 
     Raises:
@@ -35,7 +37,7 @@ def read_vector(path: Path, notes: Notes) -> Table:
         raise file_error(path, "has no geometries")
     found = shapely.from_wkb(table[geometry].to_numpy(), on_invalid="ignore")
     header = list_header(table.column_names, geometry)
-    return Table(header, tabulate(table, to_wgs84(found, crs), first=1))
+    return Table(header, tabulate(table, to_wgs84(found, crs), first=1, keep=keep))
 
 
 def _read_layer(path: Path, notes: Notes) -> tuple[dict[str, Any], pa.Table]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _COLUMNS = [*SLOT, "item_id", "rank", "selected", "verdict", "relaxed"]
 _END_COLUMNS = [
     "joint_frac",
+    "filled_frac",
     "valid_pixel_frac",
     "chips",
     "single_valid_pixel_frac",

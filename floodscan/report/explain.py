@@ -109,7 +109,7 @@ def _objective(manifest: Json, slot: Slot, clouds: Mapping[str, float | None]) -
     if phase is None or manifest["provenance"]["recipe"]["policy"] != Policy.CHANGE_DETECTION:
         return []
     parts = {AOI: manifest, **{tile["target_id"]: tile for tile in manifest["tiles"]}}
-    joint_frac = manifest["coverage"]["joint_frac"][target_id]
+    joint_frac = manifest["coverage"]["filled_frac"][target_id]
     return describe_objective(
         parts[target_id]["selected"], phase, sensor, joint_frac=joint_frac, clouds=clouds
     )

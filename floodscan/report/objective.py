@@ -35,7 +35,7 @@ def describe_objective(
         choices: ``selected`` of a manifest, of the event or of a tile: phase → sensor → choice.
         phase: The slot's phase.
         sensor: The slot's sensor.
-        joint_frac: Share of the target that all chosen scenes and the DEM cover together.
+        joint_frac: Share of the target that the scenes of all filled slots cover together.
         clouds: Percent of cloud of each scene, by item id.
 
     Returns:
@@ -123,7 +123,9 @@ def _track(filled: Mapping[str, Json]) -> Json:
 
 
 def _joint_coverage(joint_frac: float) -> Json:
-    text = f"all scenes and the DEM together cover {joint_frac:.1%} of the target"
+    text = (
+        f"the scenes of the filled slots and the DEM together cover {joint_frac:.1%} of the target"
+    )
     return _part("joint_coverage", joint_frac, text)
 
 

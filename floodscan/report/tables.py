@@ -110,22 +110,24 @@ def _sum_up(found: Sequence[Json], noun: str) -> str:
 def show_grade(console: Console, manifest: Manifest) -> None:
     """Print the grade of the AOI's SAR choices: how well the phases can be compared."""
     for choice in (slots.get(Sensor.S1RTC) for slots in manifest.content["selected"].values()):
-        if choice and choice["grade"]:
-            reason = f", {choice['grade_reason']}" if choice["grade_reason"] else ""
-            print_line(console, f"SAR grade {choice['grade']}{reason}")
+        if choice and (choice["grade"] or choice["grade_reason"]):
+            words = [f"SAR grade {choice['grade']}" if choice["grade"] else "no SAR grade"]
+            words += [choice["grade_reason"]] if choice["grade_reason"] else []
+            print_line(console, ", ".join(words))
             return
 
 
 def show_coverage(console: Console, manifest: Manifest) -> None:
     """Print the joint coverage of the choices, and the pixels and chips predicted for readers."""
     coverage = manifest.content["coverage"]
-    joint, n_empty = coverage["joint_frac"][AOI], coverage["empty_slots"]
-    if joint is None:
+    filled, n_empty = coverage["filled_frac"][AOI], coverage["empty_slots"]
+    if filled is None:
         return
-    text = f"joint coverage {joint:.6f}"
     if n_empty:
-        text += f" ({n_empty} empty slot{'s' if n_empty > 1 else ''} not counted)"
-    print_line(console, text)
+        slots = f"{n_empty} slot{'s are' if n_empty > 1 else ' is'} empty"
+        print_line(console, f"joint coverage: none, because {slots}; of the others {filled:.6f}")
+    else:
+        print_line(console, f"joint coverage {filled:.6f}")
     sets = coverage["forecast"]
     if coverage["chips_total"] is not None:
         _show_forecast(console, "forecast", sets[ALL_SENSORS], coverage["chips_total"])

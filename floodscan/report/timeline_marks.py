@@ -33,6 +33,7 @@ _MARKS: Mapping[tuple[Verdict, ...], Looks] = {
     (Verdict.TOO_CLOUDY, Verdict.OUTSIDE_WINDOW): {"marker": "o", "edgecolors": GREY, **_HOLLOW},
     (
         Verdict.OTHER_TRACK,
+        Verdict.DECIDED_OTHERWISE,
         Verdict.OUT_OF_ORDER,
         Verdict.USED_IN_OTHER_PHASE,
         Verdict.REDUNDANT,

@@ -8,6 +8,7 @@ from floodscan.model import Policy
 from floodscan.schemas import CANDIDATES, check_candidates, check_table
 from floodscan.selection.alternatives import describe_alternatives
 from floodscan.selection.change_detection import select_change_detection
+from floodscan.selection.flags import flag_candidates
 from floodscan.selection.hours import measure_hours
 from floodscan.selection.labels import Verdict
 from floodscan.selection.reference import select_reference, slot_numbers
@@ -51,12 +52,13 @@ def select_scenes(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Reci
         recipe: The rules.
 
     Returns:
-        The alternatives, and the same rows with the hours from onset and peak, ``rank``,
-        ``selected`` and ``verdict``. The slots keep their order. Within a slot the ranked rows come
-        first, then the rejected rows by item id.
+        The alternatives, and the same rows with the hours from onset and peak, ``flags``,
+        ``rank``, ``selected`` and ``verdict``. The slots keep their order. Within a slot the ranked
+        rows come first, then the rejected rows by item id.
     """
     events = {plan.event.event_id: plan.event for plan in plans}
     candidates = measure_hours(check_candidates(candidates), events, recipe)
+    candidates = flag_candidates(candidates, events)
     if recipe.policy is Policy.REFERENCE:
         return Selection(check_table(select_reference(candidates), CANDIDATES), {})
     chosen, alternatives = select_change_detection(candidates, plans, recipe)

@@ -7,6 +7,8 @@ objective, on the track of that pass alone. The choices of the other sensors sta
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from floodscan.model import Phase, Sensor
@@ -54,27 +56,17 @@ def find_alternatives(
         ``last_step`` of the ladder that it needs, and ``joint_frac``, the share of the target that
         all passes and the DEM cover together.
     """
-    joints = {sensor: _joint(combination) for sensor, combination in chosen.items()}
-    found = {}
+    found: Alternatives = {}
     for sensor, combination in chosen.items():
-        base = options.dem_points
-        for other, joint in joints.items():
-            base &= joint if other is not sensor else ALL_POINTS
+        others = [own for other, own in chosen.items() if other is not sensor]
+        base = options.dem_points & reduce(and_, map(_joint, others), ALL_POINTS)
         during = combination[_EVENT]
-        passes = _first_passes(options, sensor)
-        found[sensor] = [
-            _describe(
-                option,
-                combination
-                if during is not None and during.pass_id == option.pass_id
-                else _complete(options, sensor, option, base, value),
-                base,
-                recipe,
-                is_chosen=during is not None and during.pass_id == option.pass_id,
-                sensor=sensor,
-            )
-            for option in passes
-        ]
+        found[sensor] = []
+        for option in _first_passes(options, sensor):
+            is_chosen = during is not None and during.pass_id == option.pass_id
+            own = combination if is_chosen else _complete(options, sensor, option, base, value)
+            entry = {**_describe_pass(option), "chosen": is_chosen}
+            found[sensor].append({**entry, "set": _describe_set(own, base, recipe, sensor)})
     return found
 
 
@@ -125,31 +117,26 @@ def _with_event(slots: Slots, event: PassOption) -> list[list[PassOption]]:
     return on_track
 
 
-def _describe(
-    event: PassOption,
-    combination: Combination,
-    base: int,
-    recipe: Recipe,
-    *,
-    is_chosen: bool,
-    sensor: Sensor,
-) -> Json:
-    taken = [option for option in combination if option is not None]
-    ladder, mixed = recipe.rules[sensor].ladder, recipe.rules[sensor].mixed_track_level or 0
-    is_mixed = len({option.track for option in taken}) > 1
-    level = max([option.level for option in taken] + [mixed * is_mixed])
-    empty = [str(phase) for phase, option in zip(Phase, combination, strict=True) if not option]
+def _describe_pass(event: PassOption) -> Json:
     return {
         "row": min(event.scenes, key=lambda scene: scene.start).row,
         "items": list(event.key),
         "coverage_frac": round(event.size / N_POINTS, 4),
-        "chosen": is_chosen,
-        "set": {
-            "filled": len(taken),
-            "empty": empty,
-            "last_step": str(ladder[level - 1]) if level else None,
-            "joint_frac": round((base & _joint(combination)).bit_count() / N_POINTS, 4),
-        },
+    }
+
+
+def _describe_set(combination: Combination, base: int, recipe: Recipe, sensor: Sensor) -> Json:
+    taken = [option for option in combination if option is not None]
+    ladder, mixed = recipe.rules[sensor].ladder, recipe.rules[sensor].mixed_track_level or 0
+    is_mixed = len({option.track for option in taken}) > 1
+    level = max([option.level for option in taken] + [mixed * is_mixed])
+    return {
+        "filled": len(taken),
+        "empty": [
+            str(phase) for phase, option in zip(Phase, combination, strict=True) if not option
+        ],
+        "last_step": str(ladder[level - 1]) if level else None,
+        "joint_frac": round((base & _joint(combination)).bit_count() / N_POINTS, 4),
     }
 
 

@@ -44,6 +44,7 @@ CLOUD_UNKNOWN = 1000.0
 _HOURS = ("hours_from_onset", "hours_from_peak")
 _JUDGED = {
     *_HOURS, "pass_id", "track_id", "rank", "selected", "verdict", "relaxed", "superseded_by",
+    "flags",
 }  # fmt: skip
 
 MEASURED = pa.schema([field for field in CANDIDATES if field.name not in _JUDGED])
@@ -247,6 +248,7 @@ def judge(
         "verdict": _withhold(_find_verdicts(measured, recipe), complete, covered, recipe),
         "relaxed": pa.nulls(len(measured), CANDIDATES.field("relaxed").type),
         "superseded_by": pa.nulls(len(measured), pa.string()),
+        "flags": pa.array([[]] * len(measured), CANDIDATES.field("flags").type),
     }
     columns = [judged[name] if name in judged else measured[name] for name in CANDIDATES.names]
     return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)

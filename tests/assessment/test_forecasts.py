@@ -55,10 +55,12 @@ def test_readers_of_one_scene_get_its_part_of_a_mosaic() -> None:
 
 def test_an_empty_slot_promises_nothing_for_its_set() -> None:
     """Neither for the sensor nor for the whole, to no reader; and it is named."""
-    scenes = [s1_item(phase, day(DAYS[phase]), ALL) for phase in Phase if phase is not Phase.EVENT]
+    scenes = [
+        s1_item(phase, day(DAYS[phase]), ALL) for phase in Phase if phase is not Phase.PRE_EVENT
+    ]
     found = forecast(*scenes)
     for name in ("all", "S1RTC"):
-        assert found.sets[name].missing == (("event", "S1RTC"),)
+        assert found.sets[name].missing == (("pre_event", "S1RTC"),)
         assert found.sets[name].mosaics is None
         assert found.sets[name].single_scenes is None
     assert found.chips_total

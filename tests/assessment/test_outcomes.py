@@ -47,6 +47,7 @@ def ended(
         n_requests=3,
         seconds=1.5,
         joint_frac=0.5,
+        filled_frac=0.5,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,

@@ -11,6 +11,7 @@ import pytest
 
 from floodscan.assessment.quality import assess
 from floodscan.model import Policy, Recipe
+from floodscan.selection.flags import Flag
 from tests.selection.worlds import (
     FLOOD,
     World,
@@ -32,7 +33,7 @@ RIGHT = (10.5, 49.0, 12.0, 52.0)
 
 def day(offset: int) -> datetime:
     """Return a time some days from the flood."""
-    return datetime(FLOOD.year, FLOOD.month, FLOOD.day, 5, tzinfo=UTC) + timedelta(days=offset)
+    return datetime(FLOOD.year, FLOOD.month, FLOOD.day, 10, tzinfo=UTC) + timedelta(days=offset)
 
 
 def assessed(*items: Item, policy: Policy = Policy.REFERENCE) -> Assessment:
@@ -147,4 +148,26 @@ def test_change_detection_gets_only_warnings_of_coverage(seed: int) -> None:
     )
     world = replace(world, recipe=recipe)
     found = assess_world(world, world.chosen())
-    assert {warning.code for warning in found.warnings} <= {"low_coverage", "low_joint_coverage"}
+    of_metadata = {*Flag, "mixed_platforms", "mixed_offsets"}
+    codes_found = {warning.code for warning in found.warnings} - of_metadata
+    assert codes_found <= {"low_coverage", "low_joint_coverage"}
+
+
+def test_with_an_empty_phase_there_is_no_grade_and_no_joint_coverage() -> None:
+    """The phase is named, and what the others would give."""
+    scenes = [s1_item(f"{days}", day(days), ALL) for days in (-30, -4, 0)]
+    found = assessed(*scenes, policy=Policy.CHANGE_DETECTION)
+    assert found.joint_frac == {"aoi": 1.0}
+    assert found.complete_joint_frac("aoi") is None
+    grade, reason = found.describe_grade("aoi")
+    assert (grade, reason) == (None, "post_event is empty; the other phases alone: A")
+
+
+def test_a_scene_of_the_day_of_an_assumed_onset_gets_a_warning() -> None:
+    """Only in phase ``event``, and only if the hour of the onset is unknown."""
+    items = [s1_item("same", day(0), ALL), s1_item("later", day(3), ALL)]
+    for assumed, expected in ((True, ["onset_assumed aoi/event/S1RTC"]), (False, [])):
+        event = replace(make_event(), onset_assumed=assumed)
+        world = World(event, items, Recipe(policy=Policy.CHANGE_DETECTION))
+        found = assess_world(world, world.chosen())
+        assert [code for code in codes(found) if "onset" in code] == expected

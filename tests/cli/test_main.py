@@ -43,7 +43,8 @@ def test_scan_prints_the_choices_and_writes_them(demo_out: Path, run: Run) -> No
     assert lines[0] == EVENT
     choices = lines[: lines.index("")]
     assert len([line for line in choices if "S1A_IW_GRDH" in line or "_T31UGR_" in line]) == 8
-    assert "joint coverage 0.837894; predicted 80.545% valid pixels, 890 of 1120 chips" in lines
+    assert "joint coverage 0.837894" in lines
+    assert "  for readers of all items: 80.545% valid pixels, 890 of 1120 chips" in lines
     assert f"Why:      floodscan explain {demo_out} {EVENT}" in lines
     assert f"Pictures: floodscan plot {demo_out} {EVENT}" in lines
     assert "warnings at 1 of 1 events" in lines[-1]
@@ -58,6 +59,7 @@ def test_warnings_are_the_same_in_manifest_table_and_summary(demo_out: Path, run
     manifest = read_manifest(folder.manifest_path(EVENT)).content
     kinds = Counter(warning["code"] for warning in manifest["warnings"])
     assert sorted(kinds) == [
+        "late_event",
         "low_coverage",
         "low_joint_coverage",
         "mixed_tracks",

@@ -62,6 +62,13 @@ def test_none_is_this_process() -> None:
         assert client is None
 
 
+@pytest.mark.parametrize("cluster", ["none", "local", "allocation", "tcp://127.0.0.1:1"])
+def test_only_slurm_takes_a_range_of_workers(cluster: str) -> None:
+    """The message names the kind of cluster that does."""
+    with pytest.raises(InputError, match=f"--cluster {cluster} has a fixed size; use slurm"):
+        prepare_client(cluster, n_workers=(1, 2))
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense"])
 def test_address_without_a_scheduler_is_an_error(address: str) -> None:
     """The message names the address and the values that the option takes."""

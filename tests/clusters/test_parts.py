@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from floodscan.clusters.commands import SlurmCommandError, call, patiently
-from floodscan.clusters.pool import LOSS_WINDOW_SECONDS, is_hopeless
+from floodscan.clusters.reliable_slurm import SlurmCommandError, commands
+from floodscan.clusters.reliable_slurm.cluster import LOSS_WINDOW_SECONDS, is_hopeless
 from floodscan.clusters.script import lifetime_args
 from floodscan.clusters.tls import make_security
 
@@ -74,9 +74,9 @@ def test_losses_are_not_forgotten_before_the_first_worker() -> None:
     assert is_hopeless(deque([0.0] * 4), now=now, wanted=1, proven=False)
 
 
-def test_a_command_is_repeated_after_temporary_errors() -> None:
+def test_a_command_is_repeated_after_temporary_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy controller is asked again, but a refusal is final."""
-    waits = (0.0, 0.0)
+    monkeypatch.setattr(commands, "RETRY_SECONDS", (0.0, 0.0))
     errors = [SlurmCommandError("sbatch", "Socket timed out on send/recv operation")] * 2
 
     def ask() -> str:
@@ -84,10 +84,10 @@ def test_a_command_is_repeated_after_temporary_errors() -> None:
             raise errors.pop()
         return "accepted"
 
-    assert patiently(ask, waits_seconds=waits) == "accepted"
+    assert commands.patiently(ask) == "accepted"
     errors.extend([SlurmCommandError("sbatch", "Invalid account")] * 2)
     with pytest.raises(SlurmCommandError, match="Invalid account"):
-        patiently(ask, waits_seconds=waits)
+        commands.patiently(ask)
     assert len(errors) == 1
 
 
@@ -96,4 +96,4 @@ def test_missing_command_is_a_clear_error() -> None:
     with pytest.raises(
         SlurmCommandError, match=r"not found; is this machine part of a SLURM site\?"
     ):
-        call(["no-such-command-of-slurm"])
+        commands.call("no-such-command-of-slurm")

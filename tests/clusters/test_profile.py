@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dask import config
 
-from floodscan.clusters.profile import load_profile
+from floodscan.clusters.profile import is_configured, load_profile
 from floodscan.clusters.slurm import preview_script
 from floodscan.errors import ProfileError
 
@@ -92,6 +93,17 @@ def test_mistakes_are_named(change: dict[str, object], text: str, tmp_path: Path
         load_profile(path)
     assert str(wanting.value).startswith(str(path))
     assert text in str(wanting.value)
+
+
+def test_mistakes_in_the_configuration_of_dask_are_named_too() -> None:
+    """Without a file, the section ``jobqueue.slurm`` that Dask has read is the profile."""
+    section = {f"jobqueue.slurm.{key}": value for key, value in GOOD.items()}
+    with config.set(section | {"jobqueue.slurm.walltime": 21600}):
+        with pytest.raises(ProfileError, match=r"Dask's configuration: field .*walltime': 21600"):
+            load_profile(None)
+        with config.set({"jobqueue.slurm.walltime": "1-06:00:00"}):
+            assert load_profile(None).values["account"] == "p200123"
+            assert is_configured()
 
 
 def test_an_address_may_replace_an_interface(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def _outcome(event_id: str, status: Status, reasons: tuple[EmptySlot, ...]) -> O
         n_requests=3,
         seconds=0.5,
         joint_frac=None,
+        filled_frac=None,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,

@@ -194,4 +194,6 @@ def test_coverage_counts_only_the_empty_slots_of_its_own_area(lacking: RunFolder
     """Empty slots of tiles are listed, but not counted there."""
     manifest = manifest_of(lacking)
     assert len(manifest.failures) > manifest.content["coverage"]["empty_slots"] == 4
-    assert "joint coverage 1.000000 (4 empty slots not counted)" in printed(manifest)
+    assert "joint coverage: none, because 4 slots are empty; of the others 1.000000" in printed(
+        manifest
+    )

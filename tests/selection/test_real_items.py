@@ -144,7 +144,12 @@ def test_the_demo_covers_the_whole_area(demo: dict[str, Any]) -> None:
         "chips": 1120,
     }
     # the event has a date without an hour, and the scene is from that day
-    assert [each["code"] for each in demo["warnings"]] == ["onset_assumed"]
+    assert [(each["code"], each["sensor"]) for each in demo["warnings"]] == [
+        ("onset_assumed", "S1RTC"),
+        ("mixed_platforms", "S1RTC"),
+        ("late_event", "S2L2A"),
+        ("mixed_platforms", "S2L2A"),
+    ]
 
 
 @pytest.mark.parametrize(

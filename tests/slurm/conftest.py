@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,14 +10,14 @@ import yaml
 
 from floodscan import scan
 from floodscan.clusters.profile import load_profile
-from floodscan.clusters.slurm import prepare_slurm_client
+from floodscan.clusters.slurm import prepare_slurm
 from floodscan.inputs.event_files import load_events
 from tests.paths import REPO_ROOT
 from tests.runs import result_bytes
 from tests.services import open_service
 from tests.slurm.network import in_namespaces, may_make_namespaces, on_loopback
 from tests.slurm.site import ACCOUNT, SlurmSite, slurm_site
-from tests.slurm.slow import SHORT_WAITS
+from tests.slurm.slow import short_waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,17 +95,20 @@ def write_profile(folder: Path, **values: object) -> Path:
 
 
 @contextmanager
-def open_slurm(profile: Path, *, n_jobs: int = 1, **waits: float) -> Iterator[Client]:
+def open_slurm(
+    profile: Path, *, n_jobs: int = 1, n_searches: int | None = None, **waits: float
+) -> Iterator[Client]:
     """Open a client of worker jobs, with short waits for SLURM.
 
     Args:
         profile: The worker jobs.
         n_jobs: Their number.
+        n_searches: Searches at once of a worker on this machine; None if the nodes search.
         waits: Waits that differ from ``SHORT_WAITS``.
     """
-    short = replace(SHORT_WAITS, **waits)
     with (
-        prepare_slurm_client(load_profile(profile), n_jobs=n_jobs, waits=short) as start,
+        short_waits(**waits),
+        prepare_slurm(load_profile(profile), n_jobs, n_searches=n_searches) as start,
         start() as client,
     ):
         yield client

@@ -8,18 +8,34 @@ scans it on SLURM. If a number of SEARCHES is given, the driver's machine makes 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 from floodscan import scan
 from floodscan.catalogs import open_catalog
-from floodscan.clusters.pool import PoolWaits
+from floodscan.clusters import ReliableSLURMCluster
 from floodscan.clusters.profile import load_profile
-from floodscan.clusters.slurm import prepare_slurm_client
+from floodscan.clusters.slurm import prepare_slurm
 from floodscan.testing.fake_catalog import FakeCatalog, HoldSearches
 from tests.waiting import wait_for
 
-SHORT_WAITS = PoolWaits(brisk_seconds=0.2, calm_seconds=1.0)
-"""How long the tests' pools of worker jobs wait for SLURM."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHORT_WAITS = {"brisk_seconds": 0.2, "calm_seconds": 1.0}
+"""How long the tests' clusters wait for SLURM."""
+
+
+@contextmanager
+def short_waits(**others: float) -> Iterator[None]:
+    """Let clusters wait for SLURM as ``SHORT_WAITS`` and the arguments say."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, seconds in {**SHORT_WAITS, **others}.items():
+            patch.setattr(ReliableSLURMCluster, name, seconds)
+        yield
 
 
 def make_hold(folder: Path, n_passed: int) -> HoldSearches:
@@ -51,9 +67,10 @@ def main(  # noqa: PLR0913, PLR0917 - the words of the command
 ) -> None:
     """Scan on SLURM."""
     n_searches = int(searches) if searches else None
-    with prepare_slurm_client(
-        load_profile(profile), n_jobs=int(n_jobs), n_searches=n_searches, waits=SHORT_WAITS
-    ) as start:
+    with (
+        short_waits(),
+        prepare_slurm(load_profile(profile), int(n_jobs), n_searches=n_searches) as start,
+    ):
         catalog = slow_demo(HoldSearches(Path(counted), int(n_passed)))
         scan(
             events, catalog=catalog, out=out, client=start, search_on_driver=n_searches is not None

@@ -52,6 +52,17 @@ class SlurmFollower(Follower):
             self._set_profile()
         return status
 
+    def adapt_python(self, text: str) -> str:
+        """Set the site's account and interface, and ports and logs of the tests."""
+        options = {
+            "job_extra_directives": ["--qos=short"],
+            "job_mem": "0",
+            "log_directory": str(self.folder / "logs"),
+            "scheduler_options": {"dashboard_address": "127.0.0.1:0"},
+        }
+        text = text.replace("p200xxx", ACCOUNT).replace("ib0", "lo")
+        return text.replace("**site)", f"**site, **{options!r})")
+
     def submit(self, *words: str) -> None:
         """Submit a job, and wait until it has ended and all its events are complete."""
         log = self.folder / "driver.log"
@@ -78,8 +89,12 @@ class CautiousFollower(SlurmFollower):
 
 @pytest.mark.parametrize(
     ("document", "follower"),
-    [(ROOT / "README.md", SlurmFollower), (GUIDE / "slurm.md", CautiousFollower)],
-    ids=["README", "guide"],
+    [
+        (ROOT / "README.md", SlurmFollower),
+        (GUIDE / "slurm.md", CautiousFollower),
+        (GUIDE / "clusters.md", SlurmFollower),
+    ],
+    ids=["README", "slurm", "clusters"],
 )
 def test_document_works_on_a_site(
     document: Path,
@@ -91,7 +106,9 @@ def test_document_works_on_a_site(
     """The site is found good, the script is shown, and jobs are taken."""
     read = read_blocks(document)
     blocks = [block for block in read if block.needs_slurm or block.language == "csv"]
-    assert any("sbatch" in block.text for block in blocks if not block.mark.startswith(NOT_RUN))
+    wanted = ("sbatch", "SLURMCluster")
+    run = [block for block in blocks if not block.mark.startswith(NOT_RUN)]
+    assert any(word in block.text for block in run for word in wanted)
     _write_events(tmp_path / "events.parquet")
     follower(tmp_path, monkeypatch, site).follow(blocks)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import pytest
 from floodscan import scan
 from floodscan.cli.main import main
 from floodscan.clusters import open_client, prepare_client
+from floodscan.clusters.resources import SCORE
 from floodscan.errors import ClusterError, InputError
 from floodscan.testing.servers.process import child
 from floodscan.testing.servers.proxy import fault_proxy
@@ -153,7 +153,9 @@ def slow_api(lean_api: StacApi) -> Iterator[SlowApi]:
         api.released.set()
 
 
-def scan_command(events: Path, catalog: str, profile: Path, out: Path, *, n_jobs: int) -> list[str]:
+def scan_command(
+    events: Path, catalog: str, profile: Path, out: Path, *, n_jobs: int | str
+) -> list[str]:
     """Return the command of a driver."""
     words = [str(events), "--catalog", catalog, "--out", str(out), "--profile", str(profile)]
     words += ["--cache", str(out.with_name("cache"))]
@@ -234,19 +236,25 @@ def test_killed_driver_leaves_nothing_for_long(
     assert result_bytes(out) == reference
 
 
-def test_jobs_that_end_at_once_end_the_scan(site: SlurmSite, tmp_path: Path) -> None:
-    """If the prologue fails on the nodes, a few jobs are tried; the error quotes the last one."""
+@pytest.mark.parametrize("n_searches", [None, 1], ids=["on nodes", "on driver"])
+def test_jobs_that_end_at_once_end_the_scan(
+    n_searches: int | None, site: SlurmSite, tmp_path: Path
+) -> None:
+    """If the prologue fails on the nodes, four jobs are tried; the error quotes the last one.
+
+    A worker on the driver's machine connects, but does not show that jobs work.
+    """
     before = site.submissions()
     path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
     with (
         pytest.raises(
             ClusterError, match=r"worker jobs ended before a worker connected.*no such module"
         ),
-        open_slurm(path),
+        open_slurm(path, n_searches=n_searches) as client,
     ):
-        time.sleep(60)
+        client.submit(sum, [1], resources={SCORE: 1}).result(120)
     assert site.jobs() == []
-    assert site.submissions() > before
+    assert site.submissions() == before + 4
 
 
 def test_slurm_needs_a_profile() -> None:

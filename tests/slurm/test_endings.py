@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from distributed import Client
+
     from floodscan import ScanResult
     from floodscan.testing.fake_catalog import HoldSearches
     from tests.slurm.site import SlurmSite
@@ -121,21 +123,24 @@ def test_refused_job_is_submitted_again_while_jobs_are_left(
 
 def test_refusal_ends_the_scan_if_no_job_is_left(site: SlurmSite, tmp_path: Path) -> None:
     """The error quotes SLURM; the scan does not wait for workers that will not come."""
-
-    def lose_the_job() -> None:
-        site.run("scancel", *site.wait_for_jobs(1, state="RUNNING"))
-        time.sleep(60)
-
     with (
         pytest.raises(
             ClusterError,
             match=r"no worker job is left, and SLURM accepts no more: sbatch: .*not available",
         ),
-        open_slurm(write_profile(tmp_path)),
+        open_slurm(write_profile(tmp_path)) as client,
         draining(site),
     ):
-        lose_the_job()
+        lose_the_job(site, client)
     assert site.jobs() == []
+
+
+def lose_the_job(site: SlurmSite, client: Client) -> None:
+    """Cancel the job amid a task, and wait for the task."""
+    client.wait_for_workers(1, timeout=120)
+    waiting = client.submit(time.sleep, 120)
+    site.run("scancel", *site.jobs("RUNNING"))
+    waiting.result(60)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +154,7 @@ def test_first_jobs_that_are_not_taken_come_later(
     # the first call is the rehearsal
     with (
         spoilt("sbatch", "-eq 3", words, tmp_path),
-        open_slurm(write_profile(tmp_path), n_jobs=2),
+        open_slurm(write_profile(tmp_path), n_jobs=2, refused_seconds=0.2),
     ):
         site.wait_for_jobs(2, state="RUNNING", seconds=120)
     assert site.jobs() == []

@@ -98,6 +98,24 @@ def test_scaling_job_measures_either_placement(
     assert [(run["cluster"], run["n_processes"]) for run in runs] == [(cluster, 1), (cluster, 2)]
 
 
+@pytest.mark.usefixtures("environment")
+def test_workers_of_an_allocation_that_end_at_once_end_the_scan(
+    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error quotes their output, and the job ends: nobody waits for results."""
+    path = write_profile(tmp_path, job_script_prologue=["echo no such module >&2", "exit 1"])
+    monkeypatch.setenv("FLOODSCAN_PROFILE", str(path))
+    log = tmp_path / "driver.log"
+    scan = ["demo", "--catalog", "demo", "--out", str(tmp_path / "out")]
+    script = str(JOBS / "sweep-one-allocation.sbatch")
+    site.run("sbatch", "-A", ACCOUNT, "-N", "1", "--output", str(log), script, *scan)
+    wait_for_the_end(site, log)
+    (error,) = [line for line in log.read_text().splitlines() if line.startswith("error: ")]
+    assert error.startswith("error: the workers ended (1); the last one printed: ")
+    assert "no such module" in error
+    assert list((tmp_path / "private").iterdir()) == []
+
+
 def wait_for_the_end(site: SlurmSite, log: Path, seconds: float = 120.0) -> None:
     """Wait until the queue is empty."""
     deadline = time.monotonic() + seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from tests.paths import REPO_ROOT
 from tests.runs import result_bytes
 from tests.slurm.conftest import write_profile
 from tests.slurm.slow import make_hold, slow_demo, wait_until_held
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from tests.slurm.site import SlurmSite
 
 N_JOBS = 4
+PROCESSES = 2
+N_WORKERS = N_JOBS * PROCESSES
+RECOVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,13 @@ class Sweep:
         client: Their client, connected over TLS.
         site: Their SLURM.
         private: Folder of keys and logs.
+        start_seconds: Time from the submission until all workers were connected.
     """
 
     client: Client
     site: SlurmSite
     private: Path
+    start_seconds: float
 
     @property
     def scheduler(self) -> str:
@@ -70,12 +77,12 @@ def sweep(running_site: SlurmSite, tmp_path_factory: pytest.TempPathFactory) -> 
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("SLURM_CONF", str(running_site.conf))
         patch.setenv("PYTHONPATH", str(REPO_ROOT))
-        client = stack.enter_context(
-            open_client("slurm", n_workers=N_JOBS, profile=write_profile(folder))
-        )
+        profile = write_profile(folder, cores=PROCESSES, processes=PROCESSES)
+        started = time.monotonic()
+        client = stack.enter_context(open_client("slurm", n_workers=N_JOBS, profile=profile))
         assert client is not None
-        client.wait_for_workers(N_JOBS, timeout=120)
-        yield Sweep(client, running_site, folder / "private")
+        client.wait_for_workers(N_WORKERS, timeout=120)
+        yield Sweep(client, running_site, folder / "private", time.monotonic() - started)
     assert running_site.jobs() == []
     assert list((folder / "private").iterdir()) == []
 
@@ -147,11 +154,12 @@ def test_workers_are_not_profiled(sweep: Sweep) -> None:
 def test_lost_jobs_and_workers_are_replaced(
     sweep: Sweep, events: Path, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """A killed worker and a cancelled job are replaced, and the results are the same."""
+    """A killed worker and a cancelled job are replaced within 10 s, and the results are the same.
+
+    On a busy machine it may take longer, but at most twice as long as the start of the cluster.
+    """
     before = sweep.site.jobs("RUNNING")
-    by_job = {
-        str(facts["name"]).split(".")[0]: address for address, facts in sweep.workers().items()
-    }
+    by_job = sweep.client.run(os.getenv, "SLURM_JOB_ID")
     pids = sweep.client.run(os.getpid)
     hold = make_hold(tmp_path, n_passed=2 * N_JOBS)
     with ThreadPoolExecutor(1) as pool:
@@ -159,12 +167,18 @@ def test_lost_jobs_and_workers_are_replaced(
             scan, events, catalog=slow_demo(hold), out=tmp_path / "out", client=sweep.client
         )
         wait_until_held(hold)
-        os.kill(pids[by_job[before[0]]], signal.SIGKILL)
+        killed = next(worker for worker, job in by_job.items() if job == before[0])
+        os.kill(pids[killed], signal.SIGKILL)
         sweep.site.run("scancel", before[1])
+        lost_at = time.monotonic()
+        lost = {killed} | {worker for worker, job in by_job.items() if job == before[1]}
+        sweep.site.wait_for_jobs(N_JOBS, state="RUNNING", instead_of=before[1:2], seconds=120)
+        wait_for(lambda: lost.isdisjoint(sweep.workers()), "a lost worker is left", seconds=120)
+        sweep.client.wait_for_workers(N_WORKERS, timeout=120)
+        seconds = time.monotonic() - lost_at
         hold.release()
         result = running.result(timeout=120)
+    assert len(set(sweep.site.jobs("RUNNING")) - set(before)) == 1
+    assert seconds < max(RECOVERY_SECONDS, 2 * sweep.start_seconds)
     assert result.ok
     assert result_bytes(tmp_path / "out") == reference
-    after = sweep.site.wait_for_jobs(N_JOBS, state="RUNNING", seconds=60)
-    assert (len(set(after) - set(before)), before[1] in after) == (1, False)
-    sweep.client.wait_for_workers(N_JOBS, timeout=60)

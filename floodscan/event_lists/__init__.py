@@ -1,0 +1,1 @@
+"""Lists of floods that others publish, converted to event files of floodscan."""
