@@ -12,6 +12,7 @@ from floodscan import InputError, Policy, Recipe
 from floodscan.assessment.outcomes import read_outcomes
 from floodscan.choosing import choose
 from floodscan.model import Decision
+from floodscan.report.explain import explain
 from floodscan.schemas import split_by_event
 from floodscan.store import RunFolder
 from tests.sweeps import demo_copies
@@ -74,6 +75,8 @@ def test_the_pass_that_a_person_names_fills_the_event(run: Path) -> None:
     assert all(after[name].equals(parts[name]) for name in before)
     chosen = [row for row in after[EVENT].to_pylist() if row["verdict"] == "decided_otherwise"]
     assert {row["phase"] for row in chosen} == {"event"}
+    (slot,) = explain(folder, EVENT, ["event", "S1RTC"])
+    assert slot["decision"].endswith(f"a person decided for event pass {item}")
 
 
 def test_the_track_that_a_person_names_is_that_of_all_phases(run: Path) -> None:

@@ -82,6 +82,7 @@ def test_blocks_that_do_not_run_are_few() -> None:
     left_out = [(block.document, block.mark) for block in blocks if block.mark.startswith(NOT_RUN)]
     assert left_out == [
         ("lists.md", "not run: needs the internet"),
+        ("lists.md", "not run: needs the internet"),
         ("slurm.md", "not run: needs an account on MeluXina"),
         ("slurm.md", "not run: takes hours, on up to 16 nodes"),
     ]

@@ -34,8 +34,11 @@ def run_without(modules: frozenset[str], *words: object) -> subprocess.Completed
 
 def test_extras_are_those_of_the_package() -> None:
     """For each extra that is declared, the modules of its packages are known."""
-    names = {"pillow": "PIL", "dask-jobqueue": "dask_jobqueue"}
-    names["python-calamine"] = "python_calamine"
+    names = {
+        "dask-jobqueue": "dask_jobqueue",
+        "pillow": "PIL",
+        "python-calamine": "python_calamine",
+    }
     declared: dict[str, set[str]] = {}
     for requirement in map(Requirement, requires("floodscan") or ()):
         if requirement.marker is not None:

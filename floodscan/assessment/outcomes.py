@@ -383,6 +383,15 @@ def _name_strict_rules(
         now = rules.highest_cloud_percent
         yield f"raise {sensor}.max_cloud_percent (now {now:g}) above {cloudy.least_cloud:g}"
     if Verdict.COVERS_TOO_LITTLE in found:
-        yield f"lower min_coverage (now {recipe.min_coverage:g})"
+        level, share = rules.coverage_levels[0]
+        name = f"the step {rules.ladder[level - 1]}" if level else f"min_coverage (now {share:g})"
+        yield f"lower {name}"
+    if Verdict.MISSING_POLARIZATIONS in found:
+        asked = ", ".join(rules.asked.polarizations)
+        yield f"ask for channels that the scenes have in {sensor}.polarizations (now {asked})"
+    if Verdict.WRONG_SIDE_OF_ONSET in found and recipe.onset_guard_minutes:
+        yield f"lower onset_guard_minutes (now {recipe.onset_guard_minutes:g})"
+    if Verdict.DECIDED_OTHERWISE in found:
+        yield "take the decision back with `floodscan choose --by-rules`"
     if Verdict.OTHER_TRACK in found and rules.mixed_track_level is None:
         yield f"add a step {sensor}.mixed_track"

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from floodscan.cli.commands.agree import agree
 from floodscan.cli.commands.choose import choose
 from floodscan.cli.commands.compare import compare
 from floodscan.cli.commands.doctor import doctor
@@ -26,8 +27,8 @@ from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
 COMMANDS = (
-    choose, compare, doctor, events, explain, guide, init, manifest, plan, plot, reselect, scan,
-    status,
+    agree, choose, compare, doctor, events, explain, guide, init, manifest, plan, plot, reselect,
+    scan, status,
 )  # fmt: skip
 
 

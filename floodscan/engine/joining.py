@@ -14,7 +14,6 @@ from __future__ import annotations
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import chain, starmap
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from distributed import CancelledError, KilledWorker, as_completed
 
 from floodscan.catalogs.archive.joined import JoinedCatalog, join_shard, write_answers
 from floodscan.catalogs.archive.reading import Unreadable
-from floodscan.catalogs.archive.shards import cut_shards, group_searches
+from floodscan.catalogs.archive.shards import cut_shards, group_searches, merge_groups
 from floodscan.catalogs.sources import find_archive, list_archives
 from floodscan.engine.graph import draw_join
 from floodscan.engine.run_batches import loss_explained, run_batches
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from floodscan.catalogs.archive import ArchiveCatalog
+    from floodscan.catalogs.archive.reading import CollectionSearches
     from floodscan.catalogs.archive.shards import Shard
     from floodscan.catalogs.base import MissingPart
     from floodscan.model import Search
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     Job = tuple[ArchiveCatalog, Shard]
 
-_LOT_EVENTS = 8192
-_LOT_BYTES = 128 << 20
+_LOT_EVENTS = 32_768
+_LOT_BYTES = 256 << 20
 
 
 def run_scan(
@@ -116,10 +116,14 @@ def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[R
         write_answers(folder, numbers)
         jobs = [
             (archive, shard)
-            for archive, searches in by_archive.items()
-            for shard in cut_shards(archive.index, group_searches(searches))
+            for archive, asked in by_archive.items()
+            for shard in cut_shards(archive.index, asked)
         ]
-        missing = list(chain.from_iterable(starmap(_find_uncovered, by_archive.items())))
+        missing = [
+            archive.find_uncovered(each.collection)
+            for archive, asked in by_archive.items()
+            for each in asked
+        ]
         missing += _join(run, jobs, folder, client)
         yield replace(
             run, catalog=JoinedCatalog(folder, len(jobs), tuple(missing), rest=run.catalog)
@@ -130,24 +134,20 @@ def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[R
 
 def _collect_searches(
     run: Run, lot: Sequence[Batch]
-) -> tuple[dict[ArchiveCatalog, list[tuple[Search, int]]], dict[Search, int]]:
-    """List the slot searches that each archive is joined with, and number their answers."""
+) -> tuple[dict[ArchiveCatalog, list[CollectionSearches]], dict[Search, int]]:
+    """Collect the slot searches that each archive is joined with, and number their answers."""
     numbers: dict[Search, int] = {}
-    by_archive: dict[ArchiveCatalog, list[tuple[Search, int]]] = {}
+    by_archive: dict[ArchiveCatalog, list[CollectionSearches]] = {}
     for batch in lot:
+        own: dict[ArchiveCatalog, list[tuple[Search, int]]] = {}
         for slot_search, joined in run.plan(batch).merged_searches.items():
             archive = find_archive(run.catalog, slot_search)
             if joined.joined and archive is not None:
                 number = numbers.setdefault(joined, len(numbers))
-                by_archive.setdefault(archive, []).append((slot_search, number))
-    return by_archive, numbers
-
-
-def _find_uncovered(
-    archive: ArchiveCatalog, searches: Sequence[tuple[Search, int]]
-) -> list[MissingPart]:
-    collections = dict.fromkeys(search.collection for search, _ in searches)
-    return [archive.find_uncovered(collection) for collection in collections]
+                own.setdefault(archive, []).append((slot_search, number))
+        for archive, searches in own.items():
+            by_archive.setdefault(archive, []).extend(group_searches(searches))
+    return {archive: merge_groups(groups) for archive, groups in by_archive.items()}, numbers
 
 
 def _join(run: Run, jobs: Sequence[Job], folder: Path, client: Client | None) -> list[MissingPart]:

@@ -16,6 +16,7 @@ from floodscan.event_lists.kinds import CONVERTERS, ListKind, recognise
 from floodscan.event_lists.places import cut_area
 from floodscan.event_lists.rows import EVENT_LIST, ListOptions, ListRow
 from floodscan.geometry.areas import area_km2
+from floodscan.inputs.areas import parse_area
 from floodscan.inputs.event_records import parse_events
 from floodscan.inputs.notices import FieldError, Notes, file_error
 from floodscan.model import DEFAULT_PHASE_OFFSET_DAYS, Phase, Sensor
@@ -166,7 +167,7 @@ def _check(
     labels = {
         str(row.record["event_id"]): label
         for label, row in named.items()
-        if not isinstance(row.record, FieldError)
+        if not isinstance(row.record, FieldError) and row.record["event_id"] is not None
     }
     events: list[tuple[str, Event]] = []
     try:
@@ -189,7 +190,9 @@ def _cut(
     """Yield the rows of EVENT_LIST of an event: one, or one for each piece of its area."""
     assert not isinstance(record, FieldError)  # noqa: S101 - an event has been made of it
     limit = options.max_area_km2
-    pieces = [event.aoi] if limit is None else cut_area(event.aoi, limit)
+    cut = [event.aoi] if limit is None else cut_area(event.aoi, limit)
+    # a box may be wider than the outlines that an event file may have
+    pieces = [parse_area("geometry", piece, _ignore)[0] for piece in cut]
     digits = len(str(len(pieces)))
     for number, piece in enumerate(pieces, 1):
         suffix = f"_part{number:0{digits}}" if len(pieces) > 1 else ""
@@ -205,6 +208,10 @@ def _cut(
             "area_km2": round(area_km2(piece), 3),
             "geometry": shapely.to_wkb(piece),
         }
+
+
+def _ignore(fact: str, *, detail: str = "") -> None:
+    """Take a fact about an area that was noted before."""
 
 
 def _remark(event: Event, pieces: Sequence[Mapping[str, Any]], label: str, notes: Notes) -> None:
@@ -252,8 +259,14 @@ def write_conversion(done: Conversion, out: Path) -> None:
         raise OutputError(f"{out}: can't be written: {err.strerror or err}") from err
 
 
-def check_out(out: Path) -> None:
-    """Raise OutputError for a file that is no GeoParquet."""
+def check_out(out: Path, sources: Sequence[Path] = ()) -> None:
+    """Refuse a file that is no GeoParquet, or is one of the sources.
+
+    Raises:
+        OutputError: It is.
+    """
+    if out.resolve() in {source.resolve() for source in sources}:
+        raise OutputError(f"{out}: is the list itself; choose another --out")
     if out.suffix.lower() not in {".parquet", ".geoparquet"}:
         raise OutputError(f"{out}: must end in .parquet, because the list becomes GeoParquet")
 

@@ -43,6 +43,9 @@ def read_activations(
         found = [raw] if isinstance(raw, dict) and "code" in raw else members(raw, "results")
         if not found:
             raise file_error(path, "has no activation in it", "results")
+        total = raw.get("count") if isinstance(raw, dict) else None
+        if isinstance(total, int) and total > len(found):
+            notes.add(f"{path.name} is a page with {len(found)} of {total} activations")
         for number, activation in enumerate(found, 1):
             yield from _read_activation(path, number, activation, options, notes)
 

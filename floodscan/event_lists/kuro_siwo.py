@@ -94,6 +94,12 @@ def _find_area(event_id: str, options: ListOptions) -> Any:  # noqa: ANN401 - sh
     for known in (event_id, activation):
         if known in areas:
             return areas[known]
-    where = "the list that --areas names has neither" if options.areas is not None else "needs"
-    hint = "" if options.areas is not None else " of a list that --areas names"
-    raise FieldError("geometry", f"is missing; {where} {event_id} or {activation}{hint}")
+    if options.areas is None:
+        raise FieldError(
+            "geometry",
+            f"is missing; name a list that has {event_id} or {activation} with --areas",
+        )
+    raise FieldError(
+        "geometry",
+        f"is missing; the list that --areas names has neither {event_id} nor {activation}",
+    )

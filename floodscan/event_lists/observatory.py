@@ -13,9 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from floodscan.event_lists.kml import parse_kml
-from floodscan.event_lists.rows import ListOptions, ListRow, read_records, text_of
+from floodscan.event_lists.rows import ListOptions, ListRow, id_text, read_records, text_of
 from floodscan.event_lists.times import read_end, read_time
 from floodscan.inputs.event_files import open_table, translated_errors
+from floodscan.inputs.moments import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,7 +75,7 @@ def _read_flood(
         area = parse_kml("geometry", area)
     number = found.get("id")
     return {
-        "event_id": None if number is None else f"{prefix}_{_whole(number)}",
+        "event_id": None if is_missing(number) else f"{prefix}_{id_text(number)}",
         "event_date": day,
         "assumed_onset_hour": ASSUMED_ONSET_HOUR,
         "end": read_end("Ended", found.get("ended"), spelled, began=day, notes=notes, row=row),
@@ -83,7 +84,3 @@ def _read_flood(
         "source": source,
         "geometry": area,
     }
-
-
-def _whole(number: object) -> object:
-    return int(number) if isinstance(number, float) and number.is_integer() else number

@@ -127,3 +127,8 @@ def text_of(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value.strip() or None if isinstance(value, str) else None
+
+
+def id_text(value: object) -> str:
+    """Write an id as text. A column of whole numbers may be one of floats."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)

@@ -11,7 +11,7 @@ import shapely
 from floodscan.errors import suggest
 from floodscan.event_lists.excel_files import EXCEL, read_excel
 from floodscan.event_lists.places import draw_circle, point_of
-from floodscan.event_lists.rows import ListOptions, ListRow, read_records, text_of
+from floodscan.event_lists.rows import ListOptions, ListRow, id_text, read_records, text_of
 from floodscan.event_lists.times import read_time
 from floodscan.inputs.columns import BOXES, GEOMETRY, fold
 from floodscan.inputs.coordinates import find_crs, to_wgs84
@@ -120,6 +120,7 @@ def _read_event(
     day, onset = read_time(columns.date, found.get(columns.date), options.date_format)
     number = row.rpartition(" ")[2]
     event_id = found.get(columns.event_id) if columns.event_id else f"{fold(stem)}_{number}"
+    event_id = None if is_missing(event_id) else id_text(event_id)
     if not is_missing(given := found.get("onset")) and columns.date != "onset":
         _, onset = read_time("onset", given)
     return {

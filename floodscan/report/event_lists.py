@@ -98,8 +98,10 @@ def show_summary(console: Console, summary: ListSummary, source: str | Path) -> 
     show(console, "By size", ["km²", "events"], rows)
     _show_years(console, summary)
     width = min(console.width, _MOST_COLUMNS)
-    for line in draw_characters(summary.points, width, ascii_only=console.options.ascii_only):
+    *lines, legend = draw_characters(summary.points, width, ascii_only=console.options.ascii_only)
+    for line in lines:
         print_line(console, line, whole=True)
+    print_line(console, legend)
 
 
 def _show_years(console: Console, summary: ListSummary) -> None:

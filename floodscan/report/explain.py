@@ -73,7 +73,7 @@ def explain(
     clouds = {row["item_id"]: row["cloud_cover"] for row in candidates}
     return [
         {
-            **_explain_slot(slot[1], slot[2], rows, failures.get(slot)),
+            **_explain_slot(slot[1], slot[2], rows, failures.get(slot), manifest["decision"]),
             "objective": _objective(manifest, slot, clouds),
             "alternatives": _alternatives(manifest, slot),
         }
@@ -122,7 +122,9 @@ def _alternatives(manifest: Json, slot: Slot) -> list[Json]:
     return found if (target_id, phase) == (AOI, Phase.EVENT) else []
 
 
-def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Json | None) -> Json:
+def _explain_slot(
+    phase: str | None, sensor: str, rows: list[Json], failure: Json | None, decided: Json | None
+) -> Json:
     ranked = [row for row in rows if row["rank"] is not None]
     chosen = [row for row in ranked if row["selected"]]
     others = [row for row in ranked if not row["selected"]]
@@ -132,10 +134,18 @@ def _explain_slot(phase: str | None, sensor: str, rows: list[Json], failure: Jso
         "sensor": sensor,
         "decision": f"no scene: {failure['reason']}; {failure['hint']}"
         if failure
-        else _decision(rows, ranked, lead),
+        else _decision(rows, ranked, lead) + _name_person(decided, phase),
         "margin": lead,
         "candidates": [{name: row[name] for name in _SHOWN} for row in _sort_by_time(rows, phase)],
     }
+
+
+def _name_person(decided: Json | None, phase: str | None) -> str:
+    """Say that a person decided, if the policy obeys it."""
+    if decided is None or not decided["kept"] or phase is None:
+        return ""
+    item, track = decided["event_pass"], decided["track"]
+    return f"; a person decided for {f'track {track}' if item is None else f'event pass {item}'}"
 
 
 def _sort_by_time(rows: list[Json], phase: str | None) -> list[Json]:

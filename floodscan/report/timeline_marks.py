@@ -48,7 +48,12 @@ _MARKS: Mapping[tuple[Verdict, ...], Looks] = {
         "color": BLACK,
         "linewidths": 1,
     },
-    (Verdict.INCOMPLETE_ANSWER,): {"marker": "D", "s": 22, "color": SKY, "linewidths": 0},
+    (Verdict.INCOMPLETE_ANSWER, Verdict.NOT_COVERED): {
+        "marker": "D",
+        "s": 22,
+        "color": SKY,
+        "linewidths": 0,
+    },
 }
 """How candidates are drawn, by verdict; the first marks lie on top.
 

@@ -81,7 +81,7 @@ def _first_passes(options: TargetOptions, sensor: Sensor) -> list[PassOption]:
     """List the first passes after the onset that cover enough, each at its lowest level."""
     found = _wide_passes(options.options[sensor][_EVENT])
     if len(found) < MOST_ALTERNATIVES:
-        found = _wide_passes(options.all_levels(sensor)[_EVENT])
+        found = _wide_passes(options.make_event[sensor]())
     return found[:MOST_ALTERNATIVES]
 
 
@@ -105,7 +105,7 @@ def _complete(
     tracks = Tracks(main=event.track, lead=_EVENT)
     fill = best_fill_score(slots, tracks)
     if fill.empty or fill.no_event:
-        slots = _with_event(options.all_levels(sensor), event)
+        slots = _with_event(options.make_all[sensor](event.track), event)
         fill = best_fill_score(slots, tracks)
     states = combine([State(joint=base)], slots, tracks, limit=fill)
     return best(states, fill, value).options

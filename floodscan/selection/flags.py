@@ -12,11 +12,17 @@ import pyarrow.compute as pc
 
 from floodscan.model import Phase, Sensor
 from floodscan.schemas import CANDIDATES, SLOT
-from floodscan.selection.columns import NO_INSTANT, encode, is_value, microseconds
+from floodscan.selection.columns import (
+    NO_INSTANT,
+    encode,
+    group_starts,
+    is_value,
+    microseconds,
+)
 from floodscan.selection.hours import to_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -109,13 +115,23 @@ def _has_twin(candidates: pa.Table, times: NDArray[np.int64]) -> Mask:
 
     A scene that was processed anew is not a twin: it has another baseline.
     """
-    names = (*SLOT, "platform", "mgrs_tile", "processing_baseline", "geometry")
-    keys = np.column_stack([*(encode(candidates[name]) for name in names), times // _SECOND])
-    if len(keys) == 0:
-        return np.zeros(0, dtype=bool)
-    _, groups, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    found: Mask = counts[groups.reshape(-1)] > 1
-    return found
+    names = (*SLOT, "platform", "mgrs_tile", "processing_baseline")
+    keys = [times // _SECOND, *(encode(candidates[name]) for name in names)]
+    twins = np.zeros(len(times), dtype=bool)
+    alike = _repeated(keys)
+    # hardly any rows are left: only their footprints are compared, which takes long
+    geometry = encode(candidates["geometry"].take(pa.array(alike)))
+    twins[alike[_repeated([*(key[alike] for key in keys), geometry])]] = True
+    return twins
+
+
+def _repeated(keys: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """List the rows that are equal to another row in all keys."""
+    order = np.lexsort(keys)
+    starts = group_starts([key[order] for key in keys])
+    same = ~starts
+    same[:-1] |= ~starts[1:]
+    return np.sort(order[same])
 
 
 def _sun_elevations(

@@ -216,10 +216,12 @@ def _is_usable(option: PassOption, tracks: Tracks, limit: FillScore | None) -> b
         return False
     if limit is None:
         return True
-    alone = FillScore(
-        peak_days=option.peak_days, level=option.level, off_track=off_track, steps=option.level
+    return (
+        option.peak_days <= limit.peak_days
+        and option.level <= limit.level
+        and option.level <= limit.steps
+        and off_track <= limit.off_track
     )
-    return alone.is_within(limit)
 
 
 def _find_last_starts(slots: Slots) -> list[dict[int, int]]:
@@ -236,9 +238,13 @@ def _find_last_starts(slots: Slots) -> list[dict[int, int]]:
 def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) -> Iterable[State]:
     """Extend a state by no pass, and by each option."""
     fill = state.fill
-    without = fill._replace(no_event=fill.no_event + stage.leads, empty=fill.empty + 1)
-    if limit is None or without.is_within(limit):
-        yield state._replace(fill=without, key=(*state.key, ()), options=(*state.options, None))
+    no_event, empty = fill.no_event + stage.leads, fill.empty + 1
+    if limit is None or (empty <= limit.empty and no_event <= limit.no_event):
+        yield state._replace(
+            fill=fill._replace(no_event=no_event, empty=empty),
+            key=(*state.key, ()),
+            options=(*state.options, None),
+        )
     for option in stage.options:
         if option.start <= state.end or option.pass_id in state.used:
             continue

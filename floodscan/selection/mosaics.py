@@ -165,7 +165,10 @@ def _admit(
         The scenes, their points, and the levels that they and that their coverage need.
     """
     n_admitted = 0
-    for level in sorted({scene.level for scene in members}.union(n for n, _ in least_points)):
+    levels = {scene.level for scene in members}
+    if len(least_points) > 1:
+        levels.update([level for level, _ in least_points])
+    for level in sorted(levels):
         admitted = [scene for scene in members if scene.level <= level]
         if len(admitted) > n_admitted:
             points = _points_of(admitted)
@@ -177,8 +180,10 @@ def _admit(
 
 def _coverage_level(n_points: int, least_points: LeastPoints) -> int | None:
     """Find the lowest level at which a number of points is enough; None if it never is."""
-    enough = [level for level, least in least_points if n_points >= max(least, 1)]
-    return min(enough, default=None)
+    for level, least in reversed(least_points):
+        if n_points >= least and n_points:
+            return level
+    return None
 
 
 def count_peak_days(start: int, n_points: int, peak: int) -> int:

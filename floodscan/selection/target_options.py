@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
     Slots = list[list[PassOption]]
     ScenesAndOptions = tuple[list[list[Scene]], Slots]
+    MakeOptions = Callable[[Sequence[Sequence[int]], LeastPoints], ScenesAndOptions]
     Coverage = tuple[int, int]  # a set of points, and their number
 
 _IMAGERY = (Sensor.S1RTC, Sensor.S2L2A)
@@ -60,11 +61,12 @@ class SceneColumns:
         self.covers_all = (overlaps >= 1).tolist()
         self.geometry = candidates["geometry"].to_pylist()
         self.level = attributes.levels.tolist()
+        self.track = attributes.tracks.tolist()
         fields = (
             range(len(candidates)),
             candidates["item_id"].to_pylist(),
             attributes.passes.tolist(),
-            attributes.tracks.tolist(),
+            self.track,
             self.level,
             microseconds(candidates["datetime"]).tolist(),
             np.asarray(pc.fill_null(candidates["days_from_phase"], 0)).tolist(),
@@ -91,18 +93,17 @@ class TargetOptions(NamedTuple):
         options: Of each sensor, by phase.
         dem_points: Points that the DEM covers; all points if it covers none.
         dem_rows: Rows of the DEM's tiles.
-        make_all: Of each sensor, a function that returns the options of all levels, by phase.
+        make_all: Of each sensor, a function that makes the options of all levels, by phase, on a
+            track.
+        make_event: Of each sensor, a function that makes the options of all levels of ``event``.
     """
 
     scenes: dict[Sensor, list[list[Scene]]]
     options: dict[Sensor, Slots]
     dem_points: int
     dem_rows: list[int]
-    make_all: dict[Sensor, Callable[[], Slots]]
-
-    def all_levels(self, sensor: Sensor) -> Slots:
-        """Return the options of all levels of a sensor, by phase."""
-        return self.make_all[sensor]()
+    make_all: dict[Sensor, Callable[[int], Slots]]
+    make_event: dict[Sensor, Callable[[], list[PassOption]]]
 
 
 def gather_options(
@@ -132,29 +133,43 @@ def gather_options(
     dem_points = reduce(or_, (coverage[row][0] for row in dem)) if dem else ALL_POINTS
     scenes: dict[Sensor, list[list[Scene]]] = {}
     options: dict[Sensor, Slots] = {}
-    make_all: dict[Sensor, Callable[[], Slots]] = {}
+    make_all: dict[Sensor, Callable[[int], Slots]] = {}
+    make_event: dict[Sensor, Callable[[], list[PassOption]]] = {}
     counted_peak = peak if recipe.event_first else None
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
         slots = [by_slot.get((sensor, phase), []) for phase in Phase]
         least = [(n, ceil(s * N_POINTS)) for n, s in recipe.rules[sensor].coverage_levels]
         make_one = partial(make_pass_options, sensor=sensor, mosaics=recipe.mosaics)
         make = partial(_make_options, columns, coverage, make_one, counted_peak)
-        make_wide = cache(partial(make, slots, least))
-        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least, make_wide)
-        make_all[sensor] = partial(_options_of, make_wide)
-    return TargetOptions(scenes, options, dem_points, dem, make_all)
+        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least)
+        make_all[sensor] = cache(partial(_options_on, slots, columns, make, least))
+        make_event[sensor] = partial(_event_options, slots, make, least)
+    return TargetOptions(scenes, options, dem_points, dem, make_all, make_event)
 
 
-def _options_of(make: Callable[[], ScenesAndOptions]) -> Slots:
-    return make()[1]
+def _options_on(
+    slots: Sequence[Sequence[int]],
+    columns: SceneColumns,
+    make: MakeOptions,
+    least_points: LeastPoints,
+    track: int,
+) -> Slots:
+    on_track = [[row for row in rows if columns.track[row] == track] for rows in slots]
+    return make(on_track, least_points)[1]
+
+
+def _event_options(
+    slots: Sequence[Sequence[int]], make: MakeOptions, least_points: LeastPoints
+) -> list[PassOption]:
+    alone = [rows if phase is Phase.EVENT else [] for phase, rows in zip(Phase, slots, strict=True)]
+    return make(alone, least_points)[1][list(Phase).index(Phase.EVENT)]
 
 
 def _relax_if_needed(
     slots: Sequence[Sequence[int]],
     columns: SceneColumns,
-    make: Callable[[Sequence[Sequence[int]], LeastPoints], ScenesAndOptions],
+    make: MakeOptions,
     least_points: LeastPoints,
-    make_wide: Callable[[], ScenesAndOptions],
 ) -> ScenesAndOptions:
     """Make a sensor's options: with ladder steps only if its slots cannot be filled without."""
     unrelaxed = [[row for row in rows if columns.level[row] == 0] for rows in slots]
@@ -162,7 +177,7 @@ def _relax_if_needed(
     tracks = {option.track for found in options for option in found}
     if any(fills_perfectly(options, track=track) for track in tracks):
         return scenes, options
-    return make_wide()
+    return make(slots, least_points)
 
 
 def _make_options(

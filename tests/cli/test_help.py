@@ -25,6 +25,16 @@ HEAVY = {
 }
 """Packages that take 0.1 s or more to import."""
 
+COMMANDS = {
+    **cli.commands,
+    **{
+        f"{group} {name}": inner
+        for group, command in cli.commands.items()
+        for name, inner in getattr(command, "commands", {}).items()
+    },
+}
+"""All commands, with those of a group."""
+
 HELP = """
 import sys
 from floodscan.cli.main import main
@@ -39,7 +49,7 @@ finally:
     "words",
     [
         ["--help"],
-        *([name, "--help"] for name in sorted(cli.commands)),
+        *([*name.split(), "--help"] for name in COMMANDS),
         ["guide"],
         ["guide", "slurm"],
     ],
@@ -53,10 +63,10 @@ def test_help_imports_no_heavy_package(words: list[str]) -> None:
     assert HEAVY.isdisjoint(done.stderr.split())
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_has_help(name: str) -> None:
     """Each command and each option has a text."""
-    command = cli.commands[name]
+    command = COMMANDS[name]
     assert command.help
     for parameter in command.params:
         assert parameter.param_type_name == "argument" or getattr(parameter, "help", None)

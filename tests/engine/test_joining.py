@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
+from distributed import KilledWorker
 
 from floodscan import CatalogError, scan
-from floodscan.catalogs import open_catalog
+from floodscan.catalogs import ArchiveCatalog, open_catalog
 from floodscan.catalogs.archive import places, reading
+from floodscan.catalogs.archive.shards import cut_shards, group_searches
 from floodscan.clusters import open_client
 from floodscan.engine import joining
+from floodscan.model import Search
 from floodscan.testing.build_demo import DEMO_FOLDER
 from floodscan.testing.fake_catalog import FakeCatalog
 from tests.catalogs.archive.layouts import ASSETS, OPTICAL, demo_table
@@ -178,6 +181,31 @@ def test_a_bug_in_the_join_fails_the_events_of_the_lot(
         scan(EVENTS[:2], catalog=str(archive), out=tmp_path / "out")
     result = scan(EVENTS[:2], catalog=str(archive), out=tmp_path / "out", keep_going=True)
     assert {each.code for o in result.outcomes for each in o.reasons} == {"internal_error"}
+
+
+def test_a_file_that_changes_in_mid_run_is_not_read(archive: Path, tmp_path: Path) -> None:
+    """Its row groups are no longer those of the index."""
+    shutil.copytree(archive, tmp_path / "copy")
+    catalog = open_catalog(str(tmp_path / "copy"))
+    assert catalog.describe([OPTICAL])
+    pq.write_table(demo_table(), tmp_path / "copy" / f"{OPTICAL}.parquet", row_group_size=20)
+    answer = catalog.search(Search(OPTICAL, (5.0, 49.0, 7.0, 51.0), None, ("B02",)))
+    assert not answer.complete
+    assert "has changed since the run began" in str(answer.problem)
+
+
+def test_a_shard_that_crashes_its_workers_is_unreadable(archive: Path) -> None:
+    """Its slots are incomplete, as those of any row group that can't be read."""
+    catalog = ArchiveCatalog.at(str(archive))
+    search = Search(OPTICAL, (5.0, 49.0, 7.0, 51.0), None, ("B02",))
+    (shard,) = cut_shards(catalog.index, group_searches([(search, 0)]))
+    crash = KilledWorker("join", None, 3)  # type: ignore[arg-type]
+    missing = joining._give_up((catalog, shard), crash)
+    assert len(missing) == len(shard.row_groups) > 3
+    assert {part.reason for part in missing} == {"every worker that read it crashed"}
+    assert all(part.touches(search) for part in missing)
+    with pytest.raises(KeyError):
+        joining._give_up((catalog, shard), KeyError("bug"))
 
 
 def test_the_demo_is_an_archive_too(tmp_path: Path) -> None:

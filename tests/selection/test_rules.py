@@ -264,6 +264,17 @@ def test_an_empty_slot_names_the_rule_that_rejects_its_scenes() -> None:
     assert "add a step S1RTC.mixed_track" in slot.hint
 
 
+def test_a_hint_names_the_real_cause() -> None:
+    """The step of the ladder, the channels, and the guard; not only the window."""
+    sliver = s1_item("sliver", day(0), (9, 49, 10.05, 52))
+    polar = s1_item("polar", day(-30), ALL, polarizations=["HH", "HV"])
+    early = s1_item("eve", day(-1, 20), ALL)
+    slots = empty_slots_of(world_of(sliver, polar, early, onset_guard_minutes=600))
+    assert "lower the step S1RTC.min_coverage=0.1" in slots["event", "S1RTC"].hint
+    assert "S1RTC.polarizations (now VV, VH)" in slots["pre_month", "S1RTC"].hint
+    assert "lower onset_guard_minutes (now 600)" in slots["pre_event", "S1RTC"].hint
+
+
 def test_a_pass_that_fills_another_phase_has_a_verdict_of_its_own() -> None:
     """One scene after the flood fills one of the two phases."""
     table = world_of(s2_item("only", day(4), ALL)).chosen()

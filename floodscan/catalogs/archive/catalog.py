@@ -104,13 +104,16 @@ class ArchiveCatalog:
     def search(self, search: Search) -> Answer:
         """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""
         tables, missing = [ITEMS.empty_table()], [self.find_uncovered(search.collection)]
+        n_dropped = 0
         for shard in cut_shards(self.index, group_searches([(search, 0)])):
             for found in join_row_groups(self.address, shard.row_groups, shard.asked):
                 if isinstance(found, JoinedItems):
                     tables.append(found.items.take(pa.array(found.rows)))
+                    n_dropped += len(found.dropped)
                 else:
                     missing += self.list_missing(found, [search.collection])
-        answer = Answer(items=pa.concat_tables(tables), missing_parts=tuple(missing))
+        items = pa.concat_tables(tables)
+        answer = Answer(items=items, missing_parts=tuple(missing), n_dropped=n_dropped)
         return answer.answer_for(search)
 
     def find_uncovered(self, collection: str) -> MissingPart:

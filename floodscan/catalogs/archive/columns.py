@@ -52,16 +52,18 @@ def _read_time(values: pa.Array) -> pa.Array:
 
 
 def read_boxes(table: pa.Table) -> Numbers:
-    """Read west, south, east and north of each row; NaN where the bbox is unknown, shape (n, 4)."""
-    boxes = np.full((len(table), 4), np.nan)
-    if "bbox" not in table.column_names:
-        return boxes
-    values = stored(table["bbox"])
+    """Read west, south, east and north of each row; NaN where the bbox is unknown, shape (n, 4).
+
+    The numbers of an edge are next to each other in memory, because they are compared by column.
+    """
+    boxes = np.empty((len(table), 4), order="F")
+    values = stored(table["bbox"]) if "bbox" in table.column_names else pa.nulls(len(table))
     if pa.types.is_struct(values.type):
         for place, corner in enumerate(CORNERS):
             column = pc.struct_field(values, corner)
             boxes[:, place] = _widen(column, upwards=place >= 2)  # noqa: PLR2004 - east and north
         return boxes
+    boxes[:] = np.nan
     lists = [_corners(value) for value in values.to_pylist()]
     there = [number for number, corners in enumerate(lists) if corners is not None]
     boxes[there] = np.array([lists[number] for number in there], dtype=float).reshape(-1, 4)

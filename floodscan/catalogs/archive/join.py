@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from floodscan.catalogs.archive.places import HALF_TURN, NO_TIME
+from floodscan.catalogs.archive.places import HALF_TURN, NO_TIME, has_unknown
 from floodscan.geometry.scan_lines import ragged_arange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,6 +70,12 @@ class Searches:
         boxes = np.array([row[:4] for row in rows], dtype=np.float64).reshape(-1, 4)
         starts, ends, owners = np.array([row[4:] for row in rows], dtype=np.int64).reshape(-1, 3).T
         return cls(boxes, starts, ends, owners)
+
+    @classmethod
+    def join(cls, parts: Sequence[Searches]) -> Searches:
+        """Put the searches of several tables into one."""
+        columns = zip(*((p.boxes, p.starts, p.ends, p.owners) for p in parts), strict=True)
+        return cls(*map(np.concatenate, columns))
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -115,18 +121,18 @@ def find_pairs(
     Returns:
         Numbers of items and of answers, each pair once, by answer and then by item.
     """
-    numbers = np.arange(len(places.boxes)) if kept is None else np.flatnonzero(kept)
-    items, boxes = _cut_at_antimeridian(numbers, places.boxes[numbers])
-    wide, tall = (
-        boxes[:, 2] - boxes[:, 0] > _SMALL_DEGREES,
-        boxes[:, 3] - boxes[:, 1] > _SMALL_DEGREES,
-    )
-    there = ~np.isnan(boxes).any(axis=1)
-    found = [
-        _pair_by_cells(items, boxes, searches, there & ~wide & ~tall, columns=_COLUMNS),
-        _pair_by_cells(items, boxes, searches, there & wide & ~tall, columns=1),
-        *_pair_all(items, boxes, searches, there & tall),
-    ]
+    items, boxes = _choose(places.boxes, kept)
+    widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    wide, tall = widths > _SMALL_DEGREES, heights > _SMALL_DEGREES
+    if not (wide.any() or tall.any()):
+        found = [_pair_by_cells(items, boxes, searches, columns=_COLUMNS)]
+    else:
+        small, flat = np.flatnonzero(~wide & ~tall), np.flatnonzero(wide & ~tall)
+        found = [
+            _pair_by_cells(items[small], boxes[small], searches, columns=_COLUMNS),
+            _pair_by_cells(items[flat], boxes[flat], searches, columns=1),
+            *_pair_all(items, boxes, searches, tall),
+        ]
     rows, of_searches = (np.concatenate(parts) for parts in zip(*found, strict=True))
     times = places.times[rows]
     known = times != NO_TIME
@@ -136,22 +142,29 @@ def find_pairs(
     return keys % max(len(places.boxes), 1), keys // max(len(places.boxes), 1)
 
 
-def _cut_at_antimeridian(items: Indices, boxes: Numbers) -> tuple[Indices, Numbers]:
-    """Cut boxes across 180° in two; both parts have the number of the item."""
+def _choose(boxes: Numbers, kept: Mask | None) -> tuple[Indices, Numbers]:
+    """Leave out the items that are not kept or have no box, and cut boxes across 180° in two.
+
+    Both parts of a box have the number of its item.
+    """
+    items = np.arange(len(boxes))
     crossing = boxes[:, 0] > boxes[:, 2]
-    if not crossing.any():
+    if kept is None and not crossing.any() and not has_unknown(boxes):
         return items, boxes
-    eastern, western = boxes[crossing], boxes[crossing]
+    there = ~np.isnan(boxes).any(axis=1)
+    if kept is not None:
+        there &= kept
+    eastern, western = boxes[there & crossing], boxes[there & crossing]
     eastern[:, 2], western[:, 0] = HALF_TURN, -HALF_TURN
-    rest = ~crossing
+    rest = there & ~crossing
     return (
-        np.concatenate([items[rest], items[crossing], items[crossing]]),
+        np.concatenate([items[rest], items[there & crossing], items[there & crossing]]),
         np.concatenate([boxes[rest], eastern, western]),
     )
 
 
 def _pair_by_cells(
-    items: Indices, boxes: Numbers, searches: Searches, chosen: Mask, *, columns: int
+    items: Indices, boxes: Numbers, searches: Searches, *, columns: int
 ) -> tuple[Indices, Indices]:
     """Pair items and searches whose boxes touch.
 
@@ -159,24 +172,21 @@ def _pair_by_cells(
         items: Numbers of the items, shape (n,).
         boxes: Their boxes, shape (n, 4).
         searches: The searches.
-        chosen: The items to pair, shape (n,).
         columns: Number of cells around the Earth: 360, or 1 for bands of latitude.
     """
-    places = np.flatnonzero(chosen)
-    if not len(places) or not len(searches):
+    if not len(items) or not len(searches):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    west, south, east, north = boxes[places].T
+    west, south, east, north = boxes.T
     growth = ((east - west).max() / 2, (north - south).max() / 2)
     cells, of_cells = _cover_with_cells(searches.boxes, growth, columns)
-    order = np.argsort(cells, kind="stable")
-    of_cells = of_cells[order]
+    of_cells = of_cells[np.argsort(cells, kind="stable")]
     counts = np.bincount(cells, minlength=columns * _BANDS)
     starts = np.cumsum(counts) - counts
     of_items = _cell((west + east) / 2, (south + north) / 2, columns)
     n_near = counts[of_items]
     near = np.flatnonzero(n_near)
     repeats = n_near[near]
-    rows = np.repeat(places[near], repeats)
+    rows = np.repeat(near, repeats)
     found = of_cells[np.repeat(starts[of_items[near]], repeats) + ragged_arange(repeats)]
     touching = _touch(boxes[rows], searches.boxes[found])
     return items[rows[touching]], found[touching]
@@ -201,12 +211,16 @@ def _cell(lons: Numbers, lats: Numbers, columns: int) -> Indices:
 
 
 def _column(lons: Numbers, columns: int) -> Indices:
-    turns = (lons + HALF_TURN) * (columns / 360)
-    return np.clip(np.floor(turns), 0, columns - 1).astype(np.int64)
+    return _number((lons + HALF_TURN) * (columns / 360), columns)
 
 
 def _band(lats: Numbers) -> Indices:
-    return np.clip(np.floor(lats + 90), 0, _BANDS - 1).astype(np.int64)
+    return _number(lats + 90, _BANDS)
+
+
+def _number(places: Numbers, n_cells: int) -> Indices:
+    """Return the numbers of cells; places outside are in the first or the last cell."""
+    return np.clip(places, 0, n_cells - 1).astype(np.int64)
 
 
 def _touch(first: Numbers, second: Numbers) -> Mask:

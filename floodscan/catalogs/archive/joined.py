@@ -5,13 +5,14 @@ row groups and writes one file: the items of each answer, one after the other. T
 sweep then search a ``JoinedCatalog``, which reads the answers from these files.
 
     00003.bin   the items of answer 7, the items of answer 9, …, as Arrow streams
-    00003.json  {"7": [start, length], "9": [start, length], …}
+    00003.json  {"7": [[start, length, dropped rows], …], "9": …}
     answers.json  the number of each answer, by the digest of its search
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -28,12 +29,16 @@ from floodscan.store.atomic import written
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from floodscan.catalogs.archive.catalog import ArchiveCatalog
     from floodscan.catalogs.archive.shards import Shard
     from floodscan.model import Search
 
+    Piece = tuple[int, int, int]
+
 _ANSWERS = "answers.json"
+_WAITING_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +70,26 @@ class JoinedCatalog:
         """Read the answer of the join, or search."""
         if not search.joined:
             return self.rest.search(search)
-        items = pa.concat_tables([ITEMS.empty_table(), *self._read(search)])
-        whole = Answer(items=items, missing_parts=self.missing_parts).answer_for(search)
+        number = _load_answers(self.folder)[_digest(search)]
+        pieces = [
+            _load_places(self.folder, shard).get(number, ()) for shard in range(self.n_shards)
+        ]
+        whole = Answer(
+            items=pa.concat_tables([ITEMS.empty_table(), *self._read(pieces)]),
+            missing_parts=self.missing_parts,
+            n_dropped=sum(n_dropped for found in pieces for _, _, n_dropped in found),
+        ).answer_for(search)
         # a slot search may miss what the whole does not: each is asked for its own window
         return replace(whole, missing_parts=self.missing_parts)
 
-    def _read(self, search: Search) -> Iterator[pa.Table]:
-        number = _load_answers(self.folder)[_digest(search)]
-        for shard in range(self.n_shards):
-            places = _load_places(self.folder, shard)
-            if number in places:
-                start, length = places[number]
+    def _read(self, pieces: Sequence[Sequence[Piece]]) -> Iterator[pa.Table]:
+        for shard, found in enumerate(pieces):
+            if any(length for _, length, _ in found):
                 with _path(self.folder, shard, "bin").open("rb") as file:
-                    file.seek(start)
-                    yield unpack_table(pa.py_buffer(file.read(length)))
+                    for start, length, _ in found:
+                        file.seek(start)
+                        if length:
+                            yield unpack_table(pa.py_buffer(file.read(length)))
 
 
 def write_answers(folder: Path, numbers: Mapping[Search, int]) -> None:
@@ -102,18 +113,51 @@ def join_shard(
     Returns:
         What could not be read.
     """
-    found: list[JoinedItems] = []
     missing: list[MissingPart] = []
     collections = list(dict.fromkeys(each.collection for each in shard.asked))
-    for each in join_row_groups(archive.address, shard.row_groups, shard.asked):
-        if isinstance(each, JoinedItems):
-            found.append(each)
-        else:
-            missing += archive.list_missing(each, collections)
-    _write(folder, number, _sort_by_answer(found))
-    del found
+    with written(_path(folder, number, "bin")) as temporary, temporary.open("wb") as file:
+        writer = _AnswerWriter(file)
+        for each in join_row_groups(archive.address, shard.row_groups, shard.asked):
+            if isinstance(each, JoinedItems):
+                writer.add(each)
+            else:
+                missing += archive.list_missing(each, collections)
+        writer.flush()
+    with written(_path(folder, number, "json")) as temporary:
+        temporary.write_bytes(orjson.dumps(writer.places, option=orjson.OPT_NON_STR_KEYS))
     pa.default_memory_pool().release_unused()
     return tuple(missing)
+
+
+class _AnswerWriter:
+    """Writes the items of row groups, sorted by answer; a limited number of bytes waits in memory.
+
+    Attributes:
+        places: Start and length of the pieces of each answer, and its number of dropped rows.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.places: dict[int, list[tuple[int, int, int]]] = {}
+        self._file = file
+        self._waiting: list[JoinedItems] = []
+
+    def add(self, found: JoinedItems) -> None:
+        """Add the items of a row group."""
+        self._waiting.append(found)
+        if sum(each.items.nbytes for each in self._waiting) > _WAITING_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        dropped = Counter(n for each in self._waiting for n in each.dropped.tolist())
+        for answer, table in _sort_by_answer(self._waiting):
+            packed = pack_table(table)
+            piece = (self._file.tell(), packed.size, dropped.pop(answer, 0))
+            self.places.setdefault(answer, []).append(piece)
+            self._file.write(packed)
+        for answer, n_dropped in dropped.items():
+            self.places.setdefault(answer, []).append((0, 0, n_dropped))
+        self._waiting.clear()
 
 
 def _sort_by_answer(found: Sequence[JoinedItems]) -> Iterator[tuple[int, pa.Table]]:
@@ -129,17 +173,6 @@ def _sort_by_answer(found: Sequence[JoinedItems]) -> Iterator[tuple[int, pa.Tabl
     ends = np.append(firsts[1:], len(order))
     for answer, first, end in zip(numbers.tolist(), firsts, ends[: len(firsts)], strict=True):
         yield answer, items.take(pa.array(rows_in_order[first:end]))
-
-
-def _write(folder: Path, number: int, tables: Iterator[tuple[int, pa.Table]]) -> None:
-    places: dict[str, tuple[int, int]] = {}
-    with written(_path(folder, number, "bin")) as temporary, temporary.open("wb") as file:
-        for answer, table in tables:
-            packed = pack_table(table)
-            places[str(answer)] = (file.tell(), packed.size)
-            file.write(packed)
-    with written(_path(folder, number, "json")) as temporary:
-        temporary.write_bytes(orjson.dumps(places))
 
 
 def _path(folder: Path, number: int, kind: str) -> Path:
@@ -158,6 +191,6 @@ def _load_answers(folder: Path) -> dict[str, int]:
 
 
 @lru_cache(maxsize=4096)
-def _load_places(folder: Path, number: int) -> dict[int, tuple[int, int]]:
+def _load_places(folder: Path, number: int) -> dict[int, list[Piece]]:
     content = orjson.loads(_path(folder, number, "json").read_bytes())
-    return {int(answer): (start, length) for answer, (start, length) in content.items()}
+    return {int(answer): pieces for answer, pieces in content.items()}

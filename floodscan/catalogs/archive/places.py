@@ -55,12 +55,18 @@ def read_places(parquet: pq.ParquetFile, layout: Layout, row_group: int, *, mixe
         names.append("geometry")
     table = parquet.read_row_group(row_group, columns=names, use_threads=False)
     boxes = normalise(read_boxes(table)) if layout.bbox_leaves else measure_boxes(table)
-    if layout.bbox_leaves and (unknown := np.isnan(boxes).any(axis=1)).any():
+    if layout.bbox_leaves and has_unknown(boxes):
         outlines = parquet.read_row_group(row_group, columns=["geometry"], use_threads=False)
+        unknown = np.isnan(boxes).any(axis=1)
         boxes[unknown] = measure_boxes(outlines)[unknown]
     times = read_times(table, layout.times).cast(pa.int64()).fill_null(NO_TIME)
     collections = stored(table["collection"]).cast(pa.string()) if mixed else None
     return Places(boxes, np.asarray(times), collections)
+
+
+def has_unknown(boxes: Numbers) -> bool:
+    """Return whether any box is unknown; NaN is the least number of any."""
+    return len(boxes) > 0 and bool(np.isnan(boxes.min()))
 
 
 def measure_boxes(table: pa.Table) -> Numbers:
@@ -77,5 +83,6 @@ def measure_boxes(table: pa.Table) -> Numbers:
 def normalise(boxes: Numbers) -> Numbers:
     """Give all longitudes to boxes that leave ±180°: their items continue on the other side."""
     outside = (boxes[:, 0] < -HALF_TURN) | (boxes[:, 2] > HALF_TURN)
-    boxes[outside, 0], boxes[outside, 2] = -HALF_TURN, HALF_TURN
+    if outside.any():
+        boxes[outside, 0], boxes[outside, 2] = -HALF_TURN, HALF_TURN
     return boxes

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from floodscan.catalogs.archive.decode import decode_rows, find_named
@@ -49,6 +51,7 @@ class RowGroup:
     Attributes:
         number: Its row in the index.
         file: Path of its file.
+        size: Bytes of its file.
         row_group: Its number in the file.
         collections: Its collections.
         box: West, south, east and north of its items.
@@ -57,6 +60,7 @@ class RowGroup:
 
     number: int
     file: str
+    size: int
     row_group: int
     collections: tuple[str, ...]
     box: tuple[float, float, float, float]
@@ -71,11 +75,13 @@ class JoinedItems:
         items: ITEMS, each item once.
         rows: Rows of ``items``, shape (pairs,).
         answers: Number of the answer that gets each of these rows, ascending, shape (pairs,).
+        dropped: Number of the answer of each row that is left out because it has no id.
     """
 
     items: pa.Table
     rows: NDArray[np.int64]
     answers: NDArray[np.int64]
+    dropped: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,54 +107,63 @@ def join_row_groups(
         row_groups: The row groups, those of a file next to each other.
         asked: The searches.
     """
-    for row_group in row_groups:
+    for file, of_file in groupby(row_groups, key=lambda each: each.file):
+        yield from _join_file(address, file, list(of_file), asked)
+
+
+def _join_file(
+    address: Address, file: str, row_groups: Sequence[RowGroup], asked: Sequence[CollectionSearches]
+) -> Iterator[JoinedItems | Unreadable]:
+    """Read row groups of a file, which is opened once, and again after a failure."""
+    left = list(row_groups)
+    renewed = False
+    while left:
         try:
-            found = list(_read_again(address, row_group, asked))
+            with open_file(address, file) as source, _open_parquet(source, address) as parquet:
+                layout = Layout.of(parquet.schema_arrow, file)
+                _check_size(source, left[0].size)
+                while left:
+                    found = list(_join(parquet, layout, left[0], asked))
+                    left.pop(0)
+                    renewed = False
+                    yield from found
         except (OSError, ValueError, pa.ArrowException) as err:
-            name = row_group.file.rpartition("/")[2].partition("?")[0]
-            reason = f"row group {row_group.row_group} of {name} can't be read"
-            yield Unreadable(row_group, f"{reason}: {describe_error(err)}")
-        else:
-            yield from found
+            if address.scheme == "abfs" and not renewed and not isinstance(err, FileNotFoundError):
+                renewed = True
+                forget_system(address)  # its credential may have ended
+                continue
+            renewed = False
+            name = file.rpartition("/")[2].partition("?")[0]
+            reason = f"row group {left[0].row_group} of {name} can't be read"
+            yield Unreadable(left.pop(0), f"{reason}: {describe_error(err)}")
 
 
-def _read_again(
-    address: Address, row_group: RowGroup, asked: Sequence[CollectionSearches]
-) -> Iterator[JoinedItems]:
-    """Read a row group; if object storage refuses it, try once more with another credential."""
-    try:
-        yield from list(_join(address, row_group, asked))
-    except OSError:
-        if address.scheme != "abfs":
-            raise
-        forget_system(address)
-        yield from _join(address, row_group, asked)
+def _check_size(source: pa.NativeFile, size: int) -> None:
+    if source.size() != size:
+        message = "the file has changed since the run began"
+        raise OSError(message)
 
 
 def _join(
-    address: Address, row_group: RowGroup, asked: Sequence[CollectionSearches]
+    parquet: pq.ParquetFile,
+    layout: Layout,
+    row_group: RowGroup,
+    asked: Sequence[CollectionSearches],
 ) -> Iterator[JoinedItems]:
     box, times = np.array(row_group.box), np.array(row_group.times)
-    mixed = len(row_group.collections) > 1
-    touching = [
-        (each, each.searches.take(each.searches.touch(box, times)))
-        for each in asked
-        if each.collection in row_group.collections
-    ]
-    with open_file(address, row_group.file) as source, _open_parquet(source, address) as parquet:
-        layout = Layout.of(parquet.schema_arrow, row_group.file)
-        places = read_places(parquet, layout, row_group.row_group, mixed=mixed)
-        for each, searches in touching:
-            kept = None
-            if places.collections is not None:
-                kept = np.asarray(
-                    pa.compute.equal(places.collections, each.collection).fill_null(False)
-                )
-            rows, answers = find_pairs(places, searches, kept)
-            if len(rows):
-                wanted, positions = np.unique(rows, return_inverse=True)
-                slices = _read_rows(parquet, layout, row_group.row_group, wanted, each.assets)
-                yield _join_items(slices, layout, each.assets, positions, answers)
+    places = read_places(parquet, layout, row_group.row_group, mixed=len(row_group.collections) > 1)
+    for each in asked:
+        if each.collection not in row_group.collections:
+            continue
+        kept = None
+        if places.collections is not None:
+            kept = np.asarray(pc.equal(places.collections, each.collection).fill_null(False))
+        searches = each.searches.take(each.searches.touch(box, times))
+        rows, answers = find_pairs(places, searches, kept)
+        if len(rows):
+            wanted, positions = np.unique(rows, return_inverse=True)
+            slices = _read_rows(parquet, layout, row_group.row_group, wanted, each.assets)
+            yield _join_items(slices, layout, each.assets, positions, answers)
 
 
 def _join_items(
@@ -166,7 +181,8 @@ def _join_items(
     kept = np.concatenate(named)
     numbers = np.cumsum(kept) - 1
     pairs = kept[positions]
-    return JoinedItems(pa.concat_tables(tables), numbers[positions[pairs]], answers[pairs])
+    items = pa.concat_tables(tables)
+    return JoinedItems(items, numbers[positions[pairs]], answers[pairs], answers[~pairs])
 
 
 def _open_parquet(source: pa.NativeFile, address: Address) -> pq.ParquetFile:

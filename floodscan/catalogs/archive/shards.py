@@ -49,6 +49,14 @@ def group_searches(searches: Iterable[tuple[Search, int]]) -> list[CollectionSea
     return [CollectionSearches(*kind, Searches.of(found)) for kind, found in by_kind.items()]
 
 
+def merge_groups(groups: Iterable[CollectionSearches]) -> list[CollectionSearches]:
+    """Join groups of searches that read the same columns."""
+    by_kind: dict[tuple[str, tuple[str, ...]], list[Searches]] = {}
+    for group in groups:
+        by_kind.setdefault((group.collection, group.assets), []).append(group.searches)
+    return [CollectionSearches(*kind, Searches.join(found)) for kind, found in by_kind.items()]
+
+
 def cut_shards(index: Index, asked: Sequence[CollectionSearches]) -> Iterator[Shard]:
     """Cut the row groups that any search touches into shards of similar size.
 
@@ -82,12 +90,15 @@ def find_row_groups(index: Index, asked: Sequence[CollectionSearches]) -> NDArra
 
 
 def _row_groups(index: Index, numbers: NDArray[np.intp]) -> Iterator[RowGroup]:
-    rows = index.table.select(["file", "row_group", "collections"]).take(numbers).to_pylist()
+    rows = (
+        index.table.select(["file", "size", "row_group", "collections"]).take(numbers).to_pylist()
+    )
     for number, row in zip(numbers.tolist(), rows, strict=True):
         box, times = index.boxes[number].tolist(), index.times[number].tolist()
         yield RowGroup(
             number,
             row["file"],
+            row["size"],
             row["row_group"],
             tuple(row["collections"]),
             (box[0], box[1], box[2], box[3]),

@@ -137,10 +137,11 @@ def convert(
     from floodscan.event_lists.convert import check_out, convert_list, write_conversion
     from floodscan.event_lists.kinds import ListKind
 
-    check_out(Path(out))
+    paths = list(map(Path, sources))
+    check_out(Path(out), paths)
     with report_events(as_json=as_json):
         done = convert_list(
-            list(map(Path, sources)),
+            paths,
             kind=None if kind is None else ListKind(kind),
             options=options,  # type: ignore[arg-type]
         )

@@ -1,0 +1,1 @@
+"""Tests of ``floodscan.event_lists``."""
