@@ -183,7 +183,7 @@ def join_many(archive: ArchiveCatalog, floods: Sequence[Flood], folder: Path, pa
     for searches in plan_lots(floods, folder):
         cpu, n_lots = cpu + join(archive, searches, folder), n_lots + 1
     each = 1000 * cpu / len(floods)
-    name = f"join with {len(floods):,} events, in {n_lots} lots"
+    name = f"join with {len(floods):,} events, in {n_lots} lot{'s' * (n_lots > 1)}"
     page.add(name, f"{cpu:.1f} CPU s, {each:.2f} ms an event", "≤ 1 ms an event")
 
 
