@@ -36,7 +36,7 @@ from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.stac_api import lean_fields
 from floodscan.model import Search, TimeWindow
-from floodscan.planning.slots import Slot
+from floodscan.planning.slots import EventPlan, Slot
 from floodscan.planning.targets import plan_targets
 from floodscan.selection import select
 from floodscan.selection.candidates import score
@@ -188,11 +188,12 @@ def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
         parse_items(decode_page(page).features or [], collection=COLLECTION, assets=OPTICAL.assets)
         for page in pages
     ]
-    target = plan_targets(event, None)[0]
+    targets = tuple(plan_targets(event, None))
     search = Search(COLLECTION, event.bbox, TimeWindow.around(day, 3660), OPTICAL.assets)
-    slot = Slot("e", target, Phase.EVENT, Sensor.S2L2A, day, search)
+    slot = Slot(event.event_id, targets[0], Phase.EVENT, Sensor.S2L2A, day, search)
+    plan = EventPlan(event, targets, (slot,), (search,))
     recipe = Recipe()
-    ranked = select(score(pa.concat_tables(tables), [slot], recipe), [], recipe)
+    ranked = select(score(pa.concat_tables(tables), [slot], recipe), [plan], recipe)
     ranked = ranked.filter(ranked["rank"].is_valid())
     return list(zip(ranked["item_id"].to_pylist(), ranked["overlap_frac"].to_pylist(), strict=True))
 

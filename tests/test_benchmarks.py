@@ -119,9 +119,19 @@ def test_forms_of_fields_are_compared() -> None:
     assert output.count("as floodscan asks ") == 3
 
 
+def test_the_join_of_an_archive_is_compared() -> None:
+    """DuckDB finds the same items, and all floods are scanned."""
+    words = ["--items", "3000", "--bbox", "4", "43", "16", "53", "--events", "3", "--many", "20"]
+    output = run("archives", *words, "--sample", "9", "--repeats", "1")
+    assert "equal items: True" in output
+    assert "3 with 27 slot searches" in output
+    assert "most memory of a worker" in output
+
+
 def test_policies_are_compared(tmp_path: Path) -> None:
     """The table has a column for each policy, with the published figures of the demo."""
     run("policies", "--events", "2", "--out", str(tmp_path / "table.md"))
     header, *rows = (tmp_path / "table.md").read_text("utf-8").splitlines()
     assert "demo, change-detection" in header
-    assert any(row.startswith("| chips | 890 of 1,120 | 1,120 of 1,120 |") for row in rows)
+    chips = "| chips of all items | 890 of 1,120 | 1,120 of 1,120 | 1,120 of 1,120 |"
+    assert any(row.startswith(chips) for row in rows)

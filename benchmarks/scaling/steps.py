@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from distributed import Client, Worker
 
-_CHOICES = {"score": "score", "select": "select", "assess_events": "assess"}
+_CHOICES = {"score": "score", "select_scenes": "select", "assess_events": "assess"}
 
 _seconds: Counter[str] = Counter()
 _lock = Lock()

@@ -61,7 +61,7 @@ def run_scan(
     if not list_archives(run.catalog):
         yield from run_batches(ScanWork(run), batches, client=client)
         return
-    for lot in _cut_lots(batches):
+    for lot in cut_lots(batches):
         yield from _run_lot(run, lot, client)
 
 
@@ -82,7 +82,7 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
             yield from run_batches(ScanWork(joined), lot, client=client)
 
 
-def _cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     """Cut batches into lots, by their number of events and the bytes of these."""
     lot: list[Batch] = []
     n_events = n_bytes = 0

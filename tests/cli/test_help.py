@@ -78,4 +78,4 @@ def test_help_names_the_defaults_that_apply() -> None:
     texts = {name: str(getattr(option, "help", "")) for name, option in options.items()}
     assert f"default: {Access().max_in_flight}." in texts["max_in_flight"]
     assert f"for {MAX_AGE_DAYS:g} days" in texts["cache"]
-    assert getattr(options["manifests"].type, "choices", None) == (FILES, PACKED)
+    assert getattr(options["pack_manifests"].type, "choices", None) == (FILES, PACKED)

@@ -86,8 +86,8 @@ def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:
 def _read_footprints(found: pa.Table) -> tuple[Geometries, Geometries]:
     footprints, missing = read_geometries(found["geometry"])
     boxes = read_boxes(found)
-    unknown = set(np.flatnonzero(np.isnan(boxes).any(axis=1)).tolist())
-    corners = [None if n in unknown else box for n, box in enumerate(boxes.tolist())]
+    unknown = np.asarray(np.isnan(boxes).any(axis=1)).tolist()
+    corners = [None if no else box for no, box in zip(unknown, boxes.tolist(), strict=True)]
     footprints = _to_polygons(footprints)
     fill_from_bbox(footprints, corners, where=missing)
     footprints = repair(footprints)

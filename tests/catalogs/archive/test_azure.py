@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 import pyarrow.parquet as pq
 import pytest
@@ -199,6 +202,45 @@ def test_a_wrong_sas_is_one_clear_error(
     assert "\n" not in str(caught.value)
     assert "sig=" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.processes
+def test_a_sas_in_the_address_is_not_written(
+    azurite: Azurite, container: str, events: str, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Neither by the command, nor in its files; and the results are the same."""
+    sas, _ = sign(ACCOUNT, container, timedelta(minutes=5))
+    address = f"{azurite.address(container)}&{sas}"
+    command = [sys.executable, "-m", "floodscan", "scan", events, "--catalog", address]
+    done = subprocess.run(  # noqa: S603 - our own
+        [*command, "--out", str(tmp_path), "--cluster", "none"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result_bytes(tmp_path) == expected
+    signature = parse_qs(sas)["sig"][0]
+    for text in (done.stdout, done.stderr, texts_of(tmp_path), texts_of(_cache())):
+        assert "sig=" not in text
+        assert signature[:12] not in text
+
+
+def test_a_sas_of_the_user_that_ends_in_mid_run_leaves_slots_incomplete(
+    azurite: Azurite,
+    container: str,
+    events: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Floodscan can't renew it, and says that the storage refuses it."""
+    sas, _ = sign(ACCOUNT, container, timedelta(seconds=LIFETIME))
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", sas)
+    wait = after_the_checks(lambda: time.sleep(LIFETIME + 1))
+    result = scan(events, catalog=azurite.address(container), out=tmp_path, client=wait)
+    assert {outcome.status for outcome in result.outcomes} == {"failed"}
+    reasons = reasons_of(result)
+    assert {code for code, _ in reasons} == {"incomplete"}
+    assert all("answers 403" in str(detail) for _, detail in reasons)
 
 
 @pytest.mark.usefixtures("local_signing")
