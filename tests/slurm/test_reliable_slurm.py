@@ -109,12 +109,19 @@ def test_cancelled_job_is_replaced(
     assert site.jobs() == []
 
 
+def _statuses_of_nannies(client: Client) -> list[str]:
+    found = client.run(lambda dask_worker: dask_worker.status.name, nanny=True, on_error="return")
+    return [str(status) for status in found.values()]
+
+
 def test_killed_worker_keeps_its_job(site: SlurmSite, tmp_path: Path) -> None:
     """Its nanny starts it again, even if Dask believes after a moment that the worker is lost."""
     with opened(tmp_path, processes=1) as (cluster, client):
         cluster.scale(jobs=1)
         (job,) = site.wait_for_jobs(1, state="RUNNING", seconds=SECONDS)
         killed = client.submit(os.getpid).result(SECONDS)
+        # a nanny that loses its worker while it still starts gives up, and ends the job
+        wait_for(lambda: "running" in _statuses_of_nannies(client), "the nanny is up")
         with config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
             os.kill(killed, signal.SIGKILL)
             assert client.submit(os.getpid, pure=False).result(SECONDS) != killed

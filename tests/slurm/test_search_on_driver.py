@@ -169,6 +169,7 @@ def test_only_searches_stay_with_the_driver(
         (key_split(task["key"]), names[task["worker"]] == SEARCH_WORKER) for task in stream.data
     }
     assert done == {
+        (TaskKind.JOIN, False),  # the archive is on the shared disk
         (TaskKind.SEARCH, True),
         (TaskKind.CHOOSE, False),
         (TaskKind.WRITE, False),
