@@ -338,7 +338,9 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
         recipe: The rules.
     """
     if answer.missing_kind is MissingKind.NOT_COVERED:
-        hint = "name a --fallback-catalog, or extend the archive and scan again"
+        why = why_no_window_helps(slot)
+        elsewhere = "name a --fallback-catalog, or extend the archive and scan again"
+        hint = f"no window helps: {why}" if why else elsewhere
         return _empty(slot, Reason.NOT_COVERED, answer.problem, hint=hint)
     if answer.missing_kind is MissingKind.UNREADABLE:
         hint = "restore the file, and scan again with --retry-failed"

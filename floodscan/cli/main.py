@@ -5,7 +5,9 @@ It imports little: Ctrl-C before ``main`` handles it ends in a traceback of Pyth
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 
 from floodscan.cli.interrupts import INTERRUPTS
 
@@ -25,4 +27,21 @@ def main() -> None:
         status = INTERRUPTS.status
     finally:
         INTERRUPTS.end()
+    if INTERRUPTS.pressed:
+        _exit_at_once(status)
     sys.exit(status)
+
+
+def _exit_at_once(status: int) -> None:
+    """End the process without the exit hooks of packages.
+
+    The command has cleaned up. A hook of Dask fails, with a traceback, if the interrupt came while
+    a worker was just starting. Worker processes end with this one.
+    """
+    import logging
+
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed, or a pipe without a reader
+            stream.flush()
+    os._exit(status)

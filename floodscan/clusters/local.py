@@ -6,6 +6,7 @@ import logging
 import signal
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from multiprocessing import resource_tracker
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,8 @@ def _loop_without_interrupts() -> Iterator[LoopRunner]:
 
 
 async def _block_interrupts() -> None:
+    # Python starts this process together with the first one, and then unblocks the signal
+    resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
