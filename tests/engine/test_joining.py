@@ -16,6 +16,7 @@ from distributed import KilledWorker
 from floodscan import CatalogError, scan
 from floodscan.catalogs import ArchiveCatalog, open_catalog
 from floodscan.catalogs.archive import places, reading
+from floodscan.catalogs.archive.joined import JoinedCatalog
 from floodscan.catalogs.archive.shards import cut_shards, group_searches
 from floodscan.clusters import open_client
 from floodscan.engine import joining
@@ -60,6 +61,14 @@ def test_a_join_gives_the_bytes_of_single_searches(
     assert result_bytes(tmp_path / "out") == searched
     assert result.counts["requests"] == 0
     assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_a_task_that_outlives_its_run_is_no_bug(tmp_path: Path) -> None:
+    """After Ctrl-C the answers are removed while workers still search."""
+    catalog = JoinedCatalog(tmp_path / "gone", 1, (), rest=open_catalog("demo"))
+    search = Search("sentinel-2-l2a", (5.8, 49.5, 6.4, 50.1), None, ("B04",), joined=True)
+    with pytest.raises(CatalogError, match="the answers of the join are gone"):
+        catalog.search(search)
 
 
 def test_small_lots_give_the_same_bytes(

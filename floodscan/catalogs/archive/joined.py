@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from floodscan.catalogs.archive.reading import JoinedItems, join_row_groups
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
+from floodscan.errors import CatalogError
 from floodscan.schemas import ITEMS, pack_table, unpack_table
 from floodscan.store.atomic import written
 
@@ -67,9 +68,19 @@ class JoinedCatalog:
         return self.rest.describe(collections)
 
     def search(self, search: Search) -> Answer:
-        """Read the answer of the join, or search."""
+        """Read the answer of the join, or search.
+
+        Raises:
+            CatalogError: The answers are gone: the run has ended, and this task outlived it.
+        """
         if not search.joined:
             return self.rest.search(search)
+        try:
+            return self._find(search)
+        except FileNotFoundError as err:
+            raise CatalogError(self.location, "the answers of the join are gone") from err
+
+    def _find(self, search: Search) -> Answer:
         number = _load_answers(self.folder)[_digest(search)]
         pieces = [
             _load_places(self.folder, shard).get(number, ()) for shard in range(self.n_shards)
