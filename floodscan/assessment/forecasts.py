@@ -97,11 +97,7 @@ def forecast_event(plan: EventPlan, grounds: Mapping[SlotKey, Grounds]) -> Event
         grounds: The ground of each filled slot of the AOI, by phase and sensor.
     """
     grid = plan_grid(plan.event.bbox, plan.event.target_crs)
-    slots = [
-        (slot.phase and str(slot.phase), str(slot.sensor))
-        for slot in plan.slots
-        if slot.target.target_id == AOI
-    ]
+    slots = [slot.key for slot in plan.slots if slot.target.target_id == AOI]
     sets = {ALL_SENSORS: slots}
     for phase, sensor in slots:
         if sensor != Sensor.DEM:

@@ -325,7 +325,7 @@ class _Count:
 
 
 def _key(slot: Slot) -> tuple[str, str | None, str]:
-    return slot.target.target_id, slot.phase and str(slot.phase), str(slot.sensor)
+    return slot.target.target_id, *slot.key
 
 
 def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> EmptySlot:

@@ -165,12 +165,7 @@ def _find_missing(
     plan: EventPlan, target: Target, slots: Mapping[SlotKey, list[int]]
 ) -> tuple[SlotKey, ...]:
     """List the slots of a target that no scene fills."""
-    keys = [
-        (slot.phase and str(slot.phase), str(slot.sensor))
-        for slot in plan.slots
-        if slot.target is target
-    ]
-    return tuple(key for key in keys if key not in slots)
+    return tuple(slot.key for slot in plan.slots if slot.target is target and slot.key not in slots)
 
 
 def _draw_grounds(chosen: Chosen, slots: Mapping[SlotKey, list[int]]) -> dict[SlotKey, Grounds]:

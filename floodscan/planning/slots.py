@@ -66,6 +66,11 @@ class Slot:
         """The widest time window, with all steps of the recipe's ladder; None is any time."""
         return self.search.window
 
+    @property
+    def key(self) -> tuple[str | None, str]:
+        """Phase and sensor, as tables have them."""
+        return self.phase and str(self.phase), str(self.sensor)
+
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:

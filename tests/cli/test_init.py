@@ -84,7 +84,7 @@ def test_recipe_is_the_default_and_has_every_key() -> None:
 
 
 def test_event_file_has_every_key(tmp_path: Path) -> None:
-    """Those that are comments are valid too."""
+    """Keys that are commented out are valid too."""
     text = (STARTER / "flood.toml").read_text("utf-8")
     path = tmp_path / "flood.toml"
     path.write_text(text)

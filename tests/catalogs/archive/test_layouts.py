@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -190,6 +191,17 @@ def test_values_of_a_wrong_type_count_as_missing(tmp_path: Path) -> None:
     found = find_all(tmp_path / "items.parquet")
     assert found["cloud_cover"].to_pylist() == [None, None]
     assert sorted(found["proj_epsg"].to_pylist(), key=str) == [32632, None]
+
+
+def test_an_href_that_is_no_address_of_a_file_is_refused(tmp_path: Path) -> None:
+    """As in an API; a relative one stays as it is, because the item's address is not known."""
+    hrefs = {"B02": "javascript:alert(1)", "B03": "B03.tif", "B04": "https://e.org/B04.tif?sig=1"}
+    assets = json.dumps({key: {"href": href} for key, href in hrefs.items()})
+    table = replaced(demo_table().slice(0, 1), "assets", pa.array([assets]))
+    pq.write_table(table, tmp_path / "items.parquet")
+    (row,) = find_all(tmp_path / "items.parquet").to_pylist()
+    assert dict(row["assets"]) == {"B03": "B03.tif", "B04": "https://e.org/B04.tif"}
+    assert dict(row["refused_assets"]) == {"B02": "its href begins with javascript:"}
 
 
 def test_footprints_have_the_form_of_those_of_an_api(tmp_path: Path) -> None:
