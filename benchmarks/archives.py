@@ -192,7 +192,9 @@ def run_scan(archive: ArchiveCatalog, floods: Sequence[Flood], folder: Path, pag
     write_events(folder / "scan.csv", floods)
     started = perf_counter()
     with (
-        LocalCluster(n_workers=N_WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=N_WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         Client(cluster) as client,
     ):
         result = floodscan.scan(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dask import config
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
+from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.utils import LoopRunner
 
 from floodscan.clusters.interrupts import postponed
@@ -21,6 +22,8 @@ from floodscan.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    from distributed import Worker
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +86,26 @@ def _start(n_workers: int | None, runner: LoopRunner) -> LocalCluster:
         worker_dashboard_address="127.0.0.1:0",
         # such as that a worker needs more than some seconds to end
         silence_logs=logging.ERROR,
+        plugins=[_QuietEnd()],
     )
+
+
+class _QuietEnd(WorkerPlugin):
+    """Keeps a worker from logging that its scheduler is gone.
+
+    The scheduler belongs to this process, so it is gone when the command ends. A worker whose
+    heartbeat is on its way at that moment would log a traceback.
+    """
+
+    name = "floodscan-quiet-end"
+
+    def setup(self, worker: Worker) -> None:
+        del worker
+        logging.getLogger("distributed.worker").addFilter(_is_not_of_heartbeat)
+
+
+def _is_not_of_heartbeat(record: logging.LogRecord) -> bool:
+    return "Failed to communicate with scheduler during heartbeat" not in record.getMessage()
 
 
 @contextmanager

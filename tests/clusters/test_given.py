@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A cluster of the caller's own, with one worker."""
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as started:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0"
+    ) as started:
         yield started
 
 

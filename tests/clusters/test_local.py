@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 def is_profiled(dask_worker: Worker) -> bool:
     """Return True if Dask's profiler runs on a worker."""
     return "profile" in dask_worker.periodic_callbacks
+
+
+def log_two_errors() -> list[str]:
+    """Log as a worker does when its scheduler is gone, and another error; return what was kept."""
+    kept: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: kept.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("distributed.worker")
+    logger.addHandler(handler)
+    logger.error("Failed to communicate with scheduler during heartbeat.")
+    logger.error("another error")
+    logger.removeHandler(handler)
+    return kept
+
+
+def test_workers_do_not_log_that_the_command_has_ended() -> None:
+    """A heartbeat on its way at the end printed a traceback."""
+    with open_local_client(1) as client:
+        assert list(client.run(log_two_errors).values()) == [["another error"]]
 
 
 def test_workers_are_not_profiled() -> None:

@@ -145,7 +145,7 @@ def test_a_sas_may_end_in_mid_run(
     assert result_bytes(tmp_path / "alone") == expected
     assert short_tokens.requests().total() >= 2
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         scan(events, catalog=address, out=tmp_path / "before", client=client)
