@@ -17,6 +17,7 @@ from floodscan.cli.options import (
     log_options,
     rules_options,
 )
+from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=CommandWithoutPandas,
     epilog="The exit status is 0 if every slot was filled, 1 if a slot is empty, and 2 if an "
-    "input can't be used."
+    "input can't be used.",
 )
 @click.argument("events", metavar="EVENTS", type=AnyPath())
 @catalog_options
@@ -94,7 +96,10 @@ def scan(  # noqa: PLR0913 - one parameter per option
         return _print_job(cluster_choice, access)
     source = catalogs.open(events, rules)
     print_coverage(source, rules)
-    with show_progress() as on_progress, prepare_client(cluster_choice, access) as client:
+    with (
+        show_progress() as on_progress,
+        prepare_client(cluster_choice, access, n_events=len(listed)) as client,
+    ):
         result = scanning.scan(
             listed,
             catalog=source,
