@@ -94,12 +94,9 @@ def scan(  # noqa: PLR0913 - one parameter per option
         listed = scanning.read_list(events, rules)
     if dry_run:
         return _print_job(cluster_choice, access)
-    source = catalogs.open(events, rules)
-    print_coverage(source, rules)
-    with (
-        show_progress() as on_progress,
-        prepare_client(cluster_choice, access, n_events=len(listed)) as client,
-    ):
+    print_coverage(source := catalogs.open(events, rules), rules)
+    cluster = prepare_client(cluster_choice, access, n_events=len(listed))
+    with show_progress() as on_progress, cluster as client:
         result = scanning.scan(
             listed,
             catalog=source,
