@@ -92,13 +92,17 @@ def prepare_client(
     is_few = n_events is not None and n_events <= FEW_EVENTS
     if cluster == NONE or (cluster == LOCAL and n_workers is None and is_few):
         return nullcontext(nullcontext)
+    return _prepare_dask(cluster, cast("int | None", n_workers))
+
+
+def _prepare_dask(cluster: str, n_workers: int | None) -> AbstractContextManager[Opener]:
     from floodscan.clusters.local import (  # noqa: PLC0415 - see above
         open_local_client,
         prepare_connection,
     )
 
     if cluster == LOCAL:
-        return nullcontext(partial(open_local_client, cast("int | None", n_workers)))
+        return nullcontext(partial(open_local_client, n_workers))
     return prepare_connection(cluster)
 
 
