@@ -32,6 +32,7 @@ NONE = "none"
 LOCAL = "local"
 SLURM = "slurm"
 ALLOCATION = "allocation"
+_ON_SLURM = {SLURM, ALLOCATION}
 
 FEW_EVENTS = 32
 """Up to so many events, ``local`` starts no workers: to start them takes longer than the events."""
@@ -78,13 +79,8 @@ def prepare_client(
         InputError: The cluster can't be used; the message says why.
         ClusterError: From the opened client: worker jobs end as soon as they start.
     """
-    on_slurm = cluster in {SLURM, ALLOCATION}
-    if n_searches is not None and not on_slurm:
-        message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
-        raise InputError(f"{message}; the option is for slurm and allocation")
-    if isinstance(n_workers, tuple) and cluster != SLURM:
-        raise InputError(f"--workers MIN:MAX: --cluster {cluster} has a fixed size; use slurm")
-    if on_slurm:
+    _check_options(cluster, n_workers, n_searches)
+    if cluster in _ON_SLURM:
         read, slurm = _read_profile(cluster, profile), _import_slurm(cluster)
         prepare = slurm.prepare_slurm if cluster == SLURM else slurm.prepare_allocation
         opener = prepare(read, n_workers, n_searches=n_searches)
@@ -93,6 +89,14 @@ def prepare_client(
     if cluster == NONE or (cluster == LOCAL and n_workers is None and is_few):
         return nullcontext(nullcontext)
     return _prepare_dask(cluster, cast("int | None", n_workers))
+
+
+def _check_options(cluster: str, n_workers: NumberOfWorkers | None, n_searches: int | None) -> None:
+    if n_searches is not None and cluster not in _ON_SLURM:
+        message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
+        raise InputError(f"{message}; the option is for slurm and allocation")
+    if isinstance(n_workers, tuple) and cluster != SLURM:
+        raise InputError(f"--workers MIN:MAX: --cluster {cluster} has a fixed size; use slurm")
 
 
 def _prepare_dask(cluster: str, n_workers: int | None) -> AbstractContextManager[Opener]:
