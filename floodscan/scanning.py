@@ -107,8 +107,8 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     with prepare_given(client) as opener:
         run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-        counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
-    return _conclude(run.folder, listed.ids, counts, temporary=out is None)
+        _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
+    return _conclude(run.folder, listed.ids, temporary=out is None)
 
 
 def reselect(
@@ -148,9 +148,9 @@ def reselect(
             catalog_id=searched["catalog"]["id"],
             decisions=held.read_decisions(),
         )
-        counts = _choose_again(again, searched, opener, report=on_progress)
+        _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
-    return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)
+    return ScanResult(folder, IdSet(chain.from_iterable(ids)))
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -216,8 +216,8 @@ def _finish(
     *,
     retry: bool,
     report: OnProgress | None,
-) -> Counter[str]:
-    """Run the batches that are left, and return the counts of all batches."""
+) -> None:
+    """Run the batches that are left."""
     head = describe_scan(run)
     cut = partial(cut_batches, events, run_id=head["run_id"])
     planned = frozenset(batch.name for batch in cut())
@@ -242,13 +242,12 @@ def _finish(
         run.folder.keep(planned)
         finish_record(run.folder, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 def _choose_again(
     again: Reselection, searched: Json, opener: Opener, *, report: OnProgress | None
-) -> Counter[str]:
-    """Choose again for all batches of a run, and return their counts."""
+) -> None:
+    """Choose again for all batches of a run."""
     head, planned = describe_reselection(searched, again.recipe), searched["planned"]
     n_events, n_batches = planned["events"], planned["batches"]
     with _taken(again.out, head):
@@ -269,7 +268,6 @@ def _choose_again(
             progress.follow(results)
         finish_record(again.out, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 class _Progress:
@@ -351,10 +349,8 @@ def _rules_for(
     return rules
 
 
-def _conclude(
-    folder: RunFolder, ids: IdSet, counts: Counter[str], *, temporary: bool
-) -> ScanResult:
-    result = ScanResult(folder, ids, counts)
+def _conclude(folder: RunFolder, ids: IdSet, *, temporary: bool) -> ScanResult:
+    result = ScanResult(folder, ids)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
     return result
