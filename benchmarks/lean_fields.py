@@ -48,7 +48,7 @@ def hrefs_of(assets: Sequence[str]) -> list[str]:
 def forms_of(collection: str, assets: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """List all forms of a search for some assets, by name."""
     each, hrefs = [f"assets.{key}" for key in assets], hrefs_of(assets)
-    ours = lean_fields(collection, assets)
+    ours = lean_fields({collection: assets})
     unused = [f"{asset}.{name}" for asset in each for name in UNUSED]
     everything = [*SHAPE, "properties"]
     included = {

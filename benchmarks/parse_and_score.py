@@ -153,7 +153,7 @@ def paginate(items: list[Json]) -> list[bytes]:
 def project(item: Json) -> Json:
     """Keep the members that the client asks for if the server conforms to ``fields``."""
     kept = copy.deepcopy(item)
-    for path in lean_fields(COLLECTION, OPTICAL.assets)["exclude"]:
+    for path in lean_fields({COLLECTION: OPTICAL.assets})["exclude"]:
         *parents, name = path.split(".")
         node = kept
         for parent in parents:

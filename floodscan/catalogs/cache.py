@@ -69,6 +69,7 @@ class CachedCatalog:
             "bbox": search.bbox,
             "window": search.window and str(search.window),
             "assets": search.assets,
+            **({"also": search.also} if search.also else {}),
         }
         path = self._path(facts, "arrow")
         with suppress(OSError, pa.ArrowException):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.joined import JoinedCatalog
+from floodscan.catalogs.cache import CachedCatalog
+from floodscan.catalogs.stac_api import StacApiCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,6 +74,8 @@ class Sources:
 
 def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
     """Return the catalog that answers a search, and why it does."""
+    if isinstance(catalog, JoinedCatalog):
+        return find_source(catalog.rest, search)
     return (
         catalog.find(search)
         if isinstance(catalog, Sources)
@@ -79,10 +83,17 @@ def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
     )
 
 
+def find_api(catalog: Catalog, search: Search) -> str | None:
+    """Return the location of the STAC API that answers a search; None if another catalog does.
+
+    An API can search several collections at once.
+    """
+    source, _ = find_source(catalog, search)
+    return source.location if isinstance(source, CachedCatalog | StacApiCatalog) else None
+
+
 def find_archive(catalog: Catalog, search: Search) -> ArchiveCatalog | None:
     """Return the archive that answers a search; None if requests do."""
-    if isinstance(catalog, JoinedCatalog):
-        return find_archive(catalog.rest, search)
     source, _ = find_source(catalog, search)
     return source if isinstance(source, ArchiveCatalog) else None
 

@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -45,7 +46,7 @@ from floodscan.catalogs.transport import Request, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from floodscan.model import Search
 
@@ -275,15 +276,16 @@ class _OpenApi:
 
     def read(self, search: Search, counters: SearchCounters, found: FoundItems) -> None:
         """Read all pages of a search that doesn't cross the antimeridian."""
+        found.search = search
         checked = ItemSearch(
             self.pager.url,
             client=self.client,
             stac_io=self.io,
             limit=self.pager.transport.limits.page_items,
-            collections=[search.collection],
+            collections=[*search.wanted],
             bbox=search.bbox,
             datetime=(search.window.start, search.window.end) if search.window else None,
-            fields=lean_fields(search.collection, search.assets) if self.lean else None,
+            fields=lean_fields(search.wanted) if self.lean else None,
         )
         self.pager.read(checked.get_parameters(), counters, found)
 
@@ -340,16 +342,24 @@ def _read_endpoint(client: Client, url: str) -> Endpoint:
     return Endpoint(address, client.conforms_to(ConformanceClasses.FIELDS))
 
 
-def lean_fields(collection: str, assets: Sequence[str]) -> Json:
+def lean_fields(wanted: Mapping[str, Sequence[str]]) -> Json:
     """Name the unused parts of an item, for APIs that conform to the ``fields`` extension.
 
     To name the used parts instead would halve the bytes again, but costs pgstac more than the whole
     item does: it walks the item once for each included path
     (``benchmarks/results/lean_fields.md``).
+
+    Args:
+        wanted: The wanted assets of each collection.
     """
-    others = [f"assets.{key}" for key in _OTHER_ASSETS.get(collection, ()) if key not in assets]
-    bands = [f"assets.{key}.eo:bands" for key in assets if others]
-    return {"exclude": ["links", *others, *bands]}
+    used = {key for assets in wanted.values() for key in assets}
+    others = {
+        name: [f"assets.{key}" for key in _OTHER_ASSETS.get(name, ()) if key not in used]
+        for name in wanted
+    }
+    large = [name for name in wanted if others[name]]
+    bands = [f"assets.{key}.eo:bands" for name in large for key in wanted[name]]
+    return {"exclude": ["links", *chain.from_iterable(others.values()), *bands]}
 
 
 _: type[Catalog] = StacApiCatalog

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,7 +49,7 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import find_archive
+    from floodscan.catalogs.sources import find_api, find_archive
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
@@ -63,7 +64,12 @@ def plan(
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
     _log.info("%d events are read from %s", len(listed), events)
     batches = counter.count(
-        plan_batch(batch, rules, joins=lambda search: find_archive(source, search) is not None)
+        plan_batch(
+            batch,
+            rules,
+            joins=lambda search: find_archive(source, search) is not None,
+            find_api=partial(find_api, source),
+        )
         for batch in cut_batches(listed, run_id="")
     )
     if as_json:
@@ -108,7 +114,7 @@ def _to_json(each: EventPlan, searches: Iterable[Search], source: Catalog) -> Js
             for slot in each.slots
         ],
         "searches": [
-            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)}
+            {"collections": [*s.wanted], "bbox": s.bbox, "window": s.window and str(s.window)}
             for s in searches
             if not s.joined
         ],
