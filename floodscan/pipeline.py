@@ -27,9 +27,8 @@ import pyarrow as pa
 from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.sources import find_api, find_archive
+from floodscan.catalogs.sources import find_api, plan_for
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
-from floodscan.planning.slots import plan_batch
 from floodscan.schemas import (
     CANDIDATES,
     ITEMS,
@@ -83,11 +82,7 @@ class Run:
 
     def plan(self, batch: Batch) -> BatchPlan:
         """Plan a batch: which of its searches are sent, and which are joined with an archive."""
-        return plan_batch(batch, self.recipe, joins=self.joins, find_api=self.find_api)
-
-    def joins(self, slot_search: Search) -> bool:
-        """Return whether a slot search is joined with an archive."""
-        return find_archive(self.catalog, slot_search) is not None
+        return plan_for(self.catalog, batch, self.recipe)
 
     def find_api(self, slot_search: Search) -> str | None:
         """Return the location of the API that answers a slot search; None if none does."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,6 +18,9 @@ from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
+from floodscan.catalogs.early import forget_early
+from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
 from floodscan.engine.record import (
@@ -105,9 +108,14 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
-        run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-        counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
+        kept = access.keep(source)
+        few = opener is nullcontext and len(listed) <= FEW_EVENTS and not _is_begun(out)
+        with _sent_early(kept, rules, listed) if few else nullcontext():
+            run = _prepare_run(kept, rules, listed, out=out, packed=pack_manifests)
+            run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
+            counts = _finish(
+                run, listed, opener, access.rates, retry=retry_failed, report=on_progress
+            )
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
 
 
@@ -175,6 +183,23 @@ def open_source(
     if catalog is None:
         catalog = DEMO if events == DEMO else PLANETARY_COMPUTER
     return open_sources(catalog, by_collection=recipe.sources, fallback=fallback)
+
+
+def _is_begun(out: str | Path | None) -> bool:
+    return out is not None and RunFolder(Path(out).absolute()).has_run()
+
+
+@contextmanager
+def _sent_early(source: Catalog, rules: Recipe, events: EventList) -> Iterator[None]:
+    """Send the searches of a few events while the catalog is checked."""
+    own = [] if list_archives(source) else cut_batches(events, run_id="")
+    for batch in own:
+        searches = plan_for(source, batch, rules).searches
+        send_early(source, (search for search in searches if not search.joined))
+    try:
+        yield
+    finally:
+        forget_early()
 
 
 def _prepare_run(

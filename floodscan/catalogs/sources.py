@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.joined import JoinedCatalog
 from floodscan.catalogs.cache import CachedCatalog
 from floodscan.catalogs.stac_api import StacApiCatalog
+from floodscan.planning.slots import plan_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from floodscan.catalogs.archive.coverage import Coverage
     from floodscan.catalogs.base import Answer, Catalog
-    from floodscan.model import Search
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.slots import Batch, BatchPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,24 @@ def find_archive(catalog: Catalog, search: Search) -> ArchiveCatalog | None:
     """Return the archive that answers a search; None if requests do."""
     source, _ = find_source(catalog, search)
     return source if isinstance(source, ArchiveCatalog) else None
+
+
+def plan_for(catalog: Catalog, batch: Batch, recipe: Recipe) -> BatchPlan:
+    """Plan a batch: which of its searches are sent, and which are joined with an archive."""
+    return plan_batch(
+        batch,
+        recipe,
+        joins=lambda search: find_archive(catalog, search) is not None,
+        find_api=partial(find_api, catalog),
+    )
+
+
+def send_early(catalog: Catalog, searches: Iterable[Search]) -> None:
+    """Send searches to STAC APIs whose landing page is not read yet."""
+    for search in searches:
+        source, _ = find_source(catalog, search)
+        if isinstance(source, CachedCatalog | StacApiCatalog):
+            source.send_early(search)
 
 
 def measure_coverages(catalog: Catalog, collections: Iterable[str]) -> Iterator[Coverage]:

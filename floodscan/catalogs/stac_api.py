@@ -21,6 +21,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -37,6 +38,7 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
+from floodscan.catalogs.early import send_early, take_early
 from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.hrefs import is_secret
 from floodscan.catalogs.limits import Budget, Limits, RequestError
@@ -47,6 +49,7 @@ from floodscan.errors import CatalogError, MissingCollectionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from floodscan.model import Search
 
@@ -142,9 +145,12 @@ class StacApiCatalog:
         # a person waits for this, so a dead address is reported after short pauses
         pause = min(self.limits.max_pause_seconds, _DESCRIBE_PAUSE_SECONDS)
         limits = replace(self.limits, max_pause_seconds=pause)
-        client = _open_client(replace(self, limits=limits), Budget(_undivided(limits)))
-        names = list(collections)
+        catalog, names = replace(self, limits=limits), list(collections)
+        io = _make_io(catalog, Budget(_undivided(limits)))
         with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
+            for name in names:
+                io.send_ahead(f"{public_url(self.url).rstrip('/')}/collections/{name}", pool)
+            client = _open_client(catalog, io)
             found = pool.map(lambda name: self._has(client, name), names)
             for name, there in zip(names, found, strict=True):
                 if not there:
@@ -154,6 +160,11 @@ class StacApiCatalog:
     def located(self) -> StacApiCatalog:
         """Return it with its endpoint, so that no other process reads the landing page."""
         return replace(self, endpoint=_KNOWN.get(self.url, self.endpoint))
+
+    def send_early(self, search: Search) -> None:
+        """Send a search before the landing page is read; ``search`` takes its answer."""
+        guessed = replace(self, endpoint=_guess_endpoint(self.url))
+        send_early((self.url, search), lambda: guessed._search_now(search))  # noqa: SLF001 - our own
 
     def _has(self, client: Client, collection: str) -> bool:
         try:
@@ -168,6 +179,17 @@ class StacApiCatalog:
 
     def search(self, search: Search) -> Answer:
         """Find items page by page and, where the whole search can't be answered, part by part."""
+        early = take_early((self.url, search))
+        if early is None:
+            return self._search_now(search)
+        with suppress(CatalogError):
+            _open(self, Budget(self.limits))
+        if _KNOWN.get(self.url, self.endpoint) == _guess_endpoint(self.url):
+            return early
+        answer = self._search_now(search)
+        return replace(answer, n_requests=answer.n_requests + early.n_requests)
+
+    def _search_now(self, search: Search) -> Answer:
         started = time.perf_counter()
         counters = SearchCounters(Budget(self.limits))
         found = FoundItems(search, self.limits)
@@ -216,6 +238,11 @@ class _TransportIO(StacApiIO):
         super().__init__()
         self._transport = transport
         self._budget = budget
+        self._ahead: dict[str, Future[str]] = {}
+
+    def send_ahead(self, href: str, pool: ThreadPoolExecutor) -> None:
+        """Send a request that pystac-client is about to make."""
+        self._ahead[href] = pool.submit(self._send, Request("GET", href, leaves_host=True))
 
     def request(
         self,
@@ -230,7 +257,11 @@ class _TransportIO(StacApiIO):
             RequestError: The request wasn't answered, or not by a STAC catalog or collection.
         """
         del headers
-        request = Request(method or "GET", href, parameters or None, leaves_host=True)
+        if ahead := self._ahead.pop(href, None):
+            return ahead.result()
+        return self._send(Request(method or "GET", href, parameters or None, leaves_host=True))
+
+    def _send(self, request: Request) -> str:
         return self._transport.ask(request, self._budget, decode=self._decode, use=str)
 
     def _decode(self, content: bytes | bytearray) -> str:
@@ -301,7 +332,7 @@ def _open(catalog: StacApiCatalog, budget: Budget) -> _OpenApi:
         if catalog.endpoint is None and catalog.url not in _KNOWN:
             own = Budget(_undivided(catalog.limits))
             try:
-                _open_client(catalog, own)
+                _open_client(catalog, _make_io(catalog, own))
             except CatalogError:
                 budget.n_requests += own.n_requests
                 budget.n_retries += own.n_retries
@@ -321,11 +352,14 @@ def _open_api(catalog: StacApiCatalog, endpoint: Endpoint) -> _OpenApi:
     return _OpenApi(Pager(transport, endpoint.url), client, io, endpoint.lean)
 
 
-def _open_client(catalog: StacApiCatalog, budget: Budget) -> Client:
+def _make_io(catalog: StacApiCatalog, budget: Budget) -> _TransportIO:
+    return _TransportIO(Transport(catalog.url, catalog.limits, catalog.rate_limiter), budget)
+
+
+def _open_client(catalog: StacApiCatalog, io: _TransportIO) -> Client:
     """Read the landing page."""
-    transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
     try:
-        client = Client.open(catalog.url, stac_io=_TransportIO(transport, budget))
+        client = Client.open(catalog.url, stac_io=io)
     except RequestError as err:
         raise CatalogError(catalog.location, err.reason) from None  # its cause may quote the URL
     except _NOT_STAC:
@@ -334,6 +368,11 @@ def _open_client(catalog: StacApiCatalog, budget: Budget) -> Client:
     client.set_root(client)  # else each link would read the landing page again
     _KNOWN[catalog.url] = _read_endpoint(client, catalog.url)
     return client
+
+
+def _guess_endpoint(url: str) -> Endpoint:
+    """Return the endpoint that most landing pages name."""
+    return Endpoint(f"{public_url(url).rstrip('/')}/search", lean=True)
 
 
 def _read_endpoint(client: Client, url: str) -> Endpoint:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def test_the_demo_needs_two_searches_instead_of_nine(tmp_path: Path, pgstac_api: StacApi) -> None:
-    """One for both satellites and one for the DEM, counted at the server, with the same result as one per slot.
+    """One for both satellites and one for the DEM, with the same result as one per slot.
 
     One of the nine searches finds 50 items, which may be a limit of the server: its halves are
     searched too.
