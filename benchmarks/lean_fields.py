@@ -23,8 +23,8 @@ import requests
 from benchmarks.sweeps import latest_events, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.lean_fields import lean_fields
 from floodscan.catalogs.page_json import GRID_FIELDS, STAC_NAMES, decode_page
-from floodscan.catalogs.stac_api import lean_fields
 from floodscan.testing.servers.launch import pgstac_server
 
 if TYPE_CHECKING:

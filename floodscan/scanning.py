@@ -108,14 +108,9 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        kept = access.keep(source)
-        few = opener is nullcontext and len(listed) <= FEW_EVENTS and not _is_begun(out)
-        with _sent_early(kept, rules, listed) if few else nullcontext():
-            run = _prepare_run(kept, rules, listed, out=out, packed=pack_manifests)
-            run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-            counts = _finish(
-                run, listed, opener, access.rates, retry=retry_failed, report=on_progress
-            )
+        run = _prepare_run(access.keep(source), rules, listed, opener, out, packed=pack_manifests)
+        run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
+        counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
 
 
@@ -189,28 +184,28 @@ def _is_begun(out: str | Path | None) -> bool:
     return out is not None and RunFolder(Path(out).absolute()).has_run()
 
 
-@contextmanager
-def _sent_early(source: Catalog, rules: Recipe, events: EventList) -> Iterator[None]:
+def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
     """Send the searches of a few events while the catalog is checked."""
-    own = [] if list_archives(source) else cut_batches(events, run_id="")
-    for batch in own:
+    if list_archives(source):
+        return
+    for batch in cut_batches(events, run_id=""):
         searches = plan_for(source, batch, rules).searches
         send_early(source, (search for search in searches if not search.joined))
-    try:
-        yield
-    finally:
-        forget_early()
 
 
 def _prepare_run(
     source: Catalog,
     rules: Recipe,
     events: EventList,
-    *,
+    opener: Opener,
     out: str | Path | None,
+    *,
     packed: bool | None,
 ) -> Run:
     """Check that the catalog has the collections, and choose the folder."""
+    forget_early()
+    if opener is nullcontext and len(events) <= FEW_EVENTS and not _is_begun(out):
+        _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)

@@ -262,13 +262,17 @@ def read_whole(
             reason, helps = str(err), n_failed <= err.max_parts
         except RequestError as err:
             n_failed += 1
-            refused = bool(part.also) and not err.passing  # perhaps only for several collections
-            reason, helps = err.reason, (err.too_much or refused) and n_failed <= _MAX_FAILED_PARTS
+            reason, helps = err.reason, _may_help(part, err) and n_failed <= _MAX_FAILED_PARTS
         if helps and counters.may_bisect and (halves := halve(part)):
             counters.count_bisection(reason)
             parts += reversed(halves)
         else:
             yield MissingPart(part, reason)
+
+
+def _may_help(part: Search, err: RequestError) -> bool:
+    """Return whether a cut may help; the catalog may refuse a search of several collections."""
+    return err.too_much or (bool(part.also) and not err.passing)
 
 
 def _decode(content: bytes | bytearray) -> Page:

@@ -25,7 +25,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -41,6 +40,7 @@ from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.catalogs.early import send_early, take_early
 from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.hrefs import is_secret
+from floodscan.catalogs.lean_fields import lean_fields
 from floodscan.catalogs.limits import Budget, Limits, RequestError
 from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimiter
@@ -48,7 +48,7 @@ from floodscan.catalogs.transport import Request, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
 
     from floodscan.model import Search
@@ -62,17 +62,6 @@ _NOT_STAC = (APIError, ClientTypeError, STACError, STACTypeError)
 _ODD_STAC = (*_NOT_STAC, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Raised by pystac for a document that breaks the STAC specification: it reads without checking."""
 
-_OTHER_ASSETS = {
-    "sentinel-2-l2a": (
-        *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview"),
-        *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata"),
-        "safe-manifest",
-    )
-}
-"""Assets beside the bands, for collections where these make up much of an item.
-
-A name that an item does not have does no harm.
-"""
 _OPENING = threading.Lock()
 
 
@@ -379,26 +368,6 @@ def _read_endpoint(client: Client, url: str) -> Endpoint:
     link = client.get_search_link()
     address = str(link.absolute_href) if link else f"{public_url(url).rstrip('/')}/search"
     return Endpoint(address, client.conforms_to(ConformanceClasses.FIELDS))
-
-
-def lean_fields(wanted: Mapping[str, Sequence[str]]) -> Json:
-    """Name the unused parts of an item, for APIs that conform to the ``fields`` extension.
-
-    To name the used parts instead would halve the bytes again, but costs pgstac more than the whole
-    item does: it walks the item once for each included path
-    (``benchmarks/results/lean_fields.md``).
-
-    Args:
-        wanted: The wanted assets of each collection.
-    """
-    used = {key for assets in wanted.values() for key in assets}
-    others = {
-        name: [f"assets.{key}" for key in _OTHER_ASSETS.get(name, ()) if key not in used]
-        for name in wanted
-    }
-    large = [name for name in wanted if others[name]]
-    bands = [f"assets.{key}.eo:bands" for name in large for key in wanted[name]]
-    return {"exclude": ["links", *chain.from_iterable(others.values()), *bands]}
 
 
 _: type[Catalog] = StacApiCatalog
