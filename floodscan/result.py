@@ -1,7 +1,7 @@
 """The result of a run, for Python: counts at once; tables and manifests are read on access.
 
-Its methods do what the commands ``explain``, ``compare`` and ``plot`` do. Packages that take long
-to import are imported where they are used.
+Its methods do what the commands ``explain``, ``compare``, ``plot`` and ``report`` do. Packages that
+take long to import are imported where they are used.
 """
 
 from __future__ import annotations
@@ -179,6 +179,22 @@ class ScanResult:
 
         drawn, timeline = plot(self.folder, _id_of(event), to=to, kind=kind)
         return drawn, timeline
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the run as one HTML page, which opens in a browser without internet.
+
+        Args:
+            path: File to write; None is ``report.html`` in the folder of the run.
+
+        Returns:
+            The file.
+
+        Raises:
+            OutputError: The file can't be written.
+        """
+        from floodscan.report.html import write_report  # noqa: PLC0415 - as above
+
+        return write_report(self.folder, path)
 
 
 def _id_of(event: str | Event) -> str:

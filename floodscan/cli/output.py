@@ -200,6 +200,7 @@ def _print_files(console: Console, result: ScanResult) -> None:
         "  events.parquet  searches.parquet  run.json",
         f"Why:      floodscan explain {words}",
         f"Pictures: floodscan plot {words}",
+        f"Report:   floodscan report {shlex.join([out])}",
     ):
         print_line(console, line, whole=True)
 
