@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from floodscan.report.html.candidate_columns import CandidateColumns, Slot
     from floodscan.report.html.shown_manifest import ShownManifest
@@ -142,10 +143,14 @@ def _add_shapes(
     """Add the area of each event, and the footprints of its chosen scenes by their numbers."""
     lons = {name: middle(each.event["bbox"])[0] for name, each in manifests.items()}
     areas = [shapely.geometry.shape(each.event["aoi"]) for each in manifests.values()]
-    for fact, area in zip(facts, encode_shapes(np.array(areas), [*lons.values()]), strict=True):
+    for fact, area in zip(facts, encode_shapes(_as_array(areas), [*lons.values()]), strict=True):
         fact |= {"area": area, "footprints": []}
     by_name = {fact["id"]: fact["footprints"] for fact in facts}
-    shapes = shapely.from_wkb([*columns.footprints.values()])
+    shapes = shapely.from_wkb(_as_array([*columns.footprints.values()]))
     encoded = encode_shapes(shapes, [lons[name] for name, _ in columns.footprints])
     for key, rings in zip(columns.footprints, encoded, strict=True):
         by_name[key[0]].append([columns.numbers[key], rings])
+
+
+def _as_array(values: Sequence[object]) -> NDArray[np.object_]:
+    return np.array(values, dtype=object)

@@ -58,6 +58,8 @@ def encode_lines(lines: Geometries, steps_per_degree: float) -> list[list[int]]:
     """
     points, line = shapely.get_coordinates(lines, return_index=True)
     steps = np.rint(points * steps_per_degree).astype(np.int64)
+    if not len(lines):
+        return []
     starts = np.searchsorted(line, np.arange(len(lines)))
     changes = np.diff(steps, axis=0, prepend=0)
     changes[starts] = steps[starts]

@@ -24,7 +24,7 @@ function columnChart(label, bars, { from, to, unit, series, total }) {
   const x = (value) => left + ((value - from) / (to - from)) * inner;
   const ticks = d3.ticks(from, to, 5);
   const counts = d3.ticks(0, most, 3).filter(Number.isInteger);
-  return figure(label, `${label}: ${plural(total, "value")}`, svgRoot(width, height,
+  return figure(label, plural(total, "value"), svgRoot(width, height,
     `${label}: ${bars.map((bar) => `${bar.name}: ${bar.count}`).join("; ")}`,
     counts.map((number) => [
       s("line", { class: "grid", x1: left, x2: width - right, y1: y(number), y2: y(number) }),

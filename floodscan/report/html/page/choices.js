@@ -10,7 +10,7 @@ const MEASURES = {
 };
 
 function choiceTable(run, event, target) {
-  const header = ["slot", "scenes", "time", "from onset", "coverage", "cloud", "orbit, tile", "why", "runner-up"];
+  const header = ["slot", "scenes", "time, UTC", "from onset", "coverage", "cloud", "orbit, tile", "why", "runner-up"];
   const rows = run.slots.map((slot, number) => choiceCells(run, event, target, slot, number)).filter(Boolean);
   return plainTable(header, rows, { numbers: new Set([3, 4, 5]) });
 }
@@ -26,14 +26,14 @@ function choiceCells(run, event, target, slot, number) {
   const steps = [...new Set(chosen.flatMap((row) => row.relaxed))];
   return [name,
     sceneNames(chosen.map((row) => row.scene)),
-    slot[0] && momentText(first.seconds),
+    slot[0] && momentText(first.seconds)?.replace(" UTC", ""),
     slot[0] && first.seconds != null && hoursText((first.seconds - event.onset * 60) / 3600),
     choice ? percent(choice[1]) : slot[0] == null ? `${chosen.length} tiles` : null,
     meanCloud(chosen),
     [first.platform, placeText(first)].filter(Boolean).join(" "),
     h("span", null, reasonText(choice, own, slot),
       steps.length > 0 && h("span", { class: "quiet" }, ` Needs ${steps.join(" and ")}.`)),
-    choice?.[2] != null && sceneNames([event.scenes[choice[2]]])];
+    choice?.[2] == null ? null : sceneNames([event.scenes[choice[2]]])];
 }
 
 function reasonText(choice, own, slot) {

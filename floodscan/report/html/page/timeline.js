@@ -1,6 +1,8 @@
 // The timeline: every candidate of each slot against the windows, the phase's date and the onset.
 
 const BAND = 54;
+const NEAR_PIXELS = 7;
+const MOST_NAMES = 4;
 const PAD = { left: 96, right: 12, top: 26, bottom: 26 };
 const DAY_STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 365];
 
@@ -59,7 +61,7 @@ function momentLines(event, { height, pad, x, width }) {
       s("text", { class: "moment", x: side === "end" ? at + 3 : at - 3, y: kind === "onset" ? 10 : 21, "text-anchor": side },
         `${name} ${momentText(minutes * 60)}`)];
   };
-  return [...line(event.onset, event.assumed ? "onset (hour assumed)" : "onset", "onset"),
+  return [...line(event.onset, event.assumed && width > 560 ? "onset (hour assumed)" : "onset", "onset"),
     ...line(event.peak, "peak", "peak"), ...line(event.end, "end", "peak")];
 }
 
@@ -90,27 +92,32 @@ function band(run, event, frame, { slot, top, own }) {
 
 function drawMarks(group, own, x, y) {
   const order = (row) => -VERDICT_MARKS.indexOf(markOf(row.verdict));
-  const marks = [...own].sort((one, other) => order(one) - order(other)).map((row) => ({
-    row, path: markPath(row.verdict, x(row.scene.seconds), y(row.scene.overlap)) }));
+  const marks = [...own].sort((one, other) => order(one) - order(other)).map((row) => {
+    const [u, v] = [x(row.scene.seconds), y(row.scene.overlap)];
+    return { row, u, v, path: markPath(row.verdict, u, v) };
+  });
   group.append(...marks.map(({ path }) => path));
   return marks.sort((one, other) => one.row.scene.seconds - other.row.scene.seconds);
 }
 
-/** Show a candidate below the pointer, or the next one at an arrow key. */
+/** Show the candidates below the pointer, or the next one at an arrow key. */
 function listenToBand(group, marks, describe) {
   let focused = -1;
-  const show = ({ path, row }) => {
-    const { x, y, width, height } = path.getBoundingClientRect();
-    showTooltip(x + width / 2, y + height / 2, ...describe(row));
-    marks.forEach((mark) => mark.path.classList.toggle("focused", mark.path === path));
+  const show = (mark, others = []) => {
+    const { x, y, width, height } = mark.path.getBoundingClientRect();
+    const [title, pairs] = describe(mark.row);
+    showTooltip(x + width / 2, y + height / 2, title, [...pairs, ["also here", otherNames(others)]]);
+    marks.forEach(({ path }) => path.classList.toggle("focused", path === mark.path));
   };
   const leave = () => {
     marks.forEach((mark) => mark.path.classList.remove("focused"));
     hideTooltip();
   };
-  group.addEventListener("pointerover", (event) => {
-    const mark = marks.find(({ path }) => path === event.target);
-    if (mark) show(mark);
+  group.addEventListener("pointermove", (event) => {
+    const box = group.ownerSVGElement.getBoundingClientRect();
+    const distance = ({ u, v }) => Math.hypot(u - event.clientX + box.left, v - event.clientY + box.top);
+    const near = marks.filter((mark) => distance(mark) < NEAR_PIXELS).sort((one, other) => distance(one) - distance(other));
+    if (near.length) show(near[0], near.slice(1));
     else leave();
   });
   group.addEventListener("pointerleave", leave);
@@ -122,4 +129,11 @@ function listenToBand(group, marks, describe) {
     focused = (focused + step + marks.length + (focused < 0 && step < 0 ? 1 : 0)) % marks.length;
     show(marks[focused]);
   });
+}
+
+function otherNames(marks) {
+  if (!marks.length) return null;
+  const more = marks.length - MOST_NAMES;
+  return [...marks.slice(0, MOST_NAMES).map(({ row }) => `${sceneLabel(row.scene)} (${words(row.verdict)})`),
+    ...(more > 0 ? [`${more} more`] : [])].join(", ");
 }
