@@ -44,7 +44,8 @@ def draw_near(boxes: Sequence[Box]) -> Json:
         for turn in (-360, 0, 360)
         if west + turn <= 180 and east + turn >= -180  # noqa: PLR2004 - degrees
     ]
-    found = np.unique(shapely.STRtree(lines).query(turned, predicate="intersects")[1])
+    windows = np.array(turned, dtype=object)
+    found = np.unique(shapely.STRtree(lines).query(windows, predicate="intersects")[1])
     return _to_topology(kinds[found], lines[found], steps=_NEAR_STEPS, tolerance=_NEAR_TOLERANCE)
 
 
