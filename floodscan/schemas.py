@@ -171,7 +171,7 @@ The cost of a shared search is charged to the first event that uses it.
 SEARCHES = pa.schema(
     [
         pa.field("batch", pa.string(), nullable=False),
-        pa.field("collection", pa.string(), nullable=False),
+        pa.field("collections", pa.list_(pa.string()), nullable=False),
         pa.field("west", pa.float64(), nullable=False),
         pa.field("south", pa.float64(), nullable=False),
         pa.field("east", pa.float64(), nullable=False),  # less than west across the antimeridian
