@@ -167,6 +167,6 @@ def _share(manifest: Manifest, slot: Slot) -> float:
     phase, sensor = slot
     if phase is None:
         tiles = manifest.content["dem_items"]
-        return min(round(sum(tile["aoi_overlap_frac"] for tile in tiles), 6), 1.0)
+        return min(round(float(sum(tile["aoi_overlap_frac"] for tile in tiles)), 6), 1.0)
     choice = manifest.content["selected"][phase][sensor]
     return float(choice["coverage_frac"]) if choice else 0.0
