@@ -39,14 +39,14 @@ def written(path: Path) -> Iterator[Path]:
     try:
         with replacing(path) as temporary:
             yield temporary
-            _flush(temporary)
+            flush(temporary)
     except OSError as err:
         why = err.strerror or str(err)
         message = f"can't be written: {why}; solve that and start the same scan again"
         raise OutputError(f"{path}: {message}: finished batches are kept") from err
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until the content of a file is on the disk.
 
     Otherwise a node that crashes may leave names of files without their content.
