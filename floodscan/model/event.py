@@ -75,10 +75,14 @@ class Event:
     @property
     def digest(self) -> str:
         """Digest of all attributes, in hexadecimal digits."""
+        return self.digest_with(self.aoi.wkb)
+
+    def digest_with(self, wkb: bytes) -> str:
+        """Return the digest of an event whose area is known as WKB too."""
         phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
         facts = [
             self.event_id,
-            self.aoi.wkb_hex,
+            wkb.hex().upper(),
             repr(self.bbox),
             *phases,
             *map(str, (self.onset, self.onset_assumed, self.assumed_onset_hour)),
