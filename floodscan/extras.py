@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "archive": frozenset({"stac_geoparquet"}),
     "excel": frozenset({"python_calamine"}),
+    "explore": frozenset({"folium"}),
     "plot": frozenset({"matplotlib", "PIL"}),
     "slurm": frozenset({"cryptography", "dask_jobqueue"}),
 }
