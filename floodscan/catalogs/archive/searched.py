@@ -19,7 +19,7 @@ from floodscan.catalogs.bisection import split_at_antimeridian
 from floodscan.model import Search, TimeWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,6 +95,9 @@ class SearchedItems:
     def _covers(self, box: shapely.Polygon, start: int, end: int) -> bool:
         near = self._tree.query(box)
         near = near[(self._spans[near, 0] <= end) & (self._spans[near, 1] >= start)]
+        around = near[shapely.covers(self._tree.geometries[near], box)]
+        if _follow(self._spans[around].tolist(), start, end):
+            return True
         # between two of these moments, the same searches count
         moments = np.unique([start, end, *np.clip(self._spans[near].ravel(), start, end)])
         middles = moments[:-1] + moments[1:]
@@ -111,6 +114,16 @@ class SearchedItems:
     @cached_property
     def _tree(self) -> shapely.STRtree:
         return shapely.STRtree([shapely.box(*each.bbox) for each in self.searches])
+
+
+def _follow(spans: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Return whether spans of time follow each other from start to end without a gap."""
+    reached = start
+    for first, last in sorted(spans):
+        if first > reached:
+            return False
+        reached = max(reached, last)
+    return reached >= end and bool(spans)
 
 
 def _read_search(
