@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from floodscan.catalogs.paging import SearchCounters
     from floodscan.catalogs.stac_api import StacApiCatalog
     from floodscan.model import Search
 
@@ -194,19 +193,19 @@ class _Builder:
         self, file: PlannedFile, searches: Iterable[Search], items: SortedItems
     ) -> tuple[int, int, int]:
         """Read the items of searches; return the number of requests, items and dropped features."""
-
-        def read(search: Search) -> tuple[SearchCounters, MonthSink]:
-            sink = MonthSink(file, items)
-            return self.catalog.read_items(search, sink), sink
-
+        sinks = {search: MonthSink(file, items) for search in searches}
+        threads = ThreadPoolExecutor(_SEARCHES_AT_ONCE)
         try:
-            with ThreadPoolExecutor(_SEARCHES_AT_ONCE) as threads:
-                found = list(threads.map(read, searches))
+            found = list(threads.map(self.catalog.read_items, sinks.keys(), sinks.values()))
         except CatalogError as err:
             problem = f"{file.title}: {err.problem}; run the same command again to go on from there"
             raise CatalogError(err.catalog, problem) from err
-        n_requests = sum(counters.budget.n_requests for counters, _ in found)
-        return n_requests, len(items), sum(sink.n_dropped for _, sink in found)
+        finally:
+            for sink in sinks.values():
+                sink.too_many = "the build ended"  # after a failure, other searches still run
+            threads.shutdown(wait=False, cancel_futures=True)
+        n_requests = sum(counters.budget.n_requests for counters in found)
+        return n_requests, len(items), sum(sink.n_dropped for sink in sinks.values())
 
 
 def _list_missing(file: PlannedFile, before: WrittenFile | None) -> list[Search]:

@@ -119,7 +119,7 @@ class MonthSink:
         items: Gets the items.
         without_links: Whether searches of this API ask for items without their links.
         n_dropped: Number of features without a usable id.
-        too_many: None: disks are large.
+        too_many: Why the search ends; None if it goes on.
     """
 
     file: PlannedFile

@@ -99,6 +99,24 @@ def test_a_build_that_was_killed_twice_gives_the_same_bytes(
     assert result_bytes(tmp_path / "joined") == result_bytes(tmp_path / "searched")
 
 
+@pytest.mark.processes
+def test_ctrl_c_ends_a_build_at_once(lean_api: StacApi, tmp_path: Path) -> None:
+    """Without a traceback; what is done is kept, and the same command goes on."""
+    command = [sys.executable, "-m", "floodscan", "archive", "build", "demo"]
+    command += ["--catalog", lean_api.url, "--out", str(tmp_path / "own")]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [*command, "--max-per-second", "0.2"], stderr=subprocess.PIPE, text=True
+    )
+    wait_for(partial(has_files, tmp_path / "own", 1), "the first file")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (message,) = errors.split("\n\n")[0].splitlines()
+    assert message.endswith(" of 5 files are done and kept; run the same command again to continue")
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    assert "4 of 5 files written" in done.stdout
+
+
 def test_an_archive_is_extended(build: Build, lean_api: StacApi, tmp_path: Path) -> None:
     """Other events add their items; each item is there once, and nothing is asked for twice."""
     events = make_events(8)
