@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTRAS = {
+    "archive": frozenset({"stac_geoparquet"}),
     "excel": frozenset({"python_calamine"}),
     "explore": frozenset({"folium"}),
     "plot": frozenset({"matplotlib", "PIL"}),

@@ -10,6 +10,7 @@ Fixtures of ``tests.servers.fixtures``, each for the whole session:
 
 - ``lean_api``, ``pgstac_api``: STAC APIs with the ``served_items``; ``sas_endpoint``: gives out SAS
   tokens, and ``local_signing`` makes the signing library use it.
+- ``seaweed``: a server of S3.
 - ``azurite``: an account of Azure Storage; ``sas_endpoint`` gives out tokens for it too.
 - ``foreign_data``: folder of other people's records; ``foreign_lean_api`` and
   ``foreign_pgstac_api`` serve the ``foreign_items`` in it.
@@ -57,6 +58,7 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "pgstac_api": ("server", "pgstac"),
     "postgres": ("pgstac",),
     "azurite": ("server", "azurite"),
+    "seaweed": ("server",),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),
