@@ -17,7 +17,7 @@ import shapely
 
 from floodscan.geometry.footprints import bbox_polygon, overlap_fractions
 from floodscan.geometry.scan_lines import ragged_arange
-from floodscan.schemas import CANDIDATES, ITEMS, check_table
+from floodscan.schemas import CANDIDATES, CLEARNESS, ITEMS, check_table
 from floodscan.selection.columns import NO_INSTANT, encode, group_starts, microseconds
 from floodscan.selection.labels import Verdict
 from floodscan.selection.passes import identify_passes, identify_tracks
@@ -200,6 +200,7 @@ def _measure(
         "days_from_phase": days,
         "day_offset": offsets,
         "overlap_frac": overlaps,
+        **{field.name: pa.nulls(len(of_slots), field.type) for field in CLEARNESS},
         "missing_assets": _find_missing(taken["assets"], of_sensors, recipe),
     }
     columns = [own[field.name] if field.name in own else taken[field.name] for field in MEASURED]
