@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTRAS = {
+    "clearsky": frozenset({"rasterio"}),
     "excel": frozenset({"python_calamine"}),
     "plot": frozenset({"matplotlib", "PIL"}),
     "slurm": frozenset({"cryptography", "dask_jobqueue"}),

@@ -18,9 +18,11 @@ from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
+from floodscan.clearsky import reads_clouds
+from floodscan.clearsky.access import PixelAccess
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
-from floodscan.engine.rate_limiter import open_rate_limiter
+from floodscan.engine.rate_limiter import limit_reads, open_rate_limiter
 from floodscan.engine.record import (
     begin_record,
     describe_reselection,
@@ -78,6 +80,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     out: str | Path | None = None,
     client: GivenClient = None,
     access: Access | None = None,
+    pixels: PixelAccess | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
     keep_going: bool = False,
@@ -93,6 +96,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
         access: Limits for requests to a STAC API; None is moderate, without a cache.
+        pixels: Limits for the reading of scenes, if the recipe has ``cloud = "area"``.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
         keep_going: True lets a bug fail only the events of its batch; False raises it.
@@ -108,6 +112,9 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     with prepare_given(client) as opener:
         run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
+        if reads_clouds(rules):
+            reader = (pixels or PixelAccess()).open(source, access, run.folder.scratch_path)
+            run = replace(run, reader=reader)
         counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
 
@@ -327,9 +334,10 @@ def _open_engine(
     with (
         opener() as client,
         open_rate_limiter(client, rates) as rate_limiter,
+        limit_reads(run, client) as ready,
         closing(
             run_scan(
-                replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter)),
+                replace(ready, catalog=with_rate_limiter(run.catalog, rate_limiter)),
                 batches,
                 client=client,
             )

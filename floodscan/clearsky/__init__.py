@@ -24,7 +24,7 @@ from floodscan.clearsky.wanted import find_wanted, reads_clouds
 from floodscan.schemas import READS, make_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -104,7 +104,7 @@ def _log_reading(wanted: WantedScene, reading: Reading) -> None:
 _COPIED = (*("resolution_m", "unread", "n_requests", "n_retries", "n_bytes", "cached", "seconds"),)
 
 
-def _tabulate(wanted: list[WantedScene], readings: list[Reading]) -> pa.Table:
+def _tabulate(wanted: Sequence[WantedScene], readings: Sequence[Reading]) -> pa.Table:
     rows = [
         {
             "batch": "",

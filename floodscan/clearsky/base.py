@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from floodscan.catalogs.rate_limiter import RateLimiter
     from floodscan.planning.targets import Target
 
     Numbers = NDArray[np.float64]
     Classes = NDArray[np.uint8]
-
-ASSET = "SCL"
-"""Key of the asset with the scene classification of Sentinel-2."""
 
 N_CLASSES = 12
 """Number of classes; class 0 has no data."""
@@ -138,9 +136,13 @@ class Reader(Protocol):
         """Most scenes that are read for one event."""
         ...
 
+    def limited_by(self, rate_limiter: RateLimiter) -> Reader:
+        """Return a reader for workers, with the rate limiter of the cluster."""
+        ...
+
     @property
     def n_at_once(self) -> int:
-        """Number of threads that read at the same time."""
+        """Most requests in progress, over all workers."""
         ...
 
     def read(self, scene: Scene, areas: Sequence[Area]) -> Reading:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
+from shapely import wkb
 
-from floodscan.clearsky.base import ASSET, Scene
+from floodscan.clearsky.base import Scene
+from floodscan.model import CloudScope
+from floodscan.planning.slots import SCENE_CLASSES
 from floodscan.selection.labels import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from floodscan.model import Recipe
 
-    Indices = NDArray[np.int64]
+    Json = dict[str, Any]
     SceneKey = tuple[str, str]  # collection and item id
     TargetKey = tuple[str, str]  # event id and target id
-
-AREA = "area"
-"""Value of a sensor's ``cloud`` whose clouds are read."""
 
 _COLUMNS = [
     *("event_id", "target_id", "collection", "item_id", "days_from_phase"),
@@ -66,7 +65,7 @@ class Wanted:
 
 def reads_clouds(recipe: Recipe) -> bool:
     """Return whether a recipe asks for the clouds over the area of any sensor."""
-    return any(asked.cloud == AREA for asked in recipe.sensors.values())
+    return any(asked.cloud is CloudScope.AREA for asked in recipe.sensors.values())
 
 
 def find_wanted(candidates: pa.Table, recipe: Recipe, max_scenes: int) -> Wanted:
@@ -103,23 +102,21 @@ def _could_be_chosen(candidates: pa.Table, recipe: Recipe) -> NDArray[np.bool_]:
     verdicts = [Verdict.ELIGIBLE, Verdict.TOO_CLOUDY]
     if any(rules.ladder for rules in recipe.rules.values()):
         verdicts.append(Verdict.OUTSIDE_WINDOW)
-    sensors = [sensor for sensor, asked in recipe.sensors.items() if asked.cloud == AREA]
+    sensors = [sensor for sensor, asked in recipe.sensors.items() if asked.cloud is CloudScope.AREA]
     possible = pc.and_(
         pc.is_in(candidates["verdict"], pa.array(verdicts, pa.string())),
         pc.is_in(candidates["sensor"], pa.array(sensors, pa.string())),
     )
-    return np.asarray(possible) & (candidates["overlap_frac"].to_numpy() > 0)
+    wanted: NDArray[np.bool_] = np.asarray(possible) & (candidates["overlap_frac"].to_numpy() > 0)
+    return wanted
 
 
-def _nearest_scenes(
-    rows: Iterable[Mapping[str, object]], max_scenes: int
-) -> dict[str, frozenset[SceneKey]]:
+def _nearest_scenes(rows: Iterable[Json], max_scenes: int) -> dict[str, frozenset[SceneKey]]:
     """Find the scenes of each event that are nearest in days to the date of any phase."""
     days: dict[str, dict[SceneKey, int]] = {}
     for row in rows:
-        of_event = days.setdefault(str(row["event_id"]), {})
-        key = (str(row["collection"]), str(row["item_id"]))
-        distance = int(str(row["days_from_phase"]))
+        of_event = days.setdefault(row["event_id"], {})
+        key, distance = (row["collection"], row["item_id"]), row["days_from_phase"]
         of_event[key] = min(of_event.get(key, distance), distance)
     return {
         event_id: frozenset(sorted(of_event, key=lambda key: (of_event[key], key))[:max_scenes])
@@ -127,14 +124,14 @@ def _nearest_scenes(
     }
 
 
-def _describe(row: Mapping[str, object]) -> Scene:
+def _describe(row: Json) -> Scene:
     bounds = row["proj_bbox"]
-    hrefs = dict(row["assets"] or ())  # type: ignore[call-overload]
+    hrefs = dict(row["assets"] or ())
     return Scene(
-        collection=str(row["collection"]),
-        item_id=str(row["item_id"]),
-        href=hrefs.get(ASSET),
-        epsg=row["proj_epsg"],  # type: ignore[arg-type]
-        bounds=tuple(bounds) if bounds else None,  # type: ignore[arg-type]
-        footprint=shapely.from_wkb(row["geometry"]),
+        collection=row["collection"],
+        item_id=row["item_id"],
+        href=hrefs.get(SCENE_CLASSES),
+        epsg=row["proj_epsg"],
+        bounds=tuple(bounds) if bounds else None,
+        footprint=wkb.loads(row["geometry"]),
     )

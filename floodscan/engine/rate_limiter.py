@@ -30,7 +30,7 @@ import asyncio
 import uuid
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, update_wrapper
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
     from distributed import Client, Worker
     from distributed.scheduler import Scheduler
+
+    from floodscan.pipeline import Run
 
 CHECK_SECONDS = 5.0
 """How often a waiting thread checks that its worker is alive, and the scheduler that leases end."""
@@ -96,6 +98,16 @@ def open_rate_limiter(client: Client | None, rates: RateLimits) -> Iterator[Rate
     finally:
         if client.status == "running":  # else the scheduler is gone too
             client.unregister_scheduler_plugin(name)
+
+
+@contextmanager
+def limit_reads(run: Run, client: Client | None) -> Iterator[Run]:
+    """Yield a run whose reads have a rate limiter of their own, over all workers."""
+    if run.reader is None:
+        yield run
+        return
+    with open_rate_limiter(client, RateLimits(run.reader.n_at_once)) as rate_limiter:
+        yield replace(run, reader=run.reader.limited_by(rate_limiter))
 
 
 class RateLimiterPlugin(SchedulerPlugin):

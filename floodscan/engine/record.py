@@ -41,6 +41,7 @@ def describe_scan(run: Run) -> Json:
             **({"digest": " ".join(digests)} if digests else {}),
         },
         "recipe": run.recipe.to_dict(),
+        **({"clear_sky": run.reader.facts} if run.reader else {}),
     }
     run_id = _digest({**facts, "catalog": run.catalog_id})
     manifests = PACKED if run.folder.packed else FILES
@@ -59,6 +60,7 @@ def describe_reselection(source: Mapping[str, Any], recipe: Recipe) -> Json:
         "catalog": source["catalog"],
         "manifests": source["manifests"],
         "recipe": recipe.to_dict(),
+        **({"clear_sky": source["clear_sky"]} if "clear_sky" in source else {}),
         "reselected_from": source["run_id"],
     }
     return {"run_id": _digest(facts), **facts, "versions": _versions()}
@@ -87,7 +89,9 @@ def finish_record(folder: RunFolder, record: Json, counts: Mapping[str, int]) ->
     """
     check_locked(folder.path)
     folder.merge()
-    end = {"finished": _now(), "counts": counts, "searches": _count_searches(folder)}
+    end: Json = {"finished": _now(), "counts": counts, "searches": _count_searches(folder)}
+    if reads := count_reads(folder):
+        end["reads"] = reads
     folder.write_run({**record, **end})
 
 
@@ -100,6 +104,20 @@ def _count_searches(folder: RunFolder) -> Counter[str]:
     for _, rows in folder.searches.batches([*columns]):
         totals.update(
             made=len(rows),
+            **{name: sum(rows[column].to_pylist()) for column, name in columns.items()},
+        )
+    return totals
+
+
+def count_reads(folder: RunFolder) -> Counter[str]:
+    """Count what was read for the batches that are done; nothing if no scene was to be read."""
+    totals: Counter[str] = Counter()
+    columns = {"cached": "cached", "n_requests": "requests", "n_retries": "retries"}
+    columns["n_bytes"] = "bytes"
+    for _, rows in folder.reads.batches([*columns, "unread"]):
+        totals.update(
+            scenes=len(rows),
+            unread=len(rows) - rows["unread"].null_count,
             **{name: sum(rows[column].to_pylist()) for column, name in columns.items()},
         )
     return totals
