@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
     from floodscan.clusters.given import GivenClient, Opener
-    from floodscan.model import Event, Policy
+    from floodscan.model import CloudScope, Event, Policy
     from floodscan.pipeline import BatchResult
     from floodscan.planning.slots import Batch
 
@@ -119,11 +119,12 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     return _conclude(run.folder, listed.ids, counts, temporary=out is None)
 
 
-def reselect(
+def reselect(  # noqa: PLR0913 - one parameter per setting
     source: str | Path,
     *,
     out: str | Path,
     policy: Policy | None = None,
+    cloud: CloudScope | None = None,
     recipe: Recipe | None = None,
     client: GivenClient = None,
     on_progress: OnProgress | None = None,
@@ -134,6 +135,8 @@ def reselect(
         source: Folder of that run.
         out: Output folder; another one.
         policy: How scenes are chosen; None is the recipe's policy.
+        cloud: Which clouds of optical scenes count; None is the recipe's rule. A run by the clouds
+            of whole scenes has not read those over areas.
         recipe: The rules; None is the recipe of that run. Steps of its ladder, or of the default
             ladder, that need a wider window than that run searched are left out.
         client: A client, a cluster, or an address, as for ``scan``; its workers read ``source``
@@ -146,15 +149,12 @@ def reselect(
     """
     held = RunFolder(Path(source).absolute())
     searched = read_finished(held)
-    rules = _rules_for(searched, policy, recipe, held)
+    rules = _rules_for(searched, policy, cloud, recipe, held)
     with prepare_given(client) as opener:
         folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
+        catalog_id, decisions = searched["catalog"]["id"], held.read_decisions()
         again = Reselection(
-            source=held,
-            out=folder,
-            recipe=rules,
-            catalog_id=searched["catalog"]["id"],
-            decisions=held.read_decisions(),
+            source=held, out=folder, recipe=rules, catalog_id=catalog_id, decisions=decisions
         )
         counts = _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
@@ -347,16 +347,22 @@ def _open_engine(
 
 
 def _rules_for(
-    searched: Json, policy: Policy | None, recipe: Recipe | None, held: RunFolder
+    searched: Json,
+    policy: Policy | None,
+    cloud: CloudScope | None,
+    recipe: Recipe | None,
+    held: RunFolder,
 ) -> Recipe:
     """Return the rules of a reselection, and check that the candidates of a run are enough."""
     first = recipe_from_dict(searched["recipe"], source=str(held.run_path))
     rules = recipe or first
     if policy is not None:
         rules = replace(rules, policy=policy)
+    if cloud is not None:
+        rules = rules.with_cloud(cloud)
     if recipe is None or has_default_ladder(recipe):
         rules = fit_ladder(rules, first)
-    check_answerable(rules, first, source=str(held.path))
+    check_answerable(rules, first, held)
     return rules
 
 

@@ -109,13 +109,13 @@ def test_rules_that_ask_for_more_are_refused(
     assert not (tmp_path / "no").exists()
 
 
-def test_a_sensor_that_was_not_searched_is_named() -> None:
+def test_a_sensor_that_was_not_searched_is_named(tmp_path: Path) -> None:
     """One message names all rules that ask for more."""
     searched = replace(Recipe(), sensors={Sensor.S1RTC: Recipe().sensors[Sensor.S1RTC]})
     wider = replace(Recipe().sensors[Sensor.S1RTC], window_days=30)
     asked = replace(Recipe(), sensors={**Recipe().sensors, Sensor.S1RTC: wider})
     with pytest.raises(InputError) as caught:
-        check_answerable(asked, searched, source="run")
+        check_answerable(asked, searched, RunFolder(tmp_path))
     for named in (
         "S1RTC.window_days is 30, but the stored run searched only 4",
         "S2L2A was not searched",

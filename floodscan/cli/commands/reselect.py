@@ -8,13 +8,14 @@ import click
 
 from floodscan.cli.options import (
     AnyPath,
+    cloud_option,
     cluster_options,
     json_option,
     log_options,
     policy_option,
     recipe_option,
 )
-from floodscan.model import Policy
+from floodscan.model import CloudScope, Policy
 
 if TYPE_CHECKING:
     from floodscan.cli.options import ClusterChoice
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="OUT", type=AnyPath())
 @recipe_option(default="those of the run")
 @policy_option
+@cloud_option
 @click.option(
     "--out",
     required=True,
@@ -37,10 +39,11 @@ if TYPE_CHECKING:
 @cluster_options(searches=False)
 @json_option
 @log_options
-def reselect(
+def reselect(  # noqa: PLR0913 - one parameter per option
     source: str,
     recipe: str | None,
     policy: str | None,
+    cloud: str | None,
     out: str,
     *,
     cluster_choice: ClusterChoice,
@@ -65,6 +68,7 @@ def reselect(
             source,
             out=out,
             policy=Policy(policy) if policy else None,
+            cloud=CloudScope(cloud) if cloud else None,
             recipe=rules,
             client=client,
             on_progress=on_progress,
