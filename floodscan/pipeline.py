@@ -109,7 +109,7 @@ class BatchPart:
     searches: pa.Table
     manifests: Mapping[str, bytes]
     outcomes: tuple[Outcome, ...]
-    reads: pa.Table = READS.empty_table()  # noqa: RUF009 - tables are immutable
+    reads: pa.Table = field(default_factory=READS.empty_table)
 
     def __reduce__(
         self,

@@ -18,7 +18,6 @@ from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
-from floodscan.clearsky import reads_clouds
 from floodscan.clearsky.access import PixelAccess
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
@@ -49,6 +48,7 @@ from floodscan.reselection import (
 )
 from floodscan.result import ScanResult
 from floodscan.schemas import EVENTS
+from floodscan.selection.clearness import reads_area
 from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     with prepare_given(client) as opener:
         run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-        if reads_clouds(rules):
+        if reads_area(rules):
             reader = (pixels or PixelAccess()).open(source, access, run.folder.scratch_path)
             run = replace(run, reader=reader)
         counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)

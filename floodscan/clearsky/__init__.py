@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from floodscan.clearsky.base import Area, Reader, Reading
 from floodscan.clearsky.columns import RowReading, fill_columns
-from floodscan.clearsky.wanted import find_wanted, reads_clouds
+from floodscan.clearsky.wanted import find_wanted
 from floodscan.schemas import READS, make_table
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.planning.targets import Target
 
-__all__ = ["Clearness", "Reader", "Reading", "read_clearness", "reads_clouds"]
+__all__ = ["Clearness", "Reader", "Reading", "read_clearness"]
 
 _log = logging.getLogger(__name__)
 
@@ -72,9 +72,7 @@ def read_clearness(
 
     with ThreadPoolExecutor(max(min(reader.n_at_once, len(wanted.scenes)), 1)) as threads:
         readings = list(threads.map(read, wanted.scenes))
-    reason = (
-        f"its event has more than {reader.max_scenes} scenes; the nearest to its dates were read"
-    )
+    reason = f"more than {reader.max_scenes} scenes of the event are nearer to a phase's date"
     known = dict.fromkeys(wanted.skipped, RowReading(Reading(unread=reason), 0))
     for each, reading in zip(wanted.scenes, readings, strict=True):
         _log_reading(each, reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from floodscan.catalogs import PLANETARY_COMPUTER_URL
 from floodscan.catalogs.guard import Guard
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs import Access, Catalog
 
+MAX_SCENES = 80
+MAX_IN_FLIGHT = 16
 _DAY_SECONDS = 86_400
 _DATA_API = "https://planetarycomputer.microsoft.com/api/data/v1"
 
@@ -42,8 +45,8 @@ class PixelAccess:
     source: Source = Source.OVERVIEW
     fallback: bool = True
     data_api: str | None = None
-    max_scenes: int = 80
-    max_in_flight: int = 16
+    max_scenes: int = MAX_SCENES
+    max_in_flight: int = MAX_IN_FLIGHT
     private_hosts: frozenset[str] = frozenset()
 
     def open(self, catalog: Catalog, access: Access, scratch: Path) -> CloudReader:
@@ -57,10 +60,12 @@ class PixelAccess:
         Raises:
             InputError: A package or an address that the source needs is missing.
         """
+        if self.data_api is not None:
+            _check_url(self.data_api)
         is_there = PLANETARY_COMPUTER_URL in catalog.location
         data_api = self.data_api or (_DATA_API if is_there else None)
         if self.source is Source.STATISTICS and data_api is None:
-            message = "names no server of statistics; --data-api needs its address"
+            message = "no server of statistics is known; name one with --data-api"
             raise InputError(f"--cloud-source statistics: {message}")
         others = [each for each in Source if each is not self.source and self.fallback]
         sources = [self.source, *others]
@@ -77,6 +82,18 @@ class PixelAccess:
             line=Line(limiter, guard=Guard(self.private_hosts)),
             cache=_open_cache(access, scratch),
         )
+
+
+def _check_url(data_api: str) -> None:
+    """Refuse an address that no path can be added to, or that has a secret."""
+    try:
+        parts = urlsplit(data_api)
+        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        is_web = False
+    if not is_web or parts.query or parts.fragment or parts.username is not None:
+        message = "must be an http:// or https:// address without a query or a user"
+        raise InputError(f"--data-api: {message}")
 
 
 def _open_cache(access: Access, scratch: Path) -> ReadCache:

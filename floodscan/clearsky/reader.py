@@ -36,8 +36,8 @@ class CloudReader:
 
     sources: tuple[Source, ...] = (Source.OVERVIEW,)
     data_api: str | None = None
-    max_scenes: int = 80
-    n_at_once: int = 16
+    max_scenes: int
+    n_at_once: int
     line: Line = field(default_factory=lambda: Line(LocalRateLimiter()))
     cache: ReadCache | None = None
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from shapely import wkb
 
 from floodscan.clearsky.base import Scene
-from floodscan.model import CloudScope
 from floodscan.planning.slots import SCENE_CLASSES
+from floodscan.selection.clearness import counts_area
 from floodscan.selection.labels import Verdict
 
 if TYPE_CHECKING:
@@ -63,11 +63,6 @@ class Wanted:
     skipped: Sequence[int]
 
 
-def reads_clouds(recipe: Recipe) -> bool:
-    """Return whether a recipe asks for the clouds over the area of any sensor."""
-    return any(asked.cloud is CloudScope.AREA for asked in recipe.sensors.values())
-
-
 def find_wanted(candidates: pa.Table, recipe: Recipe, max_scenes: int) -> Wanted:
     """Find the scenes to read: those that could still be chosen.
 
@@ -102,7 +97,7 @@ def _could_be_chosen(candidates: pa.Table, recipe: Recipe) -> NDArray[np.bool_]:
     verdicts = [Verdict.ELIGIBLE, Verdict.TOO_CLOUDY]
     if any(rules.ladder for rules in recipe.rules.values()):
         verdicts.append(Verdict.OUTSIDE_WINDOW)
-    sensors = [sensor for sensor, asked in recipe.sensors.items() if asked.cloud is CloudScope.AREA]
+    sensors = [sensor for sensor, asked in recipe.sensors.items() if counts_area(asked)]
     possible = pc.and_(
         pc.is_in(candidates["verdict"], pa.array(verdicts, pa.string())),
         pc.is_in(candidates["sensor"], pa.array(sensors, pa.string())),

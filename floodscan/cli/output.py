@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,6 +24,7 @@ from rich.progress import (
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.sources import measure_coverages
+from floodscan.clearsky.counts import count_reads
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.model import DEMO
@@ -194,14 +196,24 @@ def _print_files(console: Console, result: ScanResult) -> None:
     words = shlex.join([out, next(iter(result.ids))])
     filled = f"{counts['filled']} of {counts['slots']} slots filled"
     cost = f"{counts['candidates']} candidates in {counts['requests']} requests"
+    reads = count_reads(folder)
     for line in (
+        *_describe_reads(reads),
         f"{filled} from {cost}; in {out}:",
         f"  candidates/*.parquet  {manifests}",
-        "  events.parquet  searches.parquet  run.json",
+        f"  events.parquet  searches.parquet  {'reads.parquet  ' if reads else ''}run.json",
         f"Why:      floodscan explain {words}",
         f"Pictures: floodscan plot {words}",
     ):
         print_line(console, line, whole=True)
+
+
+def _describe_reads(reads: Counter[str]) -> Iterator[str]:
+    """Sum up what was read of scenes; nothing if the run reads none."""
+    if reads:
+        kinds = f"{reads['cached']} from the cache, {reads['unread']} unread"
+        cost = f"{reads['requests']} requests, {decimal(reads['bytes'])}"
+        yield f"clouds of {reads['scenes']} scenes read: {kinds}; {cost}"
 
 
 def _print_not_covered(console: Console, result: ScanResult) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from floodscan.catalogs.sources import list_archives
+from floodscan.clearsky.counts import count_reads
 from floodscan.store import FILES, PACKED, check_locked
 
 if TYPE_CHECKING:
@@ -104,20 +105,6 @@ def _count_searches(folder: RunFolder) -> Counter[str]:
     for _, rows in folder.searches.batches([*columns]):
         totals.update(
             made=len(rows),
-            **{name: sum(rows[column].to_pylist()) for column, name in columns.items()},
-        )
-    return totals
-
-
-def count_reads(folder: RunFolder) -> Counter[str]:
-    """Count what was read for the batches that are done; nothing if no scene was to be read."""
-    totals: Counter[str] = Counter()
-    columns = {"cached": "cached", "n_requests": "requests", "n_retries": "retries"}
-    columns["n_bytes"] = "bytes"
-    for _, rows in folder.reads.batches([*columns, "unread"]):
-        totals.update(
-            scenes=len(rows),
-            unread=len(rows) - rows["unread"].null_count,
             **{name: sum(rows[column].to_pylist()) for column, name in columns.items()},
         )
     return totals

@@ -6,7 +6,7 @@ many sizes. The files are cloud-optimised GeoTIFFs like those of Planetary Compu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -82,22 +82,22 @@ def _draw_field(seed: int, scales: dict[int, float]) -> Numbers:
     return total
 
 
-def write_classes(file: Path, classes: Classes, place: Place, **options: Any) -> None:  # noqa: ANN401 - of GDAL
+def write_classes(file: Path, classes: Classes, place: Place) -> None:
     """Write classes as a cloud-optimised GeoTIFF.
 
     Args:
         file: The new file.
-        classes: Shape (rows, columns).
+        classes: Shape (rows, columns); fewer rows than a tile has are larger pixels.
         place: Where they are.
-        options: Further options of GDAL's COG driver.
     """
     import rasterio  # noqa: PLC0415 - of an extra
 
     rows, columns = classes.shape
-    grid = rasterio.Affine(PIXEL_M, 0, place.west, 0, -PIXEL_M, place.north)
+    pixel_m = PIXEL_M * SIZE / rows
+    grid = rasterio.Affine(pixel_m, 0, place.west, 0, -pixel_m, place.north)
     size = {"height": rows, "width": columns, "count": 1, "dtype": "uint8", "nodata": 0}
     layout = {"compress": "DEFLATE", "blocksize": 512, "overview_resampling": "NEAREST"}
     with rasterio.open(
-        file, "w", "COG", crs=f"EPSG:{place.epsg}", transform=grid, **size, **layout | options
+        file, "w", "COG", crs=f"EPSG:{place.epsg}", transform=grid, **size, **layout
     ) as raster:
         raster.write(classes, 1)

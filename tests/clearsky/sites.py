@@ -36,8 +36,8 @@ COLLECTION = "sentinel-2-l2a"
 PLACE = Place(32631, 399960.0, 5600040.0)
 LIMITS = replace(
     READ_LIMITS,
-    request_seconds=5.0,
-    silence_seconds=3.0,
+    request_seconds=3.0,
+    silence_seconds=2.5,
     search_seconds=20.0,
     tries=3,
     search_tries=3,
@@ -116,4 +116,4 @@ def area_of(west: float, south: float, east: float, north: float) -> Area:
 def reader_for(name: str, **changes: object) -> CloudReader:
     """Make a reader with connections of its own."""
     line = Line(LocalRateLimiter(name=name), LIMITS)
-    return replace(CloudReader(line=line), **changes)  # type: ignore[arg-type]
+    return replace(CloudReader(line=line, max_scenes=80, n_at_once=16), **changes)  # type: ignore[arg-type]

@@ -74,7 +74,8 @@ def _count_all(classes: NDArray[np.uint8], place: Place, area: BaseGeometry) -> 
     found[on_tile] = classes[rows[rows >= 0].clip(max=SIZE - 1)[: on_tile[0].size]][
         :, columns[columns >= 0].clip(max=SIZE - 1)[: on_tile[1].size]
     ]
-    return np.bincount(found[inside], minlength=12) / inside.sum()
+    shares: Shares = np.bincount(found[inside], minlength=12) / inside.sum()
+    return shares
 
 
 def _to_target(area: BaseGeometry, place: Place) -> Area:

@@ -196,7 +196,7 @@ def _write_zip_bomb(file: Path) -> None:
 WRONG_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "text": (_write_text, "is not a GeoTIFF, or is damaged"),
     "other format": (_write_vrt, "is not a GeoTIFF, or is damaged"),
-    "empty": (lambda file: file.write_bytes(b"") and None, "answered with HTTP status 416"),
+    "empty": (lambda file: file.touch(), "answered with HTTP status 416"),
     "no overview": (_write_raster, "has no overview with pixels of 160 m"),
     "other size": (
         lambda file: _write_raster(file, height=100, width=100, transform=_coarse()),
