@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "clearsky": frozenset({"rasterio"}),
     "excel": frozenset({"python_calamine"}),
+    "explore": frozenset({"folium"}),
     "plot": frozenset({"matplotlib", "PIL"}),
     "slurm": frozenset({"cryptography", "dask_jobqueue"}),
 }

@@ -21,7 +21,6 @@ from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_ra
 from floodscan.clearsky.access import PixelAccess
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
-from floodscan.engine.rate_limiter import limit_reads, open_rate_limiter
 from floodscan.engine.record import (
     begin_record,
     describe_reselection,
@@ -29,7 +28,7 @@ from floodscan.engine.record import (
     finish_record,
 )
 from floodscan.engine.resume import check_same, find_done
-from floodscan.engine.run_batches import run_batches
+from floodscan.engine.run_batches import limit_reads, limit_requests, run_batches
 from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
@@ -115,8 +114,8 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         if reads_area(rules):
             reader = (pixels or PixelAccess()).open(source, access, run.folder.scratch_path)
             run = replace(run, reader=reader)
-        counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
-    return _conclude(run.folder, listed.ids, counts, temporary=out is None)
+        _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
+    return _conclude(run.folder, listed.ids, temporary=out is None)
 
 
 def reselect(  # noqa: PLR0913 - one parameter per setting
@@ -156,9 +155,9 @@ def reselect(  # noqa: PLR0913 - one parameter per setting
         again = Reselection(
             source=held, out=folder, recipe=rules, catalog_id=catalog_id, decisions=decisions
         )
-        counts = _choose_again(again, searched, opener, report=on_progress)
+        _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
-    return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)
+    return ScanResult(folder, IdSet(chain.from_iterable(ids)))
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -224,8 +223,8 @@ def _finish(
     *,
     retry: bool,
     report: OnProgress | None,
-) -> Counter[str]:
-    """Run the batches that are left, and return the counts of all batches."""
+) -> None:
+    """Run the batches that are left."""
     head = describe_scan(run)
     cut = partial(cut_batches, events, run_id=head["run_id"])
     planned = frozenset(batch.name for batch in cut())
@@ -250,13 +249,12 @@ def _finish(
         run.folder.keep(planned)
         finish_record(run.folder, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 def _choose_again(
     again: Reselection, searched: Json, opener: Opener, *, report: OnProgress | None
-) -> Counter[str]:
-    """Choose again for all batches of a run, and return their counts."""
+) -> None:
+    """Choose again for all batches of a run."""
     head, planned = describe_reselection(searched, again.recipe), searched["planned"]
     n_events, n_batches = planned["events"], planned["batches"]
     with _taken(again.out, head):
@@ -277,7 +275,6 @@ def _choose_again(
             progress.follow(results)
         finish_record(again.out, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 class _Progress:
@@ -333,7 +330,7 @@ def _open_engine(
     """
     with (
         opener() as client,
-        open_rate_limiter(client, rates) as rate_limiter,
+        limit_requests(client, rates) as rate_limiter,
         limit_reads(run, client) as ready,
         closing(
             run_scan(
@@ -366,10 +363,8 @@ def _rules_for(
     return rules
 
 
-def _conclude(
-    folder: RunFolder, ids: IdSet, counts: Counter[str], *, temporary: bool
-) -> ScanResult:
-    result = ScanResult(folder, ids, counts)
+def _conclude(folder: RunFolder, ids: IdSet, *, temporary: bool) -> ScanResult:
+    result = ScanResult(folder, ids)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
     return result

@@ -20,6 +20,7 @@ import shapely
 from jsonschema import Draft202012Validator, ValidationError
 
 from floodscan.assessment.items import format_time, list_items
+from floodscan.assessment.manifest_html import show_manifest
 from floodscan.catalogs.base import MissingKind
 from floodscan.errors import ManifestError
 from floodscan.model import Phase, Sensor
@@ -291,6 +292,10 @@ class Manifest:
     """
 
     content: Json
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        return show_manifest(self.content)
 
     @property
     def event_id(self) -> str:

@@ -30,7 +30,7 @@ import asyncio
 import uuid
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, update_wrapper
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ from distributed import SchedulerPlugin, get_worker
 from distributed.utils import sync
 from distributed.worker import WORKER_ANY_RUNNING
 
-from floodscan.catalogs.rate_limiter import LocalRateLimiter, PermitCounter, RateLimiter, RateLimits
+from floodscan.catalogs.rate_limiter import PermitCounter, RateLimiter, RateLimits
 from floodscan.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
     from distributed import Client, Worker
     from distributed.scheduler import Scheduler
-
-    from floodscan.pipeline import Run
 
 CHECK_SECONDS = 5.0
 """How often a waiting thread checks that its worker is alive, and the scheduler that leases end."""
@@ -81,33 +79,20 @@ _ACQUIRE, _RELEASE, _PAUSE, _GRANTED, _REFUSED = (
 
 
 @contextmanager
-def open_rate_limiter(client: Client | None, rates: RateLimits) -> Iterator[RateLimiter]:
+def open_rate_limiter(client: Client, rates: RateLimits) -> Iterator[RateLimiter]:
     """Open a rate limiter for the tasks of a run, and remove it at the end.
 
     Args:
-        client: Client of the cluster; None runs tasks in this process.
+        client: Client of the cluster.
         rates: The limits.
     """
     name = f"floodscan-rate_limiter-{uuid.uuid4().hex}"
-    if client is None:
-        yield LocalRateLimiter(rates, name)
-        return
     client.register_plugin(RateLimiterPlugin(rates, name))
     try:
         yield ClusterRateLimiter(name)
     finally:
         if client.status == "running":  # else the scheduler is gone too
             client.unregister_scheduler_plugin(name)
-
-
-@contextmanager
-def limit_reads(run: Run, client: Client | None) -> Iterator[Run]:
-    """Yield a run whose reads have a rate limiter of their own, over all workers."""
-    if run.reader is None:
-        yield run
-        return
-    with open_rate_limiter(client, RateLimits(run.reader.n_at_once)) as rate_limiter:
-        yield replace(run, reader=run.reader.limited_by(rate_limiter))
 
 
 class RateLimiterPlugin(SchedulerPlugin):
