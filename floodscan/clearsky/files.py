@@ -24,8 +24,8 @@ READ_LIMITS = Limits(
     request_seconds=60.0,
     silence_seconds=30.0,
     max_bytes=2**20,
-    tries=6,
-    search_tries=12,
+    tries=4,
+    search_tries=8,
     search_seconds=300.0,
 )
 """Bounds on the requests for one scene."""
