@@ -57,6 +57,8 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "pgstac_api": ("server", "pgstac"),
     "postgres": ("pgstac",),
     "azurite": ("server", "azurite"),
+    "raster_site": ("server",),
+    "data_api": ("server",),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),

@@ -84,7 +84,7 @@ def read_clearness(
 def _log_reading(wanted: WantedScene, reading: Reading) -> None:
     scene = wanted.scene
     if reading.unread is not None:
-        _log.warning("scene %s is not read: %s", scene.item_id, reading.unread)
+        _log.info("scene %s is not read: %s", scene.item_id, reading.unread)
         return
     _log.info(
         "scene %s: %s read for %d areas, %d requests, %d retries, %d bytes, %.2f s%s",

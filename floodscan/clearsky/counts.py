@@ -31,3 +31,11 @@ def count_reads(folder: RunFolder) -> Counter[str]:
             **{name: sum(rows[column].to_pylist()) for column, name in _COLUMNS.items()},
         )
     return totals
+
+
+def count_reasons(folder: RunFolder) -> Counter[str]:
+    """Count the scenes that could not be read, by the reason."""
+    reasons: Counter[str] = Counter()
+    for _, rows in folder.reads.batches(["unread"]):
+        reasons.update(rows["unread"].drop_null().to_pylist())
+    return reasons

@@ -6,31 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import rasterio
 import shapely
 from pyproj import Transformer
-from rasterio.features import geometry_mask
-from rasterio.windows import from_bounds
 
 from floodscan.clearsky.base import Area, Ground
 from floodscan.clearsky.columns import FRACTIONS
 from floodscan.clearsky.raster import Raster, decode, find_overview
-from floodscan.geometry.footprints import bbox_of
 from floodscan.planning.targets import Target
-from floodscan.testing.scene_classes import PIXEL_M, SIZE, Place
+from floodscan.testing.scene_classes import Place
+from tests.clearsky.areas import count_all, draw_area, to_area
 from tests.clearsky.sites import PLACE, area_of, classes_of, scene_of, write_tile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
-
-    Shares = NDArray[np.float64]
 
 CLEAR = [*FRACTIONS["clear_frac"]]
 N_AREAS = 200
-EDGE_M = SIZE * PIXEL_M
 
 
 def _read(folder: Path, place: Place, *, seed: int, wedge: float = 0.0) -> Raster:
@@ -41,50 +34,6 @@ def _read(folder: Path, place: Place, *, seed: int, wedge: float = 0.0) -> Raste
     return decode(content, find_overview(content[: 2**17]), scene_of(name, place))
 
 
-def _draw_area(random: np.random.Generator, place: Place) -> BaseGeometry:
-    """Draw a polygon of 3 to 60 km with its centre on a tile, in metres."""
-    radius = random.uniform(1_500, 30_000)
-    west, south, east, north = place.bounds
-    centre = np.array([random.uniform(west, east), random.uniform(south, north)])
-    turns = np.sort(random.uniform(0, 2 * np.pi, 12))
-    radii = random.uniform(0.6, 1, 12) * radius
-    corners = centre + radii[:, None] * np.column_stack([np.cos(turns), np.sin(turns)])
-    return shapely.convex_hull(shapely.MultiPoint(corners))
-
-
-def _count_all(classes: NDArray[np.uint8], place: Place, area: BaseGeometry) -> Shares:
-    """Count the classes of all pixels with their centres in an area, in metres."""
-    grid = rasterio.Affine(PIXEL_M, 0, place.west, 0, -PIXEL_M, place.north)
-    window = from_bounds(*area.bounds, transform=grid).round_offsets().round_lengths()
-    rows, columns = (
-        np.arange(start, start + length + 1)
-        for start, length in ((window.row_off, window.height), (window.col_off, window.width))
-    )
-    moved = rasterio.Affine(
-        PIXEL_M,
-        0,
-        place.west + columns[0] * PIXEL_M,
-        0,
-        -PIXEL_M,
-        place.north - rows[0] * PIXEL_M,
-    )
-    inside = geometry_mask([area], (len(rows), len(columns)), moved, invert=True)
-    on_tile = np.ix_((rows >= 0) & (rows < SIZE), (columns >= 0) & (columns < SIZE))
-    found = np.zeros(inside.shape, np.uint8)
-    found[on_tile] = classes[rows[rows >= 0].clip(max=SIZE - 1)[: on_tile[0].size]][
-        :, columns[columns >= 0].clip(max=SIZE - 1)[: on_tile[1].size]
-    ]
-    shares: Shares = np.bincount(found[inside], minlength=12) / inside.sum()
-    return shares
-
-
-def _to_target(area: BaseGeometry, place: Place) -> Area:
-    back = Transformer.from_crs(f"EPSG:{place.epsg}", "OGC:CRS84", always_xy=True)
-    dense = shapely.segmentize(area, 1_000)
-    whole = shapely.transform(dense, lambda xy: np.column_stack(back.transform(*xy.T)))
-    return Area.of(Target("aoi", whole, bbox_of(whole)))
-
-
 def test_shares_of_an_overview_are_those_of_all_pixels(tmp_path: Path) -> None:
     """200 areas of 3 to 60 km, some beyond the edge of the tile or of its data."""
     random = np.random.default_rng(5)
@@ -93,9 +42,9 @@ def test_shares_of_an_overview_are_those_of_all_pixels(tmp_path: Path) -> None:
         classes = classes_of(seed, wedge=wedge)
         raster = _read(tmp_path, PLACE, seed=seed, wedge=wedge)
         for _ in range(N_AREAS // 2):
-            area = _draw_area(random, PLACE)
-            found = raster.look_at(_to_target(area, PLACE)).shares
-            expected = _count_all(classes, PLACE, area)
+            area = draw_area(random, PLACE)
+            found = raster.look_at(to_area(area, PLACE)).shares
+            expected = count_all(classes, PLACE, area)
             errors.append(abs(found[CLEAR].sum() - expected[CLEAR].sum()))
     assert np.median(errors) <= 0.01
     assert np.percentile(errors, 95) <= 0.03
@@ -124,7 +73,7 @@ def test_an_area_at_the_edge_of_a_zone_has_points_in_both_tiles(tmp_path: Path) 
 def test_tiles_of_one_pass_make_one_area(tmp_path: Path) -> None:
     """Two halves of the same ground give together what the whole gives."""
     whole = _read(tmp_path, PLACE, seed=1)
-    area = _to_target(
+    area = to_area(
         shapely.box(
             PLACE.west + 20_000, PLACE.north - 60_000, PLACE.west + 60_000, PLACE.north - 20_000
         ),
