@@ -46,7 +46,8 @@ def test_searches_are_a_table_with_the_searched_boxes(runs: dict[Policy, ScanRes
     table = runs[Policy.REFERENCE].searches
     assert list(table.columns) == [*SEARCHES.names, "geometry"]
     assert table.crs == "OGC:CRS84"
-    assert set(table["collection"]) == {"sentinel-1-rtc", "sentinel-2-l2a", "cop-dem-glo-30"}
+    searched = [collection for collections in table["collections"] for collection in collections]
+    assert set(searched) == {"sentinel-1-rtc", "sentinel-2-l2a", "cop-dem-glo-30"}
     assert shapely.equals(table.geometry.to_numpy(), shapely.box(*DEMO.bbox)).all()
 
 
