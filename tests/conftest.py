@@ -10,6 +10,7 @@ Fixtures of ``tests.servers.fixtures``, each for the whole session:
 
 - ``lean_api``, ``pgstac_api``: STAC APIs with the ``served_items``; ``sas_endpoint``: gives out SAS
   tokens, and ``local_signing`` makes the signing library use it.
+- ``seaweed``: a server of S3.
 - ``azurite``: an account of Azure Storage; ``sas_endpoint`` gives out tokens for it too.
 - ``foreign_data``: folder of other people's records; ``foreign_lean_api`` and
   ``foreign_pgstac_api`` serve the ``foreign_items`` in it.
@@ -59,6 +60,7 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "azurite": ("server", "azurite"),
     "raster_site": ("server",),
     "data_api": ("server",),
+    "seaweed": ("server",),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),

@@ -58,7 +58,7 @@ def draw_coverage(manifest: Manifest, path: Path) -> None:
 
 
 def _compose(manifest: Manifest) -> Figure:
-    slots = _list_slots(manifest)
+    slots = list_slots(manifest)
     figure = Figure(figsize=(_WIDTH, _HEIGHT))
     _draw_counts(figure, manifest, slots)
     _draw_shares(figure.add_axes(_BARS), manifest, slots)
@@ -66,7 +66,7 @@ def _compose(manifest: Manifest) -> Figure:
     return figure
 
 
-def _list_slots(manifest: Manifest) -> list[Slot]:
+def list_slots(manifest: Manifest) -> list[Slot]:
     """List the slots of the area: by sensor, then by phase; the DEM last."""
     phases: list[str] = manifest.content["phase_order"]
     slots: list[Slot] = [(p, sensor) for sensor in imagery_sensors(manifest) for p in phases]
@@ -81,11 +81,12 @@ def _draw_counts(figure: Figure, manifest: Manifest, slots: Sequence[Slot]) -> N
     area = shapely.geometry.shape(manifest.content["event"]["aoi"])
     axes = figure.add_axes(_MAP)
     view.frame(axes, ticks=4)
+    axes.set_anchor("E")  # beside its scale
     colours = colormaps["cividis"].resampled(len(slots) + 1)
     edges = BoundaryNorm(np.arange(len(slots) + 2) - 0.5, colours.N)
     west, south, east, north = view.bounds
     image = axes.imshow(
-        _count_slots(manifest, slots, view, area),
+        count_slots(manifest, slots, view),
         extent=(west, east, south, north),
         origin="lower",
         cmap=colours,
@@ -100,14 +101,22 @@ def _draw_counts(figure: Figure, manifest: Manifest, slots: Sequence[Slot]) -> N
     scale.ax.tick_params(length=2, labelsize=8, color=GREY)
 
 
-def _count_slots(
-    manifest: Manifest, slots: Sequence[Slot], view: View, area: BaseGeometry
-) -> NDArray[np.float64]:
-    """Count the slots that cover the centre of each cell of the area; NaN outside of it."""
+def count_slots(manifest: Manifest, slots: Sequence[Slot], view: View) -> NDArray[np.float64]:
+    """Count the slots whose scenes cover the centre of each cell of a window.
+
+    Args:
+        manifest: Manifest of the event.
+        slots: The slots that count.
+        view: The window.
+
+    Returns:
+        Shape (n, n), from south to north and from west to east; NaN outside of the area.
+    """
     west, south, east, north = view.bounds
     lon = west + (np.arange(_CELLS) + 0.5) * (east - west) / _CELLS
     lat = south + (np.arange(_CELLS) + 0.5) * (north - south) / _CELLS
     x, y = np.meshgrid(lon, lat)
+    area = shapely.geometry.shape(manifest.content["event"]["aoi"])
     inside = _covers(view.bring(area), x, y)
     counts = np.where(inside, 0.0, np.nan)
     for shape in _unite(manifest, slots).values():
@@ -167,6 +176,7 @@ def _share(manifest: Manifest, slot: Slot) -> float:
     phase, sensor = slot
     if phase is None:
         tiles = manifest.content["dem_items"]
-        return min(round(float(sum(tile["aoi_overlap_frac"] for tile in tiles)), 6), 1.0)
+        covered: float = sum(tile["aoi_overlap_frac"] for tile in tiles)
+        return min(round(covered, 6), 1.0)
     choice = manifest.content["selected"][phase][sensor]
     return float(choice["coverage_frac"]) if choice else 0.0

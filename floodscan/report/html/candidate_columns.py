@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 READ_COLUMNS = (
     *("event_id", "target_id", "phase", "sensor", "item_id", "datetime", "overlap_frac"),
-    *("cloud_cover", "relative_orbit", "orbit_state", "platform", "mgrs_tile"),
+    *("cloud_cover", "clear_frac", "relative_orbit", "orbit_state", "platform", "mgrs_tile"),
     *("processing_baseline", "missing_assets", "superseded_by", "flags"),
     *("rank", "selected", "verdict", "relaxed", "geometry"),
 )
 """The columns of CANDIDATES that the report needs."""
 
+_LOOK = ("platform", "relative_orbit", "orbit_state", "mgrs_tile", "processing_baseline")
 _NOTES = ("missing_assets", "superseded_by", "flags")
 _SHARE_STEPS, _CLOUD_STEPS = 1000, 10  # per whole, per percent
 _UNKNOWN = -1
@@ -156,41 +157,33 @@ def _scene_columns(
     scenes: pa.Table, event: Numbers, n_events: int, named: NDArray[np.bool_] | None
 ) -> Json:
     seconds = pc.cast(scenes["datetime"], pa.int64()).fill_null(0).to_numpy() // _MICROSECONDS
-    overlap = scenes["overlap_frac"].to_numpy()
-    cloud = pc.fill_null(scenes["cloud_cover"], np.nan).to_numpy()
-    texts, look = _index_texts(
-        [
-            [platform, orbit, state, tile, baseline]
-            for platform, orbit, state, tile, baseline in zip(
-                *(
-                    scenes[name].to_pylist()
-                    for name in (
-                        *("platform", "relative_orbit", "orbit_state"),
-                        *("mgrs_tile", "processing_baseline"),
-                    )
-                ),
-                strict=True,
-            )
-        ]
+    looks, look = _index_texts(
+        [*map(list, zip(*(scenes[name].to_pylist() for name in _LOOK), strict=True))]
     )
     ids = scenes["item_id"].to_pylist()
     return {
         "n": np.bincount(event, minlength=n_events).tolist(),
         "seconds": np.diff(seconds, prepend=0).tolist(),  # 0 is an unknown time
-        # only the whole reads as the whole
-        "overlap": np.where(overlap < 1, np.minimum(np.rint(overlap * _SHARE_STEPS), 999), 1000)
-        .astype(int)
-        .tolist(),
-        "cloud": np.where(np.isnan(cloud), _UNKNOWN, np.rint(cloud * _CLOUD_STEPS))
-        .astype(int)
-        .tolist(),
+        "overlap": _count_steps(scenes["overlap_frac"], _SHARE_STEPS, whole=1),
+        "cloud": _count_steps(scenes["cloud_cover"], _CLOUD_STEPS, whole=100),
+        "clear": _count_steps(scenes["clear_frac"], _SHARE_STEPS, whole=1),
         "look": look,
-        "looks": texts,
+        "looks": looks,
         "id": ids
         if named is None
         else [name if known else None for name, known in zip(ids, named, strict=True)],
         "notes": _note_columns(scenes),
     }
+
+
+def _count_steps(values: pa.ChunkedArray, steps: int, *, whole: int) -> list[int]:
+    """Write numbers as counts of steps; only the whole reads as the whole, and null as -1."""
+    numbers = pc.fill_null(values, np.nan).to_numpy()
+    counts = np.where(
+        numbers < whole, np.minimum(np.rint(numbers * steps), whole * steps - 1), whole * steps
+    )
+    known: list[int] = np.where(np.isnan(numbers), _UNKNOWN, counts).astype(int).tolist()
+    return known
 
 
 def _note_columns(scenes: pa.Table) -> dict[str, list[list[Any]]]:

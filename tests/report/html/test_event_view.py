@@ -193,3 +193,17 @@ def test_event_without_a_manifest_has_its_reason(browser: Browser, tmp_path: Pat
         assert "worker_lost (3 workers)" in report.texts("#event .notice")[0]
         assert "1 event without a manifest is not on the map." in report.texts("#unplaced")
         assert re.search(r"worker lost, whole event\s+1", "\n".join(report.texts("#charts")))
+
+
+@pytest.mark.parametrize(("sensor", "bands"), [(Sensor.S1RTC, 4), (Sensor.DEM, 0)])
+def test_recipe_with_one_sensor(
+    browser: Browser, tmp_path: Path, sensor: Sensor, bands: int
+) -> None:
+    """Without imagery the timeline has no bands; without the DEM the map has no panel for it."""
+    recipe = Recipe(sensors={sensor: Recipe().sensors[sensor]})
+    run = floodscan.scan(DEMO, catalog="demo", recipe=recipe, out=tmp_path / "run")
+    with open_report(browser, run.report(), event=f"event={NAME}") as report:
+        report.page.wait_for_selector("#timeline svg")
+        assert report.count("#timeline .band") == bands
+        assert report.count("#event .panel") == (5 if sensor is Sensor.DEM else 4)
+        assert report.count(".choices tbody tr") == max(bands, 1)

@@ -26,7 +26,7 @@ function choiceCells(run, event, target, slot, number) {
   const steps = [...new Set(chosen.flatMap((row) => row.relaxed))];
   return [name,
     sceneNames(chosen.map((row) => row.scene)),
-    slot[0] && momentText(first.seconds)?.replace(" UTC", ""),
+    slot[0] && timeParts(first.seconds),
     slot[0] && first.seconds != null && hoursText((first.seconds - event.onset * 60) / 3600),
     choice ? percent(choice[1]) : slot[0] == null ? `${chosen.length} tiles` : null,
     meanCloud(chosen),
@@ -54,6 +54,9 @@ function emptyReason(event, target, [phase, sensor]) {
   const found = event.empty.find(([t, p, name]) => t === target && p === phase && name === sensor);
   return found ? h("span", null, found[3], ". ", h("span", { class: "quiet" }, found[4])) : null;
 }
+
+const timeParts = (seconds) => seconds == null ? null
+  : utc(seconds).slice(0, 16).split("T").map((part) => [h("span", { class: "whole" }, part), " "]);
 
 const sceneLabel = (scene) =>
   scene.id ?? [scene.platform, placeText(scene), momentText(scene.seconds)].filter(Boolean).join(" ");

@@ -37,6 +37,7 @@ function readScenes(columns, first, end) {
       seconds: seconds === 0 ? null : seconds,
       overlap: columns.overlap[number] / 1000,
       cloud: columns.cloud[number] < 0 ? null : columns.cloud[number] / 10,
+      clear: columns.clear[number] < 0 ? null : columns.clear[number] / 1000,
       platform: shortPlatform(platform), orbit, state, tile, baseline,
     });
   }

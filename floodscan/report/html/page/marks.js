@@ -52,6 +52,7 @@ function candidatePairs(run, event, row) {
     ["from onset", known ? hoursText((scene.seconds - event.onset * 60) / 3600) : null],
     ["covers", percent(scene.overlap)],
     ["cloud", scene.cloud == null ? null : `${scene.cloud.toFixed(1)} %`],
+    ["clear ground", percent(scene.clear)],
     ["platform", scene.platform],
     ["orbit, tile", placeText(scene)],
     ["processing", scene.baseline],
