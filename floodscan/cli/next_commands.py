@@ -27,6 +27,7 @@ def list_next_commands(result: ScanResult) -> Iterator[tuple[str, str]]:
     if event_id is not None:
         yield "Why", command("explain", out, event_id)
         yield "Pictures", command("plot", out, event_id)
+        yield "Report", command("report", out)
 
 
 def list_retries(result: ScanResult) -> Iterator[tuple[str, str]]:
