@@ -1,7 +1,7 @@
 """The result of a run, for Python: counts, tables and manifests are read on access.
 
-Its methods do what the commands ``explain``, ``compare``, ``plot`` and ``choose`` do. Packages that
-take long to import are imported where they are used.
+Its methods do what the commands ``explain``, ``compare``, ``plot``, ``report`` and ``choose`` do.
+Packages that take long to import are imported where they are used.
 """
 
 from __future__ import annotations
@@ -178,16 +178,16 @@ class ScanResult:
 
     def plot(
         self, event: str | Event, *, to: str | Path | None = None, kind: str = "png"
-    ) -> tuple[Path, Path]:
-        """Draw the map and the timeline of an event.
+    ) -> tuple[Path, Path, Path]:
+        """Draw the map, the timeline and the coverage of an event.
 
         Args:
             event: An event of the run, or its id.
             to: Folder to write to; None is ``plots`` in the folder of the run.
-            kind: ``png`` or ``svg``.
+            kind: ``png``, ``svg`` or ``pdf``.
 
         Returns:
-            The files of the map and of the timeline.
+            The files of the map, of the timeline and of the coverage.
 
         Raises:
             InputError: There is no such event, the pictures can't be written, or the extra ``plot``
@@ -197,8 +197,24 @@ class ScanResult:
         with needs_extra("plot", "ScanResult.plot"):
             from floodscan.report.plots import plot  # noqa: PLC0415 - an optional extra
 
-        drawn, timeline = plot(self.folder, _id_of(event), to=to, kind=kind)
-        return drawn, timeline
+        drawn, timeline, coverage = plot(self.folder, _id_of(event), to=to, kind=kind)
+        return drawn, timeline, coverage
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the run as one HTML page, which opens in a browser without internet.
+
+        Args:
+            path: File to write; None is ``report.html`` in the folder of the run.
+
+        Returns:
+            The file.
+
+        Raises:
+            OutputError: The file can't be written.
+        """
+        from floodscan.report.html import write_report  # noqa: PLC0415 - as above
+
+        return write_report(self.folder, path)
 
     def explore(self, event: str | Event | None = None) -> folium.Map:
         """Make a map to pan and zoom, which a notebook shows.

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,6 +18,9 @@ from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
+from floodscan.catalogs.early import forget_early
+from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
 from floodscan.engine.record import (
@@ -105,7 +108,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
+        run = _prepare_run(access.keep(source), rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, temporary=out is None)
@@ -177,15 +180,32 @@ def open_source(
     return open_sources(catalog, by_collection=recipe.sources, fallback=fallback)
 
 
+def _is_begun(out: str | Path | None) -> bool:
+    return out is not None and RunFolder(Path(out).absolute()).has_run()
+
+
+def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
+    """Send the searches of a few events while the catalog is checked."""
+    if list_archives(source):
+        return
+    for batch in cut_batches(events, run_id=""):
+        searches = plan_for(source, batch, rules).searches
+        send_early(source, (search for search in searches if not search.joined))
+
+
 def _prepare_run(
     source: Catalog,
     rules: Recipe,
     events: EventList,
-    *,
+    opener: Opener,
     out: str | Path | None,
+    *,
     packed: bool | None,
 ) -> Run:
     """Check that the catalog has the collections, and choose the folder."""
+    forget_early()
+    if opener is nullcontext and len(events) <= FEW_EVENTS and not _is_begun(out):
+        _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)

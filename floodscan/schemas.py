@@ -148,6 +148,9 @@ EVENTS = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("joint_frac", pa.float64()),  # of the AOI, by all slots; null if one is empty
         pa.field("filled_frac", pa.float64()),  # likewise, by the filled slots; null without any
+        # Likewise by all slots, and clear in the optical ones. Null if a slot is empty, if clear
+        # ground does not count, or if that of a chosen scene is unknown.
+        pa.field("joint_clear_frac", pa.float64()),
         # The forecast of packaging on the event's 10 m grid: for readers that mosaic all items of a
         # choice, and for readers of its first scene. Null if a slot of the AOI is empty.
         pa.field("valid_pixel_frac", pa.float64()),
@@ -168,7 +171,7 @@ The cost of a shared search is charged to the first event that uses it.
 SEARCHES = pa.schema(
     [
         pa.field("batch", pa.string(), nullable=False),
-        pa.field("collection", pa.string(), nullable=False),
+        pa.field("collections", pa.list_(pa.string()), nullable=False),
         pa.field("west", pa.float64(), nullable=False),
         pa.field("south", pa.float64(), nullable=False),
         pa.field("east", pa.float64(), nullable=False),  # less than west across the antimeridian

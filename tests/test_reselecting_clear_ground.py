@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 import floodscan
@@ -12,11 +13,15 @@ from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.planning.slots import plan_event
 from floodscan.reselection import read_event
 from floodscan.schemas import CLEARNESS
+from floodscan.selection.sample_points import N_POINTS
 from floodscan.store import RunFolder
+from tests.documents import GUIDE, read_blocks
 from tests.selection.skies import look, random_sky
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pyarrow as pa
 
 POLICIES = list(Policy)
 
@@ -67,6 +72,50 @@ def test_both_scopes_follow_from_the_stored_columns(tmp_path: Path, policy: Poli
         set(table.filter(table["selected"])["item_id"].to_pylist()) for table in (scene, area)
     ]
     assert chosen[0] != chosen[1]
+    check_manifest(tmp_path / "area", area)
+
+
+def test_queries_of_the_guide_find_the_clear_ground(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The share of a scene that is clear, and that of two scenes together."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "floodscan-demo"
+    scan_demo(folder, Policy.CHANGE_DETECTION)
+    fill(folder)
+    sets = {
+        (row["phase"], row["item_id"]): int.from_bytes(row["clear_points"], "little")
+        for row in RunFolder(folder).read_candidates().to_pylist()
+        if row["clear_points"] is not None
+    }
+    blocks = [b.text for b in read_blocks(GUIDE / "candidates.md") if "clear_points" in b.text]
+    singles, pairs = (duckdb.execute(text).fetchall() for text in blocks)
+    for phase, item_id, _, _, clear, *_ in singles:
+        share = sets[phase, item_id].bit_count() / N_POINTS if clear is not None else None
+        assert clear == pytest.approx(share, abs=0.0005)
+    assert len(singles) > 20
+    assert len(pairs) == 10
+    for before, during, both in pairs:
+        joint = sets["pre_event", before] & sets["event", during]
+        assert both == pytest.approx(joint.bit_count() / N_POINTS, abs=0.0005)
+
+
+def check_manifest(folder: Path, candidates: pa.Table) -> None:
+    """The manifest has what the scenes show of the ground; reading it checks its JSON schema."""
+    (event_id,) = candidates["event_id"].unique().to_pylist()
+    manifest = floodscan.read_manifest(folder, event_id).content
+    rows = {(row["phase"], row["item_id"]): row for row in candidates.to_pylist()}
+    choices = [
+        (phase, slots["S2L2A"]) for phase, slots in manifest["selected"].items() if slots["S2L2A"]
+    ]
+    assert choices
+    for phase, choice in choices:
+        for item in choice["items"]:
+            row = rows[phase, item["id"]]
+            assert item["ground"] == {name: row[name] for name in item["ground"]}
+            assert item["ground"].keys() == {*CLEARNESS.names} - {"clear_points"}
+    unknown = {row["phase"] for row in rows.values() if row["selected"] and row["unread"]}
+    assert {phase for phase, choice in choices if choice["clear_frac"] is None} == unknown
 
 
 def test_a_run_without_clear_ground_can_not_answer(tmp_path: Path) -> None:

@@ -24,9 +24,11 @@ from floodscan.model import CloudScope
 from floodscan.schemas import CANDIDATES
 from floodscan.selection.columns import is_value
 from floodscan.selection.labels import Verdict
+from floodscan.selection.sample_points import N_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -45,6 +47,8 @@ UNREAD = 8  # a sum over the four phases then compares first the number of unrea
 
 CLOUD_COLUMNS = ("cloud_cover", "cloud_frac", "nodata_frac")
 """The columns that ``counted_cloud`` needs."""
+
+_CLOUDS = pa.schema([CANDIDATES.field(name) for name in CLOUD_COLUMNS])
 
 
 def counts_area(asked: SensorRecipe) -> bool:
@@ -67,9 +71,14 @@ def counted_cloud(candidates: pa.Table, asked: SensorRecipe) -> Numbers:
         candidates: Table with ``CLOUD_COLUMNS``, n rows.
         asked: The rules of the sensor.
     """
+    if counts_area(asked):
+        return _over_area(candidates)
     cloud: Numbers = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
-    if not counts_area(asked):
-        return cloud
+    return cloud
+
+
+def _over_area(candidates: pa.Table) -> Numbers:
+    cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
     covered, nodata = (candidates[name].to_numpy() for name in CLOUD_COLUMNS[1:])
     shown = 1 - nodata
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -112,6 +121,26 @@ def clear_sets(candidates: pa.Table, recipe: Recipe) -> list[int | None]:
         for row, points in zip(rows.tolist(), packed, strict=True):
             found[row] = int.from_bytes(points, "little")
     return found
+
+
+def measure_scene(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the measures by which policy ``reference`` orders scenes where clear ground counts.
+
+    Args:
+        row: A row of CANDIDATES.
+
+    Returns:
+        In their order: ``clear_ground`` (``known``, ``shares only`` or ``unread``), the share of
+        the target that the scene shows clear, or else that it covers, and ``area_cloud``, percent.
+    """
+    table = pa.Table.from_pylist([{name: row[name] for name in CLOUD_COLUMNS}], schema=_CLOUDS)
+    if row["clear_points"] is not None:
+        clear = int.from_bytes(row["clear_points"], "little").bit_count() / N_POINTS
+        shown = {"clear_ground": "known", "clear_share": clear}
+    else:
+        known = "unread" if row["clear_source"] is None else "shares only"
+        shown = {"clear_ground": known, "overlap_frac": row["overlap_frac"]}
+    return {**shown, "area_cloud": _over_area(table).item()}
 
 
 def judge_clouds(candidates: pa.Table, recipe: Recipe) -> pa.Table:

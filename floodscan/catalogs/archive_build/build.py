@@ -193,7 +193,7 @@ class _Builder:
         self, file: PlannedFile, searches: Iterable[Search], items: SortedItems
     ) -> tuple[int, int, int]:
         """Read the items of searches; return the number of requests, items and dropped features."""
-        sinks = {search: MonthSink(file, items) for search in searches}
+        sinks = {search: MonthSink(search, file, items) for search in searches}
         threads = ThreadPoolExecutor(_SEARCHES_AT_ONCE)
         try:
             found = list(threads.map(self.catalog.read_items, sinks.keys(), sinks.values()))

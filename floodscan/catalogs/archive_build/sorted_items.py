@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.archive_build.planned_files import PlannedFile
     from floodscan.catalogs.page_json import Item
+    from floodscan.model import Search
 
     Json = dict[str, Any]
 
@@ -115,6 +116,7 @@ class MonthSink:
     """Adds the items of a search to those of a file, except items of other months.
 
     Attributes:
+        search: The part of the search that is read.
         file: The file.
         items: Gets the items.
         without_links: Whether searches of this API ask for items without their links.
@@ -122,6 +124,7 @@ class MonthSink:
         too_many: Why the search ends; None if it goes on.
     """
 
+    search: Search
     file: PlannedFile
     items: SortedItems
     without_links: bool = False

@@ -207,9 +207,8 @@ def test_an_odd_item_is_found_as_in_the_answer_of_an_api(members: Json, tmp_path
     wanted = FoundItems(search, Limits())
     wanted.add(decode_page(page).features or [], URL)
     items = SortedItems()
-    MonthSink(PlannedFile(OPTICAL, None, ()), items).add(
-        decode_whole_page(page).features or [], URL
-    )
+    sink = MonthSink(search, PlannedFile(OPTICAL, None, ()), items)
+    sink.add(decode_whole_page(page).features or [], URL)
     facts = FileFacts(
         {"id": OPTICAL}, {}, SearchedItems.of(OPTICAL, [replace(search, window=None)])
     )
