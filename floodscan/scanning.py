@@ -20,6 +20,7 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
 from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.clearsky.access import PixelAccess
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
@@ -30,7 +31,7 @@ from floodscan.engine.record import (
     finish_record,
 )
 from floodscan.engine.resume import check_same, find_done
-from floodscan.engine.run_batches import limit_requests, run_batches
+from floodscan.engine.run_batches import limit_reads, limit_requests, run_batches
 from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
@@ -49,6 +50,7 @@ from floodscan.reselection import (
 )
 from floodscan.result import ScanResult
 from floodscan.schemas import EVENTS
+from floodscan.selection.clearness import reads_area
 from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     out: str | Path | None = None,
     client: GivenClient = None,
     access: Access | None = None,
+    pixels: PixelAccess | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
     keep_going: bool = False,
@@ -95,6 +98,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
         access: Limits for requests to a STAC API; None is moderate, without a cache.
+        pixels: Limits for the reading of scenes, if the recipe has ``cloud = "area"``.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
         keep_going: True lets a bug fail only the events of its batch; False raises it.
@@ -110,6 +114,9 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     with prepare_given(client) as opener:
         run = _prepare_run(access.keep(source), rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
+        if reads_area(rules):
+            reader = (pixels or PixelAccess()).open(source, access, run.folder.scratch_path)
+            run = replace(run, reader=reader)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, temporary=out is None)
 
@@ -344,9 +351,10 @@ def _open_engine(
     with (
         opener() as client,
         limit_requests(client, rates) as rate_limiter,
+        limit_reads(run, client) as ready,
         closing(
             run_scan(
-                replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter)),
+                replace(ready, catalog=with_rate_limiter(run.catalog, rate_limiter)),
                 batches,
                 client=client,
             )

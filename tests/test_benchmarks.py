@@ -142,3 +142,11 @@ def test_policies_are_compared(tmp_path: Path) -> None:
     assert "demo, change-detection" in header
     chips = "| chips of all items | 890 of 1,120 | 1,120 of 1,120 | 1,120 of 1,120 |"
     assert any(row.startswith(chips) for row in rows)
+
+
+def test_clear_sky_counts_requests_and_errors() -> None:
+    """Scenes are read from the servers of the tests, with and without latency."""
+    words = ("--scenes", "6", "--latency", "0.01", "--at-once", "3", "--areas", "3")
+    output = run("clear_sky", *words)
+    assert "unread: 0 of 6 scenes\nrequests a scene: 1 at most" in output
+    assert "error of the clear share over 3 areas" in output
