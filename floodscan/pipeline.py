@@ -4,12 +4,14 @@ A batch is a group of neighbouring events. Workers do these steps with it:
 
     answers = ask(run, searches)                       searches → an Answer with ITEMS each
     part = choose(run, plan, answers)                  ITEMS → scored CANDIDATES → decide
+        read_clearness(scored, …, run.reader)          if the recipe asks for clouds over the area
         decide(scored, plans, answers)                 → ranked CANDIDATES, manifests, outcomes
     result = write(run.folder, name, parts)            files; the outcomes last
 
-The engine runs ``ask`` and ``choose`` several times in parallel, each for a part of the batch, and
-``write`` once. Choosing again from stored candidates (``reselection.py``) begins with ``decide``.
-Only the small result of ``write`` returns to the process that drives the run.
+``run_batch`` does all of this in one process. On a cluster, the engine runs ``ask`` and ``choose``
+several times in parallel, each for a part of the batch, and ``write`` once. Choosing again from
+stored candidates (``reselection.py``) begins with ``decide``. Only the small result of ``write``
+returns to the process that drives the run.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ import pyarrow as pa
 from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.sources import find_archive
+from floodscan.catalogs.sources import find_api, plan_for
+from floodscan.clearsky import Clearness, read_clearness
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
-from floodscan.planning.slots import plan_batch
 from floodscan.schemas import (
     CANDIDATES,
     ITEMS,
+    READS,
     SEARCHES,
     SLOT,
     make_table,
@@ -48,12 +51,15 @@ if TYPE_CHECKING:
 
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
+    from floodscan.clearsky import Reader
     from floodscan.model import Decision, Recipe, Search
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
     from floodscan.store import RunFolder
 
 
 _log = logging.getLogger(__name__)
+
+_MAX_THREADS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,7 @@ class Run:
         search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
         decisions: Decisions of persons, by event id.
+        reader: Reads the clouds over the areas; None if the recipe does not ask for them.
     """
 
     catalog: Catalog
@@ -77,14 +84,15 @@ class Run:
     search_on_driver: bool = False
     keep_going: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    reader: Reader | None = None
 
     def plan(self, batch: Batch) -> BatchPlan:
         """Plan a batch: which of its searches are sent, and which are joined with an archive."""
-        return plan_batch(batch, self.recipe, joins=self.joins)
+        return plan_for(self.catalog, batch, self.recipe)
 
-    def joins(self, slot_search: Search) -> bool:
-        """Return whether a slot search is joined with an archive."""
-        return find_archive(self.catalog, slot_search) is not None
+    def find_api(self, slot_search: Search) -> str | None:
+        """Return the location of the API that answers a slot search; None if none does."""
+        return find_api(self.catalog, slot_search)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,23 +104,27 @@ class BatchPart:
         searches: SEARCHES that were made for these events.
         manifests: The bytes of each event's manifest, by event id.
         outcomes: How each event ended.
+        reads: READS that were made for these events.
     """
 
     candidates: pa.Table
     searches: pa.Table
     manifests: Mapping[str, bytes]
     outcomes: tuple[Outcome, ...]
+    reads: pa.Table = field(default_factory=READS.empty_table)
 
     def __reduce__(
         self,
-    ) -> tuple[Callable[..., BatchPart], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
+    ) -> tuple[Callable[..., BatchPart], tuple[dict[str, pa.Buffer], dict[str, Any]]]:
         """Pickle each table as one buffer."""
-        others = {name: getattr(self, name) for name in ("manifests", "outcomes")}
-        return _unpack, (pack_table(self.candidates), pack_table(self.searches), others)
+        tables = {
+            name: pack_table(getattr(self, name)) for name in ("candidates", "searches", "reads")
+        }
+        return _unpack, (tables, {name: getattr(self, name) for name in ("manifests", "outcomes")})
 
 
-def _unpack(candidates: pa.Buffer, searches: pa.Buffer, others: dict[str, Any]) -> BatchPart:
-    return BatchPart(candidates=unpack_table(candidates), searches=unpack_table(searches), **others)
+def _unpack(tables: dict[str, pa.Buffer], others: dict[str, Any]) -> BatchPart:
+    return BatchPart(**{name: unpack_table(each) for name, each in tables.items()}, **others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +140,20 @@ class BatchResult:
     counts: Mapping[str, int]
 
 
+def run_batch(run: Run, plan: BatchPlan) -> BatchResult:
+    """Search, choose and write in this process."""
+    answers = dict(zip(plan.searches, ask(run, plan.searches), strict=True))
+    parts = [choose(run, part, answers) for part in plan.parts()]
+    return write(run.folder, plan.name, parts, given_up=())
+
+
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
     """Send searches to the catalog side by side.
 
     A search that the catalog can't answer gives an answer without items, with the problem in it.
     Any other exception is a bug: it is logged with its traceback and its search, and raised.
     """
-    with ThreadPoolExecutor(len(searches)) as threads:
+    with ThreadPoolExecutor(min(max(len(searches), 1), _MAX_THREADS)) as threads:
         return list(threads.map(partial(_ask_one, run), searches))
 
 
@@ -161,9 +180,22 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         complete=[answer.complete for answer in of_slots],
         covered=[answer.is_covered for answer in of_slots],
     )
+    scored, reads = _read(run, part, scored)
     plans = [replace(plan, decision=run.decisions.get(plan.event.event_id)) for plan in part.plans]
     chosen = decide(scored, plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
-    return replace(chosen, searches=tabulate_searches(part, answers))
+    return replace(chosen, searches=tabulate_searches(part, answers), reads=reads)
+
+
+def _read(run: Run, part: BatchPlan, scored: pa.Table) -> Clearness:
+    """Read the clouds over the areas, if the recipe asks for them."""
+    if run.reader is None:
+        return Clearness(scored, READS.empty_table())
+    targets = {
+        (plan.event.event_id, target.target_id): target
+        for plan in part.plans
+        for target in plan.targets
+    }
+    return read_clearness(scored, targets, run.recipe, run.reader)
 
 
 def decide(
@@ -230,6 +262,7 @@ def write(
     """
     candidates = pa.concat_tables([CANDIDATES.empty_table(), *(part.candidates for part in parts)])
     searches = pa.concat_tables([SEARCHES.empty_table(), *(part.searches for part in parts)])
+    reads = pa.concat_tables([READS.empty_table(), *(part.reads for part in parts)])
     manifests = {key: content for part in parts for key, content in part.manifests.items()}
     outcomes = [*(outcome for part in parts for outcome in part.outcomes), *given_up]
     _log_choices(candidates, outcomes)
@@ -238,6 +271,7 @@ def write(
     folder.write_manifests(name, manifests)
     folder.drop_manifests(outcome.event_id for outcome in given_up)
     folder.searches.write(name, searches)
+    folder.write_reads(name, reads)
     folder.events.write(name, events)
     return BatchResult(name, count_outcomes(events))
 
@@ -272,7 +306,7 @@ def _log_answer(search: Search, answer: Answer) -> None:
     found = "from the cache" if answer.cached else f"in {answer.n_requests} requests"
     _log.info(
         "search of %s, box %s, window %s: %d items %s, %d retries, %d cuts, %.2f s%s",
-        search.collection,
+        " and ".join(search.wanted),
         ", ".join(f"{edge:g}" for edge in search.bbox),
         search.window or "any time",
         len(answer.items),
@@ -324,7 +358,7 @@ def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.T
     rows = [
         {
             "batch": part.name,
-            "collection": search.collection,
+            "collections": [*search.wanted],
             **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
             "start": search.window and search.window.start,
             "end": search.window and search.window.end,

@@ -58,11 +58,14 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "pgstac_api": ("server", "pgstac"),
     "postgres": ("pgstac",),
     "azurite": ("server", "azurite"),
+    "raster_site": ("server",),
+    "data_api": ("server",),
     "seaweed": ("server",),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),
     "demo_out": ("processes",),
+    "browser": ("browser", "processes"),
 }
 
 SHARED_CLUSTERS: Final = ("engine",)
@@ -120,13 +123,14 @@ def _fixtures_of(item: pytest.Item) -> set[str]:
 def _group_of(item: pytest.Item) -> str | None:
     """Name the group of a test; the tests of a group run one after the other in one process.
 
-    SLURM's site, the servers and the scan by the command run once for all of their tests, and a
-    cluster for the tests of its file. All other tests run wherever there is room.
+    SLURM's site, the servers, the browser and the scan by the command run once for all of their
+    tests, and a cluster for the tests of its file. All other tests run wherever there is room.
     """
     if item.get_closest_marker("slurm"):
         return "slurm"
-    if "demo_out" in _fixtures_of(item):
-        return "cli"
+    for fixture, group in (("demo_out", "cli"), ("browser", "browser")):
+        if fixture in _fixtures_of(item):
+            return group
     if any(_is_in(item, path) for path in SHARED_CLUSTERS):
         return item.path.relative_to(TESTS).as_posix()
     return "servers" if item.get_closest_marker("server") else None

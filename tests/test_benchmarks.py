@@ -58,6 +58,13 @@ def test_selection_is_timed() -> None:
     assert "change-detection is" in output
 
 
+def test_long_event_list_is_read_and_planned() -> None:
+    """Every event is in a batch, and every batch has searches."""
+    output = run("event_list", "--events", "100")
+    assert "100 events, " in output
+    assert "within 180 s and 600 MB" in output
+
+
 def test_cost_of_the_engine_is_measured() -> None:
     """The table has a row for each number of events."""
     output = run("orchestration", "--events", "20", "--workers", "1")
@@ -135,3 +142,11 @@ def test_policies_are_compared(tmp_path: Path) -> None:
     assert "demo, change-detection" in header
     chips = "| chips of all items | 890 of 1,120 | 1,120 of 1,120 | 1,120 of 1,120 |"
     assert any(row.startswith(chips) for row in rows)
+
+
+def test_clear_sky_counts_requests_and_errors() -> None:
+    """Scenes are read from the servers of the tests, with and without latency."""
+    words = ("--scenes", "6", "--latency", "0.01", "--at-once", "3", "--areas", "3")
+    output = run("clear_sky", *words)
+    assert "unread: 0 of 6 scenes\nrequests a scene: 1 at most" in output
+    assert "error of the clear share over 3 areas" in output

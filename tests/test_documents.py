@@ -22,7 +22,7 @@ from floodscan.assessment.labels import Reason, WarningCode
 from floodscan.cli.group import cli
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import parse_recipe
-from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES
+from floodscan.schemas import CANDIDATES, EVENTS, READS, SEARCHES
 from floodscan.selection.labels import Verdict
 from tests.documents import (
     FOLLOWED,
@@ -151,11 +151,14 @@ def test_prose_is_plain_and_fits_a_screen(document: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [CANDIDATES, EVENTS, SEARCHES], ids=["candidates", "events", "searches"]
+    "schema",
+    [CANDIDATES, EVENTS, SEARCHES, READS],
+    ids=["candidates", "events", "searches", "reads"],
 )
 def test_guide_describes_each_column(schema: pa.Schema) -> None:
-    """By its name, on the page of candidates."""
-    page = (GUIDE / "candidates.md").read_text("utf-8")
+    """By its name, on the page of candidates or on that of clear sky."""
+    names = ("candidates", "clear-sky")
+    page = "".join((GUIDE / f"{name}.md").read_text("utf-8") for name in names)
     assert [name for name in schema.names if f"`{name}`" not in page] == []
 
 
@@ -230,11 +233,13 @@ def test_stops_of_the_flow_are_functions(row: tuple[str, str]) -> None:
 
 def test_each_page_is_a_topic() -> None:
     """And README leads to each."""
-    assert {page.stem for page in GUIDE.glob("*.md")} == set(guide.topics())
+    pages = {topic: f"{topic}.md" for topic in guide.topics()}
+    pages[guide.TUTORIAL] = f"{guide.TUTORIAL}.ipynb"
+    assert {page.name for page in GUIDE.iterdir() if page.suffix in {".md", ".ipynb"}} == {
+        *pages.values()
+    }
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert [
-        topic for topic in guide.topics() if f"(floodscan/guide/{topic}.md)" not in readme
-    ] == []
+    assert [name for name in pages.values() if f"(floodscan/guide/{name})" not in readme] == []
 
 
 def test_guide_lists_the_topics_with_their_first_sentence() -> None:
@@ -244,7 +249,7 @@ def test_guide_lists_the_topics_with_their_first_sentence() -> None:
     assert "An event is one flood: an id, an area and a date." in done.output
 
 
-@pytest.mark.parametrize("topic", guide.topics())
+@pytest.mark.parametrize("topic", [each for each in guide.topics() if each != guide.TUTORIAL])
 def test_guide_prints_a_page_as_it_is_when_piped(topic: str) -> None:
     """Markdown, without the comments for the tests."""
     done = CliRunner().invoke(cli, ["guide", topic])

@@ -14,7 +14,7 @@ from floodscan.catalogs.item_table import parse_items
 from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from floodscan.catalogs.limits import Limits
     from floodscan.catalogs.page_json import Item
@@ -37,7 +37,7 @@ class FoundItems:
     chosen from it.
 
     Attributes:
-        search: The search.
+        search: The part of the search that is read.
         limits: Bounds the number and the size of the items.
         without_links: True if the items were asked for without their links.
         n_dropped: Number of features without a usable id.
@@ -69,15 +69,24 @@ class FoundItems:
             new = [item for item in items[start : start + _AT_ONCE] if self._is_new(item)]
             if not new:
                 continue
+            self._tables += self._parse(new, page_url)
+            self._bytes += sum(_KEY_BYTES + len(item.id) for item in new)
+            self._check_size()
+
+    def _parse(self, items: Sequence[Item], page_url: str) -> Iterator[pa.Table]:
+        """Make a table for each collection: the assets of a grid are its own."""
+        wanted = self.search.wanted
+        for collection, assets in wanted.items():
             table = parse_items(
-                new,
-                collection=self.search.collection,
-                assets=self.search.assets,
+                [each for each in items if each.collection == collection]
+                if self.search.also
+                else items,
+                collection=collection,
+                assets=assets,
                 locate=partial(self._locate, page_url),
             )
-            self._tables.append(table)
-            self._bytes += table.nbytes + sum(_KEY_BYTES + len(item.id) for item in new)
-            self._check_size()
+            self._bytes += table.nbytes
+            yield table
 
     def table(self) -> pa.Table:
         """Return the items as an ITEMS table; it has no rows if there are more than may be kept."""
@@ -103,14 +112,24 @@ class FoundItems:
         return len(self._keys) > n_before
 
     def _locate(self, page_url: str, item: Item) -> str:
-        """Return the address of an item.
+        return locate(item, page_url, self.search.collection, without_links=self.without_links)
 
-        It is the item's link ``self``. If the items were asked for without links, it is the address
-        that each item has beside the search endpoint (OGC API - Features,
-        https://docs.ogc.org/is/17-069r4/17-069r4.html#_items_). Else it is that of the page.
-        """
-        link = find_self(bytes(item.links))
-        if link is None and self.without_links:
-            collection = quote(item.collection or self.search.collection, safe="")
-            link = f"collections/{collection}/items/{quote(item.id, safe='')}"
-        return page_url if link is None else urljoin(page_url, link)
+
+def locate(item: Item, page_url: str, collection: str, *, without_links: bool) -> str:
+    """Return the address of an item, to which its relative hrefs refer.
+
+    It is the item's link ``self``. If the items were asked for without links, it is the address
+    that each item has beside the search endpoint (OGC API - Features,
+    https://docs.ogc.org/is/17-069r4/17-069r4.html#_items_). Else it is that of the page.
+
+    Args:
+        item: The item.
+        page_url: Address of its page.
+        collection: Collection of an item that names none.
+        without_links: Whether the items were asked for without their links.
+    """
+    link = find_self(bytes(item.links))
+    if link is None and without_links:
+        owner = quote(item.collection or collection, safe="")
+        link = f"collections/{owner}/items/{quote(item.id, safe='')}"
+    return page_url if link is None else urljoin(page_url, link)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,8 +23,10 @@ from rich.progress import (
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.sources import measure_coverages
+from floodscan.clearsky.counts import count_reads, count_reasons
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
+from floodscan.cli.next_commands import list_next_commands, list_retries
 from floodscan.model import DEMO
 from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.result import ScanResult
 
+_REASONS_SHOWN = 3
 _EVENTS_SHOWN_WHOLE = 3
 _PIPED_WIDTH = 1000
 _CONTROLS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -111,25 +114,28 @@ def print_problem(text: str, *, style: str = "") -> None:
 
 
 @contextmanager
-def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None]]:
+def show_progress(
+    *, is_kept: bool = True, what: str = "events"
+) -> Iterator[Callable[[int, int], None]]:
     """Draw a progress bar on a terminal; draw nothing if the output is piped.
 
-    If the work ends early, print how many events are done and what to do.
+    If the work ends early, print how much is done and what to do.
 
     Args:
         is_kept: Whether the same command continues the work; if not, it starts anew.
+        what: The things that are counted.
 
     Yields:
-        A function that takes the number of finished events and the number of all events.
+        A function that takes the number of finished things and the number of all.
     """
     console = Console(stderr=True)
     last: tuple[int, int] | None = None
     INTERRUPTS.clean_up()
 
     with Progress(
-        *_make_columns(), console=console, transient=True, disable=not console.is_terminal
+        *_make_columns(what), console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task("events", total=None)
+        task = bar.add_task(what, total=None)
 
         def update(done: int, total: int) -> None:
             nonlocal last
@@ -143,7 +149,7 @@ def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None
                 done, again = ("done and kept", "continue") if is_kept else ("done", "start anew")
                 print_line(
                     console,
-                    f"{last[0]} of {last[1]} events are {done}; "
+                    f"{last[0]} of {last[1]} {what} are {done}; "
                     f"run the same command again to {again}",
                 )
             raise
@@ -158,18 +164,26 @@ def print_coverage(catalog: Catalog, rules: Recipe) -> None:
         print_problem(f"{each.collection}: the archive has {each.n_rows:,} items and covers {each}")
 
 
-def _make_columns() -> tuple[str | ProgressColumn, ...]:
+def _make_columns(what: str) -> tuple[str | ProgressColumn, ...]:
     times = TimeElapsedColumn(), TimeRemainingColumn()
-    return "events", BarColumn(), MofNCompleteColumn(), *times
+    return what, BarColumn(), MofNCompleteColumn(), *times
 
 
-def print_result(result: ScanResult, *, as_json: bool) -> ExitStatus:
-    """Print the result of a run for people, or as JSON, and return the exit status."""
+def print_result(result: ScanResult, *, as_json: bool, can_retry: bool = False) -> ExitStatus:
+    """Print the result of a run for people, or as JSON, and return the exit status.
+
+    Args:
+        result: The result.
+        as_json: Print it as JSON.
+        can_retry: Whether the command of this process can repeat failed searches.
+    """
     if as_json:
         events = [outcome.to_dict() for outcome in result.outcomes]
         print_json({"out": str(result.folder.path), "counts": result.counts, "events": events})
     else:
-        show_result(open_console(), result)
+        console = open_console()
+        show_result(console, result)
+        print_commands(console, list_retries(result) if can_retry else ())
     return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
 
 
@@ -183,6 +197,7 @@ def show_result(console: Console, result: ScanResult) -> None:
         tables = (rows for _, rows in result.folder.events.batches(OUTCOME_COLUMNS))
         show_outcomes(console, tables, result.counts)
     _print_files(console, result)
+    print_commands(console, list_next_commands(result))
     _print_not_covered(console, result)
     _print_warnings(console, result)
 
@@ -191,17 +206,32 @@ def _print_files(console: Console, result: ScanResult) -> None:
     counts, folder = result.counts, result.folder
     out = path_from_here(folder.path)
     manifests = "manifests/*.parquet" if folder.packed else "manifests/<event>.json"
-    words = shlex.join([out, next(iter(result.ids))])
     filled = f"{counts['filled']} of {counts['slots']} slots filled"
     cost = f"{counts['candidates']} candidates in {counts['requests']} requests"
+    reads = count_reads(folder)
     for line in (
+        *_describe_reads(reads, count_reasons(folder)),
         f"{filled} from {cost}; in {out}:",
         f"  candidates/*.parquet  {manifests}",
-        "  events.parquet  searches.parquet  run.json",
-        f"Why:      floodscan explain {words}",
-        f"Pictures: floodscan plot {words}",
+        f"  events.parquet  searches.parquet  {'reads.parquet  ' if reads else ''}run.json",
     ):
         print_line(console, line, whole=True)
+
+
+def _describe_reads(reads: Counter[str], reasons: Counter[str]) -> Iterator[str]:
+    """Sum up what was read of scenes; nothing if the run reads none."""
+    if reads:
+        kinds = f"{reads['cached']} from the cache, {reads['unread']} unread"
+        cost = f"{reads['requests']} requests, {decimal(reads['bytes'])}"
+        yield f"clouds of {reads['scenes']} scenes read: {kinds}; {cost}"
+    for reason, n_scenes in reasons.most_common(_REASONS_SHOWN):
+        yield f"unread: {n_scenes} × {reason}"
+
+
+def print_commands(console: Console, commands: Iterable[tuple[str, str]]) -> None:
+    """Print purposes, and commands as they can be pasted."""
+    for purpose, words in commands:
+        print_line(console, f"{purpose + ':':<9} {words}", whole=True)
 
 
 def _print_not_covered(console: Console, result: ScanResult) -> None:

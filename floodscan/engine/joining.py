@@ -7,29 +7,28 @@
 An archive is read by time, but batches are neighbours in space. So each task reads some row groups
 once, and joins them with the searches of all batches of the lot. The lot is large, because each lot
 reads the row groups again; its size bounds the memory of the driver.
+
+Dask is imported where a cluster is used, because to import it takes a second.
 """
 
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any
-
-from distributed import CancelledError, KilledWorker, as_completed
+from typing import TYPE_CHECKING
 
 from floodscan.catalogs.archive.joined import JoinedCatalog, join_shard, write_answers
-from floodscan.catalogs.archive.reading import Unreadable
 from floodscan.catalogs.archive.shards import cut_shards, group_searches, merge_groups
 from floodscan.catalogs.sources import find_archive, list_archives
-from floodscan.engine.graph import draw_join
-from floodscan.engine.run_batches import loss_explained, run_batches
+from floodscan.engine.run_batches import run_batches
 from floodscan.engine.work import ScanWork
 from floodscan.errors import FloodscanError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from distributed import Client
@@ -43,9 +42,11 @@ if TYPE_CHECKING:
     from floodscan.planning.slots import Batch
 
     Job = tuple[ArchiveCatalog, Shard]
+    Uncovered = tuple[ArchiveCatalog, str]
 
 _LOT_EVENTS = 32_768
 _LOT_BYTES = 256 << 20
+_THREADS = 4
 
 
 def run_scan(
@@ -69,9 +70,9 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
     """Join a lot and run its batches; a bug in the join fails all of its events, or is raised."""
     with ExitStack() as stack:
         try:
-            with loss_explained(client):
+            with _loss_explained(client):
                 joined = stack.enter_context(_joined(run, lot, client))
-        except (FloodscanError, CancelledError, OSError):
+        except (FloodscanError, OSError):
             raise
         except Exception as bug:
             failed = [ScanWork(run).fail(batch, bug) for batch in lot]
@@ -112,18 +113,14 @@ def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[R
     folder = run.folder.path / f".{uuid.uuid4().hex}.join"
     folder.mkdir(parents=True)
     try:
-        by_archive, numbers = _collect_searches(run, lot)
+        by_archive, numbers, uncovered = _collect_searches(run, lot)
         write_answers(folder, numbers)
         jobs = [
             (archive, shard)
             for archive, asked in by_archive.items()
             for shard in cut_shards(archive.index, asked)
         ]
-        missing = [
-            archive.find_uncovered(each.collection)
-            for archive, asked in by_archive.items()
-            for each in asked
-        ]
+        missing = [archive.find_uncovered(collection) for archive, collection in uncovered]
         missing += _join(run, jobs, folder, client)
         yield replace(
             run, catalog=JoinedCatalog(folder, len(jobs), tuple(missing), rest=run.catalog)
@@ -134,9 +131,15 @@ def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[R
 
 def _collect_searches(
     run: Run, lot: Sequence[Batch]
-) -> tuple[dict[ArchiveCatalog, list[CollectionSearches]], dict[Search, int]]:
-    """Collect the slot searches that each archive is joined with, and number their answers."""
+) -> tuple[dict[ArchiveCatalog, list[CollectionSearches]], dict[Search, int], list[Uncovered]]:
+    """Collect the slot searches that each archive is joined with, and number their answers.
+
+    Returns:
+        The searches of each archive, the number of each answer, and the collections of archives
+        that do not cover all of their searches.
+    """
     numbers: dict[Search, int] = {}
+    uncovered: dict[Uncovered, None] = {}
     by_archive: dict[ArchiveCatalog, list[CollectionSearches]] = {}
     for batch in lot:
         own: dict[ArchiveCatalog, list[tuple[Search, int]]] = {}
@@ -145,38 +148,33 @@ def _collect_searches(
             if joined.joined and archive is not None:
                 number = numbers.setdefault(joined, len(numbers))
                 own.setdefault(archive, []).append((slot_search, number))
+                if not archive.covers(slot_search):
+                    uncovered[archive, slot_search.collection] = None
         for archive, searches in own.items():
             by_archive.setdefault(archive, []).extend(group_searches(searches))
-    return {archive: merge_groups(groups) for archive, groups in by_archive.items()}, numbers
+    merged = {archive: merge_groups(groups) for archive, groups in by_archive.items()}
+    return merged, numbers, list(uncovered)
 
 
 def _join(run: Run, jobs: Sequence[Job], folder: Path, client: Client | None) -> list[MissingPart]:
-    """Run the tasks of a join, and return what could not be read."""
-    if client is None:
-        found = (join_shard(*job, folder, number) for number, job in enumerate(jobs))
+    """Join shards, and return what could not be read."""
+    if client is not None:
+        from floodscan.engine.join_on_cluster import join_on_cluster  # noqa: PLC0415 - see above
+
+        return join_on_cluster(run, jobs, folder, client)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        found = threads.map(
+            lambda number: join_shard(*jobs[number], folder, number), range(len(jobs))
+        )
         return [part for parts in found for part in parts]
-    tasks = [draw_join(run, job, folder, number) for number, job in enumerate(jobs)]
-    futures: Mapping[Any, Job] = dict(zip(client.compute(tasks), jobs, strict=True))
-    missing: list[MissingPart] = []
-    for future, result in as_completed(futures, with_results=True, raise_errors=False):
-        if isinstance(result, tuple) and future.status == "error":
-            missing += _give_up(futures[future], result[1])
-        elif isinstance(result, BaseException):
-            raise result
-        else:
-            missing += result
-    return sorted(missing, key=repr)
 
 
-def _give_up(job: Job, error: BaseException) -> list[MissingPart]:
-    """Mark a shard as unreadable if every worker that read it crashed; raise other errors."""
-    if not isinstance(error, KilledWorker):
-        raise error
-    archive, shard = job
-    collections = [each.collection for each in shard.asked]
-    reason = "every worker that read it crashed"
-    return [
-        part
-        for row_group in shard.row_groups
-        for part in archive.list_missing(Unreadable(row_group, reason), collections)
-    ]
+@contextmanager
+def _loss_explained(client: Client | None) -> Iterator[None]:
+    if client is None:
+        yield
+        return
+    from floodscan.engine.on_cluster import loss_explained  # noqa: PLC0415 - see above
+
+    with loss_explained(client):
+        yield

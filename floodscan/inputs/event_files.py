@@ -20,7 +20,7 @@ from floodscan.inputs.notices import FieldError, Notes, file_error, quote
 from floodscan.inputs.parquet_files import read_parquet
 from floodscan.inputs.text_files import read_text
 from floodscan.inputs.vector_files import read_vector
-from floodscan.model import DEMO, Event, Phase
+from floodscan.model import DEFAULT_PHASE_OFFSET_DAYS, DEMO, Event, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,7 +57,9 @@ def iterate_events(
     return _read_each(Path(path), phase_offset_days)
 
 
-def read_events(path: str | Path, *, phase_offset_days: Mapping[Phase, int]) -> list[Event]:
+def read_events(
+    path: str | Path, *, phase_offset_days: Mapping[Phase, int] = DEFAULT_PHASE_OFFSET_DAYS
+) -> list[Event]:
     """Read flood events from a file; its ending names its type.
 
     Args:

@@ -6,10 +6,11 @@ import warnings
 from collections import defaultdict
 from typing import Final
 
-from floodscan.errors import EventError, EventWarning, InputProblem
+from floodscan.errors import EventError, EventWarning, InputProblem, clean
 
 _ROWS_NAMED: Final = 10
 _QUOTED_LETTERS: Final = 60
+_TEXT_LETTERS: Final = 600
 
 
 class FieldError(Exception):
@@ -44,12 +45,14 @@ class Notes:
 
 
 def quote(value: object) -> str:
-    """Write a value in a message: on one line, and short."""
-    text = " ".join(str(value).split()) if isinstance(value, str) else repr(value)
+    """Write a value in a message: on one line, short, and without control characters."""
+    text = clean(" ".join(value.split())) if isinstance(value, str) else repr(value)
     short = text if len(text) <= _QUOTED_LETTERS else f"{text[:_QUOTED_LETTERS]}…"
     return f"'{short}'"
 
 
 def file_error(source: object, text: str, field: str = "") -> EventError:
-    """Make the error of a file as a whole."""
-    return EventError(str(source), [InputProblem("", field, text)])
+    """Make the error of a file as a whole; the words of a library may be long and odd."""
+    shown = clean(text)
+    short = shown if len(shown) <= _TEXT_LETTERS else f"{shown[:_TEXT_LETTERS]}…"
+    return EventError(str(source), [InputProblem("", field, short)])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from floodscan.model import Recipe, Search, Sensor, TimeWindow
+from floodscan.model import CloudScope, Recipe, Search, Sensor, TimeWindow
 from floodscan.planning.coalescing import coalesce, enclose
 from floodscan.planning.targets import Target, plan_targets
 
@@ -15,10 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import date
 
-    from floodscan.model import Decision, Event, Phase
+    from floodscan.model import Decision, Event, Phase, SensorRecipe
     from floodscan.planning.event_list import EventList, PackedEvent
 
     Joins = Callable[[Search], bool]
+    FindApi = Callable[[Search], str | None]
+
+SCENE_CLASSES = "SCL"
+"""Key of the asset with the scene classification of Sentinel-2, which tells clouds from ground."""
 
 MIN_BATCH_EVENTS = 32
 """Minimum number of events in a batch; the last batch of a run may have fewer.
@@ -38,6 +41,10 @@ _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 def _sends_all(search: Search) -> bool:
     del search
     return False
+
+
+def _of_no_api(search: Search) -> None:
+    del search
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +114,7 @@ class Batch:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, unpacked."""
-        contents = (event.content for event in self.packed)
-        return tuple(pickle.loads(content) for content in contents)  # noqa: S301 - our own bytes
+        return tuple(event.unpack() for event in self.packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,26 +209,32 @@ def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
         yield _close(members, run_id)
 
 
-def plan_batch(batch: Batch, recipe: Recipe, *, joins: Joins = _sends_all) -> BatchPlan:
+def plan_batch(
+    batch: Batch, recipe: Recipe, *, joins: Joins = _sends_all, find_api: FindApi = _of_no_api
+) -> BatchPlan:
     """Plan the slots and the searches of a batch.
 
     Args:
         batch: The batch.
         recipe: The rules.
         joins: Whether a slot search is joined with an archive instead of sent.
+        find_api: Returns the location of the API that answers a slot search; searches of one API
+            may be merged whatever their collections are. None if no API answers it.
     """
     plans = tuple(plan_event(event, recipe) for event in batch.events)
     joined = _join_searches(plans, joins)
-    return BatchPlan(batch.name, plans, joined | _merge_searches(plans, recipe, joined))
+    return BatchPlan(batch.name, plans, joined | _merge_searches(plans, recipe, joined, find_api))
 
 
-def narrow_plan(plan: BatchPlan, plans: Sequence[EventPlan], recipe: Recipe) -> BatchPlan:
+def narrow_plan(
+    plan: BatchPlan, plans: Sequence[EventPlan], recipe: Recipe, *, find_api: FindApi = _of_no_api
+) -> BatchPlan:
     """Return the plan of a batch for some of its events.
 
     Joined searches stay as they are, because the join has been made.
     """
     joined = {search: each for search, each in plan.merged_searches.items() if each.joined}
-    merged = joined | _merge_searches(plans, recipe, joined)
+    merged = joined | _merge_searches(plans, recipe, joined, find_api)
     return replace(plan, plans=tuple(plans), merged_searches=merged)
 
 
@@ -241,25 +253,24 @@ def _join_searches(plans: Sequence[EventPlan], joins: Joins) -> dict[Search, Sea
 
 
 def _merge_searches(
-    plans: Sequence[EventPlan], recipe: Recipe, joined: Container[Search]
+    plans: Sequence[EventPlan], recipe: Recipe, joined: Container[Search], find_api: FindApi
 ) -> dict[Search, Search]:
     """Merge the slot searches of events that are not joined, where that saves requests.
 
     Returns:
         For each slot search the search to send.
     """
-    merged_searches: dict[Search, Search] = {}
     if recipe.searches.request_items == 0:
-        return merged_searches
-    for sensor in recipe.sensors:
-        slot_searches = [
-            slot.search
-            for plan in plans
-            for slot in plan.slots
-            if slot.sensor is sensor and slot.search not in joined
-        ]
-        merged_searches |= coalesce(slot_searches, sensor=sensor, prices=recipe.searches)
-    return merged_searches
+        return {}
+    slot_searches: dict[Sensor, list[Search]] = {}
+    for plan in plans:
+        for slot in plan.slots:
+            if slot.search not in joined:
+                slot_searches.setdefault(slot.sensor, []).append(slot.search)
+    collections = {asked.collection for asked in recipe.sensors.values()}
+    if len(collections) < len(recipe.sensors):  # an answer would mix the assets of two sensors
+        find_api = _of_no_api
+    return coalesce(slot_searches, prices=recipe.searches, find_api=find_api)
 
 
 def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
@@ -278,6 +289,13 @@ def _plan_searches(
             asked, days = rules.asked, rules.widest_window_days
             if sensor is not Sensor.DEM and days is not None:
                 window = TimeWindow.around(day, days)
-                yield phase, day, sensor, Search(asked.collection, event.bbox, window, asked.assets)
+                assets = _searched_assets(asked)
+                yield phase, day, sensor, Search(asked.collection, event.bbox, window, assets)
     if dem := recipe.sensors.get(Sensor.DEM):
         yield None, None, Sensor.DEM, Search(dem.collection, event.bbox, None, dem.assets)
+
+
+def _searched_assets(asked: SensorRecipe) -> tuple[str, ...]:
+    """Return the assets whose hrefs are wanted: those of the recipe, and the scene's classes."""
+    more = (SCENE_CLASSES,) if asked.cloud is CloudScope.AREA else ()
+    return tuple(dict.fromkeys(asked.assets + more))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
+from floodscan.clearsky.access import MAX_SCENES
+from floodscan.clearsky.overviews import HEAD_BYTES
 from floodscan.report.screen import MOST_ROWS, print_line, show
 
 if TYPE_CHECKING:
@@ -74,6 +76,14 @@ def show_sources(console: Console, uses: Iterable[SourceUse]) -> None:
         print_line(console, note)
 
 
+def show_reads(console: Console, n_events: int) -> None:
+    """Print how many scenes a scan reads at most for the clouds over the areas."""
+    n_scenes = n_events * MAX_SCENES
+    size = decimal(n_scenes * HEAD_BYTES)
+    text = f"at most {_count(n_scenes, 'scene', 'scenes')} ({MAX_SCENES} an event), about {size}"
+    print_line(console, f"clouds over the areas are read: {text}")
+
+
 def _count(n: int, one: str, many: str) -> str:
     return f"{n} {one if n == 1 else many}"
 
@@ -86,7 +96,7 @@ def _show_plan(console: Console, plan: EventPlan, searches: Sequence[Search]) ->
     ]
     title = f"{plan.event.event_id}: {len(plan.slots)} slots{_name_part(len(plan.slots))}"
     show(console, title, ("target", "phase", "sensor", "date", "window"), slots)
-    rows = [(s.collection, _days(s.window), ", ".join(map(str, s.bbox))) for s in searches]
+    rows = [(" + ".join(s.wanted), _days(s.window), ", ".join(map(str, s.bbox))) for s in searches]
     if rows:
         show(
             console, _count(len(rows), "search", "searches"), ("collection", "window", "bbox"), rows

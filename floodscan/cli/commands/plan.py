@@ -15,6 +15,7 @@ from floodscan.cli.options import (
     log_options,
     rules_options,
 )
+from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(cls=CommandWithoutPandas)
 @click.argument("events", metavar="EVENTS", type=AnyPath())
 @catalog_options
 @rules_options
@@ -47,14 +48,15 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import find_archive
+    from floodscan.catalogs.sources import plan_for
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
     from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
-    from floodscan.planning.slots import cut_batches, plan_batch
-    from floodscan.report.plans import show_plans, show_sources
+    from floodscan.planning.slots import cut_batches
+    from floodscan.report.plans import show_plans, show_reads, show_sources
+    from floodscan.selection.clearness import reads_area
 
     source = catalogs.open(events, rules)
     counter = UsageCounter(source)
@@ -62,14 +64,15 @@ def plan(
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
     _log.info("%d events are read from %s", len(listed), events)
     batches = counter.count(
-        plan_batch(batch, rules, joins=lambda search: find_archive(source, search) is not None)
-        for batch in cut_batches(listed, run_id="")
+        plan_for(source, batch, rules) for batch in cut_batches(listed, run_id="")
     )
     if as_json:
         print_json_list(_in_order(batches, listed.ids, source))
         return
     show_plans(open_console(), batches, listed.ids)
     show_sources(open_console(), counter.list_uses())
+    if reads_area(rules):
+        show_reads(open_console(), len(listed))
 
 
 def _in_order(
@@ -107,7 +110,7 @@ def _to_json(each: EventPlan, searches: Iterable[Search], source: Catalog) -> Js
             for slot in each.slots
         ],
         "searches": [
-            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)}
+            {"collections": [*s.wanted], "bbox": s.bbox, "window": s.window and str(s.window)}
             for s in searches
             if not s.joined
         ],

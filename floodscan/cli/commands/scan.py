@@ -17,16 +17,20 @@ from floodscan.cli.options import (
     log_options,
     rules_options,
 )
+from floodscan.cli.pixel_options import pixel_options
+from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
+    from floodscan.clearsky.access import PixelAccess
     from floodscan.cli.options import CatalogChoice, ClusterChoice
     from floodscan.model import Recipe
 
 
 @click.command(
+    cls=CommandWithoutPandas,
     epilog="The exit status is 0 if every slot was filled, 1 if a slot is empty, and 2 if an "
-    "input can't be used."
+    "input can't be used.",
 )
 @click.argument("events", metavar="EVENTS", type=AnyPath())
 @catalog_options
@@ -65,6 +69,7 @@ if TYPE_CHECKING:
     "events. Default: packed above 1,000 events.",
 )
 @access_options
+@pixel_options
 @json_option
 @log_options
 def scan(  # noqa: PLR0913 - one parameter per option
@@ -75,6 +80,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     rules: Recipe,
     cluster_choice: ClusterChoice,
     access: Access,
+    pixels: PixelAccess,
     dry_run: bool,
     as_json: bool,
     **switches: Any,  # noqa: ANN401 - as in scanning.scan
@@ -92,9 +98,9 @@ def scan(  # noqa: PLR0913 - one parameter per option
         listed = scanning.read_list(events, rules)
     if dry_run:
         return _print_job(cluster_choice, access)
-    source = catalogs.open(events, rules)
-    print_coverage(source, rules)
-    with show_progress() as on_progress, prepare_client(cluster_choice, access) as client:
+    print_coverage(source := catalogs.open(events, rules), rules)
+    cluster = prepare_client(cluster_choice, access, n_events=len(listed))
+    with show_progress() as on_progress, cluster as client:
         result = scanning.scan(
             listed,
             catalog=source,
@@ -102,11 +108,12 @@ def scan(  # noqa: PLR0913 - one parameter per option
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
             access=access,
+            pixels=pixels,
             search_on_driver=cluster_choice.search_on_driver,
             on_progress=on_progress,
             **switches,
         )
-    return print_result(result, as_json=as_json)
+    return print_result(result, as_json=as_json, can_retry=True)
 
 
 def _print_job(choice: ClusterChoice, access: Access) -> int:
