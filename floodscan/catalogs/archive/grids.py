@@ -99,8 +99,9 @@ def _read_alike(
     column = _choose(own.get(_EDGES), found, _EDGES)
     if column is not None and column.null_count < len(column):
         edges = _to_numbers(column)
-        alike = edges is not None and edges.shape[1] == _N_EDGES and np.isfinite(edges).all()
-        return _list_edges(edges, np.ones(len(edges), dtype=bool)) if alike else None
+        if edges is None or edges.shape[1] != _N_EDGES or not np.isfinite(edges).all():
+            return None
+        return _list_edges(edges, np.full(len(edges), fill_value=True))
     terms = _to_numbers(_choose(own.get(_TRANSFORM), found, _TRANSFORM))
     if terms is None or terms.shape[1] < _N_TERMS:
         return None
