@@ -42,7 +42,7 @@ def find_touching(
         The columns ``geometry`` and ``extent`` of ITEMS, n rows, and whether a pair touches, shape
         (pairs,).
     """
-    boxes = shapely.box(*searches.boxes.T)
+    boxes = np.asarray(shapely.box(*searches.boxes.T), dtype=object)
     outlines, touching = [_tabulate([], [])], [np.empty(0, dtype=bool)]
     start = 0
     for table in slices:
