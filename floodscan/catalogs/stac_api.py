@@ -42,7 +42,8 @@ from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.hrefs import is_secret
 from floodscan.catalogs.lean_fields import lean_fields
 from floodscan.catalogs.limits import Budget, Limits, RequestError
-from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
+from floodscan.catalogs.page_json import decode_whole_page
+from floodscan.catalogs.paging import ItemSink, Pager, SearchCounters, read_whole
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimiter
 from floodscan.catalogs.transport import Request, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
@@ -131,20 +132,30 @@ class StacApiCatalog:
 
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the API answers and has these collections, and return its STAC id."""
+        return self.read_collections(collections)[0]
+
+    def read_collections(self, names: Iterable[str]) -> tuple[str, dict[str, Json]]:
+        """Return the STAC id of the API, and these collections by name.
+
+        Raises:
+            CatalogError: The API does not answer, or lacks a collection.
+        """
         # a person waits for this, so a dead address is reported after short pauses
         pause = min(self.limits.max_pause_seconds, _DESCRIBE_PAUSE_SECONDS)
         limits = replace(self.limits, max_pause_seconds=pause)
-        catalog, names = replace(self, limits=limits), list(collections)
+        catalog, wanted = replace(self, limits=limits), list(names)
         io = _make_io(catalog, Budget(_undivided(limits)))
-        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
-            for name in names:
+        collections: dict[str, Json] = {}
+        with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
+            for name in wanted:
                 io.send_ahead(f"{public_url(self.url).rstrip('/')}/collections/{name}", pool)
             client = _open_client(catalog, io)
-            found = pool.map(lambda name: self._has(client, name), names)
-            for name, there in zip(names, found, strict=True):
-                if not there:
+            found = pool.map(lambda name: self._find_collection(client, name), wanted)
+            for name, collection in zip(wanted, found, strict=True):
+                if collection is None:
                     raise MissingCollectionError(self.location, f"has no collection '{name}'")
-        return client.id
+                collections[name] = collection
+        return client.id, collections
 
     def located(self) -> StacApiCatalog:
         """Return it with its endpoint, so that no other process reads the landing page."""
@@ -155,12 +166,13 @@ class StacApiCatalog:
         guessed = replace(self, endpoint=_guess_endpoint(self.url))
         send_early((self.url, search), lambda: guessed._search_now(search))  # noqa: SLF001 - our own
 
-    def _has(self, client: Client, collection: str) -> bool:
+    def _find_collection(self, client: Client, collection: str) -> Json | None:
         try:
-            return client.get_collection(collection) is not None
+            found = client.get_collection(collection)
+            return None if found is None else found.to_dict(transform_hrefs=False)
         except RequestError as err:
             if err.status == HTTPStatus.NOT_FOUND:
-                return False
+                return None
             raise CatalogError(self.location, err.reason) from None  # its cause may quote the URL
         except _NOT_STAC:
             problem = f"can't be read: '{collection}' is not a STAC collection"
@@ -195,6 +207,25 @@ class StacApiCatalog:
             seconds=time.perf_counter() - started,
             problem=missing_parts[0].reason if missing_parts else None,
         )
+
+    def read_items(self, search: Search, found: ItemSink) -> SearchCounters:
+        """Read the items of a search with all that they have, and return what that took.
+
+        Args:
+            search: The search; its assets don't matter.
+            found: Gets the items, which are ``WholeItem``.
+
+        Raises:
+            CatalogError: A part of the search was not answered.
+        """
+        counters = SearchCounters(Budget(self.limits))
+        api = _open(self, counters.budget)
+        pager = Pager(api.pager.transport, api.pager.url, decode_page=decode_whole_page)
+        whole = replace(api, pager=pager, lean=False)
+        found.without_links = api.lean
+        for missing in read_whole(search, whole.read, counters, found):
+            raise CatalogError(self.location, missing.reason)
+        return counters
 
     def _read(
         self, search: Search, counters: SearchCounters, found: FoundItems
@@ -294,7 +325,7 @@ class _OpenApi:
     io: StacApiIO
     lean: bool
 
-    def read(self, search: Search, counters: SearchCounters, found: FoundItems) -> None:
+    def read(self, search: Search, counters: SearchCounters, found: ItemSink) -> None:
         """Read all pages of a search that doesn't cross the antimeridian."""
         found.search = search
         checked = ItemSearch(

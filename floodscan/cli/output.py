@@ -114,25 +114,28 @@ def print_problem(text: str, *, style: str = "") -> None:
 
 
 @contextmanager
-def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None]]:
+def show_progress(
+    *, is_kept: bool = True, what: str = "events"
+) -> Iterator[Callable[[int, int], None]]:
     """Draw a progress bar on a terminal; draw nothing if the output is piped.
 
-    If the work ends early, print how many events are done and what to do.
+    If the work ends early, print how much is done and what to do.
 
     Args:
         is_kept: Whether the same command continues the work; if not, it starts anew.
+        what: The things that are counted.
 
     Yields:
-        A function that takes the number of finished events and the number of all events.
+        A function that takes the number of finished things and the number of all.
     """
     console = Console(stderr=True)
     last: tuple[int, int] | None = None
     INTERRUPTS.clean_up()
 
     with Progress(
-        *_make_columns(), console=console, transient=True, disable=not console.is_terminal
+        *_make_columns(what), console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task("events", total=None)
+        task = bar.add_task(what, total=None)
 
         def update(done: int, total: int) -> None:
             nonlocal last
@@ -146,7 +149,7 @@ def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None
                 done, again = ("done and kept", "continue") if is_kept else ("done", "start anew")
                 print_line(
                     console,
-                    f"{last[0]} of {last[1]} events are {done}; "
+                    f"{last[0]} of {last[1]} {what} are {done}; "
                     f"run the same command again to {again}",
                 )
             raise
@@ -161,9 +164,9 @@ def print_coverage(catalog: Catalog, rules: Recipe) -> None:
         print_problem(f"{each.collection}: the archive has {each.n_rows:,} items and covers {each}")
 
 
-def _make_columns() -> tuple[str | ProgressColumn, ...]:
+def _make_columns(what: str) -> tuple[str | ProgressColumn, ...]:
     times = TimeElapsedColumn(), TimeRemainingColumn()
-    return "events", BarColumn(), MofNCompleteColumn(), *times
+    return what, BarColumn(), MofNCompleteColumn(), *times
 
 
 def print_result(result: ScanResult, *, as_json: bool, can_retry: bool = False) -> ExitStatus:

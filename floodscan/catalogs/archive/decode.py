@@ -17,7 +17,7 @@ from floodscan.catalogs.archive.columns import read_boxes, read_geometries, read
 from floodscan.catalogs.archive.grids import read_column_grids, read_row_grids
 from floodscan.catalogs.archive.layout import AssetForm, Layout, is_text
 from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
-from floodscan.catalogs.item_table import coerce_values
+from floodscan.catalogs.item_table import coerce_values, name_tiles
 from floodscan.catalogs.page_json import GRID_FIELDS, SCENE_PROPERTIES
 from floodscan.geometry.footprints import extents_of_empty, fill_from_bbox, repair
 from floodscan.schemas import ITEMS, check_table
@@ -54,6 +54,7 @@ def decode_rows(
         "item_id": stored(found["id"]).cast(pa.string()),
         "datetime": read_times(found, layout.times),
         **{name: _coalesce(found, name) for name in SCENE_PROPERTIES},
+        "mgrs_tile": name_tiles(_coalesce(found, "mgrs_tile")),
         "proj_bbox": edges,
         "proj_shapes": shapes,
         "refused_assets": hrefs.refused,
