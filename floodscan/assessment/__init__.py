@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floodscan.assessment.manifest import build_manifest, dump_manifest
+from floodscan.assessment.missing_passes import name_missing_passes
 from floodscan.assessment.outcomes import find_empty_slots, summarize_event
 from floodscan.assessment.quality import assess
 from floodscan.schemas import CANDIDATES, split_by_event
@@ -46,6 +47,7 @@ def assess_events(
         event_id, assessment = plan.event.event_id, assessments[plan.event.event_id]
         own = of_event.get(event_id, CANDIDATES.empty_table())
         empty_slots = find_empty_slots(plan, own, answered, recipe)
+        empty_slots = name_missing_passes(empty_slots, plan, own, recipe)
         manifest = build_manifest(
             plan,
             own,
