@@ -82,6 +82,9 @@ class Endpoint:
 _KNOWN: dict[str, Endpoint] = {}
 """The endpoint that this process read last, by the URL of the landing page."""
 
+REQUEST_SECONDS: dict[str, float] = {}
+"""The time in which the landing page was answered, by its URL."""
+
 
 @dataclass(frozen=True, slots=True)
 class StacApiCatalog:
@@ -139,7 +142,9 @@ class StacApiCatalog:
         with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
             for name in names:
                 io.send_ahead(f"{public_url(self.url).rstrip('/')}/collections/{name}", pool)
+            started = time.perf_counter()
             client = _open_client(catalog, io)
+            REQUEST_SECONDS[self.url] = time.perf_counter() - started
             found = pool.map(lambda name: self._has(client, name), names)
             for name, there in zip(names, found, strict=True):
                 if not there:
