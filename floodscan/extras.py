@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTRAS = {
+    "archive": frozenset({"stac_geoparquet"}),
     "excel": frozenset({"python_calamine"}),
+    "explore": frozenset({"folium"}),
     "plot": frozenset({"matplotlib", "PIL"}),
     "slurm": frozenset({"cryptography", "dask_jobqueue"}),
 }

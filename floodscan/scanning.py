@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
     from floodscan.clusters.given import GivenClient, Opener
-    from floodscan.model import Event, Policy, SearchPrices
+    from floodscan.model import CloudScope, Event, Policy, SearchPrices
     from floodscan.pipeline import BatchResult
     from floodscan.planning.slots import Batch
 
@@ -111,15 +111,16 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     with prepare_given(client) as opener:
         run = _prepare_run(access, source, rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-        counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
-    return _conclude(run.folder, listed.ids, counts, temporary=out is None)
+        _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
+    return _conclude(run.folder, listed.ids, temporary=out is None)
 
 
-def reselect(
+def reselect(  # noqa: PLR0913 - one parameter per setting
     source: str | Path,
     *,
     out: str | Path,
     policy: Policy | None = None,
+    cloud: CloudScope | None = None,
     recipe: Recipe | None = None,
     client: GivenClient = None,
     on_progress: OnProgress | None = None,
@@ -130,6 +131,8 @@ def reselect(
         source: Folder of that run.
         out: Output folder; another one.
         policy: How scenes are chosen; None is the recipe's policy.
+        cloud: Which clouds of optical scenes count; None is the recipe's rule. A run by the clouds
+            of whole scenes has not read those over areas.
         recipe: The rules; None is the recipe of that run. Steps of its ladder, or of the default
             ladder, that need a wider window than that run searched are left out.
         client: A client, a cluster, or an address, as for ``scan``; its workers read ``source``
@@ -142,19 +145,16 @@ def reselect(
     """
     held = RunFolder(Path(source).absolute())
     searched = read_finished(held)
-    rules = _rules_for(searched, policy, recipe, held)
+    rules = _rules_for(searched, policy, cloud, recipe, held)
     with prepare_given(client) as opener:
         folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
+        catalog_id, decisions = searched["catalog"]["id"], held.read_decisions()
         again = Reselection(
-            source=held,
-            out=folder,
-            recipe=rules,
-            catalog_id=searched["catalog"]["id"],
-            decisions=held.read_decisions(),
+            source=held, out=folder, recipe=rules, catalog_id=catalog_id, decisions=decisions
         )
-        counts = _choose_again(again, searched, opener, report=on_progress)
+        _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
-    return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)
+    return ScanResult(folder, IdSet(chain.from_iterable(ids)))
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -252,8 +252,8 @@ def _finish(
     *,
     retry: bool,
     report: OnProgress | None,
-) -> Counter[str]:
-    """Run the batches that are left, and return the counts of all batches."""
+) -> None:
+    """Run the batches that are left."""
     head = describe_scan(run)
     cut = partial(cut_batches, events, run_id=head["run_id"])
     planned = frozenset(batch.name for batch in cut())
@@ -278,13 +278,12 @@ def _finish(
         run.folder.keep(planned)
         finish_record(run.folder, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 def _choose_again(
     again: Reselection, searched: Json, opener: Opener, *, report: OnProgress | None
-) -> Counter[str]:
-    """Choose again for all batches of a run, and return their counts."""
+) -> None:
+    """Choose again for all batches of a run."""
     head, planned = describe_reselection(searched, again.recipe), searched["planned"]
     n_events, n_batches = planned["events"], planned["batches"]
     with _taken(again.out, head):
@@ -305,7 +304,6 @@ def _choose_again(
             progress.follow(results)
         finish_record(again.out, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 class _Progress:
@@ -374,23 +372,27 @@ def _open_engine(
 
 
 def _rules_for(
-    searched: Json, policy: Policy | None, recipe: Recipe | None, held: RunFolder
+    searched: Json,
+    policy: Policy | None,
+    cloud: CloudScope | None,
+    recipe: Recipe | None,
+    held: RunFolder,
 ) -> Recipe:
     """Return the rules of a reselection, and check that the candidates of a run are enough."""
     first = recipe_from_dict(searched["recipe"], source=str(held.run_path))
     rules = recipe or first
     if policy is not None:
         rules = replace(rules, policy=policy)
+    if cloud is not None:
+        rules = rules.with_cloud(cloud)
     if recipe is None or has_default_ladder(recipe):
         rules = fit_ladder(rules, first)
-    check_answerable(rules, first, source=str(held.path))
+    check_answerable(rules, first, held)
     return rules
 
 
-def _conclude(
-    folder: RunFolder, ids: IdSet, counts: Counter[str], *, temporary: bool
-) -> ScanResult:
-    result = ScanResult(folder, ids, counts)
+def _conclude(folder: RunFolder, ids: IdSet, *, temporary: bool) -> ScanResult:
+    result = ScanResult(folder, ids)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
     return result

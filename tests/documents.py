@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "floodscan" / "guide"
-FOLLOWED = [ROOT / "README.md", *(GUIDE / f"{topic}.md" for topic in guide.topics())]
+FOLLOWED = [
+    ROOT / "README.md",
+    *(GUIDE / f"{topic}.md" for topic in guide.topics() if topic != guide.TUTORIAL),
+]
 """Documents of which each block runs in a test."""
 
 EXAMPLE_URL = "https://example.org/stac"
@@ -135,7 +138,7 @@ class Follower:
 
     def _run_commands(self, block: Block) -> None:
         status = int(block.mark.removeprefix("ends with: ") or 0)
-        for line in block.text.splitlines():
+        for line in block.text.replace("\\\n", " ").splitlines():
             words = shlex.split(_SET_UP.sub("", line), comments=True)
             if words and words != ["pytest"]:  # the command that runs this test
                 assert self.run(words) == status, line

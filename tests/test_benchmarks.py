@@ -58,6 +58,13 @@ def test_selection_is_timed() -> None:
     assert "change-detection is" in output
 
 
+def test_long_event_list_is_read_and_planned() -> None:
+    """Every event is in a batch, and every batch has searches."""
+    output = run("event_list", "--events", "100")
+    assert "100 events, " in output
+    assert "within 180 s and 600 MB" in output
+
+
 def test_cost_of_the_engine_is_measured() -> None:
     """The table has a row for each number of events."""
     output = run("orchestration", "--events", "20", "--workers", "1")

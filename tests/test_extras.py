@@ -38,6 +38,7 @@ def test_extras_are_those_of_the_package() -> None:
         "dask-jobqueue": "dask_jobqueue",
         "pillow": "PIL",
         "python-calamine": "python_calamine",
+        "stac-geoparquet": "stac_geoparquet",
     }
     declared: dict[str, set[str]] = {}
     for requirement in map(Requirement, requires("floodscan") or ()):
@@ -82,6 +83,15 @@ def test_the_doctor_names_the_missing_extra(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     message = "--profile: needs dask_jobqueue; run: pip install 'floodscan[slurm]'"
     assert done.stderr == f"error: {message}\n"
+
+
+def test_a_build_of_an_archive_names_the_missing_extra(tmp_path: Path) -> None:
+    """One message with the pip command, before the catalog is asked."""
+    command = ["archive", "build", "demo", "--catalog", "http://127.0.0.1:1", "--out", tmp_path]
+    done = run_without(EXTRAS["archive"], *command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: floodscan archive build: needs stac_geoparquet; ")
+    assert done.stderr.endswith("run: pip install 'floodscan[archive]'\n")
 
 
 def write_profile(folder: Path) -> Path:

@@ -90,7 +90,8 @@ def test_explain_and_compare_are_those_of_the_command(
 def test_plot_returns_the_files(runs: dict[Policy, ScanResult], tmp_path: Path) -> None:
     """The map first."""
     files = runs[Policy.REFERENCE].plot(EVENT, to=tmp_path / "pictures", kind="svg")
-    assert [file.name for file in files] == [f"{EVENT}_map.svg", f"{EVENT}_timeline.svg"]
+    names = [f"{EVENT}_{name}.svg" for name in ("map", "timeline", "coverage")]
+    assert [file.name for file in files] == names
     assert all(file.stat().st_size > 10_000 for file in files)
 
 

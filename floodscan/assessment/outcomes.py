@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from floodscan.catalogs.base import MissingKind
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
+from floodscan.selection.clearness import CLOUD_UNKNOWN, counted_clouds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from floodscan.planning.slots import EventPlan, Slot
 
     Json = dict[str, Any]
+    _Counts = dict[tuple[str, str | None, str], dict[str, "_Count"]]
 
 _SUMMED = {
     "slots": "n_slots",
@@ -114,6 +116,7 @@ class Outcome:
     seconds: float
     joint_frac: float | None
     filled_frac: float | None
+    joint_clear_frac: float | None
     valid_pixel_frac: float | None
     chips: int | None
     single_valid_pixel_frac: float | None
@@ -162,7 +165,7 @@ def find_empty_slots(
         answers: The answer to each search of the plan.
         recipe: The rules; a hint names a rule to loosen.
     """
-    verdicts = _count_verdicts(candidates)
+    verdicts = _count_verdicts(candidates, recipe)
     return [
         _explain(slot, found, answers[slot.search], recipe)
         for slot in plan.slots
@@ -201,6 +204,7 @@ def summarize_event(
         seconds=sum(answer.seconds for answer in asked),
         joint_frac=assessment.complete_joint_frac(AOI),
         filled_frac=assessment.joint_frac[AOI],
+        joint_clear_frac=assessment.joint_clear_frac(AOI),
         valid_pixel_frac=mosaics.valid_pixel_frac if mosaics else None,
         chips=mosaics.chips if mosaics else None,
         single_valid_pixel_frac=single_scenes.valid_pixel_frac if single_scenes else None,
@@ -236,6 +240,7 @@ def give_up(plan: EventPlan, code: Reason, *, detail: str, hint: str) -> Outcome
         seconds=0.0,
         joint_frac=None,
         filled_frac=None,
+        joint_clear_frac=None,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,
@@ -303,25 +308,21 @@ def _codes_by_row(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     return pc.list_parent_indices(column), pc.struct_field(pc.list_flatten(column), "code")
 
 
-def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
-    """Count each slot's candidates by verdict, and note the least cloud cover among them."""
-    columns = [
-        candidates[name].to_pylist()
-        for name in ("target_id", "phase", "sensor", "verdict", "cloud_cover")
-    ]
-    verdicts: dict[tuple[str, str | None, str], dict[str, _Count]] = {}
-    for *slot, verdict, cloud in zip(*columns, strict=True):
+def _count_verdicts(candidates: pa.Table, recipe: Recipe) -> _Counts:
+    """Count each slot's candidates by verdict, and note the least cloud that counts among them."""
+    clouds = pa.array(counted_clouds(candidates, recipe))
+    columns = [*candidates.select(["target_id", "phase", "sensor", "verdict"]).columns, clouds]
+    verdicts: _Counts = {}
+    for *slot, verdict, cloud in zip(*(each.to_pylist() for each in columns), strict=True):
         counts = verdicts.setdefault((slot[0], slot[1], slot[2]), {})
-        before = counts.get(verdict, _Count(0, None))
-        clouds = [each for each in (before.least_cloud, cloud) if each is not None]
-        counts[verdict] = _Count(before.n + 1, min(clouds, default=None))
+        n, least_cloud = counts.get(verdict, (0, CLOUD_UNKNOWN))
+        counts[verdict] = _Count(n + 1, min(least_cloud, cloud))
     return verdicts
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
+class _Count(NamedTuple):
     n: int
-    least_cloud: float | None
+    least_cloud: float
 
 
 def _key(slot: Slot) -> tuple[str, str | None, str]:
@@ -381,7 +382,7 @@ def _name_strict_rules(
     sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe
 ) -> Iterator[str]:
     rules = recipe.rules[sensor]
-    if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud is not None:
+    if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud < CLOUD_UNKNOWN:
         now = rules.highest_cloud_percent
         yield f"raise {sensor}.max_cloud_percent (now {now:g}) above {cloudy.least_cloud:g}"
     if Verdict.COVERS_TOO_LITTLE in found:

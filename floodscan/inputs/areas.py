@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import orjson
 import shapely
+from shapely import GeometryType
 from shapely.geometry.base import BaseGeometry
 
 from floodscan.geometry.footprints import bbox_of, bbox_polygon, parse_polygon, repair
 from floodscan.inputs.notices import FieldError, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from floodscan.geometry.footprints import BBox
+    from floodscan.geometry.footprints import BBox, Geometries
 
     class Note(Protocol):
         """Takes a fact about an area, and its details."""
@@ -33,6 +34,7 @@ SPLIT: Final = "areas that cross 180° are split there"
 _HALF_TURN = 180.0
 _TURN = 360.0
 _POLAR = 90.0
+_FLAT = 2  # dimensions
 _POLYGONS = ("Polygon", "MultiPolygon")
 _OUTSIDE = "is not within ±180° longitude and ±90° latitude"
 _WKT_TYPE = re.compile(r"\s*([A-Z]+)\s*(?:ZM?|M)?\s*(?:\(|EMPTY)", re.IGNORECASE)
@@ -60,12 +62,59 @@ def parse_bbox(value: object) -> tuple[BaseGeometry, BBox]:
     return bbox_polygon(west, south, east, north), (west, south, east, north)
 
 
+class CheckedArea(NamedTuple):
+    """An area that needed no change, in its canonical form.
+
+    Attributes:
+        area: A valid polygon or multipolygon.
+        bbox: West, south, east, north in degrees.
+    """
+
+    area: BaseGeometry
+    bbox: BBox
+
+
+def check_areas(values: Sequence[object]) -> list[object]:
+    """Check many areas at once, which takes a tenth of the time.
+
+    Args:
+        values: Of any type, shape (n,).
+
+    Returns:
+        A CheckedArea for each geometry that ``parse_area`` would only bring into its canonical
+        form; the other values as they are, for ``parse_area``.
+    """
+    checked = list(values)
+    places = [place for place, value in enumerate(values) if isinstance(value, BaseGeometry)]
+    areas = np.array([values[place] for place in places], dtype=object)
+    plain = _are_plain(areas)
+    forms = shapely.normalize(areas[plain])
+    boxes = shapely.bounds(forms).tolist()
+    for place, form, box in zip(np.array(places)[plain].tolist(), forms, boxes, strict=True):
+        checked[place] = CheckedArea(form, tuple(box))
+    return checked
+
+
+def _are_plain(areas: Geometries) -> NDArray[np.bool_]:
+    """True for valid flat polygons, in one part or several, that lie on the map, shape (n,)."""
+    kinds, n_parts = shapely.get_type_id(areas), shapely.get_num_geometries(areas)
+    several = (kinds == GeometryType.MULTIPOLYGON) & (n_parts > 1)
+    west, south, east, north = shapely.bounds(areas).T
+    on_map = (west >= -_HALF_TURN) & (east <= _HALF_TURN) & (abs(south) <= _POLAR)
+    on_map &= (abs(north) <= _POLAR) & (east - west <= _HALF_TURN)
+    plain = ((kinds == GeometryType.POLYGON) | several) & on_map & (shapely.area(areas) > 0)
+    plain &= shapely.get_coordinate_dimension(areas) == _FLAT
+    plain[plain] = shapely.is_valid(areas[plain])
+    found: NDArray[np.bool_] = plain
+    return found
+
+
 def parse_area(field: str, value: object, note: Note) -> tuple[BaseGeometry, BBox]:
     """Read a polygon or a multipolygon, and make it valid.
 
     Args:
         field: Name of the field, for messages.
-        value: A shapely geometry, a GeoJSON geometry, WKT or WKB.
+        value: A shapely geometry, a GeoJSON geometry, WKT, WKB, or an area that is checked.
         note: Called with a fact and its details if the area is changed.
 
     Returns:
@@ -74,6 +123,8 @@ def parse_area(field: str, value: object, note: Note) -> tuple[BaseGeometry, BBo
     Raises:
         FieldError: It is no area on the Earth.
     """
+    if isinstance(value, CheckedArea):
+        return value
     area = shapely.force_2d(_read_geometry(field, value))
     if area.geom_type not in _POLYGONS:
         raise FieldError(field, f"must be a Polygon or MultiPolygon, but is a {area.geom_type}")

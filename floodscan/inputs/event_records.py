@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import pyproj
@@ -12,7 +13,8 @@ import shapely
 from floodscan.errors import EventError, InputProblem
 from floodscan.geometry.footprints import bbox_of
 from floodscan.geometry.pixel_grid import plan_grid
-from floodscan.inputs.areas import parse_area, parse_bbox, utm_crs
+from floodscan.inputs.areas import CheckedArea, check_areas, parse_area, parse_bbox, utm_crs
+from floodscan.inputs.columns import GEOMETRY
 from floodscan.inputs.moments import TIME_FIELDS, is_missing, parse_times
 from floodscan.inputs.notices import FieldError, Notes, quote
 from floodscan.model import Event, Phase
@@ -39,6 +41,7 @@ FIELDS_OF_TOML: Final = (
     "phase_dates",
     *TIME_FIELDS,
 )
+_ROWS_AT_ONCE: Final = 500
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -65,7 +68,7 @@ def parse_events(
     taken = IdSet()
     problems: list[InputProblem] = []
     parse = partial(_parse_event, load_aoi=load_aoi, offsets=phase_offset_days, taken=taken)
-    for row, record in rows:
+    for row, record in _check_areas(rows):
         try:
             event = parse(record, note=partial(notes.add, row=row))
         except FieldError as err:
@@ -78,6 +81,22 @@ def parse_events(
     notes.publish(source)
     if problems:
         raise EventError(source, problems)
+
+
+def _check_areas(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows; the geometries of some hundred rows are checked at once."""
+    rows = iter(rows)
+    while lot := list(islice(rows, _ROWS_AT_ONCE)):
+        areas = check_areas([_get_geometry(record) for _, record in lot])
+        for (row, record), area in zip(lot, areas, strict=True):
+            if isinstance(area, CheckedArea) and not isinstance(record, FieldError):
+                yield row, {**record, GEOMETRY: area}
+            else:
+                yield row, record
+
+
+def _get_geometry(record: Record | FieldError) -> object:
+    return None if isinstance(record, FieldError) else record.get(GEOMETRY)
 
 
 def _parse_event(

@@ -72,13 +72,23 @@ class Event:
     date_kind: DateKind = DateKind.ONSET
     target_crs: str
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from floodscan.model.event_html import show_event  # noqa: PLC0415 - few need it
+
+        return show_event(self)
+
     @property
     def digest(self) -> str:
         """Digest of all attributes, in hexadecimal digits."""
+        return self.digest_with(self.aoi.wkb)
+
+    def digest_with(self, wkb: bytes) -> str:
+        """Return the digest of an event whose area is known as WKB too."""
         phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
         facts = [
             self.event_id,
-            self.aoi.wkb_hex,
+            wkb.hex().upper(),
             repr(self.bbox),
             *phases,
             *map(str, (self.onset, self.onset_assumed, self.assumed_onset_hour)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +26,16 @@ class Sensor(StrEnum):
     DEM = "DEM"
 
 
+class CloudScope(StrEnum):
+    """Which clouds of an optical scene count."""
+
+    SCENE = "scene"
+    """Those of the whole scene, as its item states them. No pixel is read."""
+
+    AREA = "area"
+    """Those over the target. The scene classification of the scenes is read."""
+
+
 class Policy(StrEnum):
     """How scenes are chosen."""
 
@@ -43,6 +53,8 @@ class SensorRecipe:
         window_days: Days to search before and after a phase's date; None searches all time.
         polarizations: Channels that a SAR scene must have, in any order.
         max_cloud_percent: The cloud cover of a scene must be below this; None accepts any.
+        cloud: Which clouds count: for ``max_cloud_percent``, for costs, and with ``AREA`` also for
+            what a scene covers. None for sensors that see through clouds.
     """
 
     collection: str
@@ -50,6 +62,7 @@ class SensorRecipe:
     window_days: int | None = None
     polarizations: tuple[str, ...] = ()
     max_cloud_percent: float | None = None
+    cloud: CloudScope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +87,20 @@ class Relaxation:
         """Return the step as text, such as ``S1RTC.window_days=7``."""
         name, value = next((k, v) for k, v in self.to_dict().items() if k != "sensor")
         return f"{self.sensor}.{name}={str(value).lower() if value is True else f'{value:g}'}"
+
+    def loosens(self, now: Mapping[str, Any]) -> bool:
+        """Return whether it loosens the rules of its sensor.
+
+        Args:
+            now: These rules by their names; none are a sensor that is left out.
+        """
+        if self.mixed_track:
+            return bool(now)
+        ((rule, value),) = (pair for pair in self.to_dict().items() if pair[0] != "sensor")
+        before = now.get(rule)
+        if before is None:
+            return False
+        return bool(value < before if rule == "min_coverage" else value > before)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sensor and the loosened rule in JSON types."""
@@ -155,6 +182,7 @@ DEFAULT_SENSORS: Mapping[Sensor, SensorRecipe] = {
         assets=("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
         window_days=10,
         max_cloud_percent=25.0,
+        cloud=CloudScope.SCENE,
     ),
     Sensor.DEM: SensorRecipe(collection="cop-dem-glo-30", assets=("data",)),
 }
@@ -212,7 +240,8 @@ class Recipe:
         phase_offset_days: Days from an event's date to each phase, for events with a single date.
         tile_size_m: Edge length of the tiles of each AOI, metres; None makes no tiles.
         relax: The ladder: steps by which ``change-detection`` loosens the rules for slots that
-            would stay empty, in this order.
+            would stay empty, in this order. Of the default steps, those that loosen nothing under
+            the other rules are left out.
         mosaics: Whether ``change-detection`` may fill a slot with several scenes of a pass; False
             chooses single scenes.
         min_coverage: ``change-detection`` chooses only passes that cover this share of a target.
@@ -247,7 +276,10 @@ class Recipe:
     rules: Mapping[Sensor, SensorRules] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Derive each sensor's rules once."""
+        """Fit the default ladder to the other rules, and derive each sensor's rules once."""
+        if self.relax == DEFAULT_LADDER:
+            fit = [step for step in self.relax if step.loosens(self.limits_of(step.sensor))]
+            object.__setattr__(self, "relax", tuple(fit))
         rules = {
             sensor: _resolve_rules(asked, self._ladder(sensor), self.min_coverage)
             for sensor, asked in self.sensors.items()
@@ -258,6 +290,25 @@ class Recipe:
         if self.policy is Policy.REFERENCE:
             return ()
         return tuple(step for step in self.relax if step.sensor is sensor)
+
+    def with_cloud(self, scope: CloudScope) -> Recipe:
+        """Return these rules with another scope of the clouds, for the sensors that see clouds."""
+        sensors = {
+            sensor: asked if asked.cloud is None else replace(asked, cloud=scope)
+            for sensor, asked in self.sensors.items()
+        }
+        return replace(self, sensors=sensors)
+
+    def limits_of(self, sensor: Sensor) -> dict[str, Any]:
+        """Return the rules of a sensor that a ladder can loosen; none for one that is left out."""
+        asked = self.sensors.get(sensor)
+        if asked is None:
+            return {}
+        return {
+            "window_days": asked.window_days,
+            "max_cloud_percent": asked.max_cloud_percent,
+            "min_coverage": self.min_coverage,
+        }
 
     def onset_of(self, event: Event) -> datetime:
         """Return the moment from which a pass counts as after the onset of an event, UTC."""
@@ -296,4 +347,6 @@ class Recipe:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, StrEnum):
+        return str(value)
     return list(value) if isinstance(value, tuple) else value

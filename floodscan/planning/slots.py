@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -112,8 +111,7 @@ class Batch:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, unpacked."""
-        contents = (event.content for event in self.packed)
-        return tuple(pickle.loads(content) for content in contents)  # noqa: S301 - our own bytes
+        return tuple(event.unpack() for event in self.packed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class FillScore(NamedTuple):
     Attributes:
         no_event: 1 if the slot ``event`` is empty, and must lead; else 0.
         empty: Number of slots without a pass.
+        unknown: What is not known of the passes' clear ground, summed over the slots.
         peak_days: Days between the pass of ``event`` and the flood's peak, where they count.
         level: Highest level of the ladder that any of the passes needs.
         off_track: Number of passes off the main track.
@@ -48,6 +49,7 @@ class FillScore(NamedTuple):
 
     no_event: int = 0
     empty: int = 0
+    unknown: int = 0
     peak_days: int = 0
     level: int = 0
     off_track: int = 0
@@ -58,6 +60,7 @@ class FillScore(NamedTuple):
         return (
             self.no_event <= limit.no_event
             and self.empty <= limit.empty
+            and self.unknown <= limit.unknown
             and self.peak_days <= limit.peak_days
             and self.level <= limit.level
             and self.off_track <= limit.off_track
@@ -160,7 +163,10 @@ def fills_perfectly(slots: Slots, *, track: int) -> bool:
         [
             option
             for option in options
-            if option.level == 0 and option.track == track and option.peak_days == 0
+            if option.level == 0
+            and option.track == track
+            and option.peak_days == 0
+            and option.unknown == 0
         ]
         for options in slots
     ]
@@ -217,7 +223,8 @@ def _is_usable(option: PassOption, tracks: Tracks, limit: FillScore | None) -> b
     if limit is None:
         return True
     return (
-        option.peak_days <= limit.peak_days
+        option.unknown <= limit.unknown
+        and option.peak_days <= limit.peak_days
         and option.level <= limit.level
         and option.level <= limit.steps
         and off_track <= limit.off_track
@@ -253,6 +260,7 @@ def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) 
         grown = FillScore(
             fill.no_event,
             fill.empty,
+            fill.unknown + option.unknown,
             fill.peak_days + option.peak_days,
             max(fill.level, needed),
             fill.off_track + off_track,

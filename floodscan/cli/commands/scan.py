@@ -108,7 +108,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             on_progress=on_progress,
             **switches,
         )
-    return print_result(result, as_json=as_json)
+    return print_result(result, as_json=as_json, can_retry=True)
 
 
 def _print_job(choice: ClusterChoice, access: Access) -> int:
