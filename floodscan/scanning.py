@@ -75,7 +75,7 @@ MOST_MANIFEST_FILES = 1000
 """Runs with more events pack their manifests, one file per batch."""
 
 
-def scan(  # noqa: PLR0913 - one parameter per choice
+def scan(  # noqa: D417, PLR0913 - one parameter per choice, two share a line
     events: Events,
     *,
     catalog: str | Catalog | None = None,

@@ -99,16 +99,13 @@ class Connections:
         seconds: float,
         span: tuple[int, int] | None = None,
     ) -> BaseHTTPResponse:
-        """Send a request, and return its answer as soon as the head is there.
-
-        Redirects are not followed.
+        """Send a request, and return its answer with the head; redirects are not followed.
 
         Args:
             method: ``GET`` or ``POST``.
             url: Its address.
             body: Body of a ``POST``.
-            seconds: Longest time to open a connection, and from the first byte of the answer to the
-                last.
+            seconds: Longest time to open a connection, and for the answer from its first byte.
             span: First and last byte to ask for; None asks for all.
 
         Raises:
