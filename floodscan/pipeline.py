@@ -321,6 +321,11 @@ _ANSWER_COLUMNS = (
 
 def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:
     """Make a SEARCHES row of each search that no earlier part of the batch reports."""
+    asked = {
+        search: answers[search]
+        for search in part.searches
+        if search not in part.reported_in_earlier_part
+    }
     rows = [
         {
             "batch": part.name,
@@ -328,11 +333,10 @@ def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.T
             **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
             "start": search.window and search.window.start,
             "end": search.window and search.window.end,
-            "reason": answers[search].problem,
-            "n_items": len(answers[search].items),
-            **{name: getattr(answers[search], name) for name in _ANSWER_COLUMNS},
+            "reason": answer.problem,
+            "n_items": len(answer.items),
+            **{name: getattr(answer, name) for name in _ANSWER_COLUMNS},
         }
-        for search in part.searches
-        if search not in part.reported_in_earlier_part
+        for search, answer in asked.items()
     ]
     return make_table(rows, SEARCHES)

@@ -6,7 +6,8 @@ A failed event is data: a row of EVENTS with its reasons, never an exception.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from floodscan.assessment.quality import Assessment
+    from floodscan.assessment.verdict_counts import VerdictCount, VerdictCounts
     from floodscan.catalogs.base import Answer
-    from floodscan.model import Recipe, Search, Sensor
+    from floodscan.model import Recipe, Relaxation, Search, Sensor
     from floodscan.planning.slots import EventPlan, Slot
 
     Json = dict[str, Any]
@@ -147,22 +149,28 @@ class Outcome:
 
     def to_dict(self) -> Json:
         """Return all columns of EVENTS but ``batch``, in their order."""
-        found = {**asdict(self), "reason": self.reason, "warnings": self.warnings}
-        return {name: found[name] for name in EVENTS.names if name != "batch"}
+        found: Json = {name: getattr(self, name) for name in EVENTS.names if name != "batch"}
+        for name in ("reasons", "choice_warnings"):
+            found[name] = tuple(map(_to_row, found[name]))
+        return found
+
+
+def _to_row(each: EmptySlot | ChoiceWarning) -> Json:
+    """Return the fields in order; ``asdict`` takes five times as long, and copies the values."""
+    return {name: getattr(each, name) for name in each.__slots__}
 
 
 def find_empty_slots(
-    plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer], recipe: Recipe
+    plan: EventPlan, verdicts: VerdictCounts, answers: Mapping[Search, Answer], recipe: Recipe
 ) -> list[EmptySlot]:
     """List the slots of an event without a scene, in the order of the slots.
 
     Args:
         plan: The event and its slots.
-        candidates: Ranked CANDIDATES of this event.
+        verdicts: The candidates of each slot by verdict.
         answers: The answer to each search of the plan.
         recipe: The rules; a hint names a rule to loosen.
     """
-    verdicts = _count_verdicts(candidates)
     return [
         _explain(slot, found, answers[slot.search], recipe)
         for slot in plan.slots
@@ -172,7 +180,7 @@ def find_empty_slots(
 
 def summarize_event(
     plan: EventPlan,
-    candidates: pa.Table,
+    verdicts: VerdictCounts,
     answers: Mapping[Search, Answer],
     empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
@@ -181,7 +189,7 @@ def summarize_event(
 
     Args:
         plan: The event and its slots.
-        candidates: Ranked CANDIDATES of this event.
+        verdicts: The candidates of each slot by verdict.
         answers: The answer to each search of the plan.
         empty_slots: The slots without a scene.
         assessment: Coverage and warnings of its choices.
@@ -196,7 +204,7 @@ def summarize_event(
         reasons=tuple(empty_slots),
         n_slots=len(plan.slots),
         n_filled=n_filled,
-        n_candidates=len(candidates),
+        n_candidates=sum(each.n for found in verdicts.values() for each in found.values()),
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
         joint_frac=assessment.complete_joint_frac(AOI),
@@ -303,32 +311,13 @@ def _codes_by_row(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     return pc.list_parent_indices(column), pc.struct_field(pc.list_flatten(column), "code")
 
 
-def _count_verdicts(candidates: pa.Table) -> dict[tuple[str, str | None, str], dict[str, _Count]]:
-    """Count each slot's candidates by verdict, and note the least cloud cover among them."""
-    columns = [
-        candidates[name].to_pylist()
-        for name in ("target_id", "phase", "sensor", "verdict", "cloud_cover")
-    ]
-    verdicts: dict[tuple[str, str | None, str], dict[str, _Count]] = {}
-    for *slot, verdict, cloud in zip(*columns, strict=True):
-        counts = verdicts.setdefault((slot[0], slot[1], slot[2]), {})
-        before = counts.get(verdict, _Count(0, None))
-        clouds = [each for each in (before.least_cloud, cloud) if each is not None]
-        counts[verdict] = _Count(before.n + 1, min(clouds, default=None))
-    return verdicts
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    n: int
-    least_cloud: float | None
-
-
 def _key(slot: Slot) -> tuple[str, str | None, str]:
     return slot.target.target_id, *slot.key
 
 
-def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> EmptySlot:
+def _explain(
+    slot: Slot, found: Mapping[str, VerdictCount], answer: Answer, recipe: Recipe
+) -> EmptySlot:
     """Find why a slot is empty.
 
     Args:
@@ -351,12 +340,17 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
     if not answer.complete:
         hint = "the catalog held back part of its answer; run again with a smaller area"
         return _empty(slot, Reason.INCOMPLETE, hint=hint)
-    steps = () if slot.window is None else tuple(map(str, recipe.rules[slot.sensor].ladder))
+    steps = () if slot.window is None else _name_steps(recipe.rules[slot.sensor].ladder)
     hint = ", or ".join(_suggest(slot, found, recipe))
     if not found:
         return _empty(slot, Reason.NO_CANDIDATES, hint=hint, steps=steps)
     counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
     return _empty(slot, Reason.ALL_REJECTED, counts, hint=hint, steps=steps)
+
+
+@lru_cache(maxsize=64)
+def _name_steps(ladder: tuple[Relaxation, ...]) -> tuple[str, ...]:
+    return tuple(map(str, ladder))
 
 
 def _empty(
@@ -365,7 +359,7 @@ def _empty(
     return EmptySlot(*_key(slot), code, detail, steps, hint)
 
 
-def _suggest(slot: Slot, found: Mapping[str, _Count], recipe: Recipe) -> Iterator[str]:
+def _suggest(slot: Slot, found: Mapping[str, VerdictCount], recipe: Recipe) -> Iterator[str]:
     """Name rules to loosen: first the rules that reject candidates, then the window."""
     yield from _name_strict_rules(slot.sensor, found, recipe)
     rules = recipe.rules[slot.sensor]
@@ -378,7 +372,7 @@ def _suggest(slot: Slot, found: Mapping[str, _Count], recipe: Recipe) -> Iterato
 
 
 def _name_strict_rules(
-    sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe
+    sensor: Sensor, found: Mapping[str, VerdictCount], recipe: Recipe
 ) -> Iterator[str]:
     rules = recipe.rules[sensor]
     if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud is not None:
