@@ -61,17 +61,15 @@ from floodscan.planning.targets import AOI
 from floodscan.selection.alternatives import find_alternatives
 from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.columns import encode
-from floodscan.selection.hours import to_microseconds
-from floodscan.selection.joint import (
+from floodscan.selection.fill_scores import (
     PERFECT,
     FillScore,
-    State,
     Tracks,
-    best,
     best_fill_score,
-    combine,
     fills_perfectly,
 )
+from floodscan.selection.hours import to_microseconds
+from floodscan.selection.joint import State, best, combine
 from floodscan.selection.reference import slot_numbers
 from floodscan.selection.sample_points import ALL_POINTS
 from floodscan.selection.target_options import SceneColumns, gather_options
