@@ -7,9 +7,10 @@ A batch is a group of neighbouring events. Workers do these steps with it:
         decide(scored, plans, answers)                 → ranked CANDIDATES, manifests, outcomes
     result = write(run.folder, name, parts)            files; the outcomes last
 
-The engine runs ``ask`` and ``choose`` several times in parallel, each for a part of the batch, and
-``write`` once. Choosing again from stored candidates (``reselection.py``) begins with ``decide``.
-Only the small result of ``write`` returns to the process that drives the run.
+``run_batch`` does all of this in one process. On a cluster, the engine runs ``ask`` and ``choose``
+several times in parallel, each for a part of the batch, and ``write`` once. Choosing again from
+stored candidates (``reselection.py``) begins with ``decide``. Only the small result of ``write``
+returns to the process that drives the run.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+
+_MAX_THREADS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +131,20 @@ class BatchResult:
     counts: Mapping[str, int]
 
 
+def run_batch(run: Run, plan: BatchPlan) -> BatchResult:
+    """Search, choose and write in this process."""
+    answers = dict(zip(plan.searches, ask(run, plan.searches), strict=True))
+    parts = [choose(run, part, answers) for part in plan.parts()]
+    return write(run.folder, plan.name, parts, given_up=())
+
+
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
     """Send searches to the catalog side by side.
 
     A search that the catalog can't answer gives an answer without items, with the problem in it.
     Any other exception is a bug: it is logged with its traceback and its search, and raised.
     """
-    with ThreadPoolExecutor(len(searches)) as threads:
+    with ThreadPoolExecutor(min(max(len(searches), 1), _MAX_THREADS)) as threads:
         return list(threads.map(partial(_ask_one, run), searches))
 
 

@@ -116,8 +116,9 @@ def _find_problems(
         yield f"{sensor}.collection is {asked.collection}, {found}"
     if missing := sorted(set(asked.assets) - set(stored.assets)):
         yield f"{sensor}.assets {', '.join(missing)} are not in the stored run"
-    if days is not None and (asked.window_days or 0) > days:
-        yield f"{sensor}.window_days is {asked.window_days}, {only}"
+    wanted = asked.window_days
+    if days is not None and (wanted is None or wanted > days):
+        yield f"{sensor}.window_days is {'without a limit' if wanted is None else wanted}, {only}"
     for step in _steps_beyond(recipe, searched, sensor):
         yield f"the ladder has {step}, {only} (leave it out of relax, or write relax = [])"
 

@@ -20,7 +20,6 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
-from floodscan.engine.rate_limiter import open_rate_limiter
 from floodscan.engine.record import (
     begin_record,
     describe_reselection,
@@ -28,7 +27,7 @@ from floodscan.engine.record import (
     finish_record,
 )
 from floodscan.engine.resume import check_same, find_done
-from floodscan.engine.run_batches import run_batches
+from floodscan.engine.run_batches import limit_requests, run_batches
 from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
@@ -326,7 +325,7 @@ def _open_engine(
     """
     with (
         opener() as client,
-        open_rate_limiter(client, rates) as rate_limiter,
+        limit_requests(client, rates) as rate_limiter,
         closing(
             run_scan(
                 replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter)),

@@ -39,18 +39,23 @@ def describe_flags(
 
 
 def compare_phases(
-    sensor: str, platforms: Mapping[str, str | None], baselines: Mapping[str, str | None]
+    sensor: str, flags: Mapping[str, Sequence[str]], baselines: Mapping[str, str | None]
 ) -> Iterator[tuple[WarningCode, str]]:
     """Find differences between the phases of a sensor.
 
+    Satellites of one mission are calibrated to each other, and one track is flown by several of
+    them. So a change of the satellite alone is no difference.
+
     Args:
         sensor: The sensor.
-        platforms: The satellite of each phase.
+        flags: The flags of each phase's scene.
         baselines: The processing baseline of each phase.
     """
-    known = {phase: name for phase, name in platforms.items() if name}
-    if len(set(known.values())) > 1:
-        yield WarningCode.MIXED_PLATFORMS, _list_phases(known)
+    raw = {phase: WarningCode.UNCALIBRATED in found for phase, found in flags.items()}
+    if len(set(raw.values())) > 1:
+        names = {phase: f"{'not ' if each else ''}calibrated" for phase, each in raw.items()}
+        text = f"a change between phases is partly calibration: {_list_phases(names)}"
+        yield WarningCode.MIXED_PLATFORMS, text
     if sensor == Sensor.S2L2A:
         sides = {
             phase: "with the offset" if baseline >= OFFSET_BASELINE else "without"

@@ -191,7 +191,6 @@ class Chosen:
         wrong: Whether a scene is on the wrong side of the onset.
         tracks: Track ids of SAR scenes.
         flags: Words of ``selection.flags``.
-        platforms: Satellites.
         baselines: Processing baselines of Sentinel-2 scenes.
     """
 
@@ -204,7 +203,6 @@ class Chosen:
         self.wrong = wrong_side(rows, events, recipe).tolist()
         self.tracks = rows["track_id"].to_pylist()
         self.flags = rows["flags"].to_pylist()
-        self.platforms = rows["platform"].to_pylist()
         self.baselines = rows["processing_baseline"].to_pylist()
         self._slots = _rows_by_slot(rows)
         self._outlines, self._ground = _number_outlines(rows)
@@ -299,9 +297,9 @@ def _check_target(
             for code, text in describe_flags(scenes):
                 yield ChoiceWarning(code, target.target_id, phase, sensor, text)
         firsts = {str(phase): rows[0] for phase, rows in own.items()}
-        platforms = {phase: chosen.platforms[row] for phase, row in firsts.items()}
+        flags = {phase: chosen.flags[row] for phase, row in firsts.items()}
         baselines = {phase: chosen.baselines[row] for phase, row in firsts.items()}
-        for code, text in compare_phases(sensor, platforms, baselines):
+        for code, text in compare_phases(sensor, flags, baselines):
             yield ChoiceWarning(code, target.target_id, None, sensor, text)
         for phase, code, text in _check_order(chosen, own):
             yield ChoiceWarning(code, target.target_id, phase, sensor, text)

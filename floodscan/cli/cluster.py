@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from floodscan import clusters
 from floodscan.cli.logs import wanted_level
 from floodscan.cli.output import print_problem
-from floodscan.clusters.worker_logs import open_with_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +19,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def prepare_client(choice: ClusterChoice, access: Access | None = None) -> Iterator[Opener]:
+def prepare_client(
+    choice: ClusterChoice, access: Access | None = None, *, n_events: int
+) -> Iterator[Opener]:
     """Check a cluster, see ``clusters.prepare_client``. Its workers write to the log, too.
 
     Args:
         choice: The options of the command.
         access: Limits of requests; None if the command makes none.
+        n_events: Number of events.
     """
     for name in choice.list_unused():
         print_problem(f"note: {name} has no effect with --cluster {choice.cluster}", style="yellow")
@@ -34,6 +36,12 @@ def prepare_client(choice: ClusterChoice, access: Access | None = None) -> Itera
         n_workers=choice.n_workers,
         profile=choice.profile,
         n_searches=None if access is None else choice.n_searches(access),
+        n_events=n_events,
     ) as opener:
         level = wanted_level()
-        yield opener if level is None else partial(open_with_records, opener, level)
+        if level is None or opener is nullcontext:
+            yield opener
+            return
+        from floodscan.clusters.worker_logs import open_with_records
+
+        yield partial(open_with_records, opener, level)

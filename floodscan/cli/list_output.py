@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow.compute as pc
 
-from floodscan.cli.output import open_console, print_json
+from floodscan.cli.invocation import command
+from floodscan.cli.output import open_console, print_commands, print_json
 from floodscan.errors import OutputError
 from floodscan.event_lists.convert import path_of_rejected
 from floodscan.extras import needs_extra
@@ -57,8 +57,12 @@ def print_conversion(done: Conversion, out: Path, *, as_json: bool) -> None:
         days = pc.min_max(done.events["event_date"]).as_py()
         path = path_from_here(out)
         print_line(console, f"wrote {path}: {days['min']} to {days['max']}", whole=True)
-        print_line(console, f"Look:  {shlex.join(['floodscan', 'events', 'show', path])}")
-        print_line(console, f"Plan:  {shlex.join(['floodscan', 'plan', path])}", whole=True)
+        commands = {
+            "Look": command("events", "show", path),
+            "Plan": command("plan", path),
+            "Scan": command("scan", path),
+        }
+        print_commands(console, commands.items())
 
 
 def _count(number: int, noun: str) -> str:
@@ -88,8 +92,8 @@ def print_fetched(found: Sequence[dict[str, Any]], path: Path) -> None:
         print_line(console, f"{activation['code']}: {activation.get('name')}, {n_areas}")
     name = path_from_here(path)
     print_line(console, f"wrote {name}", whole=True)
-    command = ["floodscan", "events", "convert", name, "--out", "events.parquet"]
-    print_line(console, f"Convert: {shlex.join(command)}", whole=True)
+    words = command("events", "convert", name, "--out", "events.parquet")
+    print_commands(console, [("Convert", words)])
 
 
 def print_summary(summary: ListSummary, source: str, *, as_json: bool) -> None:

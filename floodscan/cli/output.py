@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.sources import measure_coverages
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
+from floodscan.cli.next_commands import list_next_commands, list_retries
 from floodscan.model import DEMO
 from floodscan.report.screen import path_from_here, print_line
 from floodscan.report.tables import OUTCOME_COLUMNS, show_choices, show_outcomes
@@ -163,13 +163,21 @@ def _make_columns() -> tuple[str | ProgressColumn, ...]:
     return "events", BarColumn(), MofNCompleteColumn(), *times
 
 
-def print_result(result: ScanResult, *, as_json: bool) -> ExitStatus:
-    """Print the result of a run for people, or as JSON, and return the exit status."""
+def print_result(result: ScanResult, *, as_json: bool, can_retry: bool = False) -> ExitStatus:
+    """Print the result of a run for people, or as JSON, and return the exit status.
+
+    Args:
+        result: The result.
+        as_json: Print it as JSON.
+        can_retry: Whether the command of this process can repeat failed searches.
+    """
     if as_json:
         events = [outcome.to_dict() for outcome in result.outcomes]
         print_json({"out": str(result.folder.path), "counts": result.counts, "events": events})
     else:
-        show_result(open_console(), result)
+        console = open_console()
+        show_result(console, result)
+        print_commands(console, list_retries(result) if can_retry else ())
     return ExitStatus.OK if result.ok else ExitStatus.INCOMPLETE
 
 
@@ -183,6 +191,7 @@ def show_result(console: Console, result: ScanResult) -> None:
         tables = (rows for _, rows in result.folder.events.batches(OUTCOME_COLUMNS))
         show_outcomes(console, tables, result.counts)
     _print_files(console, result)
+    print_commands(console, list_next_commands(result))
     _print_not_covered(console, result)
     _print_warnings(console, result)
 
@@ -191,17 +200,20 @@ def _print_files(console: Console, result: ScanResult) -> None:
     counts, folder = result.counts, result.folder
     out = path_from_here(folder.path)
     manifests = "manifests/*.parquet" if folder.packed else "manifests/<event>.json"
-    words = shlex.join([out, next(iter(result.ids))])
     filled = f"{counts['filled']} of {counts['slots']} slots filled"
     cost = f"{counts['candidates']} candidates in {counts['requests']} requests"
     for line in (
         f"{filled} from {cost}; in {out}:",
         f"  candidates/*.parquet  {manifests}",
         "  events.parquet  searches.parquet  run.json",
-        f"Why:      floodscan explain {words}",
-        f"Pictures: floodscan plot {words}",
     ):
         print_line(console, line, whole=True)
+
+
+def print_commands(console: Console, commands: Iterable[tuple[str, str]]) -> None:
+    """Print purposes, and commands as they can be pasted."""
+    for purpose, words in commands:
+        print_line(console, f"{purpose + ':':<9} {words}", whole=True)
 
 
 def _print_not_covered(console: Console, result: ScanResult) -> None:

@@ -1,7 +1,8 @@
 """Clusters that run the tasks: this process, local processes, SLURM jobs, or any Dask scheduler.
 
 ``slurm`` and what it imports need the extra ``slurm``, and only the driver needs them: an
-environment for workers does without.
+environment for workers does without. Dask is imported when a cluster is used, because to import it
+takes a second.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from floodscan.clusters.local import open_local_client, prepare_connection
-from floodscan.clusters.profile import is_configured, load_profile
 from floodscan.errors import InputError
 from floodscan.extras import needs_extra
 
@@ -33,6 +32,10 @@ NONE = "none"
 LOCAL = "local"
 SLURM = "slurm"
 ALLOCATION = "allocation"
+_ON_SLURM = {SLURM, ALLOCATION}
+
+FEW_EVENTS = 32
+"""Up to so many events, ``local`` starts no workers: to start them takes longer than the events."""
 
 
 @contextmanager
@@ -53,6 +56,7 @@ def prepare_client(
     n_workers: NumberOfWorkers | None = None,
     profile: str | Path | None = None,
     n_searches: int | None = None,
+    n_events: int | None = None,
 ) -> AbstractContextManager[Opener]:
     """Check a cluster before any worker is started or any job is submitted.
 
@@ -64,6 +68,8 @@ def prepare_client(
         profile: dask-jobqueue configuration, for ``slurm`` and ``allocation``; None is the section
             ``jobqueue.slurm`` of Dask's own configuration.
         n_searches: Searches at once of a worker on the driver's machine; None if the nodes search.
+        n_events: Number of events; None if it is not known. For few events and without a number of
+            workers, ``local`` is ``none``.
 
     Returns:
         A context that yields a function, which opens the client. The end of the client's context
@@ -73,20 +79,35 @@ def prepare_client(
         InputError: The cluster can't be used; the message says why.
         ClusterError: From the opened client: worker jobs end as soon as they start.
     """
-    on_slurm = cluster in {SLURM, ALLOCATION}
-    if n_searches is not None and not on_slurm:
-        message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
-        raise InputError(f"{message}; the option is for slurm and allocation")
-    if isinstance(n_workers, tuple) and cluster != SLURM:
-        raise InputError(f"--workers MIN:MAX: --cluster {cluster} has a fixed size; use slurm")
-    if on_slurm:
+    _check_options(cluster, n_workers, n_searches)
+    if cluster in _ON_SLURM:
         read, slurm = _read_profile(cluster, profile), _import_slurm(cluster)
         prepare = slurm.prepare_slurm if cluster == SLURM else slurm.prepare_allocation
         opener = prepare(read, n_workers, n_searches=n_searches)
         return cast("AbstractContextManager[Opener]", opener)
+    is_few = n_events is not None and n_events <= FEW_EVENTS
+    if cluster == NONE or (cluster == LOCAL and n_workers is None and is_few):
+        return nullcontext(nullcontext)
+    return _prepare_dask(cluster, cast("int | None", n_workers))
+
+
+def _check_options(cluster: str, n_workers: NumberOfWorkers | None, n_searches: int | None) -> None:
+    if n_searches is not None and cluster not in _ON_SLURM:
+        message = f"--search-on driver: --cluster {cluster} has no nodes apart from the driver"
+        raise InputError(f"{message}; the option is for slurm and allocation")
+    if isinstance(n_workers, tuple) and cluster != SLURM:
+        raise InputError(f"--workers MIN:MAX: --cluster {cluster} has a fixed size; use slurm")
+
+
+def _prepare_dask(cluster: str, n_workers: int | None) -> AbstractContextManager[Opener]:
+    from floodscan.clusters.local import (  # noqa: PLC0415 - see above
+        open_local_client,
+        prepare_connection,
+    )
+
     if cluster == LOCAL:
-        return nullcontext(partial(open_local_client, cast("int | None", n_workers)))
-    return nullcontext(nullcontext) if cluster == NONE else prepare_connection(cluster)
+        return nullcontext(partial(open_local_client, n_workers))
+    return prepare_connection(cluster)
 
 
 def preview_jobs(cluster: str, *, profile: str | Path | None, n_searches: int | None = None) -> str:
@@ -117,6 +138,11 @@ def _import_slurm(cluster: str) -> ModuleType:
 
 
 def _read_profile(cluster: str, profile: str | Path | None) -> Profile:
+    from floodscan.clusters.profile import (  # noqa: PLC0415 - see above
+        is_configured,
+        load_profile,
+    )
+
     if profile is None and not is_configured():
         raise InputError(
             f"--cluster {cluster}: needs --profile, a dask-jobqueue file such as "

@@ -1,4 +1,7 @@
-"""The cluster that a Python caller gives: a Dask client, a cluster, an address, or a function."""
+"""The cluster that a Python caller gives: a Dask client, a cluster, an address, or a function.
+
+Dask is imported where it is used, because to import it takes a second.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from distributed import Client
-
-from floodscan.clusters.local import prepare_connection
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from distributed import Client
 
     Opener = Callable[[], AbstractContextManager[Client | None]]
     GivenClient: TypeAlias = Client | Opener | str | Any | None
@@ -34,18 +35,34 @@ def prepare_given(given: GivenClient) -> Iterator[Opener]:
         InputError: No scheduler answers at the address.
         TypeError: It is none of these.
     """
-    if given is None or isinstance(given, Client):
-        yield partial(nullcontext, given)
+    if given is None:
+        yield nullcontext
     elif isinstance(given, str):
+        from floodscan.clusters.local import prepare_connection  # noqa: PLC0415 - see above
+
         with prepare_connection(given, option="client ") as opener:
             yield opener
     elif hasattr(given, "scheduler_address"):
-        yield partial(Client, given)
+        yield partial(_connect, given)
     elif hasattr(given, "get_client"):
         yield lambda: nullcontext(given.get_client())
     elif callable(given):
         yield given
     else:
-        kinds = "a Dask client, a cluster, the address of a scheduler, or a function"
-        message = f"client: expected {kinds}, got {type(given).__name__}"
-        raise TypeError(message)
+        yield partial(nullcontext, _check_client(given))
+
+
+def _connect(cluster: object) -> Client:
+    from distributed import Client  # noqa: PLC0415 - see above
+
+    return Client(cluster)
+
+
+def _check_client(given: object) -> Client:
+    from distributed import Client  # noqa: PLC0415 - see above
+
+    if isinstance(given, Client):
+        return given
+    kinds = "a Dask client, a cluster, the address of a scheduler, or a function"
+    message = f"client: expected {kinds}, got {type(given).__name__}"
+    raise TypeError(message)

@@ -7,29 +7,28 @@
 An archive is read by time, but batches are neighbours in space. So each task reads some row groups
 once, and joins them with the searches of all batches of the lot. The lot is large, because each lot
 reads the row groups again; its size bounds the memory of the driver.
+
+Dask is imported where a cluster is used, because to import it takes a second.
 """
 
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any
-
-from distributed import CancelledError, KilledWorker, as_completed
+from typing import TYPE_CHECKING
 
 from floodscan.catalogs.archive.joined import JoinedCatalog, join_shard, write_answers
-from floodscan.catalogs.archive.reading import Unreadable
 from floodscan.catalogs.archive.shards import cut_shards, group_searches, merge_groups
 from floodscan.catalogs.sources import find_archive, list_archives
-from floodscan.engine.graph import draw_join
-from floodscan.engine.run_batches import loss_explained, run_batches
+from floodscan.engine.run_batches import run_batches
 from floodscan.engine.work import ScanWork
 from floodscan.errors import FloodscanError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from distributed import Client
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 
 _LOT_EVENTS = 32_768
 _LOT_BYTES = 256 << 20
+_THREADS = 4
 
 
 def run_scan(
@@ -69,9 +69,9 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
     """Join a lot and run its batches; a bug in the join fails all of its events, or is raised."""
     with ExitStack() as stack:
         try:
-            with loss_explained(client):
+            with _loss_explained(client):
                 joined = stack.enter_context(_joined(run, lot, client))
-        except (FloodscanError, CancelledError, OSError):
+        except (FloodscanError, OSError):
             raise
         except Exception as bug:
             failed = [ScanWork(run).fail(batch, bug) for batch in lot]
@@ -151,32 +151,24 @@ def _collect_searches(
 
 
 def _join(run: Run, jobs: Sequence[Job], folder: Path, client: Client | None) -> list[MissingPart]:
-    """Run the tasks of a join, and return what could not be read."""
-    if client is None:
-        found = (join_shard(*job, folder, number) for number, job in enumerate(jobs))
+    """Join shards, and return what could not be read."""
+    if client is not None:
+        from floodscan.engine.join_on_cluster import join_on_cluster  # noqa: PLC0415 - see above
+
+        return join_on_cluster(run, jobs, folder, client)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        found = threads.map(
+            lambda number: join_shard(*jobs[number], folder, number), range(len(jobs))
+        )
         return [part for parts in found for part in parts]
-    tasks = [draw_join(run, job, folder, number) for number, job in enumerate(jobs)]
-    futures: Mapping[Any, Job] = dict(zip(client.compute(tasks), jobs, strict=True))
-    missing: list[MissingPart] = []
-    for future, result in as_completed(futures, with_results=True, raise_errors=False):
-        if isinstance(result, tuple) and future.status == "error":
-            missing += _give_up(futures[future], result[1])
-        elif isinstance(result, BaseException):
-            raise result
-        else:
-            missing += result
-    return sorted(missing, key=repr)
 
 
-def _give_up(job: Job, error: BaseException) -> list[MissingPart]:
-    """Mark a shard as unreadable if every worker that read it crashed; raise other errors."""
-    if not isinstance(error, KilledWorker):
-        raise error
-    archive, shard = job
-    collections = [each.collection for each in shard.asked]
-    reason = "every worker that read it crashed"
-    return [
-        part
-        for row_group in shard.row_groups
-        for part in archive.list_missing(Unreadable(row_group, reason), collections)
-    ]
+@contextmanager
+def _loss_explained(client: Client | None) -> Iterator[None]:
+    if client is None:
+        yield
+        return
+    from floodscan.engine.on_cluster import loss_explained  # noqa: PLC0415 - see above
+
+    with loss_explained(client):
+        yield

@@ -39,7 +39,7 @@ from distributed import SchedulerPlugin, get_worker
 from distributed.utils import sync
 from distributed.worker import WORKER_ANY_RUNNING
 
-from floodscan.catalogs.rate_limiter import LocalRateLimiter, PermitCounter, RateLimiter, RateLimits
+from floodscan.catalogs.rate_limiter import PermitCounter, RateLimiter, RateLimits
 from floodscan.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -79,17 +79,14 @@ _ACQUIRE, _RELEASE, _PAUSE, _GRANTED, _REFUSED = (
 
 
 @contextmanager
-def open_rate_limiter(client: Client | None, rates: RateLimits) -> Iterator[RateLimiter]:
+def open_rate_limiter(client: Client, rates: RateLimits) -> Iterator[RateLimiter]:
     """Open a rate limiter for the tasks of a run, and remove it at the end.
 
     Args:
-        client: Client of the cluster; None runs tasks in this process.
+        client: Client of the cluster.
         rates: The limits.
     """
     name = f"floodscan-rate_limiter-{uuid.uuid4().hex}"
-    if client is None:
-        yield LocalRateLimiter(rates, name)
-        return
     client.register_plugin(RateLimiterPlugin(rates, name))
     try:
         yield ClusterRateLimiter(name)

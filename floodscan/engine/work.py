@@ -1,4 +1,7 @@
-"""The kinds of work that the engine does with batches: scan, and choose again."""
+"""The kinds of work that the engine does with batches: scan, and choose again.
+
+Dask is imported where a cluster is used, because to import it takes a second.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,10 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distributed import KilledWorker
-
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import give_up
-from floodscan.engine.graph import PickledCall, TaskKind, draw_batch, draw_task
-from floodscan.engine.isolation import isolate
 from floodscan.errors import ClusterError, public_traceback
-from floodscan.pipeline import write
+from floodscan.pipeline import run_batch, write
 from floodscan.reselection import reselect_batch
 
 if TYPE_CHECKING:
@@ -37,12 +36,20 @@ class ScanWork:
 
     run: Run
 
+    def process(self, batch: Batch) -> BatchResult:
+        """Search, choose and write in this process."""
+        return run_batch(self.run, self.run.plan(batch))
+
     def draw(self, batch: Batch) -> Delayed:
         """Draw the searches, choices and the write of a batch."""
+        from floodscan.engine.graph import draw_batch  # noqa: PLC0415 - see above
+
         return draw_batch(self.run, self.run.plan(batch))
 
     def isolate(self, batch: Batch, client: Client) -> BatchResult:
         """Run a batch without the events that crash their workers."""
+        from floodscan.engine.isolation import isolate  # noqa: PLC0415 - see above
+
         return isolate(self.run, batch, client)
 
     def fail(self, batch: Batch, err: Exception) -> BatchResult | None:
@@ -69,8 +76,18 @@ class ReselectionWork:
 
     reselection: Reselection
 
+    def process(self, batch: StoredBatch) -> BatchResult:
+        """Choose again in this process."""
+        return reselect_batch(self.reselection, batch)
+
     def draw(self, batch: StoredBatch) -> Delayed:
         """Draw the one task of a batch."""
+        from floodscan.engine.graph import (  # noqa: PLC0415 - see above
+            PickledCall,
+            TaskKind,
+            draw_task,
+        )
+
         call = PickledCall.of(reselect_batch, self.reselection, batch)
         return draw_task(TaskKind.RESELECT, call)
 
@@ -80,6 +97,8 @@ class ReselectionWork:
         Raises:
             ClusterError: Its workers crash again.
         """
+        from distributed import KilledWorker  # noqa: PLC0415 - see above
+
         result: BatchResult
         try:
             result = client.compute(self.draw(batch)).result()

@@ -54,11 +54,10 @@ def recipe_from_dict(spelled: Mapping[str, Any], *, source: str) -> Recipe:
     """
     sensors = spelled.get("sensors", {})
     tables = {
-        name: {k: v for k, v in asked.items() if v is not None} for name, asked in sensors.items()
+        # rules that a sensor does not have are empty; an empty rule of others has no limit
+        name: {k: v for k, v in asked.items() if v or getattr(DEFAULT_SENSORS.get(name), k, v)}
+        for name, asked in sensors.items()
     }
-    for name, asked in tables.items():
-        if name in DEFAULT_SENSORS and not DEFAULT_SENSORS[Sensor(name)].polarizations:
-            asked.pop("polarizations", None)
     plain = {name: value for name, value in spelled.items() if value is not None}
     return parse_recipe({**plain, "sensors": list(sensors), **tables}, source=source)
 
@@ -129,7 +128,12 @@ def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRec
         reader.fail(str(sensor), "must be a table")
         return default
     reader.check_keys(f"{sensor}.", raw, applies)
-    given = {k: checks[k](f"{sensor}.{k}", v) for k, v in raw.items() if k in applies}
+    given: Json = {
+        # TOML has no null: only a recipe that was written by ``to_dict`` lifts a limit by it
+        k: None if v is None else checks[k](f"{sensor}.{k}", v)
+        for k, v in raw.items()
+        if k in applies
+    }
     return replace(default, **given)
 
 
@@ -191,17 +195,11 @@ def _parse_ladder(
     sensors: Mapping[Sensor, SensorRecipe],
     min_coverage: float,
 ) -> tuple[Relaxation, ...]:
-    """Read the ladder steps. Without any, return the default steps that loosen a rule here."""
-    now: dict[Sensor, Json] = {
-        sensor: {
-            "window_days": asked.window_days,
-            "max_cloud_percent": asked.max_cloud_percent,
-            "min_coverage": min_coverage,
-        }
-        for sensor, asked in sensors.items()
-    }
+    """Read the ladder steps."""
     if "relax" not in raw:
-        return tuple(step for step in DEFAULT_LADDER if _loosens(step, now.get(step.sensor, {})))
+        return DEFAULT_LADDER
+    limits_of = Recipe(sensors=sensors, min_coverage=min_coverage).limits_of
+    now: dict[Sensor, Json] = {sensor: limits_of(sensor) for sensor in sensors}
     if not isinstance(raw["relax"], list) or not all(
         isinstance(step, dict) for step in raw["relax"]
     ):
@@ -212,23 +210,12 @@ def _parse_ladder(
     ]
     for number, step in enumerate(steps, 1):
         if step is not None and step.sensor in now:
-            if not _loosens(step, now[step.sensor]):
+            if not step.loosens(now[step.sensor]):
                 reader.fail(
                     f"relax {number}", f"{step} loosens nothing: the rule is not stricter before"
                 )
             now[step.sensor] |= step.to_dict()
     return tuple(step for step in steps if step is not None)
-
-
-def _loosens(step: Relaxation, now: Mapping[str, Any]) -> bool:
-    """Return whether a step loosens the rules of its sensor; no rules are a sensor left out."""
-    if step.mixed_track:
-        return bool(now)
-    ((rule, value),) = (pair for pair in step.to_dict().items() if pair[0] != "sensor")
-    before = now.get(rule)
-    if before is None:
-        return False
-    return bool(value < before if rule == "min_coverage" else value > before)
 
 
 def _parse_step(reader: FieldReader, name: str, raw: Mapping[str, Any]) -> Relaxation | None:

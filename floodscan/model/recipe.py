@@ -75,6 +75,20 @@ class Relaxation:
         name, value = next((k, v) for k, v in self.to_dict().items() if k != "sensor")
         return f"{self.sensor}.{name}={str(value).lower() if value is True else f'{value:g}'}"
 
+    def loosens(self, now: Mapping[str, Any]) -> bool:
+        """Return whether it loosens the rules of its sensor.
+
+        Args:
+            now: These rules by their names; none are a sensor that is left out.
+        """
+        if self.mixed_track:
+            return bool(now)
+        ((rule, value),) = (pair for pair in self.to_dict().items() if pair[0] != "sensor")
+        before = now.get(rule)
+        if before is None:
+            return False
+        return bool(value < before if rule == "min_coverage" else value > before)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the sensor and the loosened rule in JSON types."""
         limits = ("window_days", "max_cloud_percent", "min_coverage")
@@ -210,7 +224,8 @@ class Recipe:
         phase_offset_days: Days from an event's date to each phase, for events with a single date.
         tile_size_m: Edge length of the tiles of each AOI, metres; None makes no tiles.
         relax: The ladder: steps by which ``change-detection`` loosens the rules for slots that
-            would stay empty, in this order.
+            would stay empty, in this order. Of the default steps, those that loosen nothing under
+            the other rules are left out.
         mosaics: Whether ``change-detection`` may fill a slot with several scenes of a pass; False
             chooses single scenes.
         min_coverage: ``change-detection`` chooses only passes that cover this share of a target.
@@ -245,7 +260,10 @@ class Recipe:
     rules: Mapping[Sensor, SensorRules] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Derive each sensor's rules once."""
+        """Fit the default ladder to the other rules, and derive each sensor's rules once."""
+        if self.relax == DEFAULT_LADDER:
+            fit = [step for step in self.relax if step.loosens(self.limits_of(step.sensor))]
+            object.__setattr__(self, "relax", tuple(fit))
         rules = {
             sensor: _resolve_rules(asked, self._ladder(sensor), self.min_coverage)
             for sensor, asked in self.sensors.items()
@@ -256,6 +274,17 @@ class Recipe:
         if self.policy is Policy.REFERENCE:
             return ()
         return tuple(step for step in self.relax if step.sensor is sensor)
+
+    def limits_of(self, sensor: Sensor) -> dict[str, Any]:
+        """Return the rules of a sensor that a ladder can loosen; none for one that is left out."""
+        asked = self.sensors.get(sensor)
+        if asked is None:
+            return {}
+        return {
+            "window_days": asked.window_days,
+            "max_cloud_percent": asked.max_cloud_percent,
+            "min_coverage": self.min_coverage,
+        }
 
     def onset_of(self, event: Event) -> datetime:
         """Return the moment from which a pass counts as after the onset of an event, UTC."""

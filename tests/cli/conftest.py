@@ -41,6 +41,7 @@ def demo_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scan of the demo by the command itself, on a local cluster."""
     out = tmp_path_factory.mktemp("demo") / "out"
     command = [sys.executable, "-m", "floodscan", "scan", "demo", "--out", str(out)]
+    command += ["--workers", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert (done.returncode, done.stderr) == (0, "")
     assert "9 of 9 slots filled" in done.stdout

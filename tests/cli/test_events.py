@@ -50,11 +50,11 @@ def test_an_activation_is_fetched_converted_shown_and_planned(tmp_path: Path) ->
     assert fetched.exit_code == 0
     assert fetched.stdout.splitlines()[0] == "EMSR001: Flood in Nowhere, 2 areas"
     *_, command = fetched.stdout.splitlines()
-    assert command == "Convert: floodscan events convert EMSR001.json --out events.parquet"
+    assert command == "Convert:  floodscan events convert EMSR001.json --out events.parquet"
     done = run(*command.split()[3:])
     assert done.exit_code == 0
     assert "2 rows of kind ems: 2 events" in done.stdout
-    assert "Plan:  floodscan plan events.parquet" in done.stdout
+    assert "Plan:     floodscan plan events.parquet" in done.stdout
     shown = run("show", "events.parquet", "--map", "map.png")
     assert "2 events in events.parquet, 2026-03-31 to 2026-03-31" in shown.stdout
     assert (tmp_path / "map.png").stat().st_size > 20_000

@@ -100,7 +100,7 @@ def interrupt(words: list[str], seconds: float) -> tuple[int, str, str]:
     return process.returncode, output, errors
 
 
-@pytest.mark.parametrize(("cluster", "last"), [("none", 1.2), ("local", 2.5)])
+@pytest.mark.parametrize(("cluster", "last"), [("none", 1.2), ("local --workers 2", 2.5)])
 def test_ctrl_c_is_heeded_at_any_moment(
     cluster: str, last: float, events: Path, tmp_path: Path
 ) -> None:
@@ -109,7 +109,7 @@ def test_ctrl_c_is_heeded_at_any_moment(
     def check(number: int) -> str:
         out = str(tmp_path / f"out-{number}")
         words = ["-m", "floodscan", "scan", str(events), "--catalog", "demo", "--out", out]
-        words += ["--cluster", cluster]
+        words += ["--cluster", *cluster.split()]
         status, output, errors = interrupt(words, number / 20 * last)
         clean = (status, output) == (130, "") and "Traceback" not in errors
         return "" if clean else f"{number}: {status} {output} {errors}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from floodscan import InputError, scan
-from floodscan.clusters import open_client, prepare_client
+from floodscan.clusters import FEW_EVENTS, open_client, prepare_client
 from floodscan.clusters.local import prepare_connection
 from floodscan.errors import ClusterError
 from floodscan.testing.servers.process import LOOPBACK, child
@@ -60,6 +60,19 @@ def test_none_is_this_process() -> None:
     """There is no client, and nothing is started."""
     with open_client("none") as client:
         assert client is None
+
+
+def test_local_is_this_process_for_few_events() -> None:
+    """Without a number of workers, and for no more events than are worth the start of workers."""
+
+    def opens_none(n_events: int | None, n_workers: int | None = None) -> bool:
+        with prepare_client("local", n_workers=n_workers, n_events=n_events) as opener:
+            return opener is nullcontext
+
+    assert opens_none(FEW_EVENTS)
+    assert not opens_none(FEW_EVENTS + 1)
+    assert not opens_none(1, n_workers=1)
+    assert not opens_none(None)
 
 
 @pytest.mark.parametrize("cluster", ["none", "local", "allocation", "tcp://127.0.0.1:1"])

@@ -19,7 +19,7 @@ from floodscan.catalogs.archive import places, reading
 from floodscan.catalogs.archive.joined import JoinedCatalog
 from floodscan.catalogs.archive.shards import cut_shards, group_searches
 from floodscan.clusters import open_client
-from floodscan.engine import joining
+from floodscan.engine import join_on_cluster, joining
 from floodscan.model import Search
 from floodscan.testing.build_demo import DEMO_FOLDER
 from floodscan.testing.fake_catalog import FakeCatalog
@@ -209,12 +209,12 @@ def test_a_shard_that_crashes_its_workers_is_unreadable(archive: Path) -> None:
     search = Search(OPTICAL, (5.0, 49.0, 7.0, 51.0), None, ("B02",))
     (shard,) = cut_shards(catalog.index, group_searches([(search, 0)]))
     crash = KilledWorker("join", None, 3)  # type: ignore[arg-type]
-    missing = joining._give_up((catalog, shard), crash)
+    missing = join_on_cluster._give_up((catalog, shard), crash)
     assert len(missing) == len(shard.row_groups) > 3
     assert {part.reason for part in missing} == {"every worker that read it crashed"}
     assert all(part.touches(search) for part in missing)
     with pytest.raises(KeyError):
-        joining._give_up((catalog, shard), KeyError("bug"))
+        join_on_cluster._give_up((catalog, shard), KeyError("bug"))
 
 
 def test_the_demo_is_an_archive_too(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import shapely
 from floodscan import Recipe, scan
 from floodscan.catalogs import open_catalog
 from floodscan.clusters import open_client
-from floodscan.engine.run_batches import max_in_flight, run_batches
+from floodscan.engine.on_cluster import max_in_flight
+from floodscan.engine.run_batches import run_batches
 from floodscan.engine.work import ScanWork
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run

@@ -10,9 +10,17 @@ import pytest
 
 from floodscan.errors import RecipeError
 from floodscan.inputs.recipe_files import parse_recipe, recipe_from_dict
-from floodscan.model import Policy, Recipe, Relaxation, Sensor
+from floodscan.model import Policy, Recipe, Relaxation, Sensor, SensorRecipe
 from floodscan.planning.slots import plan_event
 from tests.selection.worlds import make_event
+
+
+def without_limits() -> dict[Sensor, SensorRecipe]:
+    """Return sensors that accept any cloud cover, any channels and any time."""
+    return {
+        sensor: SensorRecipe(collection=asked.collection, assets=asked.assets)
+        for sensor, asked in Recipe().sensors.items()
+    }
 
 
 def test_a_recipe_is_read_back_from_its_dict() -> None:
@@ -34,6 +42,9 @@ def test_a_recipe_is_read_back_from_its_dict() -> None:
         ),
         Recipe(policy=Policy.CHANGE_DETECTION, mosaics=False),
         Recipe(relax=(), tile_size_m=5000.0, warn_coverage_below=0.5),
+        Recipe(min_coverage=0.05),
+        Recipe(sensors=without_limits()),
+        Recipe(sensors={Sensor.S2L2A: without_limits()[Sensor.S2L2A]}, relax=ladder[2:]),
     ):
         assert recipe_from_dict(recipe.to_dict(), source="run.json") == recipe
 
@@ -55,10 +66,11 @@ def test_steps_are_read_in_order() -> None:
 def test_default_steps_that_loosen_nothing_are_left_out() -> None:
     """A recipe with a window of three weeks needs no step to a narrower one."""
     recipe = parse_recipe({"S1RTC": {"window_days": 21}, "sensors": ["S1RTC", "DEM"]}, source="x")
-    assert [str(step) for step in recipe.relax] == [
-        "S1RTC.mixed_track=true",
-        "S1RTC.min_coverage=0.1",
-    ]
+    steps = ["S1RTC.mixed_track=true", "S1RTC.min_coverage=0.1"]
+    assert [str(step) for step in recipe.relax] == steps
+    assert Recipe(sensors=recipe.sensors) == recipe
+    assert "S1RTC.min_coverage=0.1" not in map(str, Recipe(min_coverage=0.1).relax)
+    assert [str(step) for step in Recipe(sensors=without_limits()).relax] == steps
 
 
 @pytest.mark.parametrize(

@@ -101,18 +101,30 @@ def test_low_sun_is_flagged_for_optical_scenes() -> None:
     assert flags_of(world_of(*items)) == {"dawn": {"low_sun"}, "morning": set(), "radar": set()}
 
 
-def test_phases_of_several_satellites_and_offsets_get_a_warning() -> None:
-    """The texts name the phases."""
+def test_phases_of_which_one_is_not_calibrated_get_a_warning() -> None:
+    """The text names the phases. Satellites that are calibrated may change in a track."""
+    before, after = s1_item("before", day(-3), ALL), s1_item("after", day(1), ALL)
+    world = world_of(before, on("SENTINEL-1C", after))
+    assert warnings_of(world) == ["uncalibrated aoi/event/S1RTC", "mixed_platforms aoi/S1RTC"]
+    found = assess([world.plan], world.chosen(), world.recipe)["flood"].warnings
+    (text,) = [each.text for each in found if each.code == "mixed_platforms"]
+    assert text.endswith("pre_event: calibrated; event: not calibrated")
+    assert warnings_of(world_of(before, on("SENTINEL-1B", after))) == []
+    raw = world_of(on("SENTINEL-1C", before), on("SENTINEL-1C", after))
+    assert "mixed_platforms aoi/S1RTC" not in warnings_of(raw)
+
+
+def test_phases_of_several_offsets_get_a_warning() -> None:
+    """The text names the phases; another satellite alone is no difference."""
     items = [
         s2_item("old", day(-30, 10), ALL, baseline="03.01"),
         on("Sentinel-2B", s2_item("new", day(-3, 10), ALL), **{"s2:processing_baseline": "04.00"}),
     ]
     world = world_of(*items)
-    assert warnings_of(world) == ["mixed_platforms aoi/S2L2A", "mixed_offsets aoi/S2L2A"]
+    assert warnings_of(world) == ["mixed_offsets aoi/S2L2A"]
     found = assess([world.plan], world.chosen(), world.recipe)["flood"].warnings
-    texts = [each.text for each in found if each.code.startswith("mixed")]
-    assert texts[0] == "pre_month: Sentinel-2A; pre_event: Sentinel-2B"
-    assert texts[1].endswith("pre_month: without; pre_event: with the offset")
+    (text,) = [each.text for each in found if each.code.startswith("mixed")]
+    assert text.endswith("pre_month: without; pre_event: with the offset")
     same = world_of(items[0], s2_item("also_old", day(-3, 10), ALL, baseline="03.01"))
     assert warnings_of(same) == []
 

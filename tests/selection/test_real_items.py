@@ -146,9 +146,7 @@ def test_the_demo_covers_the_whole_area(demo: dict[str, Any]) -> None:
     # the event has a date without an hour, and the scene is from that day
     assert [(each["code"], each["sensor"]) for each in demo["warnings"]] == [
         ("onset_assumed", "S1RTC"),
-        ("mixed_platforms", "S1RTC"),
         ("late_event", "S2L2A"),
-        ("mixed_platforms", "S2L2A"),
     ]
 
 

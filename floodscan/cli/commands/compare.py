@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from floodscan.cli.options import AnyPath, json_option, log_options
+from floodscan.cli.without_pandas import CommandWithoutPandas
 
 _log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(cls=CommandWithoutPandas)
 @click.argument("one", metavar="OUT1", type=AnyPath())
 @click.argument("other", metavar="OUT2", type=AnyPath())
 @json_option

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from floodscan.cli.options import AnyPath, json_option
+from floodscan.cli.without_pandas import CommandWithoutPandas
 
 
-@click.command()
+@click.command(cls=CommandWithoutPandas)
 @click.argument("out", metavar="OUT", type=AnyPath())
 @click.argument("event")
 @click.argument("slot", nargs=-1, metavar="[PHASE] [SENSOR]")

@@ -32,12 +32,14 @@ def _list_topics() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from floodscan.cli.invocation import command
+
     table = Table.grid(padding=(0, 2))
     for topic, sentence in pages.items():
         table.add_row(topic, sentence)
     console = Console(highlight=False)
     console.print(table)
-    console.print("\nShow a page: floodscan guide TOPIC")
+    console.print(f"\nShow a page: {command('guide', 'TOPIC')}", soft_wrap=True)
 
 
 def _show_page(page: str) -> None:

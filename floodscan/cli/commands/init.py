@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -37,10 +36,12 @@ def init(out: str) -> None:
 
 def next_commands(folder: Path) -> list[str]:
     """List the commands that use the files."""
+    from floodscan.cli.invocation import command
+
     events, recipe = (str(folder / name) for name in STARTERS)
     run = str(folder / "run")
     return [
-        shlex.join(["floodscan", *words])
+        command(*words)
         for words in (
             ["plan", events, "--recipe", recipe],
             ["scan", events, "--recipe", recipe, "--catalog", "demo", "--out", run],

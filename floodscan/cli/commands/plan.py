@@ -15,6 +15,7 @@ from floodscan.cli.options import (
     log_options,
     rules_options,
 )
+from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(cls=CommandWithoutPandas)
 @click.argument("events", metavar="EVENTS", type=AnyPath())
 @catalog_options
 @rules_options

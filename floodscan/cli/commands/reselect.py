@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from floodscan.cli.options import (
     policy_option,
     recipe_option,
 )
+from floodscan.cli.without_pandas import CommandWithoutPandas
 from floodscan.model import Policy
 
 if TYPE_CHECKING:
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=CommandWithoutPandas,
     epilog="The exit status is 0 if every slot was filled, 1 if a slot is empty, and 2 if an "
-    "input can't be used."
+    "input can't be used.",
 )
 @click.argument("source", metavar="OUT", type=AnyPath())
 @recipe_option(default="those of the run")
@@ -58,9 +61,15 @@ def reselect(
     from floodscan.cli.cluster import prepare_client
     from floodscan.cli.output import print_result, show_progress
     from floodscan.inputs.recipe_files import load_recipe
+    from floodscan.reselection import read_finished
+    from floodscan.store import RunFolder
 
     rules = None if recipe is None else load_recipe(recipe)
-    with show_progress(is_kept=False) as on_progress, prepare_client(cluster_choice) as client:
+    n_events = read_finished(RunFolder(Path(source).absolute()))["planned"]["events"]
+    with (
+        show_progress(is_kept=False) as on_progress,
+        prepare_client(cluster_choice, n_events=n_events) as client,
+    ):
         result = scanning.reselect(
             source,
             out=out,

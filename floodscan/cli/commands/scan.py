@@ -17,6 +17,7 @@ from floodscan.cli.options import (
     log_options,
     rules_options,
 )
+from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=CommandWithoutPandas,
     epilog="The exit status is 0 if every slot was filled, 1 if a slot is empty, and 2 if an "
-    "input can't be used."
+    "input can't be used.",
 )
 @click.argument("events", metavar="EVENTS", type=AnyPath())
 @catalog_options
@@ -92,9 +94,9 @@ def scan(  # noqa: PLR0913 - one parameter per option
         listed = scanning.read_list(events, rules)
     if dry_run:
         return _print_job(cluster_choice, access)
-    source = catalogs.open(events, rules)
-    print_coverage(source, rules)
-    with show_progress() as on_progress, prepare_client(cluster_choice, access) as client:
+    print_coverage(source := catalogs.open(events, rules), rules)
+    cluster = prepare_client(cluster_choice, access, n_events=len(listed))
+    with show_progress() as on_progress, cluster as client:
         result = scanning.scan(
             listed,
             catalog=source,
@@ -106,7 +108,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             on_progress=on_progress,
             **switches,
         )
-    return print_result(result, as_json=as_json)
+    return print_result(result, as_json=as_json, can_retry=True)
 
 
 def _print_job(choice: ClusterChoice, access: Access) -> int:
