@@ -120,15 +120,16 @@ def _describe_scene(row: Json) -> Json:
 
 
 def _describe_assets(row: Json) -> Json:
-    shapes = dict(row["proj_shapes"] or ())
     edges = row["proj_bbox"]
     in_known_system = row["proj_epsg"] is not None and edges is not None
+    shapes = dict(row["proj_shapes"] or ()) if in_known_system else {}
+    grids = {tuple(shape): _describe_grid(edges, shape) for shape in shapes.values()}
     return {
         key: {
             "href": href,
             **_name_type(href),
             "roles": ["data"],
-            **(_describe_grid(edges, shapes[key]) if in_known_system and key in shapes else {}),
+            **(grids[tuple(shapes[key])] if key in shapes else {}),
         }
         for key, href in row["assets"]
     }
@@ -136,20 +137,22 @@ def _describe_assets(row: Json) -> Json:
 
 def _name_type(href: str) -> Json:
     """Name the media type that the ending of a file stands for."""
-    ending = href[-4:].lower() if _is_plain(href) else _find_ending(href)
+    ending = href[href.rfind(".") :].lower()
+    if "/" in ending or not _is_plain(href):
+        ending = _find_ending(href)
     return {"type": _MEDIA_TYPES[ending]} if ending in _MEDIA_TYPES else {}
 
 
 def _is_plain(href: str) -> bool:
-    """True for an https address of a file with an ending of three letters, as nearly all are.
+    """True for an https address with a file's name at its end, as nearly all are.
 
     To take the others apart takes ten times as long.
     """
+    stem_end = href.rfind(".") - 1
     return (
         href.startswith(_HTTPS)
-        and href.find("/", len(_HTTPS), -5) > 0
-        and href[-5] != "/"
-        and href[-4] == "."
+        and href.find("/", len(_HTTPS), stem_end) > 0
+        and href[stem_end] != "/"
         and href.isprintable()
         and "?" not in href
         and "#" not in href

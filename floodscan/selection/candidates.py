@@ -77,6 +77,8 @@ def score(
         CANDIDATES table in the order of the slots, and by item id within a slot. Nothing is ranked
         yet: ``verdict`` is ``eligible``, or says why the candidate cannot be chosen.
     """
+    if len(items) == 0:
+        return CANDIDATES.empty_table()
     items = unique_items(items)
     footprints = shapely.from_wkb(items["geometry"].to_numpy())
     targets = list(dict.fromkeys(slot.target for slot in slots))
