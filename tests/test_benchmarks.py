@@ -55,11 +55,9 @@ def run(name: str, *words: str) -> str:
 def test_every_benchmark_is_run() -> None:
     """Each module that is a command is run by a test of this file."""
     tested = Path(__file__).read_text("utf-8")
-    commands = [
-        path.stem if path.name != "__main__.py" else path.parent.name
-        for path in (REPO_ROOT / "benchmarks").rglob("*.py")
-        if "__main__" in path.read_text("utf-8") or path.name == "__main__.py"
-    ]
+    folder = REPO_ROOT / "benchmarks"
+    commands = [path.parent.name for path in folder.glob("*/__main__.py")]
+    commands += [path.stem for path in folder.glob("*.py") if "__main__" in path.read_text("utf-8")]
     assert len(commands) > 9
     assert [name for name in commands if f'run("{name}"' not in tested] == []
 
@@ -192,3 +190,23 @@ def test_policies_are_compared(tmp_path: Path) -> None:
     assert "demo, change-detection" in header
     chips = "| chips of all items | 890 of 1,120 | 1,120 of 1,120 | 1,120 of 1,120 |"
     assert any(row.startswith(chips) for row in rows)
+
+
+def test_peers_are_compared(tmp_path: Path) -> None:
+    """All peers choose as the reference policy does; change-detection has no violation."""
+    words = ["--events", "2", "--latency", "0", "--in-flight", "4", "--repeats", "1"]
+    run("peers", *words, "--out", str(tmp_path))
+    page = (tmp_path / "peers.md").read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    header, *ways = rows
+    first_quality = header.index("slots filled")
+    quality = {tuple(way[:2]): way[first_quality:] for way in ways}
+    assert len(quality) == 10
+    published = quality["floodscan, reference", "api"]
+    together = quality["floodscan, change-detection", "api"]
+    for (name, _), found in quality.items():
+        assert found == (together if "change-detection" in name else published)
+    assert published[1] != "0"
+    assert together[1:4] == ["0", "0", "0"]
+    assert all(float(way[header.index("requests")]) > 0 for way in ways if way[1] == "api")
+    assert (tmp_path / "peers.png").stat().st_size > 10_000
