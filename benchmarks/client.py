@@ -175,7 +175,7 @@ def search_all(url: str, searches: Sequence[Search], *, lean: bool) -> int:
 def fetch(url: str, search: Search) -> list[bytes]:
     """Get the pages of a search as bytes, with whole items."""
     body: dict[str, object] | None = {
-        "collections": [search.collection],
+        "collections": [*search.wanted],
         "bbox": search.bbox,
         "limit": 1000,
     }

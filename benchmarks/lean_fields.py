@@ -23,8 +23,8 @@ import requests
 from benchmarks.sweeps import latest_events, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.lean_fields import lean_fields
 from floodscan.catalogs.page_json import GRID_FIELDS, STAC_NAMES, decode_page
-from floodscan.catalogs.stac_api import lean_fields
 from floodscan.testing.servers.launch import pgstac_server
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def hrefs_of(assets: Sequence[str]) -> list[str]:
 def forms_of(collection: str, assets: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """List all forms of a search for some assets, by name."""
     each, hrefs = [f"assets.{key}" for key in assets], hrefs_of(assets)
-    ours = lean_fields(collection, assets)
+    ours = lean_fields({collection: assets})
     unused = [f"{asset}.{name}" for asset in each for name in UNUSED]
     everything = [*SHAPE, "properties"]
     included = {

@@ -33,8 +33,8 @@ from stac_geoparquet.arrow import stac_table_to_items
 
 from floodscan import Event, Phase, Recipe, Sensor
 from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.lean_fields import lean_fields
 from floodscan.catalogs.page_json import decode_page
-from floodscan.catalogs.stac_api import lean_fields
 from floodscan.model import Search, TimeWindow
 from floodscan.planning.slots import EventPlan, Slot
 from floodscan.planning.targets import plan_targets
@@ -153,7 +153,7 @@ def paginate(items: list[Json]) -> list[bytes]:
 def project(item: Json) -> Json:
     """Keep the members that the client asks for if the server conforms to ``fields``."""
     kept = copy.deepcopy(item)
-    for path in lean_fields(COLLECTION, OPTICAL.assets)["exclude"]:
+    for path in lean_fields({COLLECTION: OPTICAL.assets})["exclude"]:
         *parents, name = path.split(".")
         node = kept
         for parent in parents:

@@ -27,9 +27,10 @@ def latest_events(n_events: int, folder: Path) -> list[Event]:
 
 
 def plan_searches(events: Sequence[Event], recipe: Recipe) -> list[Search]:
-    """List the searches of a sweep."""
+    """List the searches of a sweep over one STAC API."""
     batches = cut_batches(list_events(events), run_id="")
-    return [search for batch in batches for search in plan_batch(batch, recipe).searches]
+    plans = (plan_batch(batch, recipe, find_api=lambda _: "api") for batch in batches)
+    return [search for plan in plans for search in plan.searches]
 
 
 def write_catalog(events: Sequence[Event], recipe: Recipe, folder: Path) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from floodscan.inputs.event_files import read_events
     from floodscan.inputs.recipe_files import load_recipe
-    from floodscan.model import Event, Phase, Policy, Recipe, Sensor, SensorRecipe
+    from floodscan.model import CloudScope, Event, Phase, Policy, Recipe, Sensor, SensorRecipe
     from floodscan.result import ScanResult
     from floodscan.scanning import reselect, scan
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Access",
     "CatalogError",
+    "CloudScope",
     "Event",
     "EventError",
     "EventWarning",
@@ -67,7 +68,15 @@ _MODULES = {
     "floodscan.errors": tuple(name for name in __all__ if name.endswith(("Error", "Warning"))),
     "floodscan.inputs.event_files": ("read_events",),
     "floodscan.inputs.recipe_files": ("load_recipe",),
-    "floodscan.model": ("Event", "Phase", "Policy", "Recipe", "Sensor", "SensorRecipe"),
+    "floodscan.model": (
+        "CloudScope",
+        "Event",
+        "Phase",
+        "Policy",
+        "Recipe",
+        "Sensor",
+        "SensorRecipe",
+    ),
     "floodscan.result": ("ScanResult",),
     "floodscan.scanning": ("reselect", "scan"),
 }

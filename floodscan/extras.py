@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 EXTRAS = {
     "excel": frozenset({"python_calamine"}),
+    "explore": frozenset({"folium"}),
     "plot": frozenset({"matplotlib", "PIL"}),
     "slurm": frozenset({"cryptography", "dask_jobqueue"}),
 }

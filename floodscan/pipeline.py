@@ -29,9 +29,8 @@ import pyarrow as pa
 from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
-from floodscan.catalogs.sources import find_archive
+from floodscan.catalogs.sources import find_api, plan_for
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
-from floodscan.planning.slots import plan_batch
 from floodscan.schemas import (
     CANDIDATES,
     ITEMS,
@@ -85,11 +84,11 @@ class Run:
 
     def plan(self, batch: Batch) -> BatchPlan:
         """Plan a batch: which of its searches are sent, and which are joined with an archive."""
-        return plan_batch(batch, self.recipe, joins=self.joins)
+        return plan_for(self.catalog, batch, self.recipe)
 
-    def joins(self, slot_search: Search) -> bool:
-        """Return whether a slot search is joined with an archive."""
-        return find_archive(self.catalog, slot_search) is not None
+    def find_api(self, slot_search: Search) -> str | None:
+        """Return the location of the API that answers a slot search; None if none does."""
+        return find_api(self.catalog, slot_search)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +301,7 @@ def _log_answer(search: Search, answer: Answer) -> None:
     found = "from the cache" if answer.cached else f"in {answer.n_requests} requests"
     _log.info(
         "search of %s, box %s, window %s: %d items %s, %d retries, %d cuts, %.2f s%s",
-        search.collection,
+        " and ".join(search.wanted),
         ", ".join(f"{edge:g}" for edge in search.bbox),
         search.window or "any time",
         len(answer.items),
@@ -359,7 +358,7 @@ def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.T
     rows = [
         {
             "batch": part.name,
-            "collection": search.collection,
+            "collections": [*search.wanted],
             **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
             "start": search.window and search.window.start,
             "end": search.window and search.window.end,

@@ -20,6 +20,7 @@ from floodscan.pipeline import decide, write
 from floodscan.planning.slots import plan_event
 from floodscan.schemas import ITEMS, SLOT
 from floodscan.selection.candidates import MEASURED, beyond, judge
+from floodscan.selection.clearness import reads_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,13 +76,13 @@ def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Rela
     return [step for step in steps if (step.window_days or 0) > days]
 
 
-def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
+def check_answerable(recipe: Recipe, searched: Recipe, held: RunFolder) -> None:
     """Refuse rules for which the stored candidates are not enough.
 
     Args:
         recipe: The new rules.
         searched: The rules of the stored run.
-        source: Name of the stored run, for the message.
+        held: The stored run.
 
     Raises:
         InputError: Names each rule that asks for more than was searched.
@@ -97,10 +98,11 @@ def check_answerable(recipe: Recipe, searched: Recipe, *, source: str) -> None:
         )
     if recipe.phase_offset_days != searched.phase_offset_days:
         problems.append("phase_offset_days differ from those of the stored run")
+    if reads_area(recipe) and not reads_area(searched) and not held.has_clear_ground():
+        problems.append("cloud is area, but the stored run read no clear ground")
     if problems:
-        raise InputError(
-            f"{source}: its candidates can't answer this recipe: {'; '.join(problems)}; scan again"
-        )
+        found = f"{'; '.join(problems)}; scan again"
+        raise InputError(f"{held.path}: its candidates can't answer this recipe: {found}")
 
 
 def _find_problems(
@@ -248,7 +250,7 @@ def _find_incomplete(slot: Slot, searches: Sequence[Json]) -> Json | None:
     whole = (slot.search.collection, slot.window and str(slot.window))
     own = [made for made in searches if (made["collection"], made["datetime"]) == whole]
     for made in own or searches:
-        if made["collection"] == slot.search.collection and not made["complete"]:
+        if slot.search.collection in made["collections"] and not made["complete"]:
             opens, _, closes = (made["datetime"] or "/").partition("/")
             wanted = ("", "") if slot.window is None else str(slot.window).split("/")
             if not opens or not wanted[0] or (opens <= wanted[1] and wanted[0] <= closes):

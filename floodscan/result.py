@@ -1,7 +1,7 @@
-"""The result of a run, for Python: counts at once; tables and manifests are read on access.
+"""The result of a run, for Python: counts, tables and manifests are read on access.
 
-Its methods do what the commands ``explain``, ``compare`` and ``plot`` do. Packages that take long
-to import are imported where they are used.
+Its methods do what the commands ``explain``, ``compare``, ``plot``, ``report`` and ``choose`` do.
+Packages that take long to import are imported where they are used.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ from floodscan.assessment.labels import Status
 from floodscan.assessment.manifest import Manifest, parse_manifest
 from floodscan.assessment.manifest_files import read_manifest
 from floodscan.assessment.outcomes import read_outcomes
+from floodscan.choosing import choose
+from floodscan.errors import InputError
 from floodscan.extras import needs_extra
 from floodscan.geometry.footprints import bbox_polygon
+from floodscan.model import Decision
 from floodscan.planning.targets import AOI
+from floodscan.reselection import read_finished
 from floodscan.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import folium
     import geopandas as gpd
     import pandas as pd
 
@@ -43,12 +48,26 @@ class ScanResult:
     Attributes:
         folder: The output folder.
         ids: The event ids, in the order of the input.
-        counts: Events by status, slots, candidates, requests and warnings.
     """
 
     folder: RunFolder
     ids: IdSet
-    counts: Mapping[str, int]
+
+    def _repr_html_(self) -> str:
+        """Show counts, and the events that are not complete, in a notebook."""
+        from floodscan.report.result_html import show_run  # noqa: PLC0415 - few need it
+
+        return show_run(self.folder, self.counts)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Events by status, slots, candidates, requests and warnings.
+
+        Raises:
+            InputError: The run in the folder was started again, and has not finished.
+        """
+        found: Mapping[str, int] = read_finished(self.folder)["counts"]
+        return found
 
     @property
     def event_ids(self) -> tuple[str, ...]:
@@ -58,7 +77,8 @@ class ScanResult:
     @property
     def ok(self) -> bool:
         """Whether every slot of every event is filled."""
-        return self.counts[Status.COMPLETE] == self.counts["events"]
+        counts = self.counts
+        return counts[Status.COMPLETE] == counts["events"]
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -158,16 +178,16 @@ class ScanResult:
 
     def plot(
         self, event: str | Event, *, to: str | Path | None = None, kind: str = "png"
-    ) -> tuple[Path, Path]:
-        """Draw the map and the timeline of an event.
+    ) -> tuple[Path, Path, Path]:
+        """Draw the map, the timeline and the coverage of an event.
 
         Args:
             event: An event of the run, or its id.
             to: Folder to write to; None is ``plots`` in the folder of the run.
-            kind: ``png`` or ``svg``.
+            kind: ``png``, ``svg`` or ``pdf``.
 
         Returns:
-            The files of the map and of the timeline.
+            The files of the map, of the timeline and of the coverage.
 
         Raises:
             InputError: There is no such event, the pictures can't be written, or the extra ``plot``
@@ -177,8 +197,74 @@ class ScanResult:
         with needs_extra("plot", "ScanResult.plot"):
             from floodscan.report.plots import plot  # noqa: PLC0415 - an optional extra
 
-        drawn, timeline = plot(self.folder, _id_of(event), to=to, kind=kind)
-        return drawn, timeline
+        drawn, timeline, coverage = plot(self.folder, _id_of(event), to=to, kind=kind)
+        return drawn, timeline, coverage
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the run as one HTML page, which opens in a browser without internet.
+
+        Args:
+            path: File to write; None is ``report.html`` in the folder of the run.
+
+        Returns:
+            The file.
+
+        Raises:
+            OutputError: The file can't be written.
+        """
+        from floodscan.report.html import write_report  # noqa: PLC0415 - as above
+
+        return write_report(self.folder, path)
+
+    def explore(self, event: str | Event | None = None) -> folium.Map:
+        """Make a map to pan and zoom, which a notebook shows.
+
+        The browser loads the map's program and its background, OpenStreetMap, from the internet.
+
+        Args:
+            event: An event of the run, or its id: the area and the footprints of its chosen scenes.
+                None shows the areas of all events that have a manifest, by status.
+
+        Raises:
+            InputError: There is no such event, the run has more than 2,000 events, or the extra
+                ``explore`` is not installed.
+            ManifestError: The event has no manifest, because it failed.
+        """
+        with needs_extra("explore", "ScanResult.explore"):
+            from floodscan.report.web_map import map_event, map_run  # noqa: PLC0415 - an extra
+
+        return map_run(self.folder) if event is None else map_event(self.folder, _id_of(event))
+
+    def choose(
+        self,
+        event: str | Event,
+        *,
+        event_pass: str | None = None,
+        track: int | None = None,
+        by_rules: bool = False,
+    ) -> Manifest:
+        """Choose the scenes of an event again, by a person's decision, in the folder of the run.
+
+        The decision is recorded: later scans and reselections of the run obey it.
+
+        Args:
+            event: An event of the run, or its id.
+            event_pass: Item id of a scene: its pass becomes the pass of phase ``event``.
+            track: The relative orbit of all SAR scenes.
+            by_rules: True takes an earlier decision back.
+
+        Returns:
+            The new manifest of the event.
+
+        Raises:
+            InputError: Not exactly one of the three is given, the policy is not
+                ``change-detection``, there is no such event, or the rules don't admit the decision.
+                Nothing was written.
+        """
+        if sum([event_pass is not None, track is not None, by_rules]) != 1:
+            raise InputError("choose: give one of event_pass, track and by_rules")
+        decision = None if by_rules else Decision(event_pass=event_pass, track=track)
+        return choose(self.folder.path, _id_of(event), decision)
 
 
 def _id_of(event: str | Event) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,6 +18,9 @@ from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
+from floodscan.catalogs.early import forget_early
+from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
 from floodscan.engine.record import (
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
     from floodscan.clusters.given import GivenClient, Opener
-    from floodscan.model import Event, Policy
+    from floodscan.model import CloudScope, Event, Policy
     from floodscan.pipeline import BatchResult
     from floodscan.planning.slots import Batch
 
@@ -105,17 +108,18 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(access.keep(source), rules, listed, out=out, packed=pack_manifests)
+        run = _prepare_run(access.keep(source), rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-        counts = _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
-    return _conclude(run.folder, listed.ids, counts, temporary=out is None)
+        _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
+    return _conclude(run.folder, listed.ids, temporary=out is None)
 
 
-def reselect(
+def reselect(  # noqa: PLR0913 - one parameter per setting
     source: str | Path,
     *,
     out: str | Path,
     policy: Policy | None = None,
+    cloud: CloudScope | None = None,
     recipe: Recipe | None = None,
     client: GivenClient = None,
     on_progress: OnProgress | None = None,
@@ -126,6 +130,8 @@ def reselect(
         source: Folder of that run.
         out: Output folder; another one.
         policy: How scenes are chosen; None is the recipe's policy.
+        cloud: Which clouds of optical scenes count; None is the recipe's rule. A run by the clouds
+            of whole scenes has not read those over areas.
         recipe: The rules; None is the recipe of that run. Steps of its ladder, or of the default
             ladder, that need a wider window than that run searched are left out.
         client: A client, a cluster, or an address, as for ``scan``; its workers read ``source``
@@ -138,19 +144,16 @@ def reselect(
     """
     held = RunFolder(Path(source).absolute())
     searched = read_finished(held)
-    rules = _rules_for(searched, policy, recipe, held)
+    rules = _rules_for(searched, policy, cloud, recipe, held)
     with prepare_given(client) as opener:
         folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
+        catalog_id, decisions = searched["catalog"]["id"], held.read_decisions()
         again = Reselection(
-            source=held,
-            out=folder,
-            recipe=rules,
-            catalog_id=searched["catalog"]["id"],
-            decisions=held.read_decisions(),
+            source=held, out=folder, recipe=rules, catalog_id=catalog_id, decisions=decisions
         )
-        counts = _choose_again(again, searched, opener, report=on_progress)
+        _choose_again(again, searched, opener, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
-    return ScanResult(folder, IdSet(chain.from_iterable(ids)), counts)
+    return ScanResult(folder, IdSet(chain.from_iterable(ids)))
 
 
 def read_list(events: Events, recipe: Recipe) -> EventList:
@@ -177,15 +180,32 @@ def open_source(
     return open_sources(catalog, by_collection=recipe.sources, fallback=fallback)
 
 
+def _is_begun(out: str | Path | None) -> bool:
+    return out is not None and RunFolder(Path(out).absolute()).has_run()
+
+
+def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
+    """Send the searches of a few events while the catalog is checked."""
+    if list_archives(source):
+        return
+    for batch in cut_batches(events, run_id=""):
+        searches = plan_for(source, batch, rules).searches
+        send_early(source, (search for search in searches if not search.joined))
+
+
 def _prepare_run(
     source: Catalog,
     rules: Recipe,
     events: EventList,
-    *,
+    opener: Opener,
     out: str | Path | None,
+    *,
     packed: bool | None,
 ) -> Run:
     """Check that the catalog has the collections, and choose the folder."""
+    forget_early()
+    if opener is nullcontext and len(events) <= FEW_EVENTS and not _is_begun(out):
+        _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
@@ -216,8 +236,8 @@ def _finish(
     *,
     retry: bool,
     report: OnProgress | None,
-) -> Counter[str]:
-    """Run the batches that are left, and return the counts of all batches."""
+) -> None:
+    """Run the batches that are left."""
     head = describe_scan(run)
     cut = partial(cut_batches, events, run_id=head["run_id"])
     planned = frozenset(batch.name for batch in cut())
@@ -242,13 +262,12 @@ def _finish(
         run.folder.keep(planned)
         finish_record(run.folder, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 def _choose_again(
     again: Reselection, searched: Json, opener: Opener, *, report: OnProgress | None
-) -> Counter[str]:
-    """Choose again for all batches of a run, and return their counts."""
+) -> None:
+    """Choose again for all batches of a run."""
     head, planned = describe_reselection(searched, again.recipe), searched["planned"]
     n_events, n_batches = planned["events"], planned["batches"]
     with _taken(again.out, head):
@@ -269,7 +288,6 @@ def _choose_again(
             progress.follow(results)
         finish_record(again.out, record, progress.counts)
     _log.info("finished: %s", _sum_up(progress.counts))
-    return progress.counts
 
 
 class _Progress:
@@ -338,23 +356,27 @@ def _open_engine(
 
 
 def _rules_for(
-    searched: Json, policy: Policy | None, recipe: Recipe | None, held: RunFolder
+    searched: Json,
+    policy: Policy | None,
+    cloud: CloudScope | None,
+    recipe: Recipe | None,
+    held: RunFolder,
 ) -> Recipe:
     """Return the rules of a reselection, and check that the candidates of a run are enough."""
     first = recipe_from_dict(searched["recipe"], source=str(held.run_path))
     rules = recipe or first
     if policy is not None:
         rules = replace(rules, policy=policy)
+    if cloud is not None:
+        rules = rules.with_cloud(cloud)
     if recipe is None or has_default_ladder(recipe):
         rules = fit_ladder(rules, first)
-    check_answerable(rules, first, source=str(held.path))
+    check_answerable(rules, first, held)
     return rules
 
 
-def _conclude(
-    folder: RunFolder, ids: IdSet, counts: Counter[str], *, temporary: bool
-) -> ScanResult:
-    result = ScanResult(folder, ids, counts)
+def _conclude(folder: RunFolder, ids: IdSet, *, temporary: bool) -> ScanResult:
+    result = ScanResult(folder, ids)
     if temporary:
         finalize(result, rmtree, folder.path, ignore_errors=True)
     return result

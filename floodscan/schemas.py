@@ -55,6 +55,27 @@ ITEMS = pa.schema(
 Footprints are valid and cut at the antimeridian.
 """
 
+CLEARNESS = pa.schema(
+    [
+        # Shares of the target's ground by what the scene classification says of it; they sum to 1.
+        # Null where it was not read.
+        pa.field("clear_frac", pa.float64()),  # vegetation, bare soil, unclassified
+        pa.field("cloud_frac", pa.float64()),  # clouds of medium and high probability, cirrus
+        pa.field("shadow_frac", pa.float64()),  # shadows of clouds
+        pa.field("dark_frac", pa.float64()),  # dark ground, or shadows of the terrain
+        pa.field("snow_frac", pa.float64()),  # snow and ice
+        pa.field("water_frac", pa.float64()),
+        pa.field("nodata_frac", pa.float64()),  # and ground outside the raster
+        pa.field("clear_source", pa.string()),  # "overview" or "statistics"; null if not read
+        pa.field("clear_resolution_m", pa.float64()),  # of the pixels that were read
+        # Bit i, from the lowest bit of the first byte on, is 1 if sample point i of the target is
+        # clear for the row's phase, 512 bytes. Null where no points are known.
+        pa.field("clear_points", pa.binary()),
+        pa.field("unread", pa.string()),  # why it was not read although it should; else null
+    ]
+)
+"""The columns of CANDIDATES that say which ground of the target is clear in an optical scene."""
+
 CANDIDATES = pa.schema(
     [
         pa.field("event_id", pa.string(), nullable=False),
@@ -69,6 +90,7 @@ CANDIDATES = pa.schema(
         pa.field("hours_from_onset", pa.float64()),  # signed; null for the DEM, or without a time
         pa.field("hours_from_peak", pa.float64()),  # likewise; also null if the peak is unknown
         pa.field("overlap_frac", pa.float64(), nullable=False),
+        *CLEARNESS,
         *_SCENE_FIELDS,
         # Platform, relative orbit, orbit state and first acquisition time of the pass over the
         # target, such as "SENTINEL-1A 37 descending 2021-07-15T05:50:12Z". All candidates of one
@@ -126,6 +148,9 @@ EVENTS = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("joint_frac", pa.float64()),  # of the AOI, by all slots; null if one is empty
         pa.field("filled_frac", pa.float64()),  # likewise, by the filled slots; null without any
+        # Likewise by all slots, and clear in the optical ones. Null if a slot is empty, if clear
+        # ground does not count, or if that of a chosen scene is unknown.
+        pa.field("joint_clear_frac", pa.float64()),
         # The forecast of packaging on the event's 10 m grid: for readers that mosaic all items of a
         # choice, and for readers of its first scene. Null if a slot of the AOI is empty.
         pa.field("valid_pixel_frac", pa.float64()),
@@ -146,7 +171,7 @@ The cost of a shared search is charged to the first event that uses it.
 SEARCHES = pa.schema(
     [
         pa.field("batch", pa.string(), nullable=False),
-        pa.field("collection", pa.string(), nullable=False),
+        pa.field("collections", pa.list_(pa.string()), nullable=False),
         pa.field("west", pa.float64(), nullable=False),
         pa.field("south", pa.float64(), nullable=False),
         pa.field("east", pa.float64(), nullable=False),  # less than west across the antimeridian

@@ -10,6 +10,7 @@ Fixtures of ``tests.servers.fixtures``, each for the whole session:
 
 - ``lean_api``, ``pgstac_api``: STAC APIs with the ``served_items``; ``sas_endpoint``: gives out SAS
   tokens, and ``local_signing`` makes the signing library use it.
+- ``seaweed``: a server of S3.
 - ``azurite``: an account of Azure Storage; ``sas_endpoint`` gives out tokens for it too.
 - ``foreign_data``: folder of other people's records; ``foreign_lean_api`` and
   ``foreign_pgstac_api`` serve the ``foreign_items`` in it.
@@ -57,10 +58,12 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "pgstac_api": ("server", "pgstac"),
     "postgres": ("pgstac",),
     "azurite": ("server", "azurite"),
+    "seaweed": ("server",),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),
     "demo_out": ("processes",),
+    "browser": ("browser", "processes"),
 }
 
 SHARED_CLUSTERS: Final = ("engine",)
@@ -118,13 +121,14 @@ def _fixtures_of(item: pytest.Item) -> set[str]:
 def _group_of(item: pytest.Item) -> str | None:
     """Name the group of a test; the tests of a group run one after the other in one process.
 
-    SLURM's site, the servers and the scan by the command run once for all of their tests, and a
-    cluster for the tests of its file. All other tests run wherever there is room.
+    SLURM's site, the servers, the browser and the scan by the command run once for all of their
+    tests, and a cluster for the tests of its file. All other tests run wherever there is room.
     """
     if item.get_closest_marker("slurm"):
         return "slurm"
-    if "demo_out" in _fixtures_of(item):
-        return "cli"
+    for fixture, group in (("demo_out", "cli"), ("browser", "browser")):
+        if fixture in _fixtures_of(item):
+            return group
     if any(_is_in(item, path) for path in SHARED_CLUSTERS):
         return item.path.relative_to(TESTS).as_posix()
     return "servers" if item.get_closest_marker("server") else None

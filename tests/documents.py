@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "floodscan" / "guide"
-FOLLOWED = [ROOT / "README.md", *(GUIDE / f"{topic}.md" for topic in guide.topics())]
+FOLLOWED = [
+    ROOT / "README.md",
+    *(GUIDE / f"{topic}.md" for topic in guide.topics() if topic != guide.TUTORIAL),
+]
 """Documents of which each block runs in a test."""
 
 EXAMPLE_URL = "https://example.org/stac"

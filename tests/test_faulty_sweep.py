@@ -102,9 +102,8 @@ def test_no_search_is_recorded_complete_that_was_not(tmp_path: Path, lean_api: S
 
 
 def _question(row: dict[str, object]) -> tuple[object, ...]:
-    return tuple(
-        row[name] for name in ("collection", "west", "south", "east", "north", "start", "end")
-    )
+    names = ("collections", "west", "south", "east", "north", "start", "end")
+    return tuple(str(row[name]) for name in names)
 
 
 def _window(choice: dict[str, str], day: str) -> str:

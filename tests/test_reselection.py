@@ -131,13 +131,13 @@ def test_all_time_is_more_than_a_window(runs: dict[str, Path], tmp_path: Path) -
         scanning.reselect(runs["reference"], out=tmp_path / "no", recipe=recipe)
 
 
-def test_a_sensor_that_was_not_searched_is_named() -> None:
+def test_a_sensor_that_was_not_searched_is_named(tmp_path: Path) -> None:
     """One message names all rules that ask for more."""
     searched = replace(Recipe(), sensors={Sensor.S1RTC: Recipe().sensors[Sensor.S1RTC]})
     wider = replace(Recipe().sensors[Sensor.S1RTC], window_days=30)
     asked = replace(Recipe(), sensors={**Recipe().sensors, Sensor.S1RTC: wider})
     with pytest.raises(InputError) as caught:
-        check_answerable(asked, searched, source="run")
+        check_answerable(asked, searched, RunFolder(tmp_path))
     for named in (
         "S1RTC.window_days is 30, but the stored run searched only 4",
         "S2L2A was not searched",

@@ -46,7 +46,8 @@ def test_searches_are_a_table_with_the_searched_boxes(runs: dict[Policy, ScanRes
     table = runs[Policy.REFERENCE].searches
     assert list(table.columns) == [*SEARCHES.names, "geometry"]
     assert table.crs == "OGC:CRS84"
-    assert set(table["collection"]) == {"sentinel-1-rtc", "sentinel-2-l2a", "cop-dem-glo-30"}
+    searched = [collection for collections in table["collections"] for collection in collections]
+    assert set(searched) == {"sentinel-1-rtc", "sentinel-2-l2a", "cop-dem-glo-30"}
     assert shapely.equals(table.geometry.to_numpy(), shapely.box(*DEMO.bbox)).all()
 
 
@@ -89,7 +90,8 @@ def test_explain_and_compare_are_those_of_the_command(
 def test_plot_returns_the_files(runs: dict[Policy, ScanResult], tmp_path: Path) -> None:
     """The map first."""
     files = runs[Policy.REFERENCE].plot(EVENT, to=tmp_path / "pictures", kind="svg")
-    assert [file.name for file in files] == [f"{EVENT}_map.svg", f"{EVENT}_timeline.svg"]
+    names = [f"{EVENT}_{name}.svg" for name in ("map", "timeline", "coverage")]
+    assert [file.name for file in files] == names
     assert all(file.stat().st_size > 10_000 for file in files)
 
 

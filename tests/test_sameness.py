@@ -37,7 +37,7 @@ def test_stac_api_gives_the_bytes_of_the_snapshot(
     result = scan(
         "demo", catalog=server.url, recipe=Recipe(tile_size_m=20_000), out=tmp_path / "out"
     )
-    assert sum(outcome.n_requests for outcome in result.outcomes) == 3
+    assert sum(outcome.n_requests for outcome in result.outcomes) == 2
     assert result_bytes(tmp_path / "out") == reference
 
 

@@ -41,7 +41,7 @@ def assess_events(
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
     assessments = assess(plans, selection.candidates, recipe)
-    verdicts = count_verdicts(selection.candidates)
+    verdicts = count_verdicts(selection.candidates, recipe)
     rows = list_shown_rows(selection.candidates)
     writer = ManifestWriter(recipe, catalog_id)
     manifests, outcomes = {}, []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
+    from floodscan.assessment.clear_ground import ClearGround
     from floodscan.geometry.pixel_grid import PixelForecast, PixelGrid
     from floodscan.planning.slots import EventPlan
 
@@ -50,26 +51,34 @@ class SetForecast:
     """What packaging will find in the pixels of a set of slots.
 
     A set is the four phases of a sensor, or all slots of the AOI. With an empty slot a reader
-    cannot make all layers of the set, so nothing is promised for it.
+    cannot make all layers of the set, so nothing is promised for it. Nor is for a set with a scene
+    whose clear ground counts and is unknown.
 
     Attributes:
         missing: Phase and sensor of each empty slot of the set.
-        mosaics: For readers that mosaic all ``items`` of a choice; None if a slot is empty, or if
-            the event has no grid.
+        unknown: Phase and sensor of each slot of unknown clear ground.
+        mosaics: For readers that mosaic all ``items`` of a choice; None if a slot is empty or of
+            unknown clear ground, or if the event has no grid.
         single_scenes: For readers that take the scene ``id`` of a choice alone; likewise.
     """
 
     missing: tuple[SlotKey, ...] = ()
+    unknown: tuple[SlotKey, ...] = ()
     mosaics: PixelForecast | None = None
     single_scenes: PixelForecast | None = None
 
     def to_dict(self) -> Json:
         """Return it in JSON types, as manifests have it."""
         return {
-            "missing": [{"phase": phase, "sensor": sensor} for phase, sensor in self.missing],
+            "missing": _name_slots(self.missing),
+            "unknown": _name_slots(self.unknown),
             "mosaics": _to_dict(self.mosaics),
             "single_scenes": _to_dict(self.single_scenes),
         }
+
+
+def _name_slots(slots: Sequence[SlotKey]) -> list[Json]:
+    return [{"phase": phase, "sensor": sensor} for phase, sensor in slots]
 
 
 def _to_dict(forecast: PixelForecast | None) -> Json | None:
@@ -96,12 +105,16 @@ class EventForecast:
         return self.sets[ALL_SENSORS]
 
 
-def forecast_event(plan: EventPlan, grounds: Mapping[SlotKey, Grounds]) -> EventForecast:
+def forecast_event(
+    plan: EventPlan, grounds: Mapping[SlotKey, Grounds], clear: ClearGround | None = None
+) -> EventForecast:
     """Forecast the pixels and chips of an event.
 
     Args:
         plan: The event and its slots.
         grounds: The ground of each filled slot of the AOI, by phase and sensor.
+        clear: Clear ground of the AOI, where it counts: pixels of other ground are not valid. Each
+            pixel is taken to be as clear as the sample point next to it.
     """
     grid = plan_grid(plan.event.bbox, plan.event.target_crs)
     slots = [slot.key for slot in plan.slots if slot.target.target_id == AOI]
@@ -112,21 +125,32 @@ def forecast_event(plan: EventPlan, grounds: Mapping[SlotKey, Grounds]) -> Event
     forecaster = None if grid is None else _Forecaster(grid)
     return EventForecast(
         chips_total=None if grid is None else grid.chips_total,
-        sets={name: _forecast_set(forecaster, members, grounds) for name, members in sets.items()},
+        sets={
+            name: _forecast_set(forecaster, members, grounds, clear)
+            for name, members in sets.items()
+        },
     )
 
 
 def _forecast_set(
-    forecaster: _Forecaster | None, slots: Sequence[SlotKey], grounds: Mapping[SlotKey, Grounds]
+    forecaster: _Forecaster | None,
+    slots: Sequence[SlotKey],
+    grounds: Mapping[SlotKey, Grounds],
+    clear: ClearGround | None,
 ) -> SetForecast:
     if missing := tuple(slot for slot in slots if slot not in grounds):
         return SetForecast(missing)
+    if clear is not None and (unknown := clear.list_unknown(slots)):
+        return SetForecast(unknown=unknown)
     if forecaster is None:
         return SetForecast()
     members = [grounds[slot] for slot in slots]
+    mosaics, single_scenes = (
+        [] if clear is None else clear.draw(slots, single=single) for single in (False, True)
+    )
     return SetForecast(
-        mosaics=forecaster.forecast([each.mosaic for each in members]),
-        single_scenes=forecaster.forecast([each.single_scene for each in members]),
+        mosaics=forecaster.forecast(mosaics + [each.mosaic for each in members]),
+        single_scenes=forecaster.forecast(single_scenes + [each.single_scene for each in members]),
     )
 
 

@@ -104,5 +104,11 @@ class WarningCode(StrEnum):
     LOW_COVERAGE = "low_coverage"
     """The scenes of a slot cover less of the target than the recipe's ``warn_coverage_below``."""
 
+    CLEAR_GROUND_UNKNOWN = "clear_ground_unknown"
+    """A scene was not read, or only shares of its clear ground are known, so it may be cloudy."""
+
+    LOW_CLEAR_COVERAGE = "low_clear_coverage"
+    """The scenes of a slot, or all together, show less clear than ``warn_coverage_below``."""
+
     LOW_JOINT_COVERAGE = "low_joint_coverage"
     """All chosen scenes together cover less of the target than ``warn_coverage_below``."""

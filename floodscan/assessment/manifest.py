@@ -19,10 +19,14 @@ import shapely
 from jsonschema import Draft202012Validator, ValidationError
 
 from floodscan.assessment.items import format_time, list_items
+from floodscan.assessment.manifest_html import show_manifest
+from floodscan.assessment.margins import margin
 from floodscan.catalogs.base import MissingKind
 from floodscan.errors import ManifestError
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
+from floodscan.schemas import CLEARNESS
+from floodscan.selection.clearness import counts_area
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,10 +50,7 @@ _SENSOR_KEYS: Mapping[str, Mapping[str, str]] = {
     Sensor.S2L2A: {"eo:cloud_cover": "cloud_cover", "mgrs_tile": "mgrs_tile", **_RADAR_KEYS},
     Sensor.DEM: {},
 }
-_MARGIN_KEYS: Mapping[str, Sequence[str]] = {
-    Sensor.S1RTC: ("overlap_frac", "days_from_phase", "datetime", "relative_orbit", "orbit_state"),
-    Sensor.S2L2A: ("overlap_frac", "cloud_cover", "days_from_phase", "datetime"),
-}
+_GROUND = [name for name in CLEARNESS.names if name != "clear_points"]
 
 
 class ManifestWriter:
@@ -168,6 +169,9 @@ def _describe_coverage(assessment: Assessment, empty_slots: Sequence[EmptySlot])
             for target_id in assessment.joint_frac
         },
         "filled_frac": dict(assessment.joint_frac),
+        "joint_clear_frac": {
+            target_id: assessment.joint_clear_frac(target_id) for target_id in assessment.joint_frac
+        },
         "empty_slots": sum(slot.target_id == AOI for slot in empty_slots),
         "chips_total": forecast.chips_total,
         "forecast": {name: found.to_dict() for name, found in forecast.sets.items()},
@@ -183,7 +187,10 @@ def _describe_choices(rows: Sequence[Json], recipe: Recipe, assessment: Assessme
         if row["selected"] and row["phase"] is not None:
             members.setdefault((row["phase"], row["sensor"]), []).append(row)
     for slot, mosaic in members.items():
-        selected[slot[0]][slot[1]] = _describe_choice(mosaic, runners_up.get(slot), assessment)
+        over_area = counts_area(recipe.sensors[Sensor(slot[1])])
+        selected[slot[0]][slot[1]] = _describe_choice(
+            mosaic, runners_up.get(slot), assessment, over_area=over_area
+        )
     dem = [_measures(row) for row in rows if row["selected"] and row["phase"] is None]
     return {"selected": selected, "dem_items": dem}
 
@@ -197,13 +204,14 @@ def _measures(row: Json) -> Json:
 
 
 def _describe_choice(
-    members: Sequence[Json], runner_up: Json | None, assessment: Assessment
+    members: Sequence[Json], runner_up: Json | None, assessment: Assessment, *, over_area: bool
 ) -> Json:
     """Describe the scenes of a slot.
 
     The keys of the published manifest describe one scene: the first one, which adds most.
     """
     row = members[0]
+    lead = margin(row, runner_up, over_area=over_area) if runner_up else None
     mosaic = assessment.mosaics[row["target_id"], row["phase"], row["sensor"]]
     grade, reason = assessment.describe_grade(row["target_id"])
     geometry = {"grade": grade, "grade_reason": reason} if row["sensor"] == Sensor.S1RTC else {}
@@ -217,32 +225,26 @@ def _describe_choice(
         **{key: row[column] for key, column in _SENSOR_KEYS[row["sensor"]].items()},
         "platform": row["platform"],
         "coverage_frac": mosaic.coverage_frac,
+        **_describe_clear_frac(row, assessment, over_area=over_area),
         "items": [
-            {**_measures(member), "share": mosaic.shares[member["item_id"]]} for member in members
+            {
+                **_measures(member),
+                "share": mosaic.shares[member["item_id"]],
+                **({"ground": {name: member[name] for name in _GROUND}} if over_area else {}),
+            }
+            for member in members
         ],
         "relaxed": sorted({step for member in members for step in member["relaxed"] or ()}),
         **geometry,
-        "runner_up": runner_up and {**_measures(runner_up), "margin": margin(row, runner_up)},
+        "runner_up": runner_up and {**_measures(runner_up), "margin": lead},
     }
 
 
-def margin(row: Json, runner_up: Json) -> Json:
-    """Find the measure by which a candidate is better than the runner-up.
-
-    Args:
-        row: A row of CANDIDATES.
-        runner_up: The next candidate of the same slot.
-
-    Returns:
-        ``by`` is the name of the measure, or ``item_id`` if all measures are equal; ``selected``
-        and ``runner_up`` are its two values. If the policy chose all slots together, no measure of
-        one slot decides, and ``by`` is ``all_slots_together``.
-    """
-    if row["relaxed"] is not None:
-        return {"by": "all_slots_together", "selected": None, "runner_up": None}
-    by = next((key for key in _MARGIN_KEYS[row["sensor"]] if row[key] != runner_up[key]), "item_id")
-    values = {"selected": row[by], "runner_up": runner_up[by]}
-    return {"by": by, **{k: format_time(v) if by == "datetime" else v for k, v in values.items()}}
+def _describe_clear_frac(row: Json, assessment: Assessment, *, over_area: bool) -> Json:
+    """Return the share that the scenes of a slot show clear, where clear ground counts."""
+    if not over_area:
+        return {}
+    return {"clear_frac": assessment.clear[row["target_id"]].frac((row["phase"], row["sensor"]))}
 
 
 def _describe_search(search: Search, answer: Answer) -> Json:
@@ -276,6 +278,10 @@ class Manifest:
     """
 
     content: Json
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        return show_manifest(self.content)
 
     @property
     def event_id(self) -> str:

@@ -20,6 +20,7 @@ from floodscan.catalogs.base import MissingKind
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
+from floodscan.selection.clearness import CLOUD_UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -116,6 +117,7 @@ class Outcome:
     seconds: float
     joint_frac: float | None
     filled_frac: float | None
+    joint_clear_frac: float | None
     valid_pixel_frac: float | None
     chips: int | None
     single_valid_pixel_frac: float | None
@@ -209,6 +211,7 @@ def summarize_event(
         seconds=sum(answer.seconds for answer in asked),
         joint_frac=assessment.complete_joint_frac(AOI),
         filled_frac=assessment.joint_frac[AOI],
+        joint_clear_frac=assessment.joint_clear_frac(AOI),
         valid_pixel_frac=mosaics.valid_pixel_frac if mosaics else None,
         chips=mosaics.chips if mosaics else None,
         single_valid_pixel_frac=single_scenes.valid_pixel_frac if single_scenes else None,
@@ -244,6 +247,7 @@ def give_up(plan: EventPlan, code: Reason, *, detail: str, hint: str) -> Outcome
         seconds=0.0,
         joint_frac=None,
         filled_frac=None,
+        joint_clear_frac=None,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,
@@ -375,7 +379,7 @@ def _name_strict_rules(
     sensor: Sensor, found: Mapping[str, VerdictCount], recipe: Recipe
 ) -> Iterator[str]:
     rules = recipe.rules[sensor]
-    if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud is not None:
+    if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud < CLOUD_UNKNOWN:
         now = rules.highest_cloud_percent
         yield f"raise {sensor}.max_cloud_percent (now {now:g}) above {cloudy.least_cloud:g}"
     if Verdict.COVERS_TOO_LITTLE in found:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from floodscan.assessment.clear_ground import describe_clear_ground, measure_clear_ground
 from floodscan.assessment.flag_warnings import compare_phases, describe_flags
 from floodscan.assessment.forecasts import Grounds, forecast_event
 from floodscan.assessment.grades import grade_tracks, list_tracks, phases_by_track
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
 
+    from floodscan.assessment.clear_ground import ClearGround
     from floodscan.assessment.forecasts import EventForecast
     from floodscan.geometry.footprints import Geometries
     from floodscan.model import Recipe
@@ -95,6 +97,7 @@ class Assessment:
         mosaics: The scenes of each filled slot, by target, phase and sensor.
         joint_frac: Share of each target that the scenes of all filled slots have in common; None
             for a target without a filled slot.
+        clear: Clear ground of each target with a filled slot; none where it does not count.
         missing: The empty slots of each target, by phase and sensor.
         forecast: Valid pixels and chips of the event's grid.
         grades: SAR geometry of each target: grade and reason; None for less than two SAR phases.
@@ -103,6 +106,7 @@ class Assessment:
 
     mosaics: Mapping[tuple[str, str | None, str], Mosaic]
     joint_frac: Mapping[str, float | None]
+    clear: Mapping[str, ClearGround]
     missing: Mapping[str, tuple[SlotKey, ...]]
     forecast: EventForecast
     grades: Mapping[str, tuple[str, str | None] | None]
@@ -111,6 +115,11 @@ class Assessment:
     def complete_joint_frac(self, target_id: str) -> float | None:
         """Return the joint share of a target whose slots are all filled; None for others."""
         return None if self.missing[target_id] else self.joint_frac[target_id]
+
+    def joint_clear_frac(self, target_id: str) -> float | None:
+        """Return the share of a target that all its slots show clear; None if it is not known."""
+        clear = self.clear.get(target_id)
+        return clear.joint_frac if clear and not self.missing[target_id] else None
 
     def describe_grade(self, target_id: str) -> tuple[str | None, str | None]:
         """Return grade and reason of a target; without all SAR phases, there is only a reason."""
@@ -135,11 +144,17 @@ def assess(
     Returns:
         The assessments by event id.
     """
-    chosen = Chosen(plans, candidates.filter(candidates["selected"]), recipe)
-    return {plan.event.event_id: _assess_event(chosen, plan, recipe) for plan in plans}
+    rows = candidates.filter(candidates["selected"])
+    chosen, clear = Chosen(plans, rows, recipe), measure_clear_ground(plans, rows, recipe)
+    return {
+        plan.event.event_id: _assess_event(chosen, clear.get(plan.event.event_id, {}), plan, recipe)
+        for plan in plans
+    }
 
 
-def _assess_event(chosen: Chosen, plan: EventPlan, recipe: Recipe) -> Assessment:
+def _assess_event(
+    chosen: Chosen, clear: Mapping[str, ClearGround], plan: EventPlan, recipe: Recipe
+) -> Assessment:
     mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
     joint_frac: dict[str, float | None] = {}
     grades = {}
@@ -154,11 +169,17 @@ def _assess_event(chosen: Chosen, plan: EventPlan, recipe: Recipe) -> Assessment
         grades[target.target_id] = grade_tracks(chosen, slots, target)
         warnings += _check_target(chosen, plan, target, slots)
         warnings += _check_coverage(target, own, frac, recipe)
+        if shown := clear.get(target.target_id):
+            found = describe_clear_ground(shown, recipe.warn_coverage_below)
+            warnings += [
+                ChoiceWarning(code, target.target_id, *slot, text) for slot, code, text in found
+            ]
     if plan.decision is not None and not plan.decision.kept:
         text = f"the rules don't admit the decision for {plan.decision}; they chose by themselves"
         warnings.append(ChoiceWarning(WarningCode.DECISION_NOT_KEPT, AOI, None, None, text))
-    forecast = forecast_event(plan, _draw_grounds(chosen, chosen.slots(plan, plan.targets[0])))
-    return Assessment(mosaics, joint_frac, missing, forecast, grades, tuple(warnings))
+    grounds = _draw_grounds(chosen, chosen.slots(plan, plan.targets[0]))
+    forecast = forecast_event(plan, grounds, clear.get(AOI))
+    return Assessment(mosaics, joint_frac, clear, missing, forecast, grades, tuple(warnings))
 
 
 def _find_missing(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
 from floodscan.schemas import SLOT
+from floodscan.selection.clearness import counted_clouds
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from floodscan.model import Recipe
 
     SlotKey = tuple[str, str | None, str]
     VerdictCounts = dict[SlotKey, dict[str, "VerdictCount"]]
@@ -18,29 +21,32 @@ class VerdictCount(NamedTuple):
 
     Attributes:
         n: Number of them.
-        least_cloud: The least cloud cover among them, percent; None if none is known.
+        least_cloud: The least cloud that counts among them, percent; ``CLOUD_UNKNOWN`` if none is
+            known.
     """
 
     n: int
-    least_cloud: float | None
+    least_cloud: float
 
 
-def count_verdicts(candidates: pa.Table) -> dict[str, VerdictCounts]:
+def count_verdicts(candidates: pa.Table, recipe: Recipe) -> dict[str, VerdictCounts]:
     """Count the candidates of several events.
 
     Args:
         candidates: Ranked CANDIDATES.
+        recipe: The rules; they say which cloud counts.
 
     Returns:
         By event id: for the target, phase and sensor of each slot, the candidates by verdict.
     """
     keys = [*SLOT, "verdict"]
     counted = (
-        candidates.select([*keys, "cloud_cover"])
+        candidates.select(keys)
+        .append_column("cloud", pa.array(counted_clouds(candidates, recipe)))
         .group_by(keys, use_threads=False)
-        .aggregate([([], "count_all"), ("cloud_cover", "min")])
+        .aggregate([([], "count_all"), ("cloud", "min")])
     )
-    names = [*keys, "count_all", "cloud_cover_min"]
+    names = [*keys, "count_all", "cloud_min"]
     rows = zip(*(counted[name].to_pylist() for name in names), strict=True)
     found: dict[str, VerdictCounts] = {}
     for event_id, target_id, phase, sensor, verdict, n, least_cloud in rows:

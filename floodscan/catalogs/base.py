@@ -49,7 +49,7 @@ class MissingPart:
 
     def touches(self, search: Search) -> bool:
         """Return whether a search may find items in this part."""
-        if self.search.collection != search.collection:
+        if self.search.wanted.keys().isdisjoint(search.wanted):
             return False
         if self.coverage is not None:
             return not self.coverage.covers(search.window)

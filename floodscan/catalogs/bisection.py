@@ -1,4 +1,4 @@
-"""Cut a search into halves, or at the antimeridian."""
+"""Cut a search into halves, by collection, or at the antimeridian."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ FLOOR_DEGREES = 0.02
 """Shortest side of a box that is cut into halves, exclusive."""
 
 
-def halve(search: Search) -> tuple[Search, Search] | None:
-    """Cut a search into two that find the same items together: its window first, then its box.
+def halve(search: Search) -> tuple[Search, ...] | None:
+    """Cut a search into parts that find the same items together.
 
-    The halves share the instant or the line where they meet, so that no item lies between them.
+    A search of several collections is cut into one for each. Others are cut into two: the window
+    first, then the box. The halves share the instant or the line where they meet, so that no item
+    lies between them.
 
     Returns:
-        The halves; None if window and box are too small for a cut.
+        The parts; None if window and box are too small for a cut.
     """
+    if search.also:
+        return search.split()
     window = search.window
     if window and window.end - window.start > FLOOR_WINDOW:
         middle = window.start + timedelta(seconds=(window.end - window.start).total_seconds() // 2)

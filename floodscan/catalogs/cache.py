@@ -62,15 +62,18 @@ class CachedCatalog:
         self._write(path, orjson.dumps({"id": found}))
         return found
 
+    def send_early(self, search: Search) -> None:
+        """Send a search before the landing page is read, if its answer is not in the cache."""
+        try:
+            fresh = self._is_fresh(self._path_of(search))
+        except OSError:
+            fresh = False
+        if not fresh:
+            self.catalog.send_early(search)
+
     def search(self, search: Search) -> Answer:
         """Find items in the cache or in the catalog, and cache a complete answer."""
-        facts = {
-            "collection": search.collection,
-            "bbox": search.bbox,
-            "window": search.window and str(search.window),
-            "assets": search.assets,
-        }
-        path = self._path(facts, "arrow")
+        path = self._path_of(search)
         with suppress(OSError, pa.ArrowException):
             if self._is_fresh(path) and (items := _load(path)).schema.equals(ITEMS):
                 n_dropped = int((items.schema.metadata or {}).get(_N_DROPPED, b"0"))
@@ -95,6 +98,16 @@ class CachedCatalog:
                 with suppress(OSError):  # another process may remove it too
                     if _OWN.fullmatch(path.name) and path.stat().st_mtime < before:
                         path.unlink()
+
+    def _path_of(self, search: Search) -> Path:
+        facts = {
+            "collection": search.collection,
+            "bbox": search.bbox,
+            "window": search.window and str(search.window),
+            "assets": search.assets,
+            **({"also": search.also} if search.also else {}),
+        }
+        return self._path(facts, "arrow")
 
     def _is_fresh(self, path: Path) -> bool:
         return path.stat().st_mtime >= self.not_before

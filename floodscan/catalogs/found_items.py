@@ -14,7 +14,7 @@ from floodscan.catalogs.item_table import parse_items
 from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from floodscan.catalogs.limits import Limits
     from floodscan.catalogs.page_json import Item
@@ -37,7 +37,7 @@ class FoundItems:
     chosen from it.
 
     Attributes:
-        search: The search.
+        search: The part of the search that is read.
         limits: Bounds the number and the size of the items.
         without_links: True if the items were asked for without their links.
         n_dropped: Number of features without a usable id.
@@ -69,15 +69,24 @@ class FoundItems:
             new = [item for item in items[start : start + _AT_ONCE] if self._is_new(item)]
             if not new:
                 continue
+            self._tables += self._parse(new, page_url)
+            self._bytes += sum(_KEY_BYTES + len(item.id) for item in new)
+            self._check_size()
+
+    def _parse(self, items: Sequence[Item], page_url: str) -> Iterator[pa.Table]:
+        """Make a table for each collection: the assets of a grid are its own."""
+        wanted = self.search.wanted
+        for collection, assets in wanted.items():
             table = parse_items(
-                new,
-                collection=self.search.collection,
-                assets=self.search.assets,
+                [each for each in items if each.collection == collection]
+                if self.search.also
+                else items,
+                collection=collection,
+                assets=assets,
                 locate=partial(self._locate, page_url),
             )
-            self._tables.append(table)
-            self._bytes += table.nbytes + sum(_KEY_BYTES + len(item.id) for item in new)
-            self._check_size()
+            self._bytes += table.nbytes
+            yield table
 
     def table(self) -> pa.Table:
         """Return the items as an ITEMS table; it has no rows if there are more than may be kept."""

@@ -1,9 +1,9 @@
 """Read all pages of a search, and cut a search into parts if it can't be read whole.
 
-Two kinds of search are cut into halves and sent again, first by time and then by space, until the
-halves are very small: a search that the server gives up on, and a search that ends with a full page
-without a ``next`` link, because more items may follow. A part without an answer becomes a
-``MissingPart``.
+Two kinds of search are cut into parts and sent again, first by collection, then by time, then by
+space, until the parts are very small: a search that the server gives up on, and a search that ends
+with a full page without a ``next`` link, because more items may follow. A part without an answer
+becomes a ``MissingPart``.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Pager:
         """
         request: Request | None = Request("POST", self.url, body)
         asked: set[bytes] = set()
-        seen: set[str] = set()
+        seen: set[tuple[str | None, str]] = set()
         n_empty = n_dropped = 0
         while request:
             asked.add(_digest(request))
@@ -191,14 +191,14 @@ class _PageFacts:
     """A page without its items.
 
     Attributes:
-        ids: Ids of the items.
+        ids: Collections and ids of the items.
         n_features: Number of features, with repeated and dropped ones.
         n_dropped: Number of features without a usable id.
         links: The page's links.
         matched: Number of items on all pages, if the server counts them.
     """
 
-    ids: set[str]
+    ids: set[tuple[str | None, str]]
     n_features: int
     n_dropped: int
     links: list[Json]
@@ -210,9 +210,11 @@ class _PageFacts:
 
         def keep(page: Page) -> _PageFacts:
             items = page.features or []
+            if found.search.also and any(i.collection not in found.search.wanted for i in items):
+                raise NotTheEndError("does not say for each item of which collection it is")
             found.add(items, request.url)
             found.n_dropped += page.n_dropped
-            ids = {item.id for item in items}
+            ids = {(item.collection, item.id) for item in items}
             n_features = len(items) + page.n_dropped
             return cls(ids, n_features, page.n_dropped, page.links, page.matched)
 
@@ -260,12 +262,17 @@ def read_whole(
             reason, helps = str(err), n_failed <= err.max_parts
         except RequestError as err:
             n_failed += 1
-            reason, helps = err.reason, err.too_much and n_failed <= _MAX_FAILED_PARTS
+            reason, helps = err.reason, _may_help(part, err) and n_failed <= _MAX_FAILED_PARTS
         if helps and counters.may_bisect and (halves := halve(part)):
             counters.count_bisection(reason)
             parts += reversed(halves)
         else:
             yield MissingPart(part, reason)
+
+
+def _may_help(part: Search, err: RequestError) -> bool:
+    """Return whether a cut may help; the catalog may refuse a search of several collections."""
+    return err.too_much or (bool(part.also) and not err.passing)
 
 
 def _decode(content: bytes | bytearray) -> Page:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.joined import JoinedCatalog
+from floodscan.catalogs.cache import CachedCatalog
+from floodscan.catalogs.stac_api import StacApiCatalog
+from floodscan.planning.slots import plan_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from floodscan.catalogs.archive.coverage import Coverage
     from floodscan.catalogs.base import Answer, Catalog
-    from floodscan.model import Search
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.slots import Batch, BatchPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class Sources:
 
 def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
     """Return the catalog that answers a search, and why it does."""
+    if isinstance(catalog, JoinedCatalog):
+        return find_source(catalog.rest, search)
     return (
         catalog.find(search)
         if isinstance(catalog, Sources)
@@ -79,12 +86,37 @@ def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
     )
 
 
+def find_api(catalog: Catalog, search: Search) -> str | None:
+    """Return the location of the STAC API that answers a search; None if another catalog does.
+
+    An API can search several collections at once.
+    """
+    source, _ = find_source(catalog, search)
+    return source.location if isinstance(source, CachedCatalog | StacApiCatalog) else None
+
+
 def find_archive(catalog: Catalog, search: Search) -> ArchiveCatalog | None:
     """Return the archive that answers a search; None if requests do."""
-    if isinstance(catalog, JoinedCatalog):
-        return find_archive(catalog.rest, search)
     source, _ = find_source(catalog, search)
     return source if isinstance(source, ArchiveCatalog) else None
+
+
+def plan_for(catalog: Catalog, batch: Batch, recipe: Recipe) -> BatchPlan:
+    """Plan a batch: which of its searches are sent, and which are joined with an archive."""
+    return plan_batch(
+        batch,
+        recipe,
+        joins=lambda search: find_archive(catalog, search) is not None,
+        find_api=partial(find_api, catalog),
+    )
+
+
+def send_early(catalog: Catalog, searches: Iterable[Search]) -> None:
+    """Send searches to STAC APIs whose landing page is not read yet."""
+    for search in searches:
+        source, _ = find_source(catalog, search)
+        if isinstance(source, CachedCatalog | StacApiCatalog):
+            source.send_early(search)
 
 
 def measure_coverages(catalog: Catalog, collections: Iterable[str]) -> Iterator[Coverage]:

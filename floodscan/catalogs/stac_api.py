@@ -21,6 +21,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -36,8 +37,10 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
+from floodscan.catalogs.early import send_early, take_early
 from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.hrefs import is_secret
+from floodscan.catalogs.lean_fields import lean_fields
 from floodscan.catalogs.limits import Budget, Limits, RequestError
 from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimiter
@@ -45,7 +48,8 @@ from floodscan.catalogs.transport import Request, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
 
     from floodscan.model import Search
 
@@ -58,17 +62,6 @@ _NOT_STAC = (APIError, ClientTypeError, STACError, STACTypeError)
 _ODD_STAC = (*_NOT_STAC, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Raised by pystac for a document that breaks the STAC specification: it reads without checking."""
 
-_OTHER_ASSETS = {
-    "sentinel-2-l2a": (
-        *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview"),
-        *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata"),
-        "safe-manifest",
-    )
-}
-"""Assets beside the bands, for collections where these make up much of an item.
-
-A name that an item does not have does no harm.
-"""
 _OPENING = threading.Lock()
 
 
@@ -141,9 +134,12 @@ class StacApiCatalog:
         # a person waits for this, so a dead address is reported after short pauses
         pause = min(self.limits.max_pause_seconds, _DESCRIBE_PAUSE_SECONDS)
         limits = replace(self.limits, max_pause_seconds=pause)
-        client = _open_client(replace(self, limits=limits), Budget(_undivided(limits)))
-        names = list(collections)
+        catalog, names = replace(self, limits=limits), list(collections)
+        io = _make_io(catalog, Budget(_undivided(limits)))
         with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
+            for name in names:
+                io.send_ahead(f"{public_url(self.url).rstrip('/')}/collections/{name}", pool)
+            client = _open_client(catalog, io)
             found = pool.map(lambda name: self._has(client, name), names)
             for name, there in zip(names, found, strict=True):
                 if not there:
@@ -153,6 +149,11 @@ class StacApiCatalog:
     def located(self) -> StacApiCatalog:
         """Return it with its endpoint, so that no other process reads the landing page."""
         return replace(self, endpoint=_KNOWN.get(self.url, self.endpoint))
+
+    def send_early(self, search: Search) -> None:
+        """Send a search before the landing page is read; ``search`` takes its answer."""
+        guessed = replace(self, endpoint=_guess_endpoint(self.url))
+        send_early((self.url, search), lambda: guessed._search_now(search))  # noqa: SLF001 - our own
 
     def _has(self, client: Client, collection: str) -> bool:
         try:
@@ -167,6 +168,17 @@ class StacApiCatalog:
 
     def search(self, search: Search) -> Answer:
         """Find items page by page and, where the whole search can't be answered, part by part."""
+        early = take_early((self.url, search))
+        if early is None:
+            return self._search_now(search)
+        with suppress(CatalogError):
+            _open(self, Budget(self.limits))
+        if _KNOWN.get(self.url, self.endpoint) == _guess_endpoint(self.url):
+            return early
+        answer = self._search_now(search)
+        return replace(answer, n_requests=answer.n_requests + early.n_requests)
+
+    def _search_now(self, search: Search) -> Answer:
         started = time.perf_counter()
         counters = SearchCounters(Budget(self.limits))
         found = FoundItems(search, self.limits)
@@ -215,6 +227,11 @@ class _TransportIO(StacApiIO):
         super().__init__()
         self._transport = transport
         self._budget = budget
+        self._ahead: dict[str, Future[str]] = {}
+
+    def send_ahead(self, href: str, pool: ThreadPoolExecutor) -> None:
+        """Send a request that pystac-client is about to make."""
+        self._ahead[href] = pool.submit(self._send, Request("GET", href, leaves_host=True))
 
     def request(
         self,
@@ -229,7 +246,11 @@ class _TransportIO(StacApiIO):
             RequestError: The request wasn't answered, or not by a STAC catalog or collection.
         """
         del headers
-        request = Request(method or "GET", href, parameters or None, leaves_host=True)
+        if ahead := self._ahead.pop(href, None):
+            return ahead.result()
+        return self._send(Request(method or "GET", href, parameters or None, leaves_host=True))
+
+    def _send(self, request: Request) -> str:
         return self._transport.ask(request, self._budget, decode=self._decode, use=str)
 
     def _decode(self, content: bytes | bytearray) -> str:
@@ -275,15 +296,16 @@ class _OpenApi:
 
     def read(self, search: Search, counters: SearchCounters, found: FoundItems) -> None:
         """Read all pages of a search that doesn't cross the antimeridian."""
+        found.search = search
         checked = ItemSearch(
             self.pager.url,
             client=self.client,
             stac_io=self.io,
             limit=self.pager.transport.limits.page_items,
-            collections=[search.collection],
+            collections=[*search.wanted],
             bbox=search.bbox,
             datetime=(search.window.start, search.window.end) if search.window else None,
-            fields=lean_fields(search.collection, search.assets) if self.lean else None,
+            fields=lean_fields(search.wanted) if self.lean else None,
         )
         self.pager.read(checked.get_parameters(), counters, found)
 
@@ -299,7 +321,7 @@ def _open(catalog: StacApiCatalog, budget: Budget) -> _OpenApi:
         if catalog.endpoint is None and catalog.url not in _KNOWN:
             own = Budget(_undivided(catalog.limits))
             try:
-                _open_client(catalog, own)
+                _open_client(catalog, _make_io(catalog, own))
             except CatalogError:
                 budget.n_requests += own.n_requests
                 budget.n_retries += own.n_retries
@@ -319,11 +341,14 @@ def _open_api(catalog: StacApiCatalog, endpoint: Endpoint) -> _OpenApi:
     return _OpenApi(Pager(transport, endpoint.url), client, io, endpoint.lean)
 
 
-def _open_client(catalog: StacApiCatalog, budget: Budget) -> Client:
+def _make_io(catalog: StacApiCatalog, budget: Budget) -> _TransportIO:
+    return _TransportIO(Transport(catalog.url, catalog.limits, catalog.rate_limiter), budget)
+
+
+def _open_client(catalog: StacApiCatalog, io: _TransportIO) -> Client:
     """Read the landing page."""
-    transport = Transport(catalog.url, catalog.limits, catalog.rate_limiter)
     try:
-        client = Client.open(catalog.url, stac_io=_TransportIO(transport, budget))
+        client = Client.open(catalog.url, stac_io=io)
     except RequestError as err:
         raise CatalogError(catalog.location, err.reason) from None  # its cause may quote the URL
     except _NOT_STAC:
@@ -334,22 +359,15 @@ def _open_client(catalog: StacApiCatalog, budget: Budget) -> Client:
     return client
 
 
+def _guess_endpoint(url: str) -> Endpoint:
+    """Return the endpoint that most landing pages name."""
+    return Endpoint(f"{public_url(url).rstrip('/')}/search", lean=True)
+
+
 def _read_endpoint(client: Client, url: str) -> Endpoint:
     link = client.get_search_link()
     address = str(link.absolute_href) if link else f"{public_url(url).rstrip('/')}/search"
     return Endpoint(address, client.conforms_to(ConformanceClasses.FIELDS))
-
-
-def lean_fields(collection: str, assets: Sequence[str]) -> Json:
-    """Name the unused parts of an item, for APIs that conform to the ``fields`` extension.
-
-    To name the used parts instead would halve the bytes again, but costs pgstac more than the whole
-    item does: it walks the item once for each included path
-    (``benchmarks/results/lean_fields.md``).
-    """
-    others = [f"assets.{key}" for key in _OTHER_ASSETS.get(collection, ()) if key not in assets]
-    bands = [f"assets.{key}.eo:bands" for key in assets if others]
-    return {"exclude": ["links", *others, *bands]}
 
 
 _: type[Catalog] = StacApiCatalog

@@ -29,7 +29,8 @@ class SourceUse:
         source: Location of the source.
         why: Why the source is used.
         n_slots: Number of slots that it feeds.
-        n_searches: Number of searches to send; 0 for an archive.
+        n_searches: Number of searches to send; 0 for an archive. A search of several collections
+            counts for each.
         n_row_groups: Number of row groups to read; None for an API.
         n_bytes: Bytes of these at most, as they are stored.
         coverage: The days that an archive covers; None for an API, or if windows are all time.
@@ -74,7 +75,7 @@ class UsageCounter:
 
     def add(self, batch: BatchPlan) -> None:
         """Count the slots and searches of a batch."""
-        sent: dict[Search, Key] = {}
+        sent: set[tuple[Search, Key]] = set()
         for plan in batch.plans:
             keys = {search: self._add_search(search) for search in plan.searches}
             for slot in plan.slots:
@@ -82,8 +83,8 @@ class UsageCounter:
                 archive = find_archive(self.catalog, slot.search)
                 if archive is not None and not archive.covers(slot.search):
                     self._n_not_covered[keys[slot.search]] += 1
-            sent |= {batch.merged_search_for(search): key for search, key in keys.items()}
-        self._n_searches.update(key for search, key in sent.items() if not search.joined)
+            sent |= {(batch.merged_search_for(search), key) for search, key in keys.items()}
+        self._n_searches.update(key for search, key in sent if not search.joined)
 
     def _add_search(self, search: Search) -> Key:
         source, why = find_source(self.catalog, search)

@@ -20,6 +20,7 @@ from floodscan.cli.commands.init import init
 from floodscan.cli.commands.manifest import manifest
 from floodscan.cli.commands.plan import plan
 from floodscan.cli.commands.plot import plot
+from floodscan.cli.commands.report import report
 from floodscan.cli.commands.reselect import reselect
 from floodscan.cli.commands.scan import scan
 from floodscan.cli.commands.status import status
@@ -27,8 +28,8 @@ from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
 COMMANDS = (
-    agree, choose, compare, doctor, events, explain, guide, init, manifest, plan, plot, reselect,
-    scan, status,
+    agree, choose, compare, doctor, events, explain, guide, init, manifest, plan, plot, report,
+    reselect, scan, status,
 )  # fmt: skip
 
 

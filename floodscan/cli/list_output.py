@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from rich.console import Console
+
     from floodscan.event_lists.convert import Conversion
     from floodscan.report.event_lists import ListSummary
 
@@ -42,7 +44,11 @@ def print_conversion(done: Conversion, out: Path, *, as_json: bool) -> None:
             }
         )
         return
-    console = open_console()
+    show_conversion(open_console(), done, out)
+
+
+def show_conversion(console: Console, done: Conversion, out: Path) -> None:
+    """Print counts, the first rejected row of each field, and the next commands."""
     cut = f", {done.n_cut} rows are cut into several" if done.n_cut else ""
     counts = f"{_count(done.n_rows, 'row')} of kind {done.kind}"
     print_line(console, f"{counts}: {_count(len(done.events), 'event')}{cut}")

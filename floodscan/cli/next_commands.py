@@ -27,6 +27,7 @@ def list_next_commands(result: ScanResult) -> Iterator[tuple[str, str]]:
     if event_id is not None:
         yield "Why", command("explain", out, event_id)
         yield "Pictures", command("plot", out, event_id)
+        yield "Report", command("report", out)
 
 
 def list_retries(result: ScanResult) -> Iterator[tuple[str, str]]:
@@ -40,9 +41,11 @@ def list_retries(result: ScanResult) -> Iterator[tuple[str, str]]:
 
 
 def _find_chosen(result: ScanResult) -> str | None:
-    """Return the first event that has a manifest."""
-    for _, rows in result.folder.events.batches(["event_id", "reasons"]):
-        for row in rows.to_pylist():
-            if all(reason["target_id"] is not None for reason in row["reasons"]):
-                return str(row["event_id"])
-    return None
+    """Return the first event that has a manifest, in the order of the input."""
+    given_up = {
+        row["event_id"]
+        for _, rows in result.folder.events.batches(["event_id", "reasons"])
+        for row in rows.filter(pc.greater(pc.list_value_length(rows["reasons"]), 0)).to_pylist()
+        if any(reason["target_id"] is None for reason in row["reasons"])
+    }
+    return next((event_id for event_id in result.ids if event_id not in given_up), None)

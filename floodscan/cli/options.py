@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from floodscan.errors import InputProblem, RecipeError
-from floodscan.model import Policy
+from floodscan.model import CloudScope, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,6 +104,13 @@ policy_option = click.option(
     metavar="POLICY",
     help=f"How scenes are chosen: {' or '.join(Policy)}; default: the recipe's policy.",
 )
+cloud_option = click.option(
+    "--cloud",
+    type=click.Choice([str(scope) for scope in CloudScope]),
+    metavar="SCOPE",
+    help="Which clouds of optical scenes count: those of the whole scene, or those over the area, "
+    "which are read from the scenes; scene or area; default: the recipe's.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, for scripts."
 )
@@ -142,7 +149,7 @@ _TILE_SIZE = click.option(
     metavar="METRES",
     help="Choose scenes also for each square tile of the area, with edges of this length.",
 )
-_RULES = (recipe_option(default="the published procedure"), policy_option, _TILE_SIZE)
+_RULES = (recipe_option(default="the published procedure"), policy_option, cloud_option, _TILE_SIZE)
 
 _ACCESS = (
     click.option(
@@ -232,6 +239,7 @@ def rules_options(command: Command) -> Command:
         *args: object,
         recipe: str | None,
         policy: str | None,
+        cloud: str | None,
         tile_size: float | None,
         **others: object,
     ) -> int | None:
@@ -242,6 +250,8 @@ def rules_options(command: Command) -> Command:
         rules = load_recipe(recipe)
         if policy is not None:
             rules = replace(rules, policy=Policy(policy))
+        if cloud is not None:
+            rules = rules.with_cloud(CloudScope(cloud))
         if tile_size is not None:
             rules = replace(rules, tile_size_m=tile_size)
         return command(*args, rules=rules, **others)

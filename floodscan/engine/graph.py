@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from dask.base import annotate
 from dask.delayed import delayed
+from distributed import secede
 from distributed.protocol import pickle
 
 from floodscan.catalogs.archive.joined import join_shard
@@ -147,11 +148,16 @@ def _on_workers_with(resource: str, run: Run) -> AbstractContextManager[None]:
 def search_group(run: Run, group: SearchGroup) -> list[Answer]:
     """Run a search task.
 
+    It leaves its place to another task, because it hardly computes: it waits for permits and for
+    the catalog. So the searches of all batches in flight wait for permits side by side, while the
+    threads of the workers choose, and no permit stays unused before the last searches.
+
     Returns:
         The answer to each search of the group.
     """
     with suppress(ValueError):  # without a cluster there is no worker, and none is needed
         remember_worker()
+        secede()
     return ask(run, group)
 
 

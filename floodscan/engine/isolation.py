@@ -100,7 +100,7 @@ def _trial_folder(run: Run) -> Iterator[Run]:
 
 def _select(run: Run, plan: BatchPlan, plans: Sequence[EventPlan]) -> BatchPlan:
     """Return the plan of a batch for some of its events."""
-    return narrow_plan(plan, plans, run.recipe)
+    return narrow_plan(plan, plans, run.recipe, find_api=run.find_api)
 
 
 def _give_up(plans: Sequence[EventPlan]) -> list[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from floodscan.event_lists.excel_process import UnreadableError, read_sheet
 from floodscan.extras import needs_extra
 from floodscan.inputs.columns import Table
 from floodscan.inputs.notices import file_error
@@ -23,12 +24,11 @@ def read_excel(path: Path) -> Table:
         OSError: The file can't be opened.
     """
     with needs_extra("excel", f"reading {path.name}"):
-        from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - optional
+        import python_calamine  # noqa: F401, PLC0415 - optional; another process uses it
     path.open("rb").close()  # for the usual words about a missing file
     try:
-        with CalamineWorkbook.from_path(path) as book:
-            rows = book.get_sheet_by_index(0).to_python()
-    except (CalamineError, IndexError) as err:
+        rows = read_sheet(path)
+    except UnreadableError as err:
         raise file_error(path, f"can't be read: {' '.join(str(err).split())}") from err
     numbered = [(f"row {n}", row) for n, row in enumerate(rows, 1) if any(c != "" for c in row)]
     if not numbered:

@@ -32,7 +32,22 @@ _FIRST_OWN: Final = 1_111_000  # below are numbers of activations
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain values; paths, which are joined with a tag of their own, are left out."""
+    """Reads plain values; paths, which are joined with a tag of their own, are left out.
+
+    Merged mappings are refused: a few lines of them grow to gigabytes.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse the key ``<<``.
+
+        Raises:
+            ConstructorError: It is there.
+        """
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "the key '<<' is not read", key.start_mark
+                )
 
 
 _Loader.add_constructor("!join", lambda *_: None)

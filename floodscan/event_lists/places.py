@@ -9,14 +9,13 @@ import numpy as np
 import pyproj
 import shapely
 
-from floodscan.geometry.areas import area_km2
+from floodscan.geometry.areas import area_km2, unroll
 from floodscan.geometry.footprints import bbox_of, repair
 from floodscan.inputs.notices import FieldError, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
 _EARTH: Final = pyproj.Geod(ellps="WGS84")
@@ -88,14 +87,8 @@ def cut_area(area: BaseGeometry, max_km2: float) -> list[BaseGeometry]:
         return [area]
     if area_km2(area) > max_km2 * _MOST_PIECES:
         raise FieldError("geometry", f"would be more than {_MOST_PIECES} pieces of {max_km2:g} km²")
-    west, _, east, _ = bbox_of(area)
-    whole = shapely.transform(area, _unroll) if west > east else area
+    whole = unroll(area, bbox_of(area))
     return [repair(np.array([piece], dtype=object))[0] for piece in _halve(whole, max_km2)]
-
-
-def _unroll(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Let the part of an area east of 180° go on beyond 180°."""
-    return points + np.where(points[:, :1] < 0, (_TURN, 0.0), (0.0, 0.0))
 
 
 def _halve(area: BaseGeometry, max_km2: float) -> Iterator[BaseGeometry]:

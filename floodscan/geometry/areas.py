@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from floodscan.geometry.footprints import Geometries
 
 _EDGE_DEGREES = 0.1
+_TURN = 360.0
 _RADIUS_KM = 6378.137
 # WGS 84, for the authalic latitude of Snyder, Map Projections (1987), 3-12
 _ECCENTRICITY = 0.0818191908426
@@ -71,6 +72,20 @@ def equal_area(areas: Geometries) -> NDArray[np.float64]:
     flat = shapely.transform(shapely.segmentize(areas, _EDGE_DEGREES), _flatten)
     measured: NDArray[np.float64] = shapely.area(flat)
     return measured
+
+
+def unroll(area: BaseGeometry, bbox: Sequence[float]) -> BaseGeometry:
+    """Let the part of an area east of 180° go on beyond 180°, if its box crosses that line.
+
+    Args:
+        area: Degrees of WGS 84.
+        bbox: West, south, east, north of it; west > east crosses the antimeridian.
+    """
+
+    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return points + np.where(points[:, :1] < 0, (_TURN, 0.0), (0.0, 0.0))
+
+    return shapely.transform(area, move) if bbox[0] > bbox[2] else area
 
 
 def area_km2(area: BaseGeometry) -> float:

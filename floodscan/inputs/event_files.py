@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from floodscan.errors import EventError, InputProblem, suggest
+from floodscan.errors import EventError, InputProblem, clean, suggest
 from floodscan.inputs.columns import is_known, read_rows
 from floodscan.inputs.csv_files import read_csv
 from floodscan.inputs.event_records import FIELDS_OF_TOML, parse_events
@@ -20,7 +20,7 @@ from floodscan.inputs.notices import FieldError, Notes, file_error, quote
 from floodscan.inputs.parquet_files import read_parquet
 from floodscan.inputs.text_files import read_text
 from floodscan.inputs.vector_files import read_vector
-from floodscan.model import DEMO, Event, Phase
+from floodscan.model import DEFAULT_PHASE_OFFSET_DAYS, DEMO, Event, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,7 +57,9 @@ def iterate_events(
     return _read_each(Path(path), phase_offset_days)
 
 
-def read_events(path: str | Path, *, phase_offset_days: Mapping[Phase, int]) -> list[Event]:
+def read_events(
+    path: str | Path, *, phase_offset_days: Mapping[Phase, int] = DEFAULT_PHASE_OFFSET_DAYS
+) -> list[Event]:
     """Read flood events from a file; its ending names its type.
 
     Args:
@@ -149,7 +151,7 @@ _UNREADABLE = (
 
 
 def _one_line(err: BaseException) -> str:
-    return " ".join(str(err).split())
+    return clean(" ".join(str(err).split()))
 
 
 def _read_toml(path: Path) -> Iterator[Row]:

@@ -6,7 +6,7 @@ import warnings
 from collections import defaultdict
 from typing import Final
 
-from floodscan.errors import EventError, EventWarning, InputProblem
+from floodscan.errors import EventError, EventWarning, InputProblem, clean
 
 _ROWS_NAMED: Final = 10
 _QUOTED_LETTERS: Final = 60
@@ -44,8 +44,8 @@ class Notes:
 
 
 def quote(value: object) -> str:
-    """Write a value in a message: on one line, and short."""
-    text = " ".join(str(value).split()) if isinstance(value, str) else repr(value)
+    """Write a value in a message: on one line, short, and without control characters."""
+    text = clean(" ".join(value.split())) if isinstance(value, str) else repr(value)
     short = text if len(text) <= _QUOTED_LETTERS else f"{text[:_QUOTED_LETTERS]}…"
     return f"'{short}'"
 

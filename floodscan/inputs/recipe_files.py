@@ -14,6 +14,7 @@ from floodscan.model import (
     DEFAULT_LADDER,
     DEFAULT_PHASE_OFFSET_DAYS,
     DEFAULT_SENSORS,
+    CloudScope,
     Phase,
     Policy,
     Recipe,
@@ -120,6 +121,7 @@ def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRec
         "window_days": reader.days,
         "polarizations": reader.texts,
         "max_cloud_percent": reader.percent,
+        "cloud": lambda field, value: CloudScope(reader.choice(field, value, list(CloudScope))),
     }
     applies = [
         name for name in checks if name in {"collection", "assets"} or getattr(default, name)

@@ -72,6 +72,12 @@ class Event:
     date_kind: DateKind = DateKind.ONSET
     target_crs: str
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from floodscan.model.event_html import show_event  # noqa: PLC0415 - few need it
+
+        return show_event(self)
+
     @property
     def digest(self) -> str:
         """Digest of all attributes, in hexadecimal digits."""

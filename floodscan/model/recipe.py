@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +26,16 @@ class Sensor(StrEnum):
     DEM = "DEM"
 
 
+class CloudScope(StrEnum):
+    """Which clouds of an optical scene count."""
+
+    SCENE = "scene"
+    """Those of the whole scene, as its item states them. No pixel is read."""
+
+    AREA = "area"
+    """Those over the target. The scene classification of the scenes is read."""
+
+
 class Policy(StrEnum):
     """How scenes are chosen."""
 
@@ -43,6 +53,8 @@ class SensorRecipe:
         window_days: Days to search before and after a phase's date; None searches all time.
         polarizations: Channels that a SAR scene must have, in any order.
         max_cloud_percent: The cloud cover of a scene must be below this; None accepts any.
+        cloud: Which clouds count: for ``max_cloud_percent``, for costs, and with ``AREA`` also for
+            what a scene covers. None for sensors that see through clouds.
     """
 
     collection: str
@@ -50,6 +62,7 @@ class SensorRecipe:
     window_days: int | None = None
     polarizations: tuple[str, ...] = ()
     max_cloud_percent: float | None = None
+    cloud: CloudScope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +182,7 @@ DEFAULT_SENSORS: Mapping[Sensor, SensorRecipe] = {
         assets=("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
         window_days=10,
         max_cloud_percent=25.0,
+        cloud=CloudScope.SCENE,
     ),
     Sensor.DEM: SensorRecipe(collection="cop-dem-glo-30", assets=("data",)),
 }
@@ -275,6 +289,14 @@ class Recipe:
             return ()
         return tuple(step for step in self.relax if step.sensor is sensor)
 
+    def with_cloud(self, scope: CloudScope) -> Recipe:
+        """Return these rules with another scope of the clouds, for the sensors that see clouds."""
+        sensors = {
+            sensor: asked if asked.cloud is None else replace(asked, cloud=scope)
+            for sensor, asked in self.sensors.items()
+        }
+        return replace(self, sensors=sensors)
+
     def limits_of(self, sensor: Sensor) -> dict[str, Any]:
         """Return the rules of a sensor that a ladder can loosen; none for one that is left out."""
         asked = self.sensors.get(sensor)
@@ -323,4 +345,6 @@ class Recipe:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, StrEnum):
+        return str(value)
     return list(value) if isinstance(value, tuple) else value

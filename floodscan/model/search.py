@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,8 @@ class Search:
         assets: Keys of the assets whose hrefs are wanted.
         joined: Whether it stands for slot searches that are joined with an archive. Its box and
             window then only enclose theirs.
+        also: More collections that are searched at the same time, in the same box and window, each
+            with the keys of its wanted assets.
     """
 
     collection: str
@@ -65,6 +67,19 @@ class Search:
     window: TimeWindow | None
     assets: tuple[str, ...]
     joined: bool = False
+    also: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """The wanted assets of each collection."""
+        return {self.collection: self.assets, **dict(self.also)}
+
+    def split(self) -> tuple[Search, ...]:
+        """Return a search for each collection."""
+        return tuple(
+            replace(self, collection=collection, assets=assets, also=())
+            for collection, assets in self.wanted.items()
+        )
 
     @property
     def crosses_antimeridian(self) -> bool:

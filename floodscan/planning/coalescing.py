@@ -3,6 +3,9 @@
 A merged search returns extra items, which are filtered later: results are the same either way.
 Searches are merged only if the saved requests are worth more than the extra items. The prices are
 in ``SearchPrices``.
+
+A STAC API searches several collections at once, so there searches of several sensors are merged,
+too.
 """
 
 from __future__ import annotations
@@ -15,39 +18,46 @@ import numpy as np
 from floodscan.model import Search, TimeWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from floodscan.model import SearchPrices, Sensor
 
     Numbers = NDArray[np.float64]
+    FindApi = Callable[[Search], str | None]
 
 _TURN = 360.0
 _DAY_SECONDS = 86_400
 
 
 def coalesce(
-    slot_searches: Iterable[Search], *, sensor: Sensor, prices: SearchPrices
+    slot_searches: Mapping[Sensor, Iterable[Search]],
+    *,
+    prices: SearchPrices,
+    find_api: FindApi = lambda _: None,
 ) -> dict[Search, Search]:
     """Merge searches where that costs less. The result does not depend on their order.
 
     Args:
-        slot_searches: Searches of one sensor.
-        sensor: The sensor.
+        slot_searches: Searches of each sensor.
         prices: The cost of requests and of extra items.
+        find_api: Returns the location of the API that answers a search; None if another catalog
+            does, which can't search several collections at once.
 
     Returns:
         For each slot search the search to send. It finds everything that the slot search finds,
         and is the slot search itself if no merge pays.
     """
-    by_kind: dict[object, list[Search]] = {}
-    for slot_search in sorted(set(slot_searches), key=_order):
-        by_kind.setdefault(_kind(slot_search), []).append(slot_search)
-    groups = [group for alike in by_kind.values() for group in _group(alike, sensor, prices)]
+    sensors = {search: sensor for sensor, found in slot_searches.items() for search in found}
+    by_kind: dict[Hashable, list[Search]] = {}
+    for search in sorted(sensors, key=_order):
+        kind = _kind(search, sensors[search], find_api(search))
+        by_kind.setdefault(kind, []).append(search)
     merged_searches: dict[Search, Search] = {}
-    for group in groups:
-        merged_searches |= dict.fromkeys(group, _cover(group))
+    for searches in by_kind.values():
+        for group in _group(searches, [sensors[search] for search in searches], prices):
+            merged_searches |= dict.fromkeys(group, _cover(group))
     return merged_searches
 
 
@@ -69,14 +79,16 @@ def _order(search: Search) -> tuple[object, ...]:
     return search.collection, search.bbox, bool(times), times, search.assets
 
 
-def _kind(search: Search) -> object:
+def _kind(search: Search, sensor: Sensor, api: str | None) -> Hashable:
     """Return the properties that merged searches must share.
 
     Boxes across the antimeridian are merged only if they are equal: no plain union of such a box
-    and another box is small.
+    and another box is small. A search without a window is merged with none of another collection:
+    it would find all their items of all time.
     """
+    alone = (search.collection, sensor)
     return (
-        search.collection,
+        api if api is not None and search.window else alone,
         search.window is None,
         search.bbox if search.crosses_antimeridian else None,
     )
@@ -84,7 +96,6 @@ def _kind(search: Search) -> object:
 
 def _cover(searches: Sequence[Search]) -> Search:
     """Make the smallest search that covers some searches of one kind."""
-    first = searches[0]
     windows = [search.window for search in searches if search.window]
     window = (
         TimeWindow(min(w.start for w in windows), max(w.end for w in windows)) if windows else None
@@ -92,11 +103,16 @@ def _cover(searches: Sequence[Search]) -> Search:
     wests, souths, easts, norths = zip(*(search.bbox for search in searches), strict=True)
     # across the antimeridian all boxes of a kind are equal
     bbox = (min(wests), min(souths), max(easts), max(norths))
-    assets = tuple(dict.fromkeys(key for search in searches for key in search.assets))
-    return Search(first.collection, bbox, window, assets)
+    wanted: dict[str, dict[str, None]] = {}
+    for search in searches:
+        wanted.setdefault(search.collection, {}).update(dict.fromkeys(search.assets))
+    (collection, assets), *also = ((name, tuple(keys)) for name, keys in wanted.items())
+    return Search(collection, bbox, window, assets, also=tuple(also))
 
 
-def _group(searches: Sequence[Search], sensor: Sensor, prices: SearchPrices) -> list[list[Search]]:
+def _group(
+    searches: Sequence[Search], sensors: Sequence[Sensor], prices: SearchPrices
+) -> list[list[Search]]:
     """Group searches of one kind greedily; each group becomes one merged search.
 
     Each round joins every two groups that save most with each other. A round replaces the second
@@ -106,8 +122,9 @@ def _group(searches: Sequence[Search], sensor: Sensor, prices: SearchPrices) -> 
         next     [a, c]  [b]  [d]
     """
     groups = [[number] for number in range(len(searches))]
-    extents = _Extents.of(searches)
-    while pairs := _find_best_pairs(extents, sensor, prices):
+    distinct = sorted(set(sensors))
+    extents = _Extents.of(searches, [[sensor is each for sensor in sensors] for each in distinct])
+    while pairs := _find_best_pairs(extents, distinct, prices):
         partner_of = dict(pairs)
         kept = sorted(set(range(len(groups))) - set(partner_of.values()))
         partners = [partner_of.get(group, group) for group in kept]
@@ -120,14 +137,14 @@ def _group(searches: Sequence[Search], sensor: Sensor, prices: SearchPrices) -> 
 
 
 def _find_best_pairs(
-    extents: _Extents, sensor: Sensor, prices: SearchPrices
+    extents: _Extents, sensors: Sequence[Sensor], prices: SearchPrices
 ) -> list[tuple[int, int]]:
     """Find pairs of groups that save most with each other, the lower number first.
 
     No group is in two pairs.
     """
-    alone = _price(extents, sensor, prices)
-    together = _price(extents.outer_union(), sensor, prices)
+    alone = _price(extents, sensors, prices)
+    together = _price(extents.outer_union(), sensors, prices)
     savings = alone[:, None] + alone - together
     np.fill_diagonal(savings, 0.0)
     best = savings.max(axis=1)
@@ -148,31 +165,39 @@ class _Extents:
     Attributes:
         lows: West, south and start of each box, shape (3, ...).
         highs: East, north and end of each box, shape (3, ...). East is above 180° across the
-            antimeridian.
+            across the antimeridian.
+        searched: Whether each sensor is searched in each box, shape (sensors, ...).
     """
 
     lows: Numbers
     highs: Numbers
+    searched: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, searches: Sequence[Search]) -> _Extents:
+    def of(cls, searches: Sequence[Search], searched: Sequence[Sequence[bool]]) -> _Extents:
         """Return the boxes of searches. A search of all time counts as one day."""
         corners = np.array(list(zip(*map(_corners, searches), strict=True)))
-        return cls(corners[:3], corners[3:])
+        return cls(corners[:3], corners[3:], np.array(searched))
 
     def take(self, boxes: Sequence[int]) -> _Extents:
         """Return some of the boxes."""
-        return _Extents(self.lows[:, boxes], self.highs[:, boxes])
+        return _Extents(self.lows[:, boxes], self.highs[:, boxes], self.searched[:, boxes])
 
     def union(self, other: _Extents) -> _Extents:
         """Return the smallest box around each pair of boxes."""
-        return _Extents(np.minimum(self.lows, other.lows), np.maximum(self.highs, other.highs))
+        return _Extents(
+            np.minimum(self.lows, other.lows),
+            np.maximum(self.highs, other.highs),
+            self.searched | other.searched,
+        )
 
     def outer_union(self) -> _Extents:
         """Return the smallest box around any two of n boxes, shape (3, n, n)."""
-        rows = _Extents(self.lows[:, :, None], self.highs[:, :, None])
-        columns = _Extents(self.lows[:, None, :], self.highs[:, None, :])
-        return rows.union(columns)
+        rows = (slice(None), slice(None), None)
+        columns = (slice(None), None, slice(None))
+        return _Extents(self.lows[rows], self.highs[rows], self.searched[rows]).union(
+            _Extents(self.lows[columns], self.highs[columns], self.searched[columns])
+        )
 
 
 def _corners(search: Search) -> tuple[float, ...]:
@@ -184,14 +209,18 @@ def _corners(search: Search) -> tuple[float, ...]:
     return west, south, start, east + _TURN * search.crosses_antimeridian, north, end
 
 
-def _price(extents: _Extents, sensor: Sensor, prices: SearchPrices) -> Numbers:
+def _price(extents: _Extents, sensors: Sequence[Sensor], prices: SearchPrices) -> Numbers:
     """Estimate the cost of a search of each box, in items: its items, and a request per page.
 
     A footprint is found if any part of it is in the box. So a box finds the footprints whose
     centres are in the box widened by one footprint.
     """
     width, height, days = extents.highs - extents.lows
-    footprint = prices.footprint_degrees[sensor]
-    per_day = prices.items_per_day[sensor]
-    items: Numbers = (width / footprint + 1) * (height / footprint + 1) * days * per_day
-    return items + prices.request_items * np.maximum(np.ceil(items / prices.page_items), 1)
+    items = np.zeros_like(width)
+    for sensor, searched in zip(sensors, extents.searched, strict=True):
+        footprint = prices.footprint_degrees[sensor]
+        n_footprints = (width / footprint + 1) * (height / footprint + 1)
+        items += searched * n_footprints * days * prices.items_per_day[sensor]
+    n_pages = np.maximum(np.ceil(items / prices.page_items), 1)
+    total: Numbers = items + prices.request_items * n_pages
+    return total

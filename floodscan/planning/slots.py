@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from floodscan.planning.event_list import EventList, PackedEvent
 
     Joins = Callable[[Search], bool]
+    FindApi = Callable[[Search], str | None]
 
 MIN_BATCH_EVENTS = 32
 """Minimum number of events in a batch; the last batch of a run may have fewer.
@@ -37,6 +38,10 @@ _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 def _sends_all(search: Search) -> bool:
     del search
     return False
+
+
+def _of_no_api(search: Search) -> None:
+    del search
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,26 +206,32 @@ def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
         yield _close(members, run_id)
 
 
-def plan_batch(batch: Batch, recipe: Recipe, *, joins: Joins = _sends_all) -> BatchPlan:
+def plan_batch(
+    batch: Batch, recipe: Recipe, *, joins: Joins = _sends_all, find_api: FindApi = _of_no_api
+) -> BatchPlan:
     """Plan the slots and the searches of a batch.
 
     Args:
         batch: The batch.
         recipe: The rules.
         joins: Whether a slot search is joined with an archive instead of sent.
+        find_api: Returns the location of the API that answers a slot search; searches of one API
+            may be merged whatever their collections are. None if no API answers it.
     """
     plans = tuple(plan_event(event, recipe) for event in batch.events)
     joined = _join_searches(plans, joins)
-    return BatchPlan(batch.name, plans, joined | _merge_searches(plans, recipe, joined))
+    return BatchPlan(batch.name, plans, joined | _merge_searches(plans, recipe, joined, find_api))
 
 
-def narrow_plan(plan: BatchPlan, plans: Sequence[EventPlan], recipe: Recipe) -> BatchPlan:
+def narrow_plan(
+    plan: BatchPlan, plans: Sequence[EventPlan], recipe: Recipe, *, find_api: FindApi = _of_no_api
+) -> BatchPlan:
     """Return the plan of a batch for some of its events.
 
     Joined searches stay as they are, because the join has been made.
     """
     joined = {search: each for search, each in plan.merged_searches.items() if each.joined}
-    merged = joined | _merge_searches(plans, recipe, joined)
+    merged = joined | _merge_searches(plans, recipe, joined, find_api)
     return replace(plan, plans=tuple(plans), merged_searches=merged)
 
 
@@ -239,25 +250,24 @@ def _join_searches(plans: Sequence[EventPlan], joins: Joins) -> dict[Search, Sea
 
 
 def _merge_searches(
-    plans: Sequence[EventPlan], recipe: Recipe, joined: Container[Search]
+    plans: Sequence[EventPlan], recipe: Recipe, joined: Container[Search], find_api: FindApi
 ) -> dict[Search, Search]:
     """Merge the slot searches of events that are not joined, where that saves requests.
 
     Returns:
         For each slot search the search to send.
     """
-    merged_searches: dict[Search, Search] = {}
     if recipe.searches.request_items == 0:
-        return merged_searches
-    for sensor in recipe.sensors:
-        slot_searches = [
-            slot.search
-            for plan in plans
-            for slot in plan.slots
-            if slot.sensor is sensor and slot.search not in joined
-        ]
-        merged_searches |= coalesce(slot_searches, sensor=sensor, prices=recipe.searches)
-    return merged_searches
+        return {}
+    slot_searches: dict[Sensor, list[Search]] = {}
+    for plan in plans:
+        for slot in plan.slots:
+            if slot.search not in joined:
+                slot_searches.setdefault(slot.sensor, []).append(slot.search)
+    collections = {asked.collection for asked in recipe.sensors.values()}
+    if len(collections) < len(recipe.sensors):  # an answer would mix the assets of two sensors
+        find_api = _of_no_api
+    return coalesce(slot_searches, prices=recipe.searches, find_api=find_api)
 
 
 def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:

@@ -42,6 +42,7 @@ _STYLE: dict[str, Any] = {
     "axes.edgecolor": GREY,
     "svg.hashsalt": "floodscan",  # ids in SVG files are random otherwise
     "svg.fonttype": "none",  # text stays text, so that it can be searched
+    "pdf.fonttype": 42,  # TrueType, which publishers accept
 }
 _LOCK = Lock()
 
@@ -62,7 +63,7 @@ def halo(width: float = 2) -> list[withStroke]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as ``.png`` or ``.svg``, whole or not at all.
+    """Write a figure as ``.png``, ``.svg`` or ``.pdf``, whole or not at all.
 
     The file holds no date and no version, so the same figure gives the same bytes.
     """
@@ -91,7 +92,19 @@ def _render_svg(figure: Figure) -> bytes:
     return drawn.getvalue()
 
 
-_RENDERERS: Mapping[str, Callable[[Figure], bytes]] = {".png": _render_png, ".svg": _render_svg}
+def _render_pdf(figure: Figure) -> bytes:
+    drawn = BytesIO()
+    figure.savefig(
+        drawn, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None}
+    )
+    return drawn.getvalue()
+
+
+_RENDERERS: Mapping[str, Callable[[Figure], bytes]] = {
+    ".png": _render_png,
+    ".svg": _render_svg,
+    ".pdf": _render_pdf,
+}
 
 
 def write_caption(figure: Figure, manifest: Manifest, *, note: str) -> None:

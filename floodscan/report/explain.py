@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from floodscan.assessment.manifest import margin
 from floodscan.assessment.manifest_files import read_manifest
+from floodscan.assessment.margins import margin
 from floodscan.errors import InputError, suggest
 from floodscan.model import Phase, Policy, Sensor
 from floodscan.planning.targets import AOI

@@ -55,7 +55,7 @@ def draw_map(manifest: Manifest, path: Path) -> None:
 
     Args:
         manifest: Manifest of the event.
-        path: File to write, ``.png`` or ``.svg``; the same manifest gives the same bytes.
+        path: File to write, ``.png``, ``.svg`` or ``.pdf``; the same manifest gives the same bytes.
     """
     with house_style():
         save(_compose(_MappedEvent.of(manifest)), path)

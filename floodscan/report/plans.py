@@ -86,7 +86,7 @@ def _show_plan(console: Console, plan: EventPlan, searches: Sequence[Search]) ->
     ]
     title = f"{plan.event.event_id}: {len(plan.slots)} slots{_name_part(len(plan.slots))}"
     show(console, title, ("target", "phase", "sensor", "date", "window"), slots)
-    rows = [(s.collection, _days(s.window), ", ".join(map(str, s.bbox))) for s in searches]
+    rows = [(" + ".join(s.wanted), _days(s.window), ", ".join(map(str, s.bbox))) for s in searches]
     if rows:
         show(
             console, _count(len(rows), "search", "searches"), ("collection", "window", "bbox"), rows

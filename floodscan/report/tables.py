@@ -159,10 +159,7 @@ def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[
         events: EVENTS of the whole run, part by part; only ``OUTCOME_COLUMNS`` are needed.
         counts: Number of events by status, and of all ``events``.
     """
-    first = EVENTS.empty_table().select(OUTCOME_COLUMNS)
-    for rows in events:
-        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], Status.COMPLETE))
-        first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, MOST_ROWS)
+    first = list_incomplete(events)
     if n_lacking := counts["events"] - counts[Status.COMPLETE]:
         title = f"{n_lacking} of {counts['events']} events are not complete"
         rest = (
@@ -170,8 +167,23 @@ def show_outcomes(console: Console, events: Iterable[pa.Table], counts: Mapping[
             if len(first) < n_lacking
             else ""
         )
-        rows = [tuple(row.values()) for row in first.to_pylist()]
-        show(console, title + rest, ("event", "status", "filled", "slots", "reason"), rows)
+        show(console, title + rest, ("event", "status", "filled", "slots", "reason"), first)
+
+
+def list_incomplete(events: Iterable[pa.Table]) -> list[tuple[object, ...]]:
+    """List the events that are not complete, the failed ones first; at most 20 of them.
+
+    Args:
+        events: EVENTS of the whole run, part by part; only ``OUTCOME_COLUMNS`` are needed.
+
+    Returns:
+        The values of ``OUTCOME_COLUMNS`` of each event.
+    """
+    first = EVENTS.empty_table().select(OUTCOME_COLUMNS)
+    for rows in events:
+        lacking = rows.select(OUTCOME_COLUMNS).filter(pc.not_equal(rows["status"], Status.COMPLETE))
+        first = pa.concat_tables([first, lacking]).sort_by("status").slice(0, MOST_ROWS)
+    return [tuple(row.values()) for row in first.to_pylist()]
 
 
 def show_explanation(console: Console, slots: Iterable[Json]) -> None:

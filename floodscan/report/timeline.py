@@ -56,7 +56,7 @@ def draw_timeline(manifest: Manifest, candidates: pa.Table, path: Path) -> None:
     Args:
         manifest: Manifest of the event.
         candidates: CANDIDATES of the event; those of tiles and of the DEM are left out.
-        path: File to write, ``.png`` or ``.svg``; the same input gives the same bytes.
+        path: File to write, ``.png``, ``.svg`` or ``.pdf``; the same input gives the same bytes.
     """
     with house_style():
         save(_compose(manifest, candidates), path)

@@ -8,6 +8,7 @@ from floodscan.model import Policy
 from floodscan.schemas import CANDIDATES, check_candidates, check_table
 from floodscan.selection.alternatives import describe_alternatives
 from floodscan.selection.change_detection import select_change_detection
+from floodscan.selection.clearness import judge_clouds
 from floodscan.selection.flags import flag_candidates
 from floodscan.selection.hours import measure_hours
 from floodscan.selection.labels import Verdict
@@ -59,10 +60,11 @@ def select_scenes(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Reci
     if len(candidates) == 0:
         return Selection(check_table(candidates, CANDIDATES), {})
     events = {plan.event.event_id: plan.event for plan in plans}
-    candidates = measure_hours(check_candidates(candidates), events, recipe)
+    candidates = judge_clouds(check_candidates(candidates), recipe)
+    candidates = measure_hours(candidates, events, recipe)
     candidates = flag_candidates(candidates, events)
     if recipe.policy is Policy.REFERENCE:
-        return Selection(check_table(select_reference(candidates), CANDIDATES), {})
+        return Selection(check_table(select_reference(candidates, recipe), CANDIDATES), {})
     chosen, alternatives = select_change_detection(candidates, plans, recipe)
     described = {
         event_id: describe_alternatives(found, candidates)

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.model import Phase, Sensor
-from floodscan.selection.candidates import CLOUD_UNKNOWN, needed_window_days
+from floodscan.selection.candidates import needed_window_days
+from floodscan.selection.clearness import counted_cloud, counted_clouds, rank_knowledge
 from floodscan.selection.columns import (
     NO_INSTANT,
     code_texts,
@@ -50,6 +51,8 @@ class CandidateAttributes:
         passes: Number of its pass.
         tracks: Number of its track; 0 for sensors without tracks.
         superseded_by: Row of the newer processing of the scene; −1 if it is the newest.
+        clouds: Its cloud that counts, percent.
+        unknown: What is known of its clear ground, see ``clearness``; 0 is all that counts.
     """
 
     levels: Indices
@@ -57,6 +60,8 @@ class CandidateAttributes:
     passes: Indices
     tracks: Indices
     superseded_by: Indices
+    clouds: NDArray[np.float64]
+    unknown: Indices
 
 
 def derive_attributes(
@@ -91,7 +96,9 @@ def derive_attributes(
     verdicts[excluded] = Verdict.DECIDED_OTHERWISE
     possible &= ~excluded
     levels = np.where(possible, _levels(candidates, recipe), NEVER)
-    return CandidateAttributes(levels, verdicts, passes, _number_tracks(candidates), superseded_by)
+    clouds, unknown = counted_clouds(candidates, recipe), rank_knowledge(candidates, recipe)
+    tracks = _number_tracks(candidates)
+    return CandidateAttributes(levels, verdicts, passes, tracks, superseded_by, clouds, unknown)
 
 
 def wrong_side(candidates: pa.Table, events: Mapping[str, Event], recipe: Recipe) -> Mask:
@@ -124,7 +131,7 @@ def levels_by_rule(candidates: pa.Table, rules: SensorRules) -> dict[str, Indice
     """Find the level that each candidate needs, by each rule that a ladder can loosen.
 
     Args:
-        candidates: Table with ``datetime``, ``day_offset`` and ``cloud_cover``, n rows.
+        candidates: Table with ``datetime``, ``day_offset`` and ``CLOUD_COLUMNS``, n rows.
         rules: The sensor's.
 
     Returns:
@@ -147,7 +154,7 @@ def _window_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
 
 
 def _cloud_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
-    cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+    cloud = counted_cloud(candidates, rules.asked)
     levels = np.full(len(candidates), NEVER)
     for level, limit in rules.cloud_levels:
         levels[cloud < limit] = level

@@ -17,7 +17,8 @@ import shapely
 
 from floodscan.geometry.footprints import bbox_polygon, overlap_fractions
 from floodscan.geometry.scan_lines import ragged_arange
-from floodscan.schemas import CANDIDATES, ITEMS, check_table
+from floodscan.schemas import CANDIDATES, CLEARNESS, ITEMS, check_table
+from floodscan.selection.clearness import counted_cloud, counts_area
 from floodscan.selection.columns import NO_INSTANT, encode, group_starts, microseconds
 from floodscan.selection.labels import Verdict
 from floodscan.selection.passes import identify_passes, identify_tracks
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 DAYS_UNKNOWN = 999
 """``days_from_phase`` of an item whose time is unknown."""
-
-CLOUD_UNKNOWN = 1000.0
-"""Percent that a missing cloud cover counts as."""
 
 _HOURS = ("hours_from_onset", "hours_from_peak")
 _JUDGED = {
@@ -202,6 +200,7 @@ def _measure(
         "days_from_phase": days,
         "day_offset": offsets,
         "overlap_frac": overlaps,
+        **{field.name: pa.nulls(len(of_slots), field.type) for field in CLEARNESS},
         "missing_assets": _find_missing(taken["assets"], of_sensors, recipe),
     }
     columns = [own[field.name] if field.name in own else taken[field.name] for field in MEASURED]
@@ -268,8 +267,8 @@ def _find_verdicts(measured: pa.Table, recipe: Recipe) -> NDArray[np.object_]:
     for sensor, asked in recipe.sensors.items():
         here = sensors == sensor
         if asked.max_cloud_percent is not None:
-            cloud = pc.fill_null(measured["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
-            verdicts[here & ~(cloud < asked.max_cloud_percent)] = Verdict.TOO_CLOUDY
+            is_below = counted_cloud(measured, asked) < asked.max_cloud_percent
+            verdicts[here & ~is_below] = Verdict.TOO_CLOUDY
         verdicts[here & outside] = Verdict.OUTSIDE_WINDOW
         if asked.polarizations:
             has = _has_each(measured["polarizations"], asked.polarizations, of_map_keys=False)
@@ -337,10 +336,11 @@ def _withhold(
 ) -> NDArray[np.object_]:
     """Replace the verdicts by which candidates of incomplete answers could be chosen.
 
-    If the recipe has a ladder, its steps may admit candidates that are rejected before.
+    If the recipe has a ladder, its steps may admit candidates that are rejected before. So may the
+    clouds over the target, once they are read.
     """
     choosable = [Verdict.ELIGIBLE]
-    if any(rules.ladder for rules in recipe.rules.values()):
+    if any(rules.ladder or counts_area(rules.asked) for rules in recipe.rules.values()):
         choosable += [Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY]
     withheld = ~complete & np.isin(verdicts, choosable)
     known = np.ones(len(verdicts), dtype=bool) if covered is None else covered

@@ -36,8 +36,17 @@ For all sensors together, among the combinations that reach 1 on the track of 2:
 4. the most points that the smallest chosen pass covers;
 5. the least cost: days between a pass and the date of its phase, summed over the slots. An optical
    pass's days count five times, and its cloud cover in percent is added: the mean over its scenes,
-   weighted by the points of each;
+   weighted by the points inside the footprint of each;
 6. the first by item ids, Sentinel-1's phases before Sentinel-2's.
+
+**With** ``cloud = "area"`` in the recipe (see ``clearness``), an optical pass covers the points
+that are inside the footprint of one of its scenes and clear in that scene. So
+``min_coverage``, the day more of a pass that covers little, and the points 3 and 4 of the objective
+are about clear ground: point 3 is the most points that are clear in all chosen optical passes and
+covered by all chosen radar passes and the DEM. Limits and cost count the cloud over the target. In
+point 1, right after the number of filled slots, come the fewest passes with an unread scene, then
+the fewest passes with a scene of which only shares are known. Such a scene counts with its
+footprint, so it competes with its like alone. The other options of its pass leave it out.
 
 With ``event_first = false`` the slot ``event`` counts as any other slot, and the peak does not
 count.
@@ -115,7 +124,7 @@ def select_change_detection(
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
     }
-    columns = SceneColumns(candidates, slots, attributes)
+    columns = SceneColumns(candidates, slots, attributes, recipe)
     for key, rows in _split_by_target(candidates):
         peak = _peak_of(events[key[0]])
         options = gather_options(targets[key], rows, columns, recipe, peak=peak)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from floodscan.selection.mosaics import PassOption
 
     Slots = Sequence[Sequence[PassOption]]
-    Costs = tuple[int, int, int, int, int]  # the fields of FillScore without the level
+    Costs = tuple[int, int, int, int, int, int]  # the fields of FillScore without the level
 
 BEFORE_ALL = -(2**63)  # microseconds
 _by_end = attrgetter("end")
@@ -27,6 +27,7 @@ class FillScore(NamedTuple):
     Attributes:
         no_event: 1 if the slot ``event`` is empty, and must lead; else 0.
         empty: Number of slots without a pass.
+        unknown: What is not known of the passes' clear ground, summed over the slots.
         peak_days: Days between the pass of ``event`` and the flood's peak, where they count.
         level: Highest level of the ladder that any of the passes needs.
         off_track: Number of passes off the main track.
@@ -35,6 +36,7 @@ class FillScore(NamedTuple):
 
     no_event: int = 0
     empty: int = 0
+    unknown: int = 0
     peak_days: int = 0
     level: int = 0
     off_track: int = 0
@@ -45,6 +47,7 @@ class FillScore(NamedTuple):
         return (
             self.no_event <= limit.no_event
             and self.empty <= limit.empty
+            and self.unknown <= limit.unknown
             and self.peak_days <= limit.peak_days
             and self.level <= limit.level
             and self.off_track <= limit.off_track
@@ -77,6 +80,7 @@ class _Fill(NamedTuple):
         pass_id: Number of the pass.
         start: Time of its first scene.
         end: Time of its last scene.
+        unknown: What is not known of its clear ground.
         peak_days: Days between it and the flood's peak, where they count.
         level: Level of the ladder that it needs, for its track too.
         off_track: 1 if it is not on the main track.
@@ -86,6 +90,7 @@ class _Fill(NamedTuple):
     pass_id: int
     start: int
     end: int
+    unknown: int
     peak_days: int
     level: int
     off_track: int
@@ -114,14 +119,14 @@ def best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
         return PERFECT
     fills = [_list_fills(options, tracks) for options in slots]
     levels = sorted({0, *(fill.level for found in fills for fill in found)})
-    goal = _least_costs(fills, tracks.lead)[:3]
+    goal = _least_costs(fills, tracks.lead)[:4]
     for level in levels:
         allowed = [[fill for fill in found if fill.level <= level] for found in fills]
         found = _least_costs(allowed, tracks.lead)
-        if found[:3] == goal:
+        if found[:4] == goal:
             break
-    no_event, empty, peak_days, off_track, steps = found
-    return FillScore(no_event, empty, peak_days, level, off_track, steps)
+    no_event, empty, unknown, peak_days, off_track, steps = found
+    return FillScore(no_event, empty, unknown, peak_days, level, off_track, steps)
 
 
 def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
@@ -133,26 +138,34 @@ def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
             continue
         level = max(option.level, tracks.mixed_level or 0) if off_track else option.level
         span = (option.pass_id, option.start, option.end)
-        found[_Fill(*span, option.peak_days, level, int(off_track), option.level)] = None
+        counted = (option.unknown, option.peak_days, level, int(off_track), option.level)
+        found[_Fill(*span, *counted)] = None
     return list(found)
 
 
 def _least_costs(slots: Sequence[Sequence[_Fill]], lead: int | None) -> Costs:
     """Find the least costs of filling slots, one after the other."""
-    ways = [_Way((0, 0, 0, 0, 0), BEFORE_ALL, frozenset())]
+    ways = [_Way((0, 0, 0, 0, 0, 0), BEFORE_ALL, frozenset())]
     for number, (fills, last) in enumerate(zip(slots, find_last_starts(slots), strict=True)):
         grown = []
         for costs, end, used in ways:
-            no_event, empty, peak_days, off_track, steps = costs
-            skipped = (no_event + (number == lead), empty + 1, peak_days, off_track, steps)
+            no_event, empty, unknown, peak_days, off_track, steps = costs
+            skipped = (no_event + (number == lead), empty + 1, *costs[2:])
             grown.append(_Way(skipped, end, used))
             for fill in fills:
                 if fill.start <= end or fill.pass_id in used:
                     continue
                 returns = last.get(fill.pass_id, BEFORE_ALL) > fill.end
-                added = (peak_days + fill.peak_days, off_track + fill.off_track, steps + fill.steps)
+                filled = (
+                    no_event,
+                    empty,
+                    unknown + fill.unknown,
+                    peak_days + fill.peak_days,
+                    off_track + fill.off_track,
+                    steps + fill.steps,
+                )
                 now_used = used | {fill.pass_id} if returns else used
-                grown.append(_Way((no_event, empty, *added), fill.end, now_used))
+                grown.append(_Way(filled, fill.end, now_used))
         ways = _undominated(grown)
     return ways[0].costs
 
@@ -182,7 +195,10 @@ def fills_perfectly(slots: Slots, *, track: int) -> bool:
         [
             option
             for option in options
-            if option.level == 0 and option.track == track and option.peak_days == 0
+            if option.level == 0
+            and option.track == track
+            and option.peak_days == 0
+            and option.unknown == 0
         ]
         for options in slots
     ]

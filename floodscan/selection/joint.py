@@ -108,7 +108,8 @@ def _is_usable(option: PassOption, tracks: Tracks, limit: FillScore | None) -> b
     if limit is None:
         return True
     return (
-        option.peak_days <= limit.peak_days
+        option.unknown <= limit.unknown
+        and option.peak_days <= limit.peak_days
         and option.level <= limit.level
         and option.level <= limit.steps
         and off_track <= limit.off_track
@@ -133,6 +134,7 @@ def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) 
         grown = FillScore(
             fill.no_event,
             fill.empty,
+            fill.unknown + option.unknown,
             fill.peak_days + option.peak_days,
             max(fill.level, needed),
             fill.off_track + off_track,

@@ -4,11 +4,15 @@ An *option* is a pass as one slot may take it at one level of the ladder: the sc
 that the ladder's first steps admit. If the option is chosen, its *mosaic* fills the slot: the
 scenes that together cover what the option covers. ``cover`` picks them greedily: next comes the
 scene that adds the most points, then the less cloudy one, then the smaller id. At last come scenes
-that fill gaps between the points. A scene that adds less than ``SLIVER`` is left out: it is a
-gigabyte to read, for a strip at the edge.
+that fill gaps between the points and are clear wherever that is known. A scene that adds less than
+``SLIVER`` is left out: it is a gigabyte to read, for a strip at the edge.
 
 Scenes of one tile with different footprints are parts of a granule that was split. They are taken
 together or not at all, whatever their footprints claim.
+
+If clear ground counts (see ``clearness``), a pass of which only some scenes were read makes two
+options: one of the scenes whose clear ground is known, and one of all its scenes, which is worth
+less. In a mosaic of the second one, the scenes of which more is known come first.
 
 Under a recipe without mosaics each option is a single scene, for readers that take one scene of a
 slot.
@@ -61,21 +65,24 @@ class Scene(NamedTuple):
         row: Its row in the table of candidates.
         item_id: STAC id.
         pass_id: Number of its pass.
+        unknown: What is known of its clear ground, see ``clearness``; 0 is all that counts.
         track: Number of its track; 0 for sensors without tracks.
         level: Ladder steps that it needs.
         start: Acquisition time, microseconds since 1970.
         days: Days between its date and the date of the phase.
-        cloud: Cloud cover in thousandths of a percent.
+        cloud: Its cloud that counts, in thousandths of a percent.
         tile: MGRS tile; None for sensors without tiles.
         outline: Footprint, WKB.
         overlap: Share of the target that it covers.
         points: Set of the target's sample points that it covers.
         size: Number of these points.
+        ground: Number of the points inside its footprint, clear or not.
     """
 
     row: int
     item_id: str
     pass_id: int
+    unknown: int
     track: int
     level: int
     start: int
@@ -86,6 +93,7 @@ class Scene(NamedTuple):
     overlap: float
     points: int
     size: int
+    ground: int
 
 
 class PassOption(NamedTuple):
@@ -93,6 +101,7 @@ class PassOption(NamedTuple):
 
     Attributes:
         pass_id: Number of the pass.
+        unknown: What is known of the clear ground of the scene of which the least is known.
         track: Number of its track; 0 for sensors without tracks.
         level: Ladder steps that it needs.
         coverage_level: Those of them that its coverage needs.
@@ -109,6 +118,7 @@ class PassOption(NamedTuple):
     """
 
     pass_id: int
+    unknown: int
     track: int
     level: int
     coverage_level: int
@@ -151,9 +161,16 @@ def make_pass_options(
     options = [
         _make_option(admitted, points, levels, weigh_cloud=weigh_cloud, peak=peak)
         for members in groups.values()
-        for admitted, points, levels in _admit(members, least_points)
+        for told in _by_knowledge(members)
+        for admitted, points, levels in _admit(told, least_points)
     ]
     return sorted(options, key=lambda option: (option.start, option.key))
+
+
+def _by_knowledge(members: Sequence[Scene]) -> Iterator[Sequence[Scene]]:
+    """Yield the scenes of a pass, and before them those of which more is known, if not all are."""
+    for rank in sorted({scene.unknown for scene in members}):
+        yield [scene for scene in members if scene.unknown <= rank]
 
 
 def _admit(
@@ -210,6 +227,7 @@ def _make_option(
         cost = cost * CLOUD_PERCENT_PER_DAY + _mean_cloud(scenes)
     return PassOption(
         pass_id=scenes[0].pass_id,
+        unknown=max([scene.unknown for scene in scenes]),
         track=scenes[0].track,
         level=levels[0],
         coverage_level=levels[1],
@@ -225,9 +243,9 @@ def _make_option(
 
 
 def _mean_cloud(scenes: Sequence[Scene]) -> int:
-    """Average the cloud cover of scenes by the points of each, in thousandths of a percent."""
-    weighted = sum([scene.cloud * scene.size for scene in scenes])
-    return weighted // sum([scene.size for scene in scenes])
+    """Average the cloud of scenes by the ground of each, in thousandths of a percent."""
+    weighted = sum([scene.cloud * scene.ground for scene in scenes])
+    return weighted // sum([scene.ground for scene in scenes])
 
 
 def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
@@ -238,7 +256,8 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
         area: The target's area.
 
     Returns:
-        The members, in the order in which they add the most points.
+        The members, in the order in which they add the most points; those of which more is known
+        of the clear ground come first.
     """
     if len(scenes) == 1:
         return list(scenes)
@@ -247,12 +266,18 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
     left = _group_by_granule(scenes)
     while left:
         added = [(_points_of(parts) & ~covered).bit_count() for parts in left]
-        most = max(added)
-        if most < (_SLIVER_POINTS if chosen else 1):
+        least = _SLIVER_POINTS if chosen else 1
+        useful = [
+            (parts[0].unknown, -n, number)
+            for number, (parts, n) in enumerate(zip(left, added, strict=True))
+            if n >= least
+        ]
+        if not useful:
             break
-        parts = left.pop(added.index(most))
+        parts = left.pop(min(useful)[-1])
         chosen += parts
         covered |= _points_of(parts)
+    left = [parts for parts in left if all(part.size == part.ground for part in parts)]
     if left and all(scene.overlap < 1 for scene in chosen):
         chosen += _fill_gaps(chosen, left, area)
     return _sort_by_added_points(chosen)
@@ -291,7 +316,7 @@ def _group_by_granule(scenes: Sequence[Scene]) -> list[list[Scene]]:
     a granule by itself.
     """
     granules: dict[object, dict[bytes, Scene]] = {}
-    for scene in sorted(scenes, key=lambda scene: (scene.cloud, scene.item_id)):
+    for scene in sorted(scenes, key=lambda scene: (scene.unknown, scene.cloud, scene.item_id)):
         if scene.overlap:
             parts = granules.setdefault(scene.row if scene.tile is None else scene.tile, {})
             parts.setdefault(scene.outline, scene)
@@ -301,7 +326,7 @@ def _group_by_granule(scenes: Sequence[Scene]) -> list[list[Scene]]:
 def _sort_by_added_points(scenes: Sequence[Scene]) -> list[Scene]:
     left, ordered, covered = list(scenes), [], 0
     while left:
-        added = [(scene.points & ~covered).bit_count() for scene in left]
+        added = [(-scene.unknown, (scene.points & ~covered).bit_count()) for scene in left]
         scene = left.pop(added.index(max(added)))
         ordered.append(scene)
         covered |= scene.points

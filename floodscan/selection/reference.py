@@ -9,6 +9,11 @@ The eligible candidates of a slot are ordered by
 
 and remaining ties by item id, so that no choice depends on the order of a server's answer. The
 first candidate is selected, and all tiles of the DEM.
+
+If clouds count over the target (see ``clearness``), the scenes whose clear ground is known come
+before the scenes of which only shares are known, and unread scenes come last. Then the share of the
+target that a scene shows clear takes the place of its overlap, and the target's cloud that of the
+scene's.
 """
 
 from __future__ import annotations
@@ -21,12 +26,15 @@ import pyarrow.compute as pc
 
 from floodscan.model import Sensor
 from floodscan.schemas import CANDIDATES, SLOT
-from floodscan.selection.candidates import CLOUD_UNKNOWN
+from floodscan.selection.clearness import clear_sets, counted_clouds, rank_knowledge
 from floodscan.selection.columns import dense_ranks, encode, group_starts, is_value
 from floodscan.selection.labels import Verdict
+from floodscan.selection.sample_points import N_POINTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from floodscan.model import Recipe
 
 
 def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
@@ -34,11 +42,12 @@ def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
     return np.cumsum(group_starts([encode(candidates[name]) for name in SLOT])) - 1
 
 
-def select_reference(candidates: pa.Table) -> pa.Table:
+def select_reference(candidates: pa.Table, recipe: Recipe) -> pa.Table:
     """Order the candidates of each slot by the published rules and select the first.
 
     Args:
         candidates: CANDIDATES table, the rows of each slot next to each other.
+        recipe: The rules.
 
     Returns:
         The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order.
@@ -46,7 +55,7 @@ def select_reference(candidates: pa.Table) -> pa.Table:
     """
     slots = slot_numbers(candidates)
     eligible = is_value(candidates["verdict"], Verdict.ELIGIBLE)
-    order = np.lexsort([*reversed(_reference_keys(candidates, eligible)), ~eligible, slots])
+    order = np.lexsort([*reversed(_reference_keys(candidates, eligible, recipe)), ~eligible, slots])
     candidates, slots, eligible = candidates.take(pa.array(order)), slots[order], eligible[order]
     position = np.arange(len(slots)) - np.searchsorted(slots, slots) + 1
     is_dem = is_value(candidates["sensor"], Sensor.DEM)
@@ -61,7 +70,9 @@ def select_reference(candidates: pa.Table) -> pa.Table:
     return pa.table(columns, schema=CANDIDATES)
 
 
-def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+def _reference_keys(
+    candidates: pa.Table, eligible: NDArray[np.bool_], recipe: Recipe
+) -> list[NDArray[np.float64]]:
     """List the sort keys, the first one first, shape (n,) each.
 
     A key that a sensor does not use is 0 for its rows.
@@ -70,11 +81,12 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
     imagery = eligible & ~sensor[Sensor.DEM]
     radar = eligible & sensor[Sensor.S1RTC]
     optical = eligible & sensor[Sensor.S2L2A]
-    cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+    cloud = counted_clouds(candidates, recipe)
     days = pc.fill_null(candidates["days_from_phase"], 0).to_numpy()
     orbit_text = candidates["relative_orbit"].cast(pa.string())
     return [
-        np.where(eligible, -candidates["overlap_frac"].to_numpy(), 0),
+        np.where(eligible, rank_knowledge(candidates, recipe), 0),
+        np.where(eligible, -_covered_fracs(candidates, recipe), 0),
         np.where(optical, cloud, 0),
         np.where(imagery, days, 0),
         np.where(
@@ -84,6 +96,16 @@ def _reference_keys(candidates: pa.Table, eligible: NDArray[np.bool_]) -> list[N
         np.where(radar, _text_ranks(candidates["orbit_state"], ""), 0),
         _text_ranks(candidates["item_id"], ""),
     ]
+
+
+def _covered_fracs(candidates: pa.Table, recipe: Recipe) -> NDArray[np.float64]:
+    """Return the share of the target that each scene covers, or that it shows clear, if known."""
+    overlaps = candidates["overlap_frac"].to_numpy()
+    clear = [
+        np.nan if points is None else points.bit_count() / N_POINTS
+        for points in clear_sets(candidates, recipe)
+    ]
+    return np.where(np.isnan(clear), overlaps, clear)
 
 
 def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64]:

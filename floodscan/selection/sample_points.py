@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from shapely import affinity
 
 from floodscan.geometry.areas import authalic
 from floodscan.geometry.scan_lines import cross_rows
@@ -43,6 +44,7 @@ _LATITUDES = np.linspace(-90, 90, 180 * 16 + 1)
 _HEIGHTS = authalic(_LATITUDES)
 _TURN = 360.0
 _HALF_TURN = 180.0
+_MARGIN = 1.0  # degrees around a target that its outer points also stand for
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +173,53 @@ def _rings(areas: Geometries) -> tuple[Geometries, NDArray[np.int64]]:
     parts, of_parts = shapely.get_parts(areas, return_index=True)
     rings, of_rings = shapely.get_rings(parts, return_index=True)
     return rings, of_parts[of_rings]
+
+
+def draw_points(sample_points: SamplePoints, points: int) -> BaseGeometry:
+    """Draw the ground for which some points stand, in longitude and latitude.
+
+    Ground belongs to the nearest row, and in it to the nearest point. So all points together stand
+    for the bbox and ``_MARGIN`` degrees around it, and not only for the target.
+
+    Args:
+        sample_points: All points of the target.
+        points: A set of them.
+    """
+    rows = sample_points.places.astype(np.int64)
+    shares = sample_points.places - rows
+    is_last = np.append(rows[1:] != rows[:-1], True)
+    is_first = np.append(True, is_last[:-1])
+    middles = np.append((shares[1:] + shares[:-1]) / 2, 0.0)
+    rims = _MARGIN / sample_points.width
+    lefts = np.where(is_first, -rims, np.append(0.0, middles[:-1]))
+    rights = np.where(is_last, 1 + rims, middles)
+    packed = np.frombuffer(points.to_bytes(N_POINTS // 8, "little"), dtype=np.uint8)
+    drawn = np.unpackbits(packed, bitorder="little").astype(bool)
+    starts = drawn & (is_first | ~np.append(False, drawn[:-1]))
+    ends = drawn & (is_last | ~np.append(drawn[1:], False))
+    bottoms, tops = _row_edges(sample_points.latitudes[rows[is_first]])
+    numbers = (np.cumsum(is_first) - 1)[starts]
+    wests, easts = (
+        sample_points.west + each * sample_points.width for each in (lefts[starts], rights[ends])
+    )
+    return _turn_back(shapely.box(wests, bottoms[numbers], easts, tops[numbers]))
+
+
+def _row_edges(latitudes: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the southern and the northern edge of each row's ground, shape (rows,) each."""
+    between = (latitudes[1:] + latitudes[:-1]) / 2
+    south, north = max(latitudes[0] - _MARGIN, -90.0), min(latitudes[-1] + _MARGIN, 90.0)
+    return np.append(south, between), np.append(between, north)
+
+
+def _turn_back(boxes: Geometries) -> BaseGeometry:
+    """Join boxes, and move what lies beyond the antimeridian to the other edge of the map."""
+    joined = shapely.union_all(boxes)
+    west, _, east, _ = shapely.bounds(joined)
+    if joined.is_empty or (west >= -_HALF_TURN and east <= _HALF_TURN):
+        return joined
+    parts = []
+    for turn in (-_TURN, 0.0, _TURN):
+        strip = shapely.box(turn - _HALF_TURN, -90, turn + _HALF_TURN, 90)
+        parts.append(affinity.translate(shapely.intersection(strip, joined), -turn))
+    return shapely.union_all(parts)

@@ -14,7 +14,7 @@ import shapely
 
 from floodscan.model import Phase, Sensor
 from floodscan.selection.attributes import NEVER
-from floodscan.selection.candidates import CLOUD_UNKNOWN
+from floodscan.selection.clearness import CLOUD_UNKNOWN, clear_sets
 from floodscan.selection.columns import microseconds
 from floodscan.selection.fill_scores import fills_perfectly
 from floodscan.selection.mosaics import MILLI, PassOption, Scene, make_pass_options
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Slots = list[list[PassOption]]
     ScenesAndOptions = tuple[list[list[Scene]], Slots]
     MakeOptions = Callable[[Sequence[Sequence[int]], LeastPoints], ScenesAndOptions]
-    Coverage = tuple[int, int]  # a set of points, and their number
+    Coverage = tuple[int, int, int]  # a set of points, their number, and that of the footprint's
 
 _IMAGERY = (Sensor.S1RTC, Sensor.S2L2A)
 
@@ -49,9 +49,9 @@ class SceneColumns:
     """Columns of a table of candidates as plain lists: single values of lists are fast to read."""
 
     def __init__(
-        self, candidates: pa.Table, slots: Indices, attributes: CandidateAttributes
+        self, candidates: pa.Table, slots: Indices, attributes: CandidateAttributes, recipe: Recipe
     ) -> None:
-        cloud = pc.fill_null(candidates["cloud_cover"], CLOUD_UNKNOWN).to_numpy()
+        cloud = attributes.clouds
         # a percent below 0 or above 1000 is a mistake in the item; sums must stay small integers
         cloud = np.round(np.nan_to_num(np.clip(cloud, 0, CLOUD_UNKNOWN), nan=CLOUD_UNKNOWN) * MILLI)
         overlaps = candidates["overlap_frac"].to_numpy()
@@ -62,10 +62,12 @@ class SceneColumns:
         self.geometry = candidates["geometry"].to_pylist()
         self.level = attributes.levels.tolist()
         self.track = attributes.tracks.tolist()
+        self.clear = clear_sets(candidates, recipe)
         fields = (
             range(len(candidates)),
             candidates["item_id"].to_pylist(),
             attributes.passes.tolist(),
+            attributes.unknown.tolist(),
             self.track,
             self.level,
             microseconds(candidates["datetime"]).tolist(),
@@ -199,7 +201,10 @@ def _make_options(
 def _measure_coverage(
     target: Target, rows: Sequence[int], columns: SceneColumns
 ) -> dict[int, Coverage]:
-    """Find the points of a target that each scene covers, once for each footprint."""
+    """Find the points of a target that each scene covers, once for each footprint.
+
+    Where clear ground is known, these are the points inside the footprint that are clear.
+    """
     footprints = dict.fromkeys(columns.geometry[row] for row in rows if not columns.covers_all[row])
     sets = (
         covered_points(place_sample_points(target), shapely.from_wkb(list(footprints)))
@@ -207,12 +212,17 @@ def _measure_coverage(
         else []
     )
     by_footprint = {
-        footprint: (points, points.bit_count())
+        footprint: (points, points.bit_count(), points.bit_count())
         for footprint, points in zip(footprints, sets, strict=True)
     }
-    return {
-        row: (ALL_POINTS, N_POINTS)
+    inside = {
+        row: (ALL_POINTS, N_POINTS, N_POINTS)
         if columns.covers_all[row]
         else by_footprint[columns.geometry[row]]
         for row in rows
     }
+    for row, (ground, _, n_ground) in inside.items():
+        if (clear := columns.clear[row]) is not None:
+            points = ground & clear
+            inside[row] = (points, points.bit_count(), n_ground)
+    return inside

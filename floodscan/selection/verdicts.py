@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from floodscan.schemas import CANDIDATES
 from floodscan.selection.attributes import NEVER, levels_by_rule
+from floodscan.selection.clearness import CLOUD_COLUMNS
 from floodscan.selection.columns import dense_ranks
 from floodscan.selection.labels import Verdict
 from floodscan.selection.mosaics import cover
@@ -117,7 +118,7 @@ class Verdicts:
             rows = np.flatnonzero(selected & (sensors == sensor))
             if not rules.ladder or len(rows) == 0:
                 continue
-            measures = self._candidates.select(["datetime", "day_offset", "cloud_cover"])
+            measures = self._candidates.select(["datetime", "day_offset", *CLOUD_COLUMNS])
             by_rule = levels_by_rule(measures.take(pa.array(rows)), rules)
             needed = np.array([*by_rule.values(), self._coverage_levels[rows]])
             off_track = self._off_track[rows]
@@ -145,9 +146,13 @@ def _explain(scene: Scene, option: PassOption | None, track: int, used: Containe
 def _rank_others(options: list[PassOption], option: PassOption | None) -> list[int]:
     """List the rows of the options that were not chosen, the best option first.
 
-    The best needs the fewest steps, then covers the most points, then costs the least.
+    The best leaves the least unknown of its clear ground, then needs the fewest steps, then covers
+    the most points, then costs the least.
     """
-    order = sorted(options, key=lambda other: (other.level, -other.size, other.cost, other.key))
+    order = sorted(
+        options,
+        key=lambda other: (other.unknown, other.level, -other.size, other.cost, other.key),
+    )
     return [
         scene.row
         for other in order

@@ -37,10 +37,21 @@ def written(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The disk is full, or can't be written.
     """
+    with scratch(path) as temporary:
+        yield temporary
+        _flush(temporary)
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Write a file that ends with the run: as ``written``, without waiting for the disk.
+
+    Raises:
+        OutputError: The disk is full, or can't be written.
+    """
     try:
         with replacing(path) as temporary:
             yield temporary
-            _flush(temporary)
     except OSError as err:
         why = err.strerror or str(err)
         message = f"can't be written: {why}; solve that and start the same scan again"

@@ -228,6 +228,10 @@ class RunFolder:
         found = pq.read_table(path, columns=names)
         return check_table(found.replace_schema_metadata(None).cast(schema), schema)
 
+    def has_clear_ground(self) -> bool:
+        """Return whether the clear ground of any candidate was read, by the files' footers."""
+        return any(map(_has_clear_ground, sorted(self.candidates_path.glob("*.parquet"))))
+
     def replace_event(
         self, batch: str, event_id: str, candidates: pa.Table, manifest: bytes
     ) -> None:
@@ -342,3 +346,12 @@ class RunFolder:
         rows = self.events.read(["event_id", "reason"]).filter(pc.field("event_id") == event_id)
         why = rows["reason"][0] if len(rows) else f"no event '{event_id}' is finished"
         return f"there is no manifest: {why}"
+
+
+def _has_clear_ground(path: Path) -> bool:
+    metadata = pq.read_metadata(path)
+    if "clear_source" not in metadata.schema.names:
+        return False
+    column = metadata.schema.names.index("clear_source")
+    chunks = (metadata.row_group(group).column(column) for group in range(metadata.num_row_groups))
+    return any(chunk.statistics.null_count < chunk.num_values for chunk in chunks)

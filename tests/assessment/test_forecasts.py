@@ -124,11 +124,11 @@ def test_manifest_and_table_of_an_event_with_empty_slots(tmp_path: Path) -> None
     recipe = Recipe(sensors={**Recipe().sensors, Sensor.S2L2A: optical})
     coverage, row = scan_demo(tmp_path, recipe)
     missing = [{"phase": str(phase), "sensor": "S2L2A"} for phase in Phase]
-    nothing = {"missing": missing, "mosaics": None, "single_scenes": None}
+    nothing = {"missing": missing, "unknown": [], "mosaics": None, "single_scenes": None}
     full = {"valid_pixel_frac": 1.0, "chips": 1120}
     assert coverage["forecast"] == {
         "all": nothing,
-        "S1RTC": {"missing": [], "mosaics": full, "single_scenes": full},
+        "S1RTC": {"missing": [], "unknown": [], "mosaics": full, "single_scenes": full},
         "S2L2A": nothing,
     }
     for prefix in ("", "single_"):

@@ -48,6 +48,7 @@ def ended(
         seconds=1.5,
         joint_frac=0.5,
         filled_frac=0.5,
+        joint_clear_frac=None,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,

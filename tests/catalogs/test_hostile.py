@@ -40,7 +40,7 @@ SEARCH = Search(
     TimeWindow(datetime(2021, 6, 5, tzinfo=UTC), datetime(2021, 7, 28, 23, 59, 59, tzinfo=UTC)),
     SENSORS[COLLECTION].assets,
 )
-READ = {"markup", "escapes", "odd ids", "other type", "hrefs"}
+READ = {"markup", "escapes", "odd ids", "other type", "hrefs", "no collection"}
 """Kinds whose answers are odd, and complete all the same."""
 
 UNTIL_THE_END = {"new items", "a million items"}
@@ -115,7 +115,7 @@ def test_a_hostile_catalog_costs_its_slots_and_not_the_run(kind: str, runs: dict
     assert run.peak_mb < MOST_MB
     may_take = 60.0 if kind in UNTIL_THE_END else LIMITS.search_seconds
     searches = run.searches()
-    assert len(searches) == 3
+    assert [len(search["collections"]) for search in searches] == [2, 1]
     for search in searches:
         assert search["seconds"] < may_take + 10
         assert search["complete"] is (kind in READ)
@@ -235,11 +235,23 @@ def test_no_request_follows_a_link_to_another_host(api: HostileApi, runs: dict[s
 
 def test_features_without_an_id_are_counted(runs: dict[str, Run]) -> None:
     """In the table of searches and in the record of the run; the other items are chosen from."""
-    assert [search["n_dropped"] for search in runs["odd ids"].searches()] == [8, 8, 8]
+    assert [search["n_dropped"] for search in runs["odd ids"].searches()] == [16, 8]
     record = json.loads((runs["odd ids"].folder / "run.json").read_text())
     assert record["searches"]["dropped"] == 24
     assert all(row["item_id"] for row in runs["odd ids"].candidates())
-    assert [search["n_dropped"] for search in runs["other type"].searches()] == [0, 0, 0]
+    assert [search["n_dropped"] for search in runs["other type"].searches()] == [0, 0]
+
+
+def test_a_search_of_several_collections_is_sent_again_for_each(runs: dict[str, Run]) -> None:
+    """If the catalog refuses it, or its items do not say of which collection they are."""
+    (merged, _) = runs["no collection"].searches()
+    assert (merged["complete"], merged["n_bisections"], merged["n_requests"]) == (True, 1, 3)
+    (merged, _) = runs["other type"].searches()
+    assert (merged["complete"], merged["n_bisections"], merged["n_requests"]) == (True, 1, 3)
+    for collection in SENSORS:
+        assert runs["no collection"].candidates(collection) == runs["other type"].candidates(
+            collection
+        )
 
 
 def test_hrefs_are_resolved_or_refused(runs: dict[str, Run]) -> None:

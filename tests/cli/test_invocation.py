@@ -79,7 +79,7 @@ def test_other_programs_that_use_the_package_print_the_usual_name(tmp_path: Path
     """Such as a notebook, or these tests."""
     result = floodscan.scan("demo", out=tmp_path / "run")
     commands = dict(list_next_commands(result))
-    assert [*commands] == ["Why", "Pictures"]
+    assert [*commands] == ["Why", "Pictures", "Report"]
     assert all(words.startswith("floodscan ") for words in commands.values())
 
 

@@ -80,7 +80,7 @@ def cover(first: Search, second: Search) -> Search:
 
 def merge(first: Search, second: Search) -> Search | None:
     """Merge two searches at a high price of requests; None if they are not merged."""
-    made = set(coalesce([first, second], sensor=Sensor.S2L2A, prices=MERGE_ALL).values())
+    made = set(coalesce({Sensor.S2L2A: [first, second]}, prices=MERGE_ALL).values())
     return made.pop() if len(made) == 1 else None
 
 
@@ -106,7 +106,7 @@ def cost(asked: Iterable[Search]) -> float:
 @given(st.lists(searches, min_size=1, max_size=12))
 def test_every_slot_search_is_inside_its_merged_search(slot_searches: list[Search]) -> None:
     """The merged search finds everything that each of its slot searches finds."""
-    merged_searches = coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES)
+    merged_searches = coalesce({Sensor.S2L2A: slot_searches}, prices=PRICES)
     assert merged_searches.keys() == set(slot_searches)
     assert all(contains(merged, slot_search) for slot_search, merged in merged_searches.items())
 
@@ -114,7 +114,7 @@ def test_every_slot_search_is_inside_its_merged_search(slot_searches: list[Searc
 @given(st.lists(searches, min_size=1, max_size=12))
 def test_merging_never_costs_more(slot_searches: list[Search]) -> None:
     """The merged searches cost at most as much as the slot searches."""
-    made = set(coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES).values())
+    made = set(coalesce({Sensor.S2L2A: slot_searches}, prices=PRICES).values())
     assert cost(made) <= cost(set(slot_searches)) * (1 + 1e-9)
 
 
@@ -125,16 +125,14 @@ def test_order_of_the_slot_searches_makes_no_difference(
     """The same slot searches, shuffled and each twice, get the same merged searches."""
     again = [*slot_searches, *slot_searches]
     rng.shuffle(again)
-    once = coalesce(slot_searches, sensor=Sensor.S1RTC, prices=PRICES)
-    assert coalesce(again, sensor=Sensor.S1RTC, prices=PRICES) == once
+    once = coalesce({Sensor.S1RTC: slot_searches}, prices=PRICES)
+    assert coalesce({Sensor.S1RTC: again}, prices=PRICES) == once
 
 
 @given(st.lists(searches, min_size=1, max_size=12))
 def test_no_two_searches_are_left_that_are_worth_merging(slot_searches: list[Search]) -> None:
     """No pair of merged searches would cost less as one search."""
-    made = sorted(
-        set(coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES).values()), key=str
-    )
+    made = sorted(set(coalesce({Sensor.S2L2A: slot_searches}, prices=PRICES).values()), key=str)
     for pair in combinations(made, 2):
         assert cost([cover(*pair)]) >= cost(pair) * (1 - 1e-9)
 
@@ -155,7 +153,7 @@ def test_no_two_searches_are_left_that_are_worth_merging(slot_searches: list[Sea
 )
 def test_as_few_searches_as_merging_one_pair_at_a_time(slot_searches: list[Search]) -> None:
     """Many pairs per round leave no more searches than the single best pair per round."""
-    made = set(coalesce(slot_searches, sensor=Sensor.S2L2A, prices=PRICES).values())
+    made = set(coalesce({Sensor.S2L2A: slot_searches}, prices=PRICES).values())
     left = list(dict.fromkeys(slot_searches))
     while pairs := [
         (cost(pair) - cost([joined]), pair, joined)
@@ -170,7 +168,7 @@ def test_as_few_searches_as_merging_one_pair_at_a_time(slot_searches: list[Searc
 def test_windows_of_one_place_share_a_search() -> None:
     """Four phases of an event are one search, with the days between two of them."""
     phases = [search(5.7, 49.4, 0.8, day, 9) for day in (0, 26, 30, 33)]
-    (merged,) = set(coalesce(phases, sensor=Sensor.S1RTC, prices=PRICES).values())
+    (merged,) = set(coalesce({Sensor.S1RTC: phases}, prices=PRICES).values())
     assert merged == search(5.7, 49.4, 0.8, 0, 42)
 
 
@@ -178,14 +176,14 @@ def test_far_places_and_far_times_stay_apart() -> None:
     """A merge that would find thousands of extra items is not made."""
     near = search(5.7, 49.4, 0.8, 0, 21)
     elsewhere, later = search(95.7, -19.4, 0.8, 0, 21), search(5.7, 49.4, 0.8, 3000, 21)
-    merged_searches = coalesce([near, elsewhere, later], sensor=Sensor.S2L2A, prices=PRICES)
+    merged_searches = coalesce({Sensor.S2L2A: [near, elsewhere, later]}, prices=PRICES)
     assert merged_searches == {each: each for each in (near, elsewhere, later)}
 
 
 def test_a_merge_that_does_not_fit_on_a_page_saves_nothing() -> None:
     """Two searches that fill two pages stay two searches."""
     big = [search(0, 0, 9, 0, 30), search(14, 0, 9, 0, 30)]
-    assert coalesce(big, sensor=Sensor.S2L2A, prices=PRICES) == {each: each for each in big}
+    assert coalesce({Sensor.S2L2A: big}, prices=PRICES) == {each: each for each in big}
 
 
 def test_collections_and_timeless_searches_are_not_mixed() -> None:
@@ -195,6 +193,24 @@ def test_collections_and_timeless_searches_are_not_mixed() -> None:
     assert merge(dated, timeless) is None
     assert merge(dated, foreign) is None
     assert merge(timeless, replace(timeless, assets=("b",))) == replace(timeless, assets=("a", "b"))
+
+
+def test_one_api_is_searched_for_several_collections_at_once() -> None:
+    """Each collection keeps its assets; two APIs, and searches of all time, stay apart."""
+    radar, optical = search(5, 49, 1, 4, 9), replace(search(5, 49, 1, 0, 21), collection="d")
+    optical = replace(optical, assets=("b", "c"))
+    asked = {Sensor.S1RTC: [radar], Sensor.S2L2A: [optical]}
+    apis = {"c": "one", "d": "one"}
+    (merged,) = set(coalesce(asked, prices=PRICES, find_api=lambda s: apis[s.collection]).values())
+    assert merged.wanted == {"c": ("a",), "d": ("b", "c")}
+    assert (merged.bbox, merged.window) == (optical.bbox, optical.window)
+    assert {part.collection: part.assets for part in halve(merged) or ()} == merged.wanted
+    apart = {each: each for each in (radar, optical)}
+    apis["d"] = "other"
+    assert coalesce(asked, prices=PRICES, find_api=lambda s: apis[s.collection]) == apart
+    timeless = {sensor: [replace(s, window=None) for s in found] for sensor, found in asked.items()}
+    unmerged = coalesce(timeless, prices=PRICES, find_api=lambda _: "one")
+    assert all(slot_search == sent for slot_search, sent in unmerged.items())
 
 
 def test_boxes_across_the_antimeridian_are_merged_only_in_time() -> None:
@@ -212,6 +228,7 @@ def test_halves_meet_and_end_at_the_floor(whole: Search) -> None:
     """Halves share the line where they meet, cover the whole, and have a minimum size."""
     depth, part = 0, whole
     while halves := halve(part):
+        assert len(halves) == 2
         first, second = halves
         assert cover(first, second) == part
         assert may_share_items(first, second)

@@ -33,6 +33,7 @@ def _outcome(event_id: str, status: Status, reasons: tuple[EmptySlot, ...]) -> O
         seconds=0.5,
         joint_frac=None,
         filled_frac=None,
+        joint_clear_frac=None,
         valid_pixel_frac=None,
         chips=None,
         single_valid_pixel_frac=None,

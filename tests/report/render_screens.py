@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from contextlib import chdir
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +22,17 @@ import floodscan
 from floodscan import Policy, Recipe, Sensor
 from floodscan.assessment.labels import Status
 from floodscan.assessment.outcomes import count_outcomes
+from floodscan.cli.list_output import show_conversion
 from floodscan.cli.output import show_result
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
+from floodscan.report.agreement import Agreement, Verdict, show_agreement
 from floodscan.report.compare import compare
+from floodscan.report.event_lists import show_summary, summarise
 from floodscan.report.explain import explain
 from floodscan.report.plans import show_plans
 from floodscan.report.tables import show_comparison, show_explanation, show_outcomes
+from tests.event_lists.made_up import SQUARE, activation, answer, convert, write
 from tests.report.outcomes import event_rows
 from tests.sweeps import DEMO, demo_copies
 
@@ -82,6 +87,38 @@ def _show_unfinished(_: Runs, console: Console) -> None:
     show_outcomes(console, [rows], count_outcomes(pa.concat_tables([rows])))
 
 
+def _show_conversion(runs: Runs, console: Console) -> None:
+    fire = activation(code="EMSR842", category="Wildfire", subCategory="Forest fire", name="Fire")
+    areas = activation()["aois"]
+    areas[1]["extent"] = SQUARE[:30]
+    path = write(runs.folder / "list.json", answer(activation(aois=areas), fire))
+    show_conversion(console, convert(path), runs.folder / "events.parquet")
+
+
+def _show_agreement(_: Runs, console: Console) -> None:
+    time = datetime(2026, 4, 1, 5, 10, tzinfo=UTC)
+    hours = {
+        Verdict.SAME: 0.0,
+        Verdict.EARLIER: -11.9,
+        Verdict.LATER: 35.8,
+        Verdict.OTHER_TRACK: -23.9,
+        Verdict.NONE: None,
+    }
+    found = [
+        Agreement(
+            event_id=f"EMSR871_AOI{number:02}",
+            sensor=Sensor.S1RTC,
+            verdict=verdict,
+            expert_time=time,
+            chosen_time=None if apart is None else time + timedelta(hours=apart),
+            hours=apart,
+            is_candidate=apart is not None,
+        )
+        for number, (verdict, apart) in enumerate(hours.items())
+    ]
+    show_agreement(console, found)
+
+
 SCREENS: dict[str, Screen] = {
     "scan": lambda runs, console: show_result(console, runs.reference),
     "scan-mosaics": lambda runs, console: show_result(console, runs.change),
@@ -100,6 +137,11 @@ SCREENS: dict[str, Screen] = {
     "compare-many": lambda runs, console: show_comparison(
         console, compare(*(run.folder for run in runs.many))
     ),
+    "events-convert": _show_conversion,
+    "events-show": lambda _, console: show_summary(
+        console, summarise(demo_copies(4)), "events.parquet"
+    ),
+    "agree": _show_agreement,
     "plan": lambda _, console: _show_plans(console, [DEMO]),
     "plan-many": lambda _, console: _show_plans(console, demo_copies(130)),
 }

@@ -11,13 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from floodscan import scan
+from floodscan import Policy, Recipe, scan
 from floodscan.cli.group import cli
 from floodscan.errors import EventError, InputError
 from floodscan.event_lists.expert_scenes import read_expert_passes
 from floodscan.event_lists.rows import EVENT_LIST
 from floodscan.report.agreement import Verdict, compare_with_experts
 from floodscan.store import RunFolder
+from floodscan.testing.archive_plan import Extent
+from floodscan.testing.write_archive import write_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,3 +128,52 @@ def test_a_list_without_scenes_of_experts_is_one_message(folder: RunFolder, tmp_
     path.write_text("text")
     with pytest.raises(EventError, match="can't be read"):
         read_expert_passes(path)
+
+
+def test_a_published_activation_beside_passes_of_the_orbits(
+    foreign_data: Path, tmp_path: Path
+) -> None:
+    """The way of a user: convert, scan, agree. The archive is generated from the orbits.
+
+    Its passes are within two minutes of those that the experts name, so each is a candidate.
+    """
+    source = foreign_data / "floods" / "cems" / "EMSR871-flood-detail.json"
+    start, end = datetime(2026, 2, 15, tzinfo=UTC), datetime(2026, 4, 25, tzinfo=UTC)
+    boxes = ((14.5, 40.0, 17.0, 42.2),)
+    write_archive(tmp_path / "archive", Extent(start=start, end=end, boxes=boxes))
+    events, out = tmp_path / "events.parquet", tmp_path / "run"
+    runner = CliRunner()
+    done = runner.invoke(cli, ["events", "convert", str(source), "--out", str(events)])
+    assert done.exit_code == 0
+    recipe = Recipe(policy=Policy.CHANGE_DETECTION)
+    result = scan(events, catalog=str(tmp_path / "archive"), recipe=recipe, out=out)
+    found = compare_with_experts(result.folder, read_expert_passes(events))
+    expected = first_radar_passes(json.loads(source.read_bytes())["results"][0])
+    assert {each.event_id: each.expert_time for each in found} == expected
+    assert len(found) == 4
+    assert all(each.is_candidate for each in found)
+    for each in found:
+        choice = result.manifests[each.event_id].content["selected"]["event"]["S1RTC"]
+        apart = abs(datetime.fromisoformat(choice["datetime"]) - each.expert_time)
+        assert (each.verdict is Verdict.SAME) == (apart < timedelta(minutes=2))
+        assert each.verdict in {Verdict.SAME, Verdict.OTHER_TRACK}
+    n_same = sum(each.verdict is Verdict.SAME for each in found)
+    assert 0 < n_same < len(found)
+    shown = runner.invoke(cli, ["agree", str(out), str(events)]).stdout
+    assert f"S1RTC: {n_same} of 4 the same pass" in shown
+
+
+def first_radar_passes(activation: dict[str, Any]) -> dict[str, datetime]:
+    """Read the first pass of Sentinel-1 after the event that experts used for each area."""
+    began = datetime.fromisoformat(activation["eventTime"]).replace(tzinfo=UTC)
+    found: dict[str, datetime] = {}
+    for aoi in activation["aois"]:
+        times = [
+            datetime.fromisoformat(image["acquisitionTime"]).replace(tzinfo=UTC)
+            for product in aoi["products"]
+            for image in product["images"]
+            if image["sensorName"] == "Sentinel-1"
+        ]
+        if after := [time for time in times if time >= began]:
+            found[f"{activation['code']}_AOI{aoi['number']:02}"] = min(after)
+    return found

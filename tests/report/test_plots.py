@@ -24,6 +24,7 @@ from floodscan.cli.group import cli
 from floodscan.errors import InputError, OutputError
 from floodscan.geometry.footprints import repair
 from floodscan.model import Event, Phase, Recipe, Sensor, SensorRecipe
+from floodscan.report.coverage import count_slots, draw_coverage, list_slots
 from floodscan.report.map import draw_map
 from floodscan.report.plots import plot
 from floodscan.report.timeline import draw_timeline
@@ -38,6 +39,7 @@ DEMO_EVENT = "luxembourg_flood_2021_multimodal"
 DEMO_FOLDER = Path(floodscan.__file__).parent / "data" / "demo"
 AREA = shapely.box(5.7333, 49.4426, 6.5282, 50.1830)
 HALF_A_TURN = 173.875
+PICTURES = ("map", "timeline", "coverage")
 
 
 @pytest.fixture(scope="module")
@@ -103,17 +105,17 @@ def manifest_of(run: RunFolder, event_id: str = DEMO_EVENT) -> Manifest:
     return read_manifest(run.manifest_path(event_id))
 
 
-def test_draws_a_map_and_a_timeline_into_the_run(demo: RunFolder) -> None:
-    """There are two files in ``plots`` of the run, and no temporary ones."""
+def test_draws_three_pictures_into_the_run(demo: RunFolder) -> None:
+    """There are three files in ``plots`` of the run, and no temporary ones."""
     drawn = plot(demo, DEMO_EVENT)
-    assert [path.name for path in drawn] == [f"{DEMO_EVENT}_map.png", f"{DEMO_EVENT}_timeline.png"]
+    assert [path.name for path in drawn] == [f"{DEMO_EVENT}_{name}.png" for name in PICTURES]
     assert {path.parent for path in drawn} == {demo.path / "plots"}
     assert sorted(drawn) == sorted((demo.path / "plots").iterdir())
 
 
 def test_png_is_wide_enough_to_read_and_not_blank(demo: RunFolder, tmp_path: Path) -> None:
     """It is twice as wide as a README, mostly white, and has colours."""
-    for path in plot(demo, DEMO_EVENT, to=tmp_path):
+    for path in plot(demo, DEMO_EVENT, to=tmp_path)[:2]:
         image = Image.open(path)
         colours = image.convert("RGB").getcolors(maxcolors=256) or []
         white = sum(count for count, colour in colours if colour == (255, 255, 255))
@@ -123,7 +125,7 @@ def test_png_is_wide_enough_to_read_and_not_blank(demo: RunFolder, tmp_path: Pat
         assert len(colours) > 50
 
 
-@pytest.mark.parametrize("kind", ["png", "svg"])
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_bytes_do_not_depend_on_the_users_style_or_on_threads(
     demo: RunFolder, tmp_path: Path, kind: str
 ) -> None:
@@ -154,7 +156,7 @@ def test_bundled_pictures_are_those_of_the_demo(demo: RunFolder, tmp_path: Path)
     To renew them, run ``floodscan scan demo --out run`` and ``floodscan plot run EVENT --to new``,
     and copy both files from ``new``.
     """
-    drawn = plot(demo, DEMO_EVENT, to=tmp_path)
+    drawn = plot(demo, DEMO_EVENT, to=tmp_path)[:2]
     for path, name in zip(drawn, ("luxembourg_map.png", "luxembourg_timeline.png"), strict=True):
         pixels, bundled = (
             np.asarray(Image.open(file).convert("RGB")) for file in (path, DEMO_FOLDER / name)
@@ -208,7 +210,7 @@ def test_timeline_counts_candidates_and_marks_the_chosen(demo: RunFolder, tmp_pa
 
 def test_empty_slots_show_their_reason(clouded: RunFolder, tmp_path: Path) -> None:
     """Both pictures show the reason of the manifest instead of a scene."""
-    for path in plot(clouded, "clouded", to=tmp_path, kind="svg"):
+    for path in plot(clouded, "clouded", to=tmp_path, kind="svg")[:2]:
         words = words_of(path).replace("\n", " ")
         assert words.count("no scene: all_rejected (too_cloudy") == 4
         assert "2021-07-10 05:42 UTC, +3 d" in words
@@ -240,7 +242,8 @@ def test_recipe_with_one_sensor_draws(tmp_path: Path, sensor: Sensor, words: str
     """Without imagery there are no bands; without the DEM, its panel says so."""
     recipe = Recipe(sensors={sensor: Recipe().sensors[sensor]})
     floodscan.scan([event_on(date(2021, 7, 7))], catalog="demo", recipe=recipe, out=tmp_path)
-    map_path, timeline_path = plot(RunFolder(tmp_path), "clouded", kind="svg")
+    map_path, timeline_path, coverage_path = plot(RunFolder(tmp_path), "clouded", kind="svg")
+    assert "all filled slots" in words_of(coverage_path)
     assert words in words_of(map_path)
     assert "onset" in words_of(timeline_path)
 
@@ -281,6 +284,30 @@ def test_view_is_as_wide_as_high_on_the_ground() -> None:
     assert view.proportion == pytest.approx(0.8)
 
 
+def test_coverage_has_a_bar_for_each_slot(
+    demo: RunFolder, clouded: RunFolder, tmp_path: Path
+) -> None:
+    """An empty slot says so; the last bar is that of all filled slots together."""
+    draw_coverage(manifest_of(demo), tmp_path / "whole.svg")
+    words = words_of(tmp_path / "whole.svg").splitlines()
+    assert {"pre_month S1RTC", "event S2L2A", "DEM", "all filled slots"} <= set(words)
+    assert (words.count("100 %"), words.count("83.8 %")) == (6, 5)  # one is the axis
+    draw_coverage(manifest_of(clouded, "clouded"), tmp_path / "clouded.svg")
+    assert words_of(tmp_path / "clouded.svg").splitlines().count("none") == 4
+
+
+def test_places_that_all_slots_cover_are_the_joint_coverage(demo: RunFolder) -> None:
+    """The map counts slots; its largest count covers what the manifest says."""
+    manifest = manifest_of(demo)
+    slots = list_slots(manifest)
+    view = View.around(tuple(manifest.content["event"]["bbox"]), 0.1)
+    counts = count_slots(manifest, slots, view)
+    inside = counts[~np.isnan(counts)]
+    joint = manifest.content["coverage"]["joint_frac"]["aoi"]
+    assert (inside == len(slots)).mean() == pytest.approx(joint, abs=0.01)
+    assert inside.min() == 5  # Sentinel-2 lacks the west and the south
+
+
 def test_unknown_event_is_refused(demo: RunFolder, tmp_path: Path) -> None:
     """The message suggests the nearest id, and nothing is written."""
     with pytest.raises(InputError, match=f"did you mean '{DEMO_EVENT}'"):
@@ -300,7 +327,7 @@ def test_command_prints_the_files(demo: RunFolder, tmp_path: Path) -> None:
     command = ["plot", str(demo.path), DEMO_EVENT, "--to", str(tmp_path), "--format", "svg"]
     result = CliRunner().invoke(cli, command, catch_exceptions=False)
     printed = [Path(line) for line in result.output.splitlines()]
-    assert printed == [tmp_path / f"{DEMO_EVENT}_{name}.svg" for name in ("map", "timeline")]
+    assert printed == [tmp_path / f"{DEMO_EVENT}_{name}.svg" for name in PICTURES]
     assert all(path.exists() for path in printed)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from floodscan.model import Phase, Recipe, Sensor
 from floodscan.selection import target_options
+from floodscan.selection.clearness import SHARES_ONLY, UNREAD
 from floodscan.selection.mosaics import make_pass_options
 from floodscan.selection.sample_points import N_POINTS
 
@@ -38,10 +39,13 @@ def fill(combination: Combination, track: int, world: World, sensor: Sensor) -> 
         [mixed_level(world.recipe, sensor)] * bool(off)
     )
     rest = (max(levels, default=0), off, sum(option.level for option in options))
+    unread = sum(option.unknown == UNREAD for option in options)
+    shares_only = sum(option.unknown == SHARES_ONLY for option in options)
     if not world.recipe.event_first:
-        return -len(options), *rest
+        return -len(options), unread, shares_only, *rest
     during = combination[list(Phase).index(Phase.EVENT)]
-    return during is None, -len(options), days_from_peak(during, world), *rest
+    peak_days = days_from_peak(during, world)
+    return during is None, -len(options), unread, shares_only, peak_days, *rest
 
 
 def days_from_peak(option: PassOption | None, world: World) -> int:

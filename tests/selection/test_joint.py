@@ -13,8 +13,8 @@ from tests.selection.worlds import random_world
 
 def test_a_score_is_within_a_limit_field_by_field() -> None:
     """Though scores compare by their first different field."""
-    assert FillScore(0, 3, 0, 0) < FillScore(1, 0, 0, 0)
-    assert not FillScore(0, 3, 0, 0).is_within(FillScore(1, 0, 0, 0))
+    assert FillScore(0, 3) < FillScore(1, 0)
+    assert not FillScore(0, 3).is_within(FillScore(1, 0))
     assert FillScore(0, 1, 0, 1).is_within(FillScore(0, 1, 0, 1))
     assert FillScore(0, 0, 0, 1).is_within(FillScore(1, 2, 0, 1))
 

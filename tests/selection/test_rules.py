@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def empty_slots_of(world: World) -> dict[tuple[str | None, str | None], EmptySlot]:
     """Return the empty slots by phase and sensor."""
     answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
-    verdicts = count_verdicts(world.chosen()).get(world.plan.event.event_id, {})
+    verdicts = count_verdicts(world.chosen(), world.recipe).get(world.plan.event.event_id, {})
     found = find_empty_slots(world.plan, verdicts, answers, world.recipe)
     return {(each.phase, each.sensor): each for each in found}
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import shapely
@@ -22,8 +22,16 @@ from floodscan.planning.slots import EventPlan, plan_event
 from floodscan.selection import select, slot_numbers
 from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.candidates import score
+from floodscan.selection.clearness import judge_clouds
 from floodscan.selection.hours import to_microseconds
 from floodscan.selection.target_options import SceneColumns, TargetOptions, gather_options
+from tests.selection.skies import look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from floodscan.planning.targets import Target
+    from tests.selection.skies import Sight
 
 Item = dict[str, Any]
 
@@ -59,6 +67,7 @@ class World:
     event: Event
     items: list[Item]
     recipe: Recipe
+    sky: Callable[[dict[str, Any]], Sight] | None = None
 
     @property
     def plan(self) -> EventPlan:
@@ -78,15 +87,21 @@ class World:
             )
             for asked in self.recipe.sensors.values()
         ]
-        return score(pa.concat_tables(tables), self.plan.slots, self.recipe)
+        scored = score(pa.concat_tables(tables), self.plan.slots, self.recipe)
+        return scored if self.sky is None else look(scored, self.targets, self.sky)
+
+    @property
+    def targets(self) -> dict[tuple[str, str], Target]:
+        """The event's targets by event id and target id."""
+        return {(self.event.event_id, target.target_id): target for target in self.plan.targets}
 
     def options(self) -> TargetOptions:
         """Gather the options of the AOI, as policy ``change-detection`` does."""
-        scored = self.scored()
+        scored = judge_clouds(self.scored(), self.recipe)
         events = {self.event.event_id: self.event}
         slots = slot_numbers(scored)
         attributes = derive_attributes(scored, slots, events, self.recipe)
-        columns = SceneColumns(scored, slots, attributes)
+        columns = SceneColumns(scored, slots, attributes, self.recipe)
         peak = None if self.event.peak is None else to_microseconds(self.event.peak)
         target = self.plan.targets[0]
         return gather_options(target, range(len(scored)), columns, self.recipe, peak=peak)

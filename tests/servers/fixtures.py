@@ -15,6 +15,7 @@ from floodscan.testing.servers.launch import lean_server, pgstac_server, sas_ser
 from floodscan.testing.servers.pgstac import Binaries
 from floodscan.testing.servers.process import Server, ServerUnavailableError
 from floodscan.testing.servers.sas import TOKEN_PATH
+from floodscan.testing.servers.seaweed import Seaweed, seaweed_server
 from tests.servers import records
 from tests.services import missing, open_service
 
@@ -149,6 +150,13 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """An account of Azure Storage; skipped without Azurite, except on CI, where it fails."""
     with open_service(azurite_server(log=_log(tmp_path_factory))) as account:
         yield account
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """A server of S3; skipped without SeaweedFS, except on CI, where it fails."""
+    with open_service(seaweed_server(log=_log(tmp_path_factory))) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A STAC API that misbehaves in many ways, each below a path of its own.
 
 ``http://127.0.0.1:PORT/KIND`` is the landing page of one kind. Its collections are those of the
-demo; only its searches are hostile.
+demo; only its searches are hostile. Most kinds refuse a search of several collections.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 import orjson
 
 from floodscan.testing.build_demo import build_collections
-from tests.servers.hostile_kinds import KINDS, Search
+from tests.servers.hostile_kinds import KINDS, TAKES_SEVERAL, Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,10 @@ class Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):  # the client had enough
             if rest == ["search"]:
                 body.setdefault("collections", ["sentinel-2-l2a"])
-                KINDS[kind](Search(self, base, body, page))
+                if len(body["collections"]) == 1 or kind in TAKES_SEVERAL:
+                    KINDS[kind](Search(self, base, body, page))
+                else:
+                    self.send_error(400, "one collection at a time")
             elif rest[:1] == ["collections"]:
                 self.send_json(orjson.dumps(_collection(rest[1])))
             else:

@@ -297,6 +297,15 @@ def hrefs(search: Search) -> None:
     search.send(changed(search, change))
 
 
+def no_collection(search: Search) -> None:
+    """Send items that do not say of which collection they are."""
+    found = [item for name in search.body["collections"] for item in demo_items(name)]
+    search.send([orjson.dumps({**item, "collection": None}) for item in found])
+
+
+TAKES_SEVERAL = {"no collection"}
+"""Kinds that answer a search of several collections."""
+
 KINDS: dict[str, Callable[[Search], None]] = {
     "same items": same,
     "new items": endless,
@@ -322,4 +331,5 @@ KINDS: dict[str, Callable[[Search], None]] = {
     "NaN": _numbers(b"NaN"),
     "1e400": _numbers(b"1e400"),
     "hrefs": hrefs,
+    "no collection": no_collection,
 }

@@ -164,7 +164,13 @@ def test_folder_without_a_run_is_reported(tmp_path: Path) -> None:
 
 def searches_of(batch: str, reason: str, n: int) -> pa.Table:
     """Make rows of a batch."""
-    common = {"batch": batch, "collection": "c", "complete": False, "cached": False, "seconds": 0.0}
+    common = {
+        "batch": batch,
+        "collections": ["c"],
+        "complete": False,
+        "cached": False,
+        "seconds": 0.0,
+    }
     common |= {field.name: 0 for field in SEARCHES if field.type in {pa.int32(), pa.float64()}}
     return pa.Table.from_pylist(
         [common | {"reason": f"{reason} {number}"} for number in range(n)], schema=SEARCHES

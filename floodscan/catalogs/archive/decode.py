@@ -37,15 +37,17 @@ def find_named(found: pa.Table) -> NDArray[np.bool_]:
     return named
 
 
-def decode_rows(found: pa.Table, layout: Layout, assets: Sequence[str]) -> pa.Table:
+def decode_rows(
+    found: pa.Table, outlines: pa.RecordBatch, layout: Layout, assets: Sequence[str]
+) -> pa.Table:
     """Make ITEMS of rows that have an id.
 
     Args:
         found: Columns ``Layout.item_columns`` of some rows.
+        outlines: Their columns ``geometry`` and ``extent``.
         layout: Layout of their file.
         assets: Keys of the assets to keep.
     """
-    footprints, extents = _read_footprints(found)
     hrefs, (edges, shapes) = _read_assets(found, layout, assets)
     columns = {
         "collection": _read_collections(found, layout),
@@ -56,8 +58,8 @@ def decode_rows(found: pa.Table, layout: Layout, assets: Sequence[str]) -> pa.Ta
         "proj_shapes": shapes,
         "refused_assets": hrefs.refused,
         "assets": hrefs.assets,
-        "geometry": shapely.to_wkb(footprints),
-        "extent": shapely.to_wkb(extents),
+        "geometry": outlines["geometry"],
+        "extent": outlines["extent"],
     }
     return check_table(pa.table(columns, schema=ITEMS), ITEMS)
 
@@ -83,7 +85,8 @@ def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:
     return coerce_values(values.to_pylist(), kind)
 
 
-def _read_footprints(found: pa.Table) -> tuple[Geometries, Geometries]:
+def read_footprints(found: pa.Table) -> tuple[Geometries, Geometries]:
+    """Read the columns ``Layout.outline_columns`` as footprints, and as extents of empty ones."""
     footprints, missing = read_geometries(found["geometry"])
     boxes = read_boxes(found)
     unknown = np.asarray(np.isnan(boxes).any(axis=1)).tolist()

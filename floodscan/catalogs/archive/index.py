@@ -40,6 +40,7 @@ _VERSION = 2  # raise it when the same files become another index
 _READERS = 16
 _LONGEST_ERROR = 200
 _SECRETS = re.compile(r"""['"]?https?://\S*|\bsig=\S*""")
+_S3_ANSWER = re.compile(r"AWS Error (?P<code>[A-Z0-9_]+) during")
 _AZURE_ANSWER = re.compile(r"Azure Error: \[(?P<code>\w*)\] (?P<status>[0-9]{3})")
 _TIME = pa.timestamp("us", tz="UTC")
 _SPAN = pa.struct([pa.field("start", _TIME), pa.field("end", _TIME)])
@@ -170,6 +171,8 @@ def describe_error(err: Exception) -> str:
     text = str(err.strerror if isinstance(err, OSError) and err.strerror else err)
     if answer := _AZURE_ANSWER.search(text):
         return f"Azure Storage answers {answer['status']} {answer['code']}"
+    if answer := _S3_ANSWER.search(text):
+        return f"S3 answers {answer['code']}"
     text = _SECRETS.sub("", " ".join(text.split()))
     return text[:_LONGEST_ERROR].strip(" '\"(") or type(err).__name__
 

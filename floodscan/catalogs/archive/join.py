@@ -11,13 +11,14 @@ An item and a search whose boxes touch share a cell, so only such pairs are comp
 180° are cut in two first. Wide boxes, as near the poles, are joined in the same way through bands
 of latitude, and tall boxes are compared with every search.
 
-The boxes enclose the footprints, so the pairs are a few more than the footprints would give. The
-exact test of footprints follows with the scoring, as for the items of any catalog.
+The boxes enclose the footprints, so the pairs are a few more than the footprints would give:
+``outlines`` drops these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _LONGEST = np.iinfo(np.int64).max
 _SMALL_DEGREES = 4.0
 _COLUMNS, _BANDS = 360, 180
@@ -96,9 +98,7 @@ def _instants(window: TimeWindow | None) -> tuple[int, int]:
     """Return the ends of a window in microseconds since 1970; None is all time."""
     if window is None:
         return NO_TIME, _LONGEST
-    ends = (np.datetime64(end.replace(tzinfo=None), "us") for end in (window.start, window.end))
-    start, end = (int(each.astype(np.int64)) for each in ends)
-    return start, end
+    return (window.start - _EPOCH) // _MICROSECOND, (window.end - _EPOCH) // _MICROSECOND
 
 
 def _cut(bbox: tuple[float, float, float, float]) -> list[tuple[float, float, float, float]]:
@@ -111,7 +111,7 @@ def _cut(bbox: tuple[float, float, float, float]) -> list[tuple[float, float, fl
 def find_pairs(
     places: Places, searches: Searches, kept: Mask | None = None
 ) -> tuple[Indices, Indices]:
-    """Find the items that each answer gets.
+    """Pair items and searches by box and time.
 
     Args:
         places: The items of a row group.
@@ -119,7 +119,8 @@ def find_pairs(
         kept: Which items are of that collection, shape (items,); None: all of them.
 
     Returns:
-        Numbers of items and of answers, each pair once, by answer and then by item.
+        Numbers of items, ascending, and of searches, shape (pairs,); one across 180° may be a pair
+        twice.
     """
     items, boxes = _choose(places.boxes, kept)
     widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
@@ -138,8 +139,21 @@ def find_pairs(
     known = times != NO_TIME
     outside = (times < searches.starts[of_searches]) | (times > searches.ends[of_searches])
     inside = ~(known & outside)
-    keys = np.unique(searches.owners[of_searches[inside]] * len(places.boxes) + rows[inside])
-    return keys % max(len(places.boxes), 1), keys // max(len(places.boxes), 1)
+    rows, of_searches = rows[inside], of_searches[inside]
+    order = np.argsort(rows, kind="stable")
+    return rows[order], of_searches[order]
+
+
+def pair_with_answers(rows: Indices, answers: Indices, n_rows: int) -> tuple[Indices, Indices]:
+    """Sort pairs by answer and then by row, and leave out repeats.
+
+    Args:
+        rows: Numbers of rows, below ``n_rows``, shape (pairs,).
+        answers: Number of the answer that gets each of them, shape (pairs,).
+        n_rows: Number of rows.
+    """
+    answers, rows = np.divmod(np.unique(answers * n_rows + rows), max(n_rows, 1))
+    return rows, answers
 
 
 def _choose(boxes: Numbers, kept: Mask | None) -> tuple[Indices, Numbers]:

@@ -1,21 +1,20 @@
 """The answers of a join, on a disk that all workers share.
 
 A sweep joins an archive with the searches of many events at once. Each task of the join reads some
-row groups and writes one file: the items of each answer, one after the other. The batches of the
-sweep then search a ``JoinedCatalog``, which reads the answers from these files.
+row groups and writes the items that any answer gets, each once, and which of them each answer gets.
+The batches of the sweep then search a ``JoinedCatalog``, which reads the answers from these files.
 
-    00003.bin   the items of answer 7, the items of answer 9, …, as Arrow streams
-    00003.json  {"7": [[start, length, dropped rows], …], "9": …}
-    answers.json  the number of each answer, by the digest of its search
+    00003.items    items 0, 1, 2, …, in batches of some thousands, as an Arrow file
+    00003.answers  answer 7: items 0, 2, …; answer 9: items 2, 3, …; and the ends of the batches
+    answers.json   the number of each answer, by the digest of its search
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import orjson
@@ -24,22 +23,21 @@ import pyarrow as pa
 from floodscan.catalogs.archive.reading import JoinedItems, join_row_groups
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.errors import CatalogError
-from floodscan.schemas import ITEMS, pack_table, unpack_table
-from floodscan.store.atomic import written
+from floodscan.schemas import ITEMS
+from floodscan.store.atomic import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
-    from typing import BinaryIO
+
+    from numpy.typing import NDArray
 
     from floodscan.catalogs.archive.catalog import ArchiveCatalog
     from floodscan.catalogs.archive.shards import Shard
     from floodscan.model import Search
 
-    Piece = tuple[int, int, int]
-
 _ANSWERS = "answers.json"
-_WAITING_BYTES = 64 << 20
+_BATCH_ITEMS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +80,25 @@ class JoinedCatalog:
 
     def _find(self, search: Search) -> Answer:
         number = _load_answers(self.folder)[_digest(search)]
-        pieces = [
-            _load_places(self.folder, shard).get(number, ()) for shard in range(self.n_shards)
-        ]
+        tables, n_dropped = [ITEMS.empty_table()], 0
+        for shard in range(self.n_shards):
+            loaded = _load_shard(self.folder, shard)
+            place = int(np.searchsorted(loaded.answers, number))
+            if place < len(loaded.answers) and loaded.answers[place] == number:
+                rows = loaded.rows[loaded.starts[place] : loaded.starts[place + 1]]
+                tables += _read_items(_path(self.folder, shard, "items"), loaded.ends, rows)
+                n_dropped += int(loaded.n_dropped[place])
         whole = Answer(
-            items=pa.concat_tables([ITEMS.empty_table(), *self._read(pieces)]),
-            missing_parts=self.missing_parts,
-            n_dropped=sum(n_dropped for found in pieces for _, _, n_dropped in found),
+            items=pa.concat_tables(tables), missing_parts=self.missing_parts, n_dropped=n_dropped
         ).answer_for(search)
         # a slot search may miss what the whole does not: each is asked for its own window
         return replace(whole, missing_parts=self.missing_parts)
-
-    def _read(self, pieces: Sequence[Sequence[Piece]]) -> Iterator[pa.Table]:
-        for shard, found in enumerate(pieces):
-            if any(length for _, length, _ in found):
-                with _path(self.folder, shard, "bin").open("rb") as file:
-                    for start, length, _ in found:
-                        file.seek(start)
-                        if length:
-                            yield unpack_table(pa.py_buffer(file.read(length)))
 
 
 def write_answers(folder: Path, numbers: Mapping[Search, int]) -> None:
     """Write the number of the answer to each joined search."""
     content = {_digest(search): number for search, number in numbers.items()}
-    with written(folder / _ANSWERS) as temporary:
+    with scratch(folder / _ANSWERS) as temporary:
         temporary.write_bytes(orjson.dumps(content))
 
 
@@ -126,64 +118,96 @@ def join_shard(
     """
     missing: list[MissingPart] = []
     collections = list(dict.fromkeys(each.collection for each in shard.asked))
-    with written(_path(folder, number, "bin")) as temporary, temporary.open("wb") as file:
-        writer = _AnswerWriter(file)
+    with (
+        scratch(_path(folder, number, "items")) as path,
+        pa.OSFile(str(path), "wb") as file,
+        pa.ipc.new_file(file, ITEMS) as items,
+    ):
+        writer = _AnswerWriter(items)
         for each in join_row_groups(archive.address, shard.row_groups, shard.asked):
             if isinstance(each, JoinedItems):
                 writer.add(each)
             else:
                 missing += archive.list_missing(each, collections)
-        writer.flush()
-    with written(_path(folder, number, "json")) as temporary:
-        temporary.write_bytes(orjson.dumps(writer.places, option=orjson.OPT_NON_STR_KEYS))
+        answers = writer.finish()
+    with scratch(_path(folder, number, "answers")) as path, path.open("wb") as opened:
+        np.savez(opened, **answers._asdict())
     pa.default_memory_pool().release_unused()
     return tuple(missing)
 
 
-class _AnswerWriter:
-    """Writes the items of row groups, sorted by answer; a limited number of bytes waits in memory.
+class _ShardAnswers(NamedTuple):
+    """Which items of a shard each answer gets.
 
     Attributes:
-        places: Start and length of the pieces of each answer, and its number of dropped rows.
+        answers: Numbers of the answers, ascending, shape (n,).
+        starts: Where the items of each answer start in ``rows``, and the end, shape (n + 1,).
+        rows: Numbers of items in the shard.
+        n_dropped: Number of rows without an id, shape (n,).
+        ends: Number of items up to the end of each batch.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.places: dict[int, list[tuple[int, int, int]]] = {}
+    answers: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    n_dropped: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+class _AnswerWriter:
+    """Writes the items of a shard in batches; one batch waits in memory."""
+
+    def __init__(self, file: pa.ipc.RecordBatchFileWriter) -> None:
         self._file = file
-        self._waiting: list[JoinedItems] = []
+        self._waiting: list[pa.Table] = []
+        self._ends: list[int] = []
+        self._n_items = 0
+        self._none = np.empty(0, dtype=np.int64)
+        self._rows, self._answers, self._dropped = [self._none], [self._none], [self._none]
 
     def add(self, found: JoinedItems) -> None:
-        """Add the items of a row group."""
-        self._waiting.append(found)
-        if sum(each.items.nbytes for each in self._waiting) > _WAITING_BYTES:
-            self.flush()
+        """Add some items."""
+        self._rows.append(found.rows + self._n_items)
+        self._answers.append(found.answers)
+        self._dropped.append(found.dropped)
+        self._waiting.append(found.items)
+        self._n_items += len(found.items)
+        if sum(map(len, self._waiting)) >= _BATCH_ITEMS:
+            self._flush()
 
-    def flush(self) -> None:
-        """Write what waits."""
-        dropped = Counter(n for each in self._waiting for n in each.dropped.tolist())
-        for answer, table in _sort_by_answer(self._waiting):
-            packed = pack_table(table)
-            piece = (self._file.tell(), packed.size, dropped.pop(answer, 0))
-            self.places.setdefault(answer, []).append(piece)
-            self._file.write(packed)
-        for answer, n_dropped in dropped.items():
-            self.places.setdefault(answer, []).append((0, 0, n_dropped))
+    def _flush(self) -> None:
+        items = pa.concat_tables(self._waiting).combine_chunks()
+        self._file.write_table(items)
+        self._ends.append(self._n_items)
         self._waiting.clear()
 
+    def finish(self) -> _ShardAnswers:
+        """Write what waits, and return which items each answer gets."""
+        if self._waiting:
+            self._flush()
+        answers, dropped = np.concatenate(self._answers), np.concatenate(self._dropped)
+        order = np.argsort(answers, kind="stable")
+        numbers = np.unique(np.concatenate([answers, dropped]))
+        return _ShardAnswers(
+            numbers,
+            np.append(np.searchsorted(answers[order], numbers), len(order)),
+            np.concatenate(self._rows)[order],
+            np.bincount(np.searchsorted(numbers, dropped), minlength=len(numbers)),
+            np.array(self._ends, dtype=np.int64),
+        )
 
-def _sort_by_answer(found: Sequence[JoinedItems]) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the items of each answer, in the order of the archive."""
-    tables = [ITEMS.empty_table(), *(each.items for each in found)]
-    items = pa.concat_tables(tables).combine_chunks()  # many rows of chunks are slow to take
-    starts = np.cumsum([0, *(len(each.items) for each in found)])
-    rows = [each.rows + start for each, start in zip(found, starts[:-1], strict=True)]
-    answers = np.concatenate([np.empty(0, np.int64), *(each.answers for each in found)])
-    order = np.argsort(answers, kind="stable")
-    rows_in_order = np.concatenate([np.empty(0, np.int64), *rows])[order]
-    numbers, firsts = np.unique(answers[order], return_index=True)
-    ends = np.append(firsts[1:], len(order))
-    for answer, first, end in zip(numbers.tolist(), firsts, ends[: len(firsts)], strict=True):
-        yield answer, items.take(pa.array(rows_in_order[first:end]))
+
+def _read_items(path: Path, ends: NDArray[np.int64], rows: NDArray[np.int64]) -> Iterator[pa.Table]:
+    """Read some items of a shard, whose batches have these ends."""
+    if not len(rows):
+        return
+    batches = np.searchsorted(ends, rows, side="right")
+    with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as items:
+        for number in np.unique(batches).tolist():
+            start = ends[number - 1] if number else 0
+            some = pa.array(rows[batches == number] - start)
+            # the rows are copied, so that nothing holds the file when the run removes it
+            yield pa.Table.from_batches([items.get_batch(number).take(some)])
 
 
 def _path(folder: Path, number: int, kind: str) -> Path:
@@ -201,7 +225,7 @@ def _load_answers(folder: Path) -> dict[str, int]:
     return content
 
 
-@lru_cache(maxsize=4096)
-def _load_places(folder: Path, number: int) -> dict[int, list[Piece]]:
-    content = orjson.loads(_path(folder, number, "json").read_bytes())
-    return {int(answer): pieces for answer, pieces in content.items()}
+@lru_cache(maxsize=1024)
+def _load_shard(folder: Path, number: int) -> _ShardAnswers:
+    with np.load(_path(folder, number, "answers")) as content:
+        return _ShardAnswers(**content)

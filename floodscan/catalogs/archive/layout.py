@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -36,7 +37,7 @@ class AssetForm(StrEnum):
     MISSING = "missing"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """What floodscan reads from a file.
 
@@ -87,7 +88,7 @@ class Layout:
         """Return the type of a column, as it is stored; None if it is missing."""
         return storage(self.schema.field(name).type) if name in self.schema.names else None
 
-    @property
+    @cached_property
     def bbox_leaves(self) -> list[str]:
         """The columns of the bbox; empty if there is none that can be read."""
         kind = self.kind("bbox")
@@ -101,7 +102,7 @@ class Layout:
             return [f"bbox.{corner}" for corner in CORNERS] if there else []
         return ["bbox"] if is_list(kind) and is_number(kind.value_type) else []
 
-    @property
+    @cached_property
     def times(self) -> list[str]:
         """The columns of an item's time that are there."""
         return [name for name in TIME_PROPERTIES if name in self.schema.names]
@@ -126,10 +127,15 @@ class Layout:
         """
         return [*(["collection"] if mixed else []), *self.times, *self.bbox_leaves]
 
+    @property
+    def outline_columns(self) -> list[str]:
+        """The columns of an item's footprint."""
+        return ["geometry", *self.bbox_leaves]
+
     def item_columns(self, assets: Sequence[str]) -> list[str]:
-        """Name the columns of an item with some of its assets."""
-        names = ["id", "collection", "geometry", *self.bbox_leaves, *STAC_NAMES]
-        there = [name for name in names if name.partition(".")[0] in self.schema.names]
+        """Name the other columns of an item with some of its assets."""
+        names = ["id", "collection", *STAC_NAMES]
+        there = [name for name in names if name in self.schema.names]
         return [*there, *self._asset_columns(assets)]
 
     def _asset_columns(self, assets: Sequence[str]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +14,11 @@ import pyarrow.parquet as pq
 
 from floodscan.catalogs.archive.decode import decode_rows, find_named
 from floodscan.catalogs.archive.index import describe_error
-from floodscan.catalogs.archive.join import Searches, find_pairs
+from floodscan.catalogs.archive.join import Searches, find_pairs, pair_with_answers
 from floodscan.catalogs.archive.layout import Layout
+from floodscan.catalogs.archive.outlines import find_touching
 from floodscan.catalogs.archive.places import read_places
 from floodscan.catalogs.archive.storage import forget_system, open_file
-from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs.archive.address import Address
 
 _ROWS_AT_ONCE = 4096
+_LEAST_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +71,7 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JoinedItems:
-    """The items of a row group that answers get.
+    """Items of a row group that answers get.
 
     Attributes:
         items: ITEMS, each item once.
@@ -150,7 +152,9 @@ def _join(
     row_group: RowGroup,
     asked: Sequence[CollectionSearches],
 ) -> Iterator[JoinedItems]:
+    """Join a row group, in numbers first, then by footprints, and read what is left."""
     box, times = np.array(row_group.box), np.array(row_group.times)
+    read = partial(_read_rows, parquet, row_group.row_group)
     places = read_places(parquet, layout, row_group.row_group, mixed=len(row_group.collections) > 1)
     for each in asked:
         if each.collection not in row_group.collections:
@@ -159,30 +163,53 @@ def _join(
         if places.collections is not None:
             kept = np.asarray(pc.equal(places.collections, each.collection).fill_null(False))
         searches = each.searches.take(each.searches.touch(box, times))
-        rows, answers = find_pairs(places, searches, kept)
-        if len(rows):
-            wanted, positions = np.unique(rows, return_inverse=True)
-            slices = _read_rows(parquet, layout, row_group.row_group, wanted, each.assets)
-            yield _join_items(slices, layout, each.assets, positions, answers)
+        rows, found = find_pairs(places, searches, kept)
+        if not len(rows):
+            continue
+        wanted, positions = np.unique(rows, return_inverse=True)
+        slices = read(layout.outline_columns, wanted)
+        outlines, touching = find_touching(slices, positions, searches.boxes[found])
+        left, places_left = np.unique(positions[touching], return_inverse=True)
+        if len(left):
+            pairs = _Pairs(outlines.take(left), places_left, searches.owners[found[touching]])
+            slices = read(layout.item_columns(each.assets), wanted[left])
+            yield from _join_items(slices, layout, each.assets, pairs)
+
+
+class _Pairs(NamedTuple):
+    """Rows and the answers that get them.
+
+    Attributes:
+        outlines: Columns ``geometry`` and ``extent`` of n rows.
+        positions: A row of each pair, ascending, shape (pairs,).
+        answers: The answer of each pair, shape (pairs,).
+    """
+
+    outlines: pa.Table
+    positions: NDArray[np.int64]
+    answers: NDArray[np.int64]
+
+    def cut(self, start: int, n_rows: int) -> _Pairs:
+        """Return the pairs of some rows, each once, by answer and then by row."""
+        first, end = np.searchsorted(self.positions, (start, start + n_rows))
+        positions, answers = self.positions[first:end] - start, self.answers[first:end]
+        outlines = self.outlines.slice(start, n_rows)
+        return _Pairs(outlines, *pair_with_answers(positions, answers, n_rows))
 
 
 def _join_items(
-    slices: Iterator[pa.Table],
-    layout: Layout,
-    assets: Sequence[str],
-    positions: NDArray[np.int64],
-    answers: NDArray[np.int64],
-) -> JoinedItems:
+    slices: Iterator[pa.Table], layout: Layout, assets: Sequence[str], pairs: _Pairs
+) -> Iterator[JoinedItems]:
     """Decode rows slice by slice, and drop the pairs of rows without an id."""
-    tables, named = [ITEMS.empty_table()], []
+    start = 0
     for found in slices:
-        named.append(find_named(found))
-        tables.append(decode_rows(found.filter(pa.array(named[-1])), layout, assets))
-    kept = np.concatenate(named)
-    numbers = np.cumsum(kept) - 1
-    pairs = kept[positions]
-    items = pa.concat_tables(tables)
-    return JoinedItems(items, numbers[positions[pairs]], answers[pairs], answers[~pairs])
+        outlines, positions, answers = pairs.cut(start, len(found))
+        named = find_named(found)
+        mask = pa.array(named)
+        items = decode_rows(found.filter(mask), outlines.filter(mask), layout, assets)
+        kept, numbers = named[positions], np.cumsum(named) - 1
+        yield JoinedItems(items, numbers[positions[kept]], answers[kept], answers[~kept])
+        start += len(found)
 
 
 def _open_parquet(source: pa.NativeFile, address: Address) -> pq.ParquetFile:
@@ -191,32 +218,30 @@ def _open_parquet(source: pa.NativeFile, address: Address) -> pq.ParquetFile:
 
 
 def _read_rows(
-    parquet: pq.ParquetFile,
-    layout: Layout,
-    row_group: int,
-    rows: NDArray[np.int64],
-    assets: Sequence[str],
+    parquet: pq.ParquetFile, row_group: int, names: list[str], rows: NDArray[np.int64]
 ) -> Iterator[pa.Table]:
     """Read some rows of a row group, in slices of limited size.
 
     Args:
         parquet: The file.
-        layout: Its layout.
         row_group: Number of the row group.
+        names: The columns to read.
         rows: Numbers of the rows, ascending.
-        assets: Keys of the assets to read.
     """
-    batches = parquet.iter_batches(
-        _ROWS_AT_ONCE, [row_group], layout.item_columns(assets), use_threads=False
-    )
+    batches = parquet.iter_batches(_ROWS_AT_ONCE, [row_group], names, use_threads=False)
     found: list[pa.RecordBatch] = []
     start = 0
     for batch in batches:
         first, end = np.searchsorted(rows, (start, start + len(batch)))
-        found.append(batch.take(pa.array(rows[first:end] - start)))
+        if end - first == len(batch):
+            found.append(batch)
+        elif end > first:
+            found.append(batch.take(pa.array(rows[first:end] - start)))
         start += len(batch)
-        if sum(map(len, found)) >= _ROWS_AT_ONCE:
+        if sum(map(len, found)) >= _LEAST_ROWS:
             yield pa.Table.from_batches(found).combine_chunks()
             found = []
+        if end == len(rows):
+            break  # what follows is not decoded
     if found:
         yield pa.Table.from_batches(found).combine_chunks()

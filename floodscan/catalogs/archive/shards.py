@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
 _N_SHARDS = 16
-_LEAST_BYTES, _MOST_BYTES = 1 << 20, 16 << 20
+_LEAST_BYTES, _MOST_BYTES = 1 << 20, 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,10 @@ class Shard:
     Attributes:
         row_groups: The row groups, in the order of the archive.
         asked: The searches.
-        n_bytes: Compressed size of the columns that may be read.
     """
 
     row_groups: tuple[RowGroup, ...]
     asked: tuple[CollectionSearches, ...]
-    n_bytes: int
 
 
 def group_searches(searches: Iterable[tuple[Search, int]]) -> list[CollectionSearches]:
@@ -65,15 +63,29 @@ def cut_shards(index: Index, asked: Sequence[CollectionSearches]) -> Iterator[Sh
         asked: The searches.
     """
     numbers = find_row_groups(index, asked)
-    sizes = index.table["n_bytes"].to_numpy()[numbers]
-    ends = np.cumsum(sizes)
-    shard_bytes = np.clip(sizes.sum() // _N_SHARDS, _LEAST_BYTES, _MOST_BYTES)
-    of_shards = (ends - sizes) // shard_bytes
-    for shard in np.unique(of_shards):
-        inside = of_shards == shard
-        row_groups = tuple(_row_groups(index, numbers[inside]))
-        own = tuple(_narrow(asked, row_groups))
-        yield Shard(row_groups, own, int(sizes[inside].sum()))
+    for part in _cut(index, numbers):
+        row_groups = tuple(_row_groups(index, part))
+        yield Shard(row_groups, tuple(_narrow(asked, row_groups)))
+
+
+def _cut(index: Index, numbers: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Cut row groups into parts of similar size, where a file ends if possible.
+
+    To open a file takes as long as to read a part of it.
+    """
+    table = index.table.select(["file", "n_bytes"]).take(numbers)
+    files, sizes = (table[name].to_pylist() for name in ("file", "n_bytes"))
+    shard_bytes = min(max(sum(sizes) // _N_SHARDS, _LEAST_BYTES), _MOST_BYTES)
+    first = n_bytes = 0
+    for place, size in enumerate(sizes):
+        begins = place > first and files[place] != files[place - 1]
+        full = n_bytes + size > shard_bytes or (begins and n_bytes > shard_bytes // 2)
+        if place > first and full:
+            yield numbers[first:place]
+            first, n_bytes = place, 0
+        n_bytes += size
+    if len(numbers):
+        yield numbers[first:]
 
 
 def find_row_groups(index: Index, asked: Sequence[CollectionSearches]) -> NDArray[np.intp]:

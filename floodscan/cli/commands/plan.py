@@ -48,13 +48,13 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import find_archive
+    from floodscan.catalogs.sources import plan_for
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
     from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
-    from floodscan.planning.slots import cut_batches, plan_batch
+    from floodscan.planning.slots import cut_batches
     from floodscan.report.plans import show_plans, show_sources
 
     source = catalogs.open(events, rules)
@@ -63,8 +63,7 @@ def plan(
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
     _log.info("%d events are read from %s", len(listed), events)
     batches = counter.count(
-        plan_batch(batch, rules, joins=lambda search: find_archive(source, search) is not None)
-        for batch in cut_batches(listed, run_id="")
+        plan_for(source, batch, rules) for batch in cut_batches(listed, run_id="")
     )
     if as_json:
         print_json_list(_in_order(batches, listed.ids, source))
@@ -108,7 +107,7 @@ def _to_json(each: EventPlan, searches: Iterable[Search], source: Catalog) -> Js
             for slot in each.slots
         ],
         "searches": [
-            {"collection": s.collection, "bbox": s.bbox, "window": s.window and str(s.window)}
+            {"collections": [*s.wanted], "bbox": s.bbox, "window": s.window and str(s.window)}
             for s in searches
             if not s.joined
         ],

@@ -19,13 +19,13 @@ from floodscan.extras import needs_extra
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["png", "svg"]),
+    type=click.Choice(["png", "svg", "pdf"]),
     default="png",
     metavar="FORMAT",
-    help="File format: png (default) or svg.",
+    help="File format: png (default), svg or pdf.",
 )
 def plot(out: str, event: str, to: str | None, kind: str) -> None:
-    """Draw a map and a timeline of an event.
+    """Draw a map, a timeline and the coverage of an event.
 
     EVENT is the id of an event of the run in folder OUT. The names of the pictures are printed.
     """

@@ -9,6 +9,7 @@ import click
 
 from floodscan.cli.options import (
     AnyPath,
+    cloud_option,
     cluster_options,
     json_option,
     log_options,
@@ -16,7 +17,7 @@ from floodscan.cli.options import (
     recipe_option,
 )
 from floodscan.cli.without_pandas import CommandWithoutPandas
-from floodscan.model import Policy
+from floodscan.model import CloudScope, Policy
 
 if TYPE_CHECKING:
     from floodscan.cli.options import ClusterChoice
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="OUT", type=AnyPath())
 @recipe_option(default="those of the run")
 @policy_option
+@cloud_option
 @click.option(
     "--out",
     required=True,
@@ -40,10 +42,11 @@ if TYPE_CHECKING:
 @cluster_options(searches=False)
 @json_option
 @log_options
-def reselect(
+def reselect(  # noqa: PLR0913 - one parameter per option
     source: str,
     recipe: str | None,
     policy: str | None,
+    cloud: str | None,
     out: str,
     *,
     cluster_choice: ClusterChoice,
@@ -74,6 +77,7 @@ def reselect(
             source,
             out=out,
             policy=Policy(policy) if policy else None,
+            cloud=CloudScope(cloud) if cloud else None,
             recipe=rules,
             client=client,
             on_progress=on_progress,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import shapely
 
-from floodscan.catalogs.archive.join import Searches, find_pairs
+from floodscan.catalogs.archive import ArchiveCatalog, reading
+from floodscan.catalogs.archive.join import Searches, find_pairs, pair_with_answers
 from floodscan.catalogs.archive.places import NO_TIME, Places
 from floodscan.model import Search, TimeWindow
+from tests.catalogs.archive.layouts import ASSETS, OPTICAL, demo_table, replaced
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000
@@ -64,6 +74,13 @@ def in_window(time: int, search: Search) -> bool:
     return search.window.start <= at <= search.window.end
 
 
+def pair(places: Places, searches: Searches) -> tuple[np.ndarray, np.ndarray]:
+    """Find the items that each answer gets."""
+    rows, found = find_pairs(places, searches)
+    assert rows.tolist() == sorted(rows.tolist())
+    return pair_with_answers(rows, searches.owners[found], len(places.boxes))
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
     ("width", "height", "days"), [(2, 1, 20), (30, 2, 20), (358, 3, 400), (5, 40, 5)]
@@ -76,7 +93,7 @@ def test_the_join_finds_what_a_comparison_of_each_pair_finds(
     places = make_places(random, 300, width=width, height=height)
     searches = make_searches(random, 200, days=days)
     owners = random.integers(0, 12, len(searches)).tolist()
-    rows, answers = find_pairs(places, Searches.of(zip(searches, owners, strict=True)))
+    rows, answers = pair(places, Searches.of(zip(searches, owners, strict=True)))
     wanted = {
         (answer, row)
         for search, answer in zip(searches, owners, strict=True)
@@ -95,7 +112,7 @@ def test_boxes_that_only_touch_are_a_pair() -> None:
     places = Places(np.array([[1.0, 1.0, 2.0, 2.0]] * 2), np.array([0, DAY]), None)
     window = TimeWindow(datetime(1970, 1, 2, tzinfo=UTC), datetime(1970, 1, 3, tzinfo=UTC))
     touching = Search("c", (2.0, 2.0, 3.0, 3.0), window, ())
-    rows, answers = find_pairs(places, Searches.of([(touching, 7)]))
+    rows, answers = pair(places, Searches.of([(touching, 7)]))
     assert (rows.tolist(), answers.tolist()) == ([1], [7])
 
 
@@ -114,3 +131,34 @@ def test_nothing_is_found_in_nothing() -> None:
     assert [len(found) for found in find_pairs(none, Searches.of([(search, 0)]))] == [0, 0]
     some = Places(np.array([[1.0, 1.0, 2.0, 2.0]]), np.array([0]), None)
     assert [len(found) for found in find_pairs(some, Searches.of([]))] == [0, 0]
+
+
+def corner_of_a_triangle(path: Path, *, empty: bool) -> Search:
+    """Write items with a triangle in their bbox, and search the corner of the bbox without it."""
+    table = demo_table().slice(0, 40)
+    outline = shapely.Polygon() if empty else shapely.Polygon([(6, 49), (7, 49), (6, 50)])
+    box = {"xmin": 6.0, "ymin": 49.0, "xmax": 7.0, "ymax": 50.0}
+    boxes = pa.array([box] * len(table), table.schema.field("bbox").type)
+    outlines = pa.array([shapely.to_wkb(outline)] * len(table), pa.binary())
+    table = replaced(replaced(table, "bbox", boxes), "geometry", outlines)
+    pq.write_table(table, path, row_group_size=10)
+    return Search(OPTICAL, (6.8, 49.8, 6.9, 49.9), None, ASSETS[OPTICAL])
+
+
+def test_an_item_whose_bbox_alone_touches_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No search finds it, and its hrefs stay on the disk; any other search finds it."""
+    search = corner_of_a_triangle(tmp_path / "items.parquet", empty=False)
+    archive = ArchiveCatalog.at(str(tmp_path))
+    assert len(archive.search(replace(search, bbox=(6.1, 49.1, 6.2, 49.2))).items) == 40
+    monkeypatch.delattr(reading, "decode_rows")
+    answer = archive.search(search)
+    assert len(answer.items) == 0
+    assert answer.missing_parts == ()
+
+
+def test_an_item_without_a_footprint_is_found_by_its_bbox(tmp_path: Path) -> None:
+    """As in the scoring, which then says why it can't be chosen."""
+    search = corner_of_a_triangle(tmp_path / "items.parquet", empty=True)
+    assert len(ArchiveCatalog.at(str(tmp_path)).search(search).items) == 40
