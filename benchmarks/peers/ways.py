@@ -88,10 +88,10 @@ def rustac_async(url: str, events: Sequence[Event], in_flight: int) -> Choices:
 
 
 async def _search_rustac(url: str, events: Sequence[Event], in_flight: int) -> Choices:
-    client, gate = rustac.ApiClient(url), asyncio.Semaphore(in_flight)
+    client, limit = rustac.ApiClient(url), asyncio.Semaphore(in_flight)
 
     async def ask(query: Query) -> list[Json]:
-        async with gate:
+        async with limit:
             return await client.search(
                 collections=[query.collection],
                 bbox=list(query.bbox),

@@ -89,11 +89,15 @@ def score(
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
     measured = _measure(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
-    answered, known = (
-        np.ones(len(slots), dtype=bool) if flags is None else np.array(flags, dtype=bool)
-        for flags in (complete, covered)
-    )
-    return judge(measured, recipe, complete=answered[of_slots], covered=known[of_slots])
+    answered, known = (_take_flags(flags, of_slots) for flags in (complete, covered))
+    return judge(measured, recipe, complete=answered, covered=known)
+
+
+def _take_flags(flags: Sequence[bool] | None, of_slots: Indices) -> Mask:
+    """Take the flag of each row's slot, shape (n,); without flags, all are true."""
+    if flags is None:
+        return np.ones(len(of_slots), dtype=bool)
+    return np.array(flags, dtype=bool)[of_slots]
 
 
 def unique_items(items: pa.Table) -> pa.Table:
