@@ -20,7 +20,7 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
 from floodscan.catalogs.sources import list_archives, plan_for, send_early
-from floodscan.clearsky.access import PixelAccess
+from floodscan.clearsky.access import open_reader
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
@@ -82,7 +82,6 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     out: str | Path | None = None,
     client: GivenClient = None,
     access: Access | None = None,
-    pixels: PixelAccess | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
     keep_going: bool = False,
@@ -97,8 +96,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
-        access: Limits for requests to a STAC API; None is moderate, without a cache.
-        pixels: Limits for the reading of scenes, if the recipe has ``cloud = "area"``.
+        access: Limits for requests, and for reading scenes; None is moderate, without a cache.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
         keep_going: True lets a bug fail only the events of its batch; False raises it.
@@ -112,11 +110,8 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(access.keep(source), rules, listed, opener, out, packed=pack_manifests)
+        run = _prepare_run(access, source, rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-        if reads_area(rules):
-            reader = (pixels or PixelAccess()).open(source, access, run.folder.scratch_path)
-            run = replace(run, reader=reader)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, temporary=out is None)
 
@@ -200,8 +195,9 @@ def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
         send_early(source, (search for search in searches if not search.joined))
 
 
-def _prepare_run(
-    source: Catalog,
+def _prepare_run(  # noqa: PLR0913 - all that a run begins with
+    access: Access,
+    catalog: Catalog,
     rules: Recipe,
     events: EventList,
     opener: Opener,
@@ -209,13 +205,15 @@ def _prepare_run(
     *,
     packed: bool | None,
 ) -> Run:
-    """Check that the catalog has the collections, and choose the folder."""
+    """Check that the catalog has the collections, choose the folder, and open the reader."""
+    source = access.keep(catalog)
     forget_early()
     if opener is nullcontext and len(events) <= FEW_EVENTS and not _is_begun(out):
         _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
-    return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
+    reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
+    return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, reader=reader)
 
 
 def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None) -> RunFolder:
