@@ -19,7 +19,7 @@ from weakref import finalize
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
-from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.catalogs.sources import find_request_seconds, list_archives, plan_for, send_early
 from floodscan.clearsky.access import open_reader
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
@@ -39,6 +39,7 @@ from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.model import DEMO, Recipe
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import EventList, list_events
+from floodscan.planning.prices import fit_prices
 from floodscan.planning.scratch import IdSet
 from floodscan.planning.slots import cut_batches
 from floodscan.reselection import (
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
     from floodscan.clusters.given import GivenClient, Opener
-    from floodscan.model import CloudScope, Event, Policy
+    from floodscan.model import CloudScope, Event, Policy, SearchPrices
     from floodscan.pipeline import BatchResult
     from floodscan.planning.slots import Batch
 
@@ -195,7 +196,7 @@ def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
         send_early(source, (search for search in searches if not search.joined))
 
 
-def _prepare_run(  # noqa: PLR0913 - all that a run begins with
+def _prepare_run(  # noqa: PLR0913 - what a run is made of
     access: Access,
     catalog: Catalog,
     rules: Recipe,
@@ -205,24 +206,35 @@ def _prepare_run(  # noqa: PLR0913 - all that a run begins with
     *,
     packed: bool | None,
 ) -> Run:
-    """Check that the catalog has the collections, choose the folder, and open the reader."""
+    """Check the catalog's collections, set the price of requests, name folder and reader."""
     source = access.keep(catalog)
     forget_early()
-    if opener is nullcontext and len(events) <= FEW_EVENTS and not _is_begun(out):
+    if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
+    if not few:
+        rules = replace(rules, searches=_price_requests(rules.searches, access, source, folder))
     return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, reader=reader)
+
+
+def _price_requests(
+    prices: SearchPrices, access: Access, source: Catalog, folder: RunFolder
+) -> SearchPrices:
+    """Fit the price of a request to the catalog. A run that continues keeps its price."""
+    if folder.has_run() and (held := folder.read_run().get("request_items")) is not None:
+        return replace(prices, request_items=min(prices.request_items, held))
+    seconds = find_request_seconds(source)
+    return fit_prices(prices, request_seconds=seconds, in_flight=access.max_in_flight)
 
 
 def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None) -> RunFolder:
     """Name the folder. If ``packed`` is None, a run that is there decides, or else its size."""
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     if packed is None:
-        held = folder.read_run() if folder.has_run() else {}
-        by_size = PACKED if n_events > MOST_MANIFEST_FILES else FILES
-        packed = held.get("manifests", by_size) == PACKED
+        run = folder.read_run() if folder.has_run() else {}
+        packed = run.get("manifests", PACKED if n_events > MOST_MANIFEST_FILES else FILES) == PACKED
     return replace(folder, packed=packed)
 
 
