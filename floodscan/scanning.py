@@ -20,7 +20,7 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
 from floodscan.catalogs.sources import find_request_seconds, list_archives, plan_for, send_early
-from floodscan.clearsky.access import PixelAccess
+from floodscan.clearsky.access import open_reader
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
@@ -75,7 +75,7 @@ MOST_MANIFEST_FILES = 1000
 """Runs with more events pack their manifests, one file per batch."""
 
 
-def scan(  # noqa: D417, PLR0913 - one parameter per choice, two share a line
+def scan(  # noqa: PLR0913 - one parameter per choice
     events: Events,
     *,
     catalog: str | Catalog | None = None,
@@ -83,7 +83,6 @@ def scan(  # noqa: D417, PLR0913 - one parameter per choice, two share a line
     out: str | Path | None = None,
     client: GivenClient = None,
     access: Access | None = None,
-    pixels: PixelAccess | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
     keep_going: bool = False,
@@ -98,7 +97,7 @@ def scan(  # noqa: D417, PLR0913 - one parameter per choice, two share a line
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
-        access, pixels: Limits for requests to a STAC API, and for reads of clouds over areas.
+        access: Limits for requests, and for reading scenes; None is moderate, without a cache.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
         keep_going: True lets a bug fail only the events of its batch; False raises it.
@@ -111,7 +110,7 @@ def scan(  # noqa: D417, PLR0913 - one parameter per choice, two share a line
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(access, pixels, source, rules, listed, opener, out, pack_manifests)
+        run = _prepare_run(access, source, rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, temporary=out is None)
@@ -195,38 +194,34 @@ def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
         send_early(source, (search for search in searches if not search.joined))
 
 
-def _prepare_run(  # noqa: PLR0913, PLR0917 - what a run is made of
+def _prepare_run(  # noqa: PLR0913 - what a run is made of
     access: Access,
-    pixels: PixelAccess | None,
-    source: Catalog,
+    catalog: Catalog,
     rules: Recipe,
     events: EventList,
     opener: Opener,
     out: str | Path | None,
-    packed: bool | None,  # noqa: FBT001 - as in ``scan``
+    *,
+    packed: bool | None,
 ) -> Run:
-    """Check that the catalog has the collections, set the price of requests, name the folder."""
-    source = access.keep(source)
+    """Check the catalog's collections, set the price of requests, name folder and reader."""
+    source = access.keep(catalog)
     forget_early()
     if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
+    reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
     if not few:
         rules = replace(rules, searches=_price_requests(rules.searches, access, source, folder))
-    run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
-    if not reads_area(rules):
-        return run
-    reader = (pixels or PixelAccess()).open(source, access, folder.scratch_path)
-    return replace(run, reader=reader)
+    return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, reader=reader)
 
 
 def _price_requests(
     prices: SearchPrices, access: Access, source: Catalog, folder: RunFolder
 ) -> SearchPrices:
     """Fit the price of a request to the catalog. A run that continues keeps its price."""
-    held = folder.read_run().get("request_items") if folder.has_run() else None
-    if held is not None:
+    if folder.has_run() and (held := folder.read_run().get("request_items")) is not None:
         return replace(prices, request_items=min(prices.request_items, held))
     seconds = find_request_seconds(source)
     return fit_prices(prices, request_seconds=seconds, in_flight=access.max_in_flight)
@@ -236,9 +231,8 @@ def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None
     """Name the folder. If ``packed`` is None, a run that is there decides, or else its size."""
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     if packed is None:
-        held = folder.read_run() if folder.has_run() else {}
-        by_size = PACKED if n_events > MOST_MANIFEST_FILES else FILES
-        packed = held.get("manifests", by_size) == PACKED
+        run = folder.read_run() if folder.has_run() else {}
+        packed = run.get("manifests", PACKED if n_events > MOST_MANIFEST_FILES else FILES) == PACKED
     return replace(folder, packed=packed)
 
 

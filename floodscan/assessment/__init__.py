@@ -41,16 +41,15 @@ def assess_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
-    assessments = assess(plans, selection.candidates, recipe)
-    verdicts = count_verdicts(selection.candidates, recipe)
-    rows = list_shown_rows(selection.candidates)
-    writer = ManifestWriter(recipe, catalog_id)
-    manifests, outcomes = {}, []
+    candidates = selection.candidates
+    assessments, rows = assess(plans, candidates, recipe), list_shown_rows(candidates)
+    verdicts = count_verdicts(candidates, recipe)
+    manifests, outcomes, writer = {}, [], ManifestWriter(recipe, catalog_id)
     for plan, answered in zip(plans, answers, strict=True):
         event_id, assessment = plan.event.event_id, assessments[plan.event.event_id]
         counts = verdicts.get(event_id, {})
         empty_slots = find_empty_slots(plan, counts, answered, recipe)
-        empty_slots = name_missing_passes(empty_slots, plan, selection.candidates, recipe)
+        empty_slots = name_missing_passes(empty_slots, plan, candidates, recipe)
         manifest = writer.build(
             plan,
             rows.get(event_id, {}),

@@ -99,10 +99,10 @@ class Connections:
         seconds: float,
         span: tuple[int, int] | None = None,
     ) -> BaseHTTPResponse:
-        """Send a request, and return its answer with the head; redirects are not followed.
+        """Send a request, and return its answer as soon as the head is there.
 
         Args:
-            method: ``GET`` or ``POST``.
+            method: ``GET`` or ``POST``; redirects are not followed.
             url: Its address.
             body: Body of a ``POST``.
             seconds: Longest time to open a connection, and for the answer from its first byte.
@@ -121,7 +121,7 @@ class Connections:
                 method,
                 route.target,
                 body=body,
-                headers=route.headers if span is None else _ask_for_span(route.headers, span),
+                headers=route.headers | _ask_for(span),
                 timeout=Timeout(connect=min(self._connect_seconds, seconds), read=silence),
                 redirect=False,
                 assert_same_host=False,  # a proxy is asked for the URL of another host
@@ -148,6 +148,13 @@ class Connections:
         if method == "POST":
             headers["Content-Type"] = "application/json"
         return _Route(pool, self._adapter.request_url(prepared, self._proxies), headers)
+
+
+def _ask_for(span: tuple[int, int] | None) -> dict[str, str]:
+    """Return the headers that ask for a part of a file, as its bytes are."""
+    if span is None:
+        return {}
+    return {"Range": f"bytes={span[0]}-{span[1]}", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +240,6 @@ class _TimedHTTPSConnection(HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         _check_peer(self)
-
-
-def _ask_for_span(headers: dict[str, str], span: tuple[int, int]) -> dict[str, str]:
-    """Return headers that ask for some bytes only, as they are stored."""
-    return {**headers, "Range": f"bytes={span[0]}-{span[1]}", "Accept-Encoding": "identity"}
 
 
 def _check_peer(connection: HTTPConnection) -> None:

@@ -22,7 +22,6 @@ from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
-    from floodscan.clearsky.access import PixelAccess
     from floodscan.cli.options import CatalogChoice, ClusterChoice
     from floodscan.model import Recipe
     from floodscan.planning.event_list import EventList
@@ -81,7 +80,6 @@ def scan(  # noqa: PLR0913 - one parameter per option
     rules: Recipe,
     cluster_choice: ClusterChoice,
     access: Access,
-    pixels: PixelAccess,
     dry_run: bool,
     as_json: bool,
     **switches: Any,  # noqa: ANN401 - as in scanning.scan
@@ -107,7 +105,6 @@ def scan(  # noqa: PLR0913 - one parameter per option
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
             access=access,
-            pixels=pixels,
             search_on_driver=cluster_choice.search_on_driver,
             on_progress=on_progress,
             **switches,
