@@ -44,20 +44,19 @@ def assess_events(
     assessments = assess(plans, selection.candidates, recipe)
     manifests, outcomes = {}, []
     for plan, answered in zip(plans, answers, strict=True):
-        event_id, assessment = plan.event.event_id, assessments[plan.event.event_id]
-        own = of_event.get(event_id, CANDIDATES.empty_table())
-        empty_slots = find_empty_slots(plan, own, answered, recipe)
-        empty_slots = name_missing_passes(empty_slots, plan, own, recipe)
-        manifest = build_manifest(
+        own = of_event.get(event_id := plan.event.event_id, CANDIDATES.empty_table())
+        found = find_empty_slots(plan, own, answered, recipe)
+        empty = name_missing_passes(found, plan, own, recipe)
+        content = build_manifest(
             plan,
             own,
             recipe=recipe,
             catalog_id=catalog_id,
             answers=answered,
-            empty_slots=empty_slots,
-            assessment=assessment,
+            empty_slots=empty,
+            assessment=assessments[event_id],
             alternatives=selection.alternatives.get(event_id, {}),
         )
-        manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(summarize_event(plan, own, answered, empty_slots, assessment))
+        manifests[event_id] = dump_manifest(content)
+        outcomes.append(summarize_event(plan, own, answered, empty, assessments[event_id]))
     return manifests, outcomes

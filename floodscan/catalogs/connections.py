@@ -99,16 +99,13 @@ class Connections:
         seconds: float,
         span: tuple[int, int] | None = None,
     ) -> BaseHTTPResponse:
-        """Send a request, and return its answer as soon as the head is there.
-
-        Redirects are not followed.
+        """Send a request, and return its answer with the head; redirects are not followed.
 
         Args:
             method: ``GET`` or ``POST``.
             url: Its address.
             body: Body of a ``POST``.
-            seconds: Longest time to open a connection, and from the first byte of the answer to the
-                last.
+            seconds: Longest time to open a connection, and for the answer from its first byte.
             span: First and last byte to ask for; None asks for all.
 
         Raises:
@@ -117,10 +114,6 @@ class Connections:
         if self._guard:
             self._guard.check_host(urlsplit(url).hostname or "")
         route = self._find_route(method, url)
-        headers = route.headers
-        if span is not None:
-            headers = {**headers, "Range": f"bytes={span[0]}-{span[1]}"}
-            headers["Accept-Encoding"] = "identity"
         silence = min(self._silence_seconds, seconds)
         bounds = _BOUNDS.set(_Bounds(silence, seconds, self._guard))
         try:
@@ -128,7 +121,7 @@ class Connections:
                 method,
                 route.target,
                 body=body,
-                headers=headers,
+                headers=route.headers if span is None else _ask_for_span(route.headers, span),
                 timeout=Timeout(connect=min(self._connect_seconds, seconds), read=silence),
                 redirect=False,
                 assert_same_host=False,  # a proxy is asked for the URL of another host
@@ -240,6 +233,11 @@ class _TimedHTTPSConnection(HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         _check_peer(self)
+
+
+def _ask_for_span(headers: dict[str, str], span: tuple[int, int]) -> dict[str, str]:
+    """Return headers that ask for some bytes only, as they are stored."""
+    return {**headers, "Range": f"bytes={span[0]}-{span[1]}", "Accept-Encoding": "identity"}
 
 
 def _check_peer(connection: HTTPConnection) -> None:

@@ -146,5 +146,5 @@ class Reader(Protocol):
         ...
 
     def read(self, scene: Scene, areas: Sequence[Area]) -> Reading:
-        """Read the classes of some areas; a scene that can't be read is told in the result."""
+        """Read the classes of some areas; the result says so if it can't."""
         ...

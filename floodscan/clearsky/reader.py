@@ -55,7 +55,7 @@ class CloudReader:
         return replace(self, line=replace(self.line, rate_limiter=rate_limiter))
 
     def read(self, scene: Scene, areas: Sequence[Area]) -> Reading:
-        """Read the classes of some areas; a scene that can't be read is told in the result."""
+        """Read the classes of some areas; the result says so if it can't."""
         started = time.perf_counter()
         cost = Cost(Budget(self.line.limits))
         reading, reasons = Reading(), []

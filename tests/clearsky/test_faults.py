@@ -118,6 +118,19 @@ def test_a_refused_token_is_renewed_once(
     assert raster_site.sas.requests().total() == before + 2
 
 
+def test_a_token_is_renewed_before_it_ends(
+    raster_site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that ends within a minute may end during the read."""
+    with sas_server(log=tmp_path / "sas.log", lifetime_seconds=50) as short:
+        site = Site(raster_site.folder, raster_site.files, short)
+        with site.reached(monkeypatch):
+            reader = reader_for("short")
+            unread = [reader.read(scene_of("clouds"), [AREA]).unread for _ in range(2)]
+        assert unread == [None, None]
+        assert short.requests().total() == 2
+
+
 def test_a_token_that_has_ended_is_told(
     raster_site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
