@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 EXTRAS = {
     "archive": frozenset({"stac_geoparquet"}),
+    "clearsky": frozenset({"rasterio"}),
     "excel": frozenset({"python_calamine"}),
     "explore": frozenset({"folium"}),
     "plot": frozenset({"matplotlib", "PIL"}),

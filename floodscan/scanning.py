@@ -20,9 +20,11 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
 from floodscan.catalogs.sources import find_request_seconds, list_archives, plan_for, send_early
+from floodscan.clearsky.access import PixelAccess
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
+from floodscan.engine.progress import Progress, sum_up
 from floodscan.engine.record import (
     begin_record,
     describe_reselection,
@@ -30,7 +32,7 @@ from floodscan.engine.record import (
     finish_record,
 )
 from floodscan.engine.resume import check_same, find_done
-from floodscan.engine.run_batches import limit_requests, run_batches
+from floodscan.engine.run_batches import limit_reads, limit_requests, run_batches
 from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
@@ -50,11 +52,11 @@ from floodscan.reselection import (
 )
 from floodscan.result import ScanResult
 from floodscan.schemas import EVENTS
-from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
+from floodscan.selection.clearness import reads_area
+from floodscan.store import FILES, PACKED, RunFolder, locked
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
@@ -73,7 +75,7 @@ MOST_MANIFEST_FILES = 1000
 """Runs with more events pack their manifests, one file per batch."""
 
 
-def scan(  # noqa: PLR0913 - one parameter per choice
+def scan(  # noqa: D417, PLR0913 - one parameter per choice, two share a line
     events: Events,
     *,
     catalog: str | Catalog | None = None,
@@ -81,6 +83,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     out: str | Path | None = None,
     client: GivenClient = None,
     access: Access | None = None,
+    pixels: PixelAccess | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
     keep_going: bool = False,
@@ -95,7 +98,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
-        access: Limits for requests to a STAC API; None is moderate, without a cache.
+        access, pixels: Limits for requests to a STAC API, and for reads of clouds over areas.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
         keep_going: True lets a bug fail only the events of its batch; False raises it.
@@ -103,13 +106,12 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         on_progress: Called with the number of finished events and the number of all events.
 
     Raises:
-        InputError: An argument can't be used; nothing was written. Or the disk is full.
-        CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
+        InputError, CatalogError: An argument or the catalog can't be used; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(access, source, rules, listed, opener, out, packed=pack_manifests)
+        run = _prepare_run(access, pixels, source, rules, listed, opener, out, pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, temporary=out is None)
@@ -131,8 +133,7 @@ def reselect(  # noqa: PLR0913 - one parameter per setting
         source: Folder of that run.
         out: Output folder; another one.
         policy: How scenes are chosen; None is the recipe's policy.
-        cloud: Which clouds of optical scenes count; None is the recipe's rule. A run by the clouds
-            of whole scenes has not read those over areas.
+        cloud: Which clouds of optical scenes count; None is the recipe's rule.
         recipe: The rules; None is the recipe of that run. Steps of its ladder, or of the default
             ladder, that need a wider window than that run searched are left out.
         client: A client, a cluster, or an address, as for ``scan``; its workers read ``source``
@@ -194,15 +195,15 @@ def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
         send_early(source, (search for search in searches if not search.joined))
 
 
-def _prepare_run(  # noqa: PLR0913 - what a run is made of
+def _prepare_run(  # noqa: PLR0913, PLR0917 - what a run is made of
     access: Access,
+    pixels: PixelAccess | None,
     source: Catalog,
     rules: Recipe,
     events: EventList,
     opener: Opener,
     out: str | Path | None,
-    *,
-    packed: bool | None,
+    packed: bool | None,  # noqa: FBT001 - as in ``scan``
 ) -> Run:
     """Check that the catalog has the collections, set the price of requests, name the folder."""
     source = access.keep(source)
@@ -213,7 +214,11 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     if not few:
         rules = replace(rules, searches=_price_requests(rules.searches, access, source, folder))
-    return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
+    run = Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
+    if not reads_area(rules):
+        return run
+    reader = (pixels or PixelAccess()).open(source, access, folder.scratch_path)
+    return replace(run, reader=reader)
 
 
 def _price_requests(
@@ -269,7 +274,7 @@ def _finish(
             run.catalog.location,
             run.folder.path,
         )
-        progress = _Progress(run.folder, done.counts, len(events), report)
+        progress = Progress(run.folder, done.counts, len(events), report)
         if left := planned - done.batches:
             todo = (batch for batch in cut() if batch.name in left)
             with _open_engine(run, todo, opener, rates) as results:
@@ -277,7 +282,7 @@ def _finish(
         # workers of a driver that was killed may have written batches since ``find_done``
         run.folder.keep(planned)
         finish_record(run.folder, record, progress.counts)
-    _log.info("finished: %s", _sum_up(progress.counts))
+    _log.info("finished: %s", sum_up(progress.counts))
 
 
 def _choose_again(
@@ -298,41 +303,12 @@ def _choose_again(
         # the source may have got more events since an earlier call: then its batches differ
         again.out.keep(frozenset())
         again.out.write_decisions(again.decisions)
-        progress = _Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
+        progress = Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
         work, batches = ReselectionWork(again), again.batches()
         with opener() as client, closing(run_batches(work, batches, client=client)) as results:
             progress.follow(results)
         finish_record(again.out, record, progress.counts)
-    _log.info("finished: %s", _sum_up(progress.counts))
-
-
-class _Progress:
-    """Counts the batches of a run as they end, and reports how many events are done."""
-
-    def __init__(
-        self, folder: RunFolder, counts: Counter[str], n_events: int, report: OnProgress | None
-    ) -> None:
-        self.counts = counts
-        self._folder = folder
-        self._n_events = n_events
-        self._report = report
-        self._show()
-
-    def follow(self, results: Iterable[BatchResult]) -> None:
-        for result in results:
-            check_locked(self._folder.path)
-            _log.info("batch %s is written: %s", result.name, _sum_up(result.counts))
-            self.counts.update(result.counts)
-            self._show()
-
-    def _show(self) -> None:
-        if self._report is not None:
-            self._report(self.counts["events"], self._n_events)
-
-
-def _sum_up(counts: Mapping[str, int]) -> str:
-    slots = f"{counts['filled']} of {counts['slots']} slots filled"
-    return f"{counts['events']} events, {slots}, {counts['requests']} requests"
+    _log.info("finished: %s", sum_up(progress.counts))
 
 
 @contextmanager
@@ -360,9 +336,10 @@ def _open_engine(
     with (
         opener() as client,
         limit_requests(client, rates) as rate_limiter,
+        limit_reads(run, client) as ready,
         closing(
             run_scan(
-                replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter)),
+                replace(ready, catalog=with_rate_limiter(run.catalog, rate_limiter)),
                 batches,
                 client=client,
             )

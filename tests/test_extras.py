@@ -62,6 +62,23 @@ def test_a_scan_needs_no_extra(tmp_path: Path) -> None:
     assert done.stderr.endswith("; run: pip install 'floodscan[plot]'\n")
 
 
+def test_clouds_over_the_area_name_the_missing_extra(tmp_path: Path) -> None:
+    """One message with the pip command, before anything is written; statistics alone need none."""
+    out = tmp_path / "out"
+    scan = ("scan", "demo", "--cloud", "area", "--cluster", "none", "--out", out)
+    done = run_without(EXTRAS["clearsky"], *scan)
+    message = "cloud = \"area\": needs rasterio; run: pip install 'floodscan[clearsky]'"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
+    assert not out.exists()
+    statistics = ("--cloud-source", "statistics", "--no-cloud-fallback", "--max-scenes", 1)
+    done = run_without(
+        EXTRAS["clearsky"], *scan, *statistics, "--data-api", "http://127.0.0.1:9/api"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "clouds of 1 scenes read: 0 from the cache, 1 unread" in done.stdout
+    assert "unread: 1 × the data API can't be reached: connection refused" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("missing", "words"), [("cryptography", []), ("dask_jobqueue", ["--dry-run"])]
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,6 +23,7 @@ from rich.progress import (
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.sources import measure_coverages
+from floodscan.clearsky.counts import count_reads, count_reasons
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.cli.next_commands import list_next_commands, list_retries
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.result import ScanResult
 
+_REASONS_SHOWN = 3
 _EVENTS_SHOWN_WHOLE = 3
 _PIPED_WIDTH = 1000
 _CONTROLS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -205,12 +208,24 @@ def _print_files(console: Console, result: ScanResult) -> None:
     manifests = "manifests/*.parquet" if folder.packed else "manifests/<event>.json"
     filled = f"{counts['filled']} of {counts['slots']} slots filled"
     cost = f"{counts['candidates']} candidates in {counts['requests']} requests"
+    reads = count_reads(folder)
     for line in (
+        *_describe_reads(reads, count_reasons(folder)),
         f"{filled} from {cost}; in {out}:",
         f"  candidates/*.parquet  {manifests}",
-        "  events.parquet  searches.parquet  run.json",
+        f"  events.parquet  searches.parquet  {'reads.parquet  ' if reads else ''}run.json",
     ):
         print_line(console, line, whole=True)
+
+
+def _describe_reads(reads: Counter[str], reasons: Counter[str]) -> Iterator[str]:
+    """Sum up what was read of scenes; nothing if the run reads none."""
+    if reads:
+        kinds = f"{reads['cached']} from the cache, {reads['unread']} unread"
+        cost = f"{reads['requests']} requests, {decimal(reads['bytes'])}"
+        yield f"clouds of {reads['scenes']} scenes read: {kinds}; {cost}"
+    for reason, n_scenes in reasons.most_common(_REASONS_SHOWN):
+        yield f"unread: {n_scenes} × {reason}"
 
 
 def print_commands(console: Console, commands: Iterable[tuple[str, str]]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from floodscan.catalogs.sources import list_archives
+from floodscan.clearsky.counts import count_reads
 from floodscan.store import FILES, PACKED, check_locked
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def describe_scan(run: Run) -> Json:
             **({"digest": " ".join(digests)} if digests else {}),
         },
         "recipe": run.recipe.to_dict(),
+        **({"clear_sky": run.reader.facts} if run.reader else {}),
     }
     run_id = _digest({**facts, "catalog": run.catalog_id})
     manifests = PACKED if run.folder.packed else FILES
@@ -66,6 +68,7 @@ def describe_reselection(source: Mapping[str, Any], recipe: Recipe) -> Json:
         "catalog": source["catalog"],
         "manifests": source["manifests"],
         "recipe": recipe.to_dict(),
+        **({"clear_sky": source["clear_sky"]} if "clear_sky" in source else {}),
         "reselected_from": source["run_id"],
     }
     return {"run_id": _digest(facts), **facts, "versions": _versions()}
@@ -94,7 +97,9 @@ def finish_record(folder: RunFolder, record: Json, counts: Mapping[str, int]) ->
     """
     check_locked(folder.path)
     folder.merge()
-    end = {"finished": _now(), "counts": counts, "searches": _count_searches(folder)}
+    end: Json = {"finished": _now(), "counts": counts, "searches": _count_searches(folder)}
+    if reads := count_reads(folder):
+        end["reads"] = reads
     folder.write_run({**record, **end})
 
 

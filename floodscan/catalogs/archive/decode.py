@@ -38,7 +38,7 @@ def find_named(found: pa.Table) -> NDArray[np.bool_]:
 
 
 def decode_rows(
-    found: pa.Table, outlines: pa.RecordBatch, layout: Layout, assets: Sequence[str]
+    found: pa.Table, outlines: pa.Table, layout: Layout, assets: Sequence[str]
 ) -> pa.Table:
     """Make ITEMS of rows that have an id.
 
@@ -107,6 +107,9 @@ def _to_polygons(geometries: Geometries) -> Geometries:
     kinds = shapely.get_type_id(footprints)
     single = (kinds == GeometryType.MULTIPOLYGON) & (shapely.get_num_geometries(footprints) == 1)
     footprints[single] = shapely.get_geometry(footprints[single], 0)
+    plain = (kinds == GeometryType.POLYGON) & (shapely.get_num_interior_rings(footprints) == 0)
+    if plain.all():
+        return footprints
     known = np.isin(kinds, [GeometryType.POLYGON, GeometryType.MULTIPOLYGON])
     footprints[~known | _have_empty_rings(footprints)] = shapely.Polygon()
     return footprints
