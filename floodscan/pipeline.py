@@ -16,8 +16,10 @@ returns to the process that drives the run.
 
 from __future__ import annotations
 
+import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
@@ -47,7 +49,7 @@ from floodscan.selection.candidates import score
 from floodscan.selection.decisions import is_obeyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
@@ -218,19 +220,37 @@ def decide(
     Returns:
         The choices, without SEARCHES.
     """
-    selection = select_scenes(scored, plans, recipe)
-    if unmet := _find_unmet(selection.candidates, plans):
-        plans = [unmet.get(plan.event.event_id, plan) for plan in plans]
+    with _garbage_collector_off():
         selection = select_scenes(scored, plans, recipe)
-    manifests, outcomes = assess_events(
-        plans, selection, answers, recipe=recipe, catalog_id=catalog_id
-    )
+        if unmet := _find_unmet(selection.candidates, plans):
+            plans = [unmet.get(plan.event.event_id, plan) for plan in plans]
+            selection = select_scenes(scored, plans, recipe)
+        manifests, outcomes = assess_events(
+            plans, selection, answers, recipe=recipe, catalog_id=catalog_id
+        )
     return BatchPart(
         candidates=selection.candidates,
         searches=SEARCHES.empty_table(),
         manifests=manifests,
         outcomes=tuple(outcomes),
     )
+
+
+@contextmanager
+def _garbage_collector_off() -> Iterator[None]:
+    """Switch the garbage collector off.
+
+    The choices and the manifests of a part are tens of thousands of small tuples and dicts, and
+    every few hundred of them start a collection. It finds nothing: they form no cycles, so their
+    reference counts free them.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _find_unmet(candidates: pa.Table, plans: Sequence[EventPlan]) -> dict[str, EventPlan]:
@@ -355,6 +375,11 @@ _ANSWER_COLUMNS = (
 
 def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.Table:
     """Make a SEARCHES row of each search that no earlier part of the batch reports."""
+    asked = {
+        search: answers[search]
+        for search in part.searches
+        if search not in part.reported_in_earlier_part
+    }
     rows = [
         {
             "batch": part.name,
@@ -362,11 +387,10 @@ def tabulate_searches(part: BatchPlan, answers: Mapping[Search, Answer]) -> pa.T
             **dict(zip(("west", "south", "east", "north"), search.bbox, strict=True)),
             "start": search.window and search.window.start,
             "end": search.window and search.window.end,
-            "reason": answers[search].problem,
-            "n_items": len(answers[search].items),
-            **{name: getattr(answers[search], name) for name in _ANSWER_COLUMNS},
+            "reason": answer.problem,
+            "n_items": len(answer.items),
+            **{name: getattr(answer, name) for name in _ANSWER_COLUMNS},
         }
-        for search in part.searches
-        if search not in part.reported_in_earlier_part
+        for search, answer in asked.items()
     ]
     return make_table(rows, SEARCHES)

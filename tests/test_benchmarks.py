@@ -10,17 +10,23 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import shapely
 
+from benchmarks.count_work import count_work, find_differences
 from tests.paths import REPO_ROOT
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.processes
+
+COMMITTED = orjson.loads((REPO_ROOT / "benchmarks/results/work.json").read_bytes())
+"""The counts of work, by version of Python."""
 
 TOTALS = {"wall_seconds", "drawn_seconds", "worker_cpu_seconds", "driver_cpu_seconds"}
 """The columns of the scaling benchmark that are not a step of its threads' time."""
@@ -44,6 +50,48 @@ def run(name: str, *words: str) -> str:
             stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     return stdout
+
+
+def test_every_benchmark_is_run() -> None:
+    """Each module that is a command is run by a test of this file."""
+    tested = Path(__file__).read_text("utf-8")
+    folder = REPO_ROOT / "benchmarks"
+    commands = [path.parent.name for path in folder.glob("*/__main__.py")]
+    commands += [path.stem for path in folder.glob("*.py") if "__main__" in path.read_text("utf-8")]
+    assert len(commands) > 9
+    assert [name for name in commands if f'run("{name}"' not in tested] == []
+
+
+@pytest.mark.skipif(
+    f"3.{sys.version_info.minor}" not in COMMITTED and "CI" not in os.environ,
+    reason="the work is not counted for this version of Python",
+)
+def test_each_stage_does_the_committed_work() -> None:
+    """Instructions, vertices and values are within 5 % of the committed counts."""
+    assert "all within 5% of the committed counts" in run("work")
+
+
+def test_more_work_than_committed_is_named() -> None:
+    """A stage is named with the count that grew, and a stage that is new."""
+    known = {"parse": {"instructions": 1000, "vertices": 100, "values": 0}}
+    assert find_differences({"parse": {**known["parse"], "vertices": 105}}, known) == []
+    more = {"parse": {**known["parse"], "vertices": 106}, "join": known["parse"]}
+    assert find_differences(more, known) == [
+        "join: only in one of both",
+        "parse: 106 vertices, committed are 100 (+6.0%)",
+    ]
+
+
+def test_shapely_and_arrow_are_counted() -> None:
+    """Vertices are counted once, and not again inside of shapely."""
+    box = shapely.box(0, 0, 1, 1)
+    boxes, values = np.array([box, box]), pa.chunked_array([[1, 2, 3]])
+    counts = count_work(lambda: (shapely.intersection(boxes, box), pc.add(values, values)))
+    assert counts["vertices"] == 3 * 5
+    assert counts["values"] == 2 * 3
+    twice = count_work(lambda: [shapely.intersection(boxes, box) for _ in range(2)])
+    assert twice["vertices"] == 2 * 3 * 5
+    assert twice["instructions"] > counts["instructions"]
 
 
 def test_parse_and_score_gives_the_results_of_the_plain_loop() -> None:
@@ -150,3 +198,23 @@ def test_clear_sky_counts_requests_and_errors() -> None:
     output = run("clear_sky", *words)
     assert "unread: 0 of 6 scenes\nrequests a scene: 1 at most" in output
     assert "error of the clear share over 3 areas" in output
+
+
+def test_peers_are_compared(tmp_path: Path) -> None:
+    """All peers choose as the reference policy does; change-detection has no violation."""
+    words = ["--events", "2", "--latency", "0", "--in-flight", "4", "--repeats", "1"]
+    run("peers", *words, "--out", str(tmp_path))
+    page = (tmp_path / "peers.md").read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    header, *ways = rows
+    first_quality = header.index("slots filled")
+    quality = {tuple(way[:2]): way[first_quality:] for way in ways}
+    assert len(quality) == 10
+    published = quality["floodscan, reference", "api"]
+    together = quality["floodscan, change-detection", "api"]
+    for (name, _), found in quality.items():
+        assert found == (together if "change-detection" in name else published)
+    assert published[1] != "0"
+    assert together[1:4] == ["0", "0", "0"]
+    assert all(float(way[header.index("requests")]) > 0 for way in ways if way[1] == "api")
+    assert (tmp_path / "peers.png").stat().st_size > 10_000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from floodscan.assessment.manifest import build_manifest, dump_manifest
+from floodscan.assessment.manifest import ManifestWriter, dump_manifest
 from floodscan.assessment.missing_passes import name_missing_passes
 from floodscan.assessment.outcomes import find_empty_slots, summarize_event
 from floodscan.assessment.quality import assess
-from floodscan.schemas import CANDIDATES, split_by_event
+from floodscan.assessment.shown_rows import list_shown_rows
+from floodscan.assessment.verdict_counts import count_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,24 +41,23 @@ def assess_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
-    of_event = split_by_event(selection.candidates)
-    assessments = assess(plans, selection.candidates, recipe)
-    manifests, outcomes = {}, []
+    candidates = selection.candidates
+    assessments, rows = assess(plans, candidates, recipe), list_shown_rows(candidates)
+    verdicts = count_verdicts(candidates, recipe)
+    manifests, outcomes, writer = {}, [], ManifestWriter(recipe, catalog_id)
     for plan, answered in zip(plans, answers, strict=True):
         event_id, assessment = plan.event.event_id, assessments[plan.event.event_id]
-        own = of_event.get(event_id, CANDIDATES.empty_table())
-        empty_slots = find_empty_slots(plan, own, answered, recipe)
-        empty_slots = name_missing_passes(empty_slots, plan, own, recipe)
-        manifest = build_manifest(
+        counts = verdicts.get(event_id, {})
+        empty_slots = find_empty_slots(plan, counts, answered, recipe)
+        empty_slots = name_missing_passes(empty_slots, plan, candidates, recipe)
+        manifest = writer.build(
             plan,
-            own,
-            recipe=recipe,
-            catalog_id=catalog_id,
+            rows.get(event_id, {}),
             answers=answered,
             empty_slots=empty_slots,
             assessment=assessment,
             alternatives=selection.alternatives.get(event_id, {}),
         )
         manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(summarize_event(plan, own, answered, empty_slots, assessment))
+        outcomes.append(summarize_event(plan, counts, answered, empty_slots, assessment))
     return manifests, outcomes

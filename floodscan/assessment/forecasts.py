@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import shapely
+
 from floodscan.geometry.areas import intersect
-from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
+from floodscan.geometry.pixel_grid import (
+    cut_to_box,
+    forecast_pixels,
+    plan_grid,
+    surroundings,
+)
 from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shapely.geometry.base import BaseGeometry
 
@@ -115,47 +122,66 @@ def forecast_event(
     for phase, sensor in slots:
         if sensor != Sensor.DEM:
             sets.setdefault(sensor, []).append((phase, sensor))
-    known: dict[tuple[int, ...], PixelForecast] = {}
+    forecaster = None if grid is None else _Forecaster(grid)
     return EventForecast(
         chips_total=None if grid is None else grid.chips_total,
         sets={
-            name: _forecast_set(grid, members, grounds, clear, known)
+            name: _forecast_set(forecaster, members, grounds, clear)
             for name, members in sets.items()
         },
     )
 
 
 def _forecast_set(
-    grid: PixelGrid | None,
+    forecaster: _Forecaster | None,
     slots: Sequence[SlotKey],
     grounds: Mapping[SlotKey, Grounds],
     clear: ClearGround | None,
-    known: dict[tuple[int, ...], PixelForecast],
 ) -> SetForecast:
     if missing := tuple(slot for slot in slots if slot not in grounds):
         return SetForecast(missing)
     if clear is not None and (unknown := clear.list_unknown(slots)):
         return SetForecast(unknown=unknown)
-    if grid is None:
+    if forecaster is None:
         return SetForecast()
     members = [grounds[slot] for slot in slots]
     mosaics, single_scenes = (
         [] if clear is None else clear.draw(slots, single=single) for single in (False, True)
     )
     return SetForecast(
-        mosaics=_forecast(grid, mosaics + [each.mosaic for each in members], known),
-        single_scenes=_forecast(
-            grid, single_scenes + [each.single_scene for each in members], known
-        ),
+        mosaics=forecaster.forecast(mosaics + [each.mosaic for each in members]),
+        single_scenes=forecaster.forecast(single_scenes + [each.single_scene for each in members]),
     )
 
 
-def _forecast(
-    grid: PixelGrid, areas: Sequence[BaseGeometry], known: dict[tuple[int, ...], PixelForecast]
-) -> PixelForecast:
-    """Count the pixels that lie in all areas; the same objects are counted only once."""
-    distinct = {id(area): area for area in areas}
-    key = tuple(sorted(distinct))
-    if key not in known:
-        known[key] = forecast_pixels(grid, intersect(distinct.values()))
-    return known[key]
+class _Forecaster:
+    """Counts the pixels of a grid that lie in all of some areas.
+
+    The areas of several sets are often the same objects, and most of them cover the whole grid. So
+    each object is cut to the surroundings of the grid once, and an area around them is left out.
+    """
+
+    def __init__(self, grid: PixelGrid) -> None:
+        self._grid = grid
+        self._near = surroundings(grid)
+        self._cut: dict[int, BaseGeometry | None] = {}
+        self._known: dict[tuple[int, ...], PixelForecast] = {}
+
+    def forecast(self, areas: Iterable[BaseGeometry]) -> PixelForecast:
+        """Count the pixels and the chips that lie in all areas."""
+        partial = {id(area): cut for area in areas if (cut := self._cut_once(area)) is not None}
+        key = tuple(sorted(partial))
+        if key not in self._known:
+            joint = intersect(partial.values()) if partial else self._near
+            self._known[key] = forecast_pixels(self._grid, joint)
+        return self._known[key]
+
+    def _cut_once(self, area: BaseGeometry) -> BaseGeometry | None:
+        """Cut an area to the surroundings of the grid; None if it covers them."""
+        if id(area) not in self._cut:
+            self._cut[id(area)] = area if self._near is None else _cut(area, self._near)
+        return self._cut[id(area)]
+
+
+def _cut(area: BaseGeometry, box: BaseGeometry) -> BaseGeometry | None:
+    return None if shapely.covers(area, box) else cut_to_box(area, box)

@@ -13,7 +13,6 @@ from importlib.resources import files
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 import pystac
 import shapely
@@ -27,16 +26,14 @@ from floodscan.errors import ManifestError
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.schemas import CLEARNESS
-from floodscan.selection import slot_numbers
 from floodscan.selection.clearness import counts_area
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
-
     from floodscan.assessment.outcomes import EmptySlot
     from floodscan.assessment.quality import Assessment
+    from floodscan.assessment.shown_rows import RowsByTarget
     from floodscan.catalogs.base import Answer
     from floodscan.model import Decision, Event, Recipe, Search
     from floodscan.planning.slots import EventPlan
@@ -56,46 +53,61 @@ _SENSOR_KEYS: Mapping[str, Mapping[str, str]] = {
 _GROUND = [name for name in CLEARNESS.names if name != "clear_points"]
 
 
-def build_manifest(  # noqa: PLR0913 - one per part of it
-    plan: EventPlan,
-    candidates: pa.Table,
-    *,
-    recipe: Recipe,
-    catalog_id: str,
-    answers: Mapping[Search, Answer],
-    empty_slots: Sequence[EmptySlot],
-    assessment: Assessment,
-    alternatives: Alternatives,
-) -> Json:
-    """Make the manifest of an event in JSON types.
+class ManifestWriter:
+    """Makes the manifests of a run; what all of them have in common is made once.
 
     Args:
-        plan: The event and its slots.
-        candidates: Ranked CANDIDATES of this event.
         recipe: The rules.
         catalog_id: STAC id of the catalog.
-        answers: The answer to each search of the plan.
-        empty_slots: The slots without a scene, with reasons.
-        assessment: Coverage and warnings of the choices.
-        alternatives: The alternatives of each sensor to the pass of ``event``.
-
-    Returns:
-        A manifest that fits the JSON schema ``manifest.schema.json``.
     """
-    rows = _top_rows(candidates)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "event": _event_facts(plan.event),
-        **_describe_request(recipe),
-        **_describe_choices(rows.get(AOI, ()), recipe, assessment),
-        **_describe_person(plan.decision, alternatives),
-        "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
-        "failures": [slot.to_dict() for slot in empty_slots],
-        "coverage": _describe_coverage(assessment, empty_slots),
-        "warnings": [warning.to_dict() for warning in assessment.warnings],
-        "items": list_items(chain.from_iterable(rows.values())),
-        "provenance": _describe_origin(plan, recipe, catalog_id, answers),
-    }
+
+    def __init__(self, recipe: Recipe, catalog_id: str) -> None:
+        self._recipe = recipe
+        self._request = _describe_request(recipe)
+        self._origin = {
+            "floodscan": _version(),
+            "catalog": catalog_id,
+            "recipe": recipe.to_dict(),
+        }
+
+    def build(
+        self,
+        plan: EventPlan,
+        rows: RowsByTarget,
+        *,
+        answers: Mapping[Search, Answer],
+        empty_slots: Sequence[EmptySlot],
+        assessment: Assessment,
+        alternatives: Alternatives,
+    ) -> Json:
+        """Make the manifest of an event in JSON types.
+
+        Args:
+            plan: The event and its slots.
+            rows: The candidates to show, by target.
+            answers: The answer to each search of the plan.
+            empty_slots: The slots without a scene, with reasons.
+            assessment: Coverage and warnings of the choices.
+            alternatives: The alternatives of each sensor to the pass of ``event``.
+
+        Returns:
+            A manifest that fits the JSON schema ``manifest.schema.json``.
+        """
+        recipe = self._recipe
+        searches = [_describe_search(search, answers[search]) for search in plan.searches]
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "event": _event_facts(plan.event),
+            **self._request,
+            **_describe_choices(rows.get(AOI, ()), recipe, assessment),
+            **_describe_person(plan.decision, alternatives),
+            "tiles": [_describe_tile(tile, rows, recipe, assessment) for tile in plan.targets[1:]],
+            "failures": [slot.to_dict() for slot in empty_slots],
+            "coverage": _describe_coverage(assessment, empty_slots),
+            "warnings": [warning.to_dict() for warning in assessment.warnings],
+            "items": list_items(chain.from_iterable(rows.values())),
+            "provenance": {**self._origin, "searches": searches},
+        }
 
 
 def _describe_person(decision: Decision | None, alternatives: Alternatives) -> Json:
@@ -114,17 +126,6 @@ def _describe_request(recipe: Recipe) -> Json:
         "phase_order": [str(phase) for phase in Phase],
         "collections": {str(s): asked.collection for s, asked in recipe.sensors.items()},
         "assets": {str(s): list(asked.assets) for s, asked in recipe.sensors.items()},
-    }
-
-
-def _describe_origin(
-    plan: EventPlan, recipe: Recipe, catalog_id: str, answers: Mapping[Search, Answer]
-) -> Json:
-    return {
-        "floodscan": _version(),
-        "catalog": catalog_id,
-        "recipe": recipe.to_dict(),
-        "searches": [_describe_search(search, answers[search]) for search in plan.searches],
     }
 
 
@@ -175,22 +176,6 @@ def _describe_coverage(assessment: Assessment, empty_slots: Sequence[EmptySlot])
         "chips_total": forecast.chips_total,
         "forecast": {name: found.to_dict() for name, found in forecast.sets.items()},
     }
-
-
-def _top_rows(candidates: pa.Table) -> dict[str, list[Json]]:
-    """Return the candidates that a manifest shows, by target.
-
-    These are the selected candidates, and the best of the others in each slot.
-    """
-    selected = candidates["selected"].to_numpy(zero_copy_only=False)
-    ranked = candidates["rank"].is_valid().to_numpy(zero_copy_only=False)
-    slots = slot_numbers(candidates)
-    behind = np.flatnonzero(~selected & ranked)
-    runners_up = behind[np.unique(slots[behind], return_index=True)[1]]
-    by_target: dict[str, list[Json]] = {}
-    for row in candidates.take(np.union1d(np.flatnonzero(selected), runners_up)).to_pylist():
-        by_target.setdefault(row["target_id"], []).append(row)
-    return by_target
 
 
 def _describe_choices(rows: Sequence[Json], recipe: Recipe, assessment: Assessment) -> Json:

@@ -6,8 +6,9 @@ A failed event is data: a row of EVENTS with its reasons, never an exception.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,18 +20,18 @@ from floodscan.catalogs.base import MissingKind
 from floodscan.planning.targets import AOI
 from floodscan.schemas import EVENTS, make_table
 from floodscan.selection import Verdict
-from floodscan.selection.clearness import CLOUD_UNKNOWN, counted_clouds
+from floodscan.selection.clearness import CLOUD_UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from floodscan.assessment.quality import Assessment
+    from floodscan.assessment.verdict_counts import VerdictCount, VerdictCounts
     from floodscan.catalogs.base import Answer
-    from floodscan.model import Recipe, Search, Sensor
+    from floodscan.model import Recipe, Relaxation, Search, Sensor
     from floodscan.planning.slots import EventPlan, Slot
 
     Json = dict[str, Any]
-    _Counts = dict[tuple[str, str | None, str], dict[str, "_Count"]]
 
 _SUMMED = {
     "slots": "n_slots",
@@ -150,22 +151,28 @@ class Outcome:
 
     def to_dict(self) -> Json:
         """Return all columns of EVENTS but ``batch``, in their order."""
-        found = {**asdict(self), "reason": self.reason, "warnings": self.warnings}
-        return {name: found[name] for name in EVENTS.names if name != "batch"}
+        found: Json = {name: getattr(self, name) for name in EVENTS.names if name != "batch"}
+        for name in ("reasons", "choice_warnings"):
+            found[name] = tuple(map(_to_row, found[name]))
+        return found
+
+
+def _to_row(each: EmptySlot | ChoiceWarning) -> Json:
+    """Return the fields in order; ``asdict`` takes five times as long, and copies the values."""
+    return {name: getattr(each, name) for name in each.__slots__}
 
 
 def find_empty_slots(
-    plan: EventPlan, candidates: pa.Table, answers: Mapping[Search, Answer], recipe: Recipe
+    plan: EventPlan, verdicts: VerdictCounts, answers: Mapping[Search, Answer], recipe: Recipe
 ) -> list[EmptySlot]:
     """List the slots of an event without a scene, in the order of the slots.
 
     Args:
         plan: The event and its slots.
-        candidates: Ranked CANDIDATES of this event.
+        verdicts: The candidates of each slot by verdict.
         answers: The answer to each search of the plan.
         recipe: The rules; a hint names a rule to loosen.
     """
-    verdicts = _count_verdicts(candidates, recipe)
     return [
         _explain(slot, found, answers[slot.search], recipe)
         for slot in plan.slots
@@ -175,7 +182,7 @@ def find_empty_slots(
 
 def summarize_event(
     plan: EventPlan,
-    candidates: pa.Table,
+    verdicts: VerdictCounts,
     answers: Mapping[Search, Answer],
     empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
@@ -184,7 +191,7 @@ def summarize_event(
 
     Args:
         plan: The event and its slots.
-        candidates: Ranked CANDIDATES of this event.
+        verdicts: The candidates of each slot by verdict.
         answers: The answer to each search of the plan.
         empty_slots: The slots without a scene.
         assessment: Coverage and warnings of its choices.
@@ -199,7 +206,7 @@ def summarize_event(
         reasons=tuple(empty_slots),
         n_slots=len(plan.slots),
         n_filled=n_filled,
-        n_candidates=len(candidates),
+        n_candidates=sum(each.n for found in verdicts.values() for each in found.values()),
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
         joint_frac=assessment.complete_joint_frac(AOI),
@@ -308,28 +315,13 @@ def _codes_by_row(lists: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     return pc.list_parent_indices(column), pc.struct_field(pc.list_flatten(column), "code")
 
 
-def _count_verdicts(candidates: pa.Table, recipe: Recipe) -> _Counts:
-    """Count each slot's candidates by verdict, and note the least cloud that counts among them."""
-    clouds = pa.array(counted_clouds(candidates, recipe))
-    columns = [*candidates.select(["target_id", "phase", "sensor", "verdict"]).columns, clouds]
-    verdicts: _Counts = {}
-    for *slot, verdict, cloud in zip(*(each.to_pylist() for each in columns), strict=True):
-        counts = verdicts.setdefault((slot[0], slot[1], slot[2]), {})
-        n, least_cloud = counts.get(verdict, (0, CLOUD_UNKNOWN))
-        counts[verdict] = _Count(n + 1, min(least_cloud, cloud))
-    return verdicts
-
-
-class _Count(NamedTuple):
-    n: int
-    least_cloud: float
-
-
 def _key(slot: Slot) -> tuple[str, str | None, str]:
     return slot.target.target_id, *slot.key
 
 
-def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Recipe) -> EmptySlot:
+def _explain(
+    slot: Slot, found: Mapping[str, VerdictCount], answer: Answer, recipe: Recipe
+) -> EmptySlot:
     """Find why a slot is empty.
 
     Args:
@@ -352,12 +344,17 @@ def _explain(slot: Slot, found: Mapping[str, _Count], answer: Answer, recipe: Re
     if not answer.complete:
         hint = "the catalog held back part of its answer; run again with a smaller area"
         return _empty(slot, Reason.INCOMPLETE, hint=hint)
-    steps = () if slot.window is None else tuple(map(str, recipe.rules[slot.sensor].ladder))
+    steps = () if slot.window is None else _name_steps(recipe.rules[slot.sensor].ladder)
     hint = ", or ".join(_suggest(slot, found, recipe))
     if not found:
         return _empty(slot, Reason.NO_CANDIDATES, hint=hint, steps=steps)
     counts = ", ".join(f"{verdict} {count.n}" for verdict, count in sorted(found.items()))
     return _empty(slot, Reason.ALL_REJECTED, counts, hint=hint, steps=steps)
+
+
+@lru_cache(maxsize=64)
+def _name_steps(ladder: tuple[Relaxation, ...]) -> tuple[str, ...]:
+    return tuple(map(str, ladder))
 
 
 def _empty(
@@ -366,7 +363,7 @@ def _empty(
     return EmptySlot(*_key(slot), code, detail, steps, hint)
 
 
-def _suggest(slot: Slot, found: Mapping[str, _Count], recipe: Recipe) -> Iterator[str]:
+def _suggest(slot: Slot, found: Mapping[str, VerdictCount], recipe: Recipe) -> Iterator[str]:
     """Name rules to loosen: first the rules that reject candidates, then the window."""
     yield from _name_strict_rules(slot.sensor, found, recipe)
     rules = recipe.rules[slot.sensor]
@@ -379,7 +376,7 @@ def _suggest(slot: Slot, found: Mapping[str, _Count], recipe: Recipe) -> Iterato
 
 
 def _name_strict_rules(
-    sensor: Sensor, found: Mapping[str, _Count], recipe: Recipe
+    sensor: Sensor, found: Mapping[str, VerdictCount], recipe: Recipe
 ) -> Iterator[str]:
     rules = recipe.rules[sensor]
     if (cloudy := found.get(Verdict.TOO_CLOUDY)) and cloudy.least_cloud < CLOUD_UNKNOWN:

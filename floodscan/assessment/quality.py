@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from floodscan.assessment.flag_warnings import compare_phases, describe_flags
 from floodscan.assessment.forecasts import Grounds, forecast_event
 from floodscan.assessment.grades import grade_tracks, list_tracks, phases_by_track
 from floodscan.assessment.labels import WarningCode
-from floodscan.geometry.areas import area_fracs, intersect, union
+from floodscan.geometry.areas import joint_fracs, union
 from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
@@ -286,11 +286,12 @@ def _measure(
         slot: [chosen.outlines(rows[: n + 1]) for n in range(len(rows))]
         for slot, rows in slots.items()
     }
-    joint = intersect(map(chosen.ground, dict.fromkeys(steps[-1] for steps in growing.values())))
-    if joint is None:
+    if not growing:
         return {}, None
-    distinct = list(dict.fromkeys(step for steps in growing.values() for step in steps))
-    *fracs, joint_frac = area_fracs([*map(chosen.ground, distinct), joint], target.area)
+    whole = dict.fromkeys(steps[-1] for steps in growing.values())
+    distinct = list(dict.fromkeys([*whole, *chain.from_iterable(growing.values())]))
+    grounds = list(map(chosen.ground, distinct))
+    fracs, joint_frac = joint_fracs(grounds, range(len(whole)), target.area)
     frac_of = dict(zip(distinct, fracs, strict=True))
     mosaics = {
         slot: _mosaic([chosen.ids[row] for row in rows], [frac_of[step] for step in growing[slot]])

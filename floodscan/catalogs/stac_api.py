@@ -26,18 +26,19 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
 from pystac import STACError, STACObjectType, STACTypeError
 from pystac.serialization import identify_stac_object_type
-from pystac_client import Client, ConformanceClasses, ItemSearch
+from pystac_client import Client, ItemSearch
 from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.catalogs.early import send_early, take_early
+from floodscan.catalogs.endpoint import Endpoint, guess_endpoint, public_url, read_endpoint
 from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.hrefs import is_secret
 from floodscan.catalogs.lean_fields import lean_fields
@@ -66,22 +67,11 @@ _ODD_STAC = (*_NOT_STAC, AttributeError, LookupError, RecursionError, TypeError,
 _OPENING = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """How an API is searched, as its landing page says.
-
-    Attributes:
-        url: Where searches are posted.
-        lean: Whether the API conforms to the ``fields`` extension, so that a search may leave out
-            parts of items.
-    """
-
-    url: str
-    lean: bool
-
-
 _KNOWN: dict[str, Endpoint] = {}
 """The endpoint that this process read last, by the URL of the landing page."""
+
+REQUEST_SECONDS: dict[str, float] = {}
+"""The time in which the landing page was answered, by its URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +139,9 @@ class StacApiCatalog:
         with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
             for name in wanted:
                 io.send_ahead(f"{public_url(self.url).rstrip('/')}/collections/{name}", pool)
+            started = time.perf_counter()
             client = _open_client(catalog, io)
+            REQUEST_SECONDS[self.url] = time.perf_counter() - started
             found = pool.map(lambda name: self._find_collection(client, name), wanted)
             for name, collection in zip(wanted, found, strict=True):
                 if collection is None:
@@ -163,7 +155,7 @@ class StacApiCatalog:
 
     def send_early(self, search: Search) -> None:
         """Send a search before the landing page is read; ``search`` takes its answer."""
-        guessed = replace(self, endpoint=_guess_endpoint(self.url))
+        guessed = replace(self, endpoint=guess_endpoint(self.url))
         send_early((self.url, search), lambda: guessed._search_now(search))  # noqa: SLF001 - our own
 
     def _find_collection(self, client: Client, collection: str) -> Json | None:
@@ -185,7 +177,7 @@ class StacApiCatalog:
             return self._search_now(search)
         with suppress(CatalogError):
             _open(self, Budget(self.limits))
-        if _KNOWN.get(self.url, self.endpoint) == _guess_endpoint(self.url):
+        if _KNOWN.get(self.url, self.endpoint) == guess_endpoint(self.url):
             return early
         answer = self._search_now(search)
         return replace(answer, n_requests=answer.n_requests + early.n_requests)
@@ -237,13 +229,6 @@ class StacApiCatalog:
         else:
             found.without_links = api.lean
             yield from read_whole(search, api.read, counters, found)
-
-
-def public_url(url: str) -> str:
-    """Remove from a URL what may be secret: user, password, query and fragment."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 class _TransportIO(StacApiIO):
@@ -298,7 +283,7 @@ class _TransportIO(StacApiIO):
                 raise STACTypeError(document, Client)
             found = self.stac_object_from_dict(document)
             if isinstance(found, Client):
-                _read_endpoint(found, "")
+                read_endpoint(found, "")
                 _ = [link.absolute_href for link in found.get_links("data")]
         except _ODD_STAC as err:
             raise ValueError("the answer is not a STAC document") from err
@@ -386,19 +371,8 @@ def _open_client(catalog: StacApiCatalog, io: _TransportIO) -> Client:
         problem = "can't be read: its landing page is not a STAC API's"
         raise CatalogError(catalog.location, problem) from None  # as above
     client.set_root(client)  # else each link would read the landing page again
-    _KNOWN[catalog.url] = _read_endpoint(client, catalog.url)
+    _KNOWN[catalog.url] = read_endpoint(client, catalog.url)
     return client
-
-
-def _guess_endpoint(url: str) -> Endpoint:
-    """Return the endpoint that most landing pages name."""
-    return Endpoint(f"{public_url(url).rstrip('/')}/search", lean=True)
-
-
-def _read_endpoint(client: Client, url: str) -> Endpoint:
-    link = client.get_search_link()
-    address = str(link.absolute_href) if link else f"{public_url(url).rstrip('/')}/search"
-    return Endpoint(address, client.conforms_to(ConformanceClasses.FIELDS))
 
 
 _: type[Catalog] = StacApiCatalog

@@ -97,7 +97,7 @@ class Raster:
         return Ground.at(found)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _project(area: Area, epsg: int) -> tuple[Numbers, Numbers]:
     """Project sample points; those too far away for the system become infinite."""
     xs, ys = open_transformer(WGS84, f"EPSG:{epsg}").transform(area.lons, area.lats)
@@ -166,6 +166,7 @@ def decode(content: bytes, place: OverviewPlace, scene: Scene) -> Raster:
 
 @contextmanager
 def _opened(content: bytes, level: int | None = None) -> Iterator[Any]:
+    check_installed()  # a worker may lack it
     import rasterio  # noqa: PLC0415 - takes a while to import, and few need it
     from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
 

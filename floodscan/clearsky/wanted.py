@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     SceneKey = tuple[str, str]  # collection and item id
     TargetKey = tuple[str, str]  # event id and target id
 
-_COLUMNS = [
-    *("event_id", "target_id", "collection", "item_id", "days_from_phase"),
-    *("proj_epsg", "proj_bbox", "assets", "geometry"),
-]
+_NAMES = ["event_id", "target_id", "collection", "item_id", "days_from_phase"]
+_SCENE = ["collection", "item_id", "proj_epsg", "proj_bbox", "assets", "geometry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def find_wanted(candidates: pa.Table, recipe: Recipe, max_scenes: int) -> Wanted
         max_scenes: Most scenes of one event.
     """
     numbers = np.flatnonzero(_could_be_chosen(candidates, recipe))
-    rows = candidates.select(_COLUMNS).take(pa.array(numbers)).to_pylist()
+    rows = candidates.select(_NAMES).take(pa.array(numbers)).to_pylist()
     kept = _nearest_scenes(rows, max_scenes)
     found: dict[SceneKey, WantedScene] = {}
     skipped: list[int] = []
@@ -84,7 +82,8 @@ def find_wanted(candidates: pa.Table, recipe: Recipe, max_scenes: int) -> Wanted
             skipped.append(number)
             continue
         if key not in found:
-            found[key] = WantedScene(_describe(row))
+            (described,) = candidates.select(_SCENE).slice(number, 1).to_pylist()
+            found[key] = WantedScene(_describe(described))
         found[key].rows.append((number, (row["event_id"], row["target_id"])))
     return Wanted([found[key] for key in sorted(found)], skipped)
 

@@ -31,7 +31,8 @@ def describe_scan(run: Run) -> Json:
 
     ``run_id`` is a digest of all that can change the results, apart from the events. A catalog
     counts by its STAC id, since it may have several addresses. An archive's digest is recorded
-    beside the id: its files may be a part of the catalog, and may be replaced.
+    beside the id: its files may be a part of the catalog, and may be replaced. ``request_items`` is
+    the price by which searches are merged: a run that continues keeps it.
     """
     digests = [archive.digest() for archive in list_archives(run.catalog)]
     facts: Json = {
@@ -46,7 +47,13 @@ def describe_scan(run: Run) -> Json:
     }
     run_id = _digest({**facts, "catalog": run.catalog_id})
     manifests = PACKED if run.folder.packed else FILES
-    return {"run_id": run_id, **facts, "manifests": manifests, "versions": _versions()}
+    return {
+        "run_id": run_id,
+        **facts,
+        "manifests": manifests,
+        "request_items": run.recipe.searches.request_items,
+        "versions": _versions(),
+    }
 
 
 def describe_reselection(source: Mapping[str, Any], recipe: Recipe) -> Json:

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -37,14 +37,34 @@ def intersect(areas: Iterable[BaseGeometry]) -> BaseGeometry | None:
 
 def area_fracs(areas: Sequence[BaseGeometry], target: BaseGeometry) -> list[float]:
     """Measure the share of a target that each area covers, on the ellipsoid, between 0 and 1."""
+    return joint_fracs(areas, (), target)[0]
+
+
+def joint_fracs(
+    areas: Sequence[BaseGeometry], joint: Collection[int], target: BaseGeometry
+) -> tuple[list[float], float]:
+    """Measure the share of a target that each area covers, and that some areas have in common.
+
+    Args:
+        areas: Shape (n,).
+        joint: Numbers of the areas whose intersection counts; without any, it is the target.
+        target: A polygon or polygons with an area.
+
+    Returns:
+        Shares on the ellipsoid, between 0 and 1: of each area, shape (n,), and of the intersection.
+    """
     covering = np.array(areas, dtype=object)
-    partial = np.flatnonzero(~shapely.covers(covering, target))
-    fracs = np.ones(len(covering))
+    partial = np.flatnonzero(~shapely.covered_by(target, covering))
+    fracs = np.ones(len(covering) + 1)
     if len(partial):
         shared = shapely.intersection(covering[partial], target)
-        measured = equal_area(np.array([*shared, target], dtype=object))
-        fracs[partial] = np.minimum(measured[:-1] / measured[-1], 1.0)
-    return [round(frac, 12) for frac in fracs.tolist()]
+        # an area that covers the target takes nothing from the intersection
+        common = intersect(covering[[number for number in partial if number in joint]])
+        inside = target if common is None else shapely.intersection(common, target)
+        measured = equal_area(np.array([*shared, inside, target], dtype=object))
+        fracs[[*partial, -1]] = np.minimum(measured[:-1] / measured[-1], 1.0)
+    *each, in_common = [round(frac, 12) for frac in fracs.tolist()]
+    return each, in_common
 
 
 def equal_area(areas: Geometries) -> NDArray[np.float64]:

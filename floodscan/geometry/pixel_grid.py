@@ -106,7 +106,7 @@ def forecast_pixels(grid: PixelGrid, joint: BaseGeometry | None) -> PixelForecas
         joint: The area that all chosen scenes cover together, in lon/lat; None counts nothing.
     """
     chips_total = grid.chips_total
-    near = _surroundings(grid)
+    near = surroundings(grid)
     if joint is not None and near is not None and shapely.covers(joint, near):
         return PixelForecast(valid_pixel_frac=1.0, chips=chips_total, chips_total=chips_total)
     rows, starts, ends = _find_runs(grid, joint, near)
@@ -118,7 +118,8 @@ def forecast_pixels(grid: PixelGrid, joint: BaseGeometry | None) -> PixelForecas
     )
 
 
-def _surroundings(grid: PixelGrid) -> BaseGeometry | None:
+@lru_cache(maxsize=64)
+def surroundings(grid: PixelGrid) -> BaseGeometry | None:
     """Draw a box in lon/lat around a grid; None if the box would cross the antimeridian."""
     west, south, east, north = open_transformer(WGS84, grid.crs).transform_bounds(
         *grid.bounds, densify_pts=_BOUND_POINTS, direction=pyproj.enums.TransformDirection.INVERSE
@@ -129,6 +130,14 @@ def _surroundings(grid: PixelGrid) -> BaseGeometry | None:
         if west <= east
         else None
     )
+
+
+def cut_to_box(area: BaseGeometry, box: BaseGeometry) -> BaseGeometry:
+    """Cut an area to a box: far from a grid, its CRS may have no coordinates for some parts."""
+    west, south, east, north = area.bounds
+    left, low, right, high = box.bounds
+    inside = left <= west and low <= south and east <= right and north <= high
+    return area if inside else shapely.intersection(area, box)
 
 
 def _find_runs(
@@ -145,8 +154,7 @@ def _find_runs(
     west, _, east, north = grid.bounds
     pixel_width = (east - west) / grid.width
     pixel_height = (north - grid.bounds[1]) / grid.height
-    # far from the grid, the CRS may have no coordinates for a part of the area
-    xs, ys, same_ring = _outline(grid, joint if near is None else shapely.intersection(joint, near))
+    xs, ys, same_ring = _outline(grid, joint if near is None else cut_to_box(joint, near))
     # in units of pixels from the centre of the north-western one, so that row n of pixels is at n
     across, down = (xs - west) / pixel_width - 0.5, (north - ys) / pixel_height - 0.5
     _, rows, places = cross_rows(across, down, same_ring, np.arange(grid.height, dtype=np.float64))

@@ -57,6 +57,8 @@ def select_scenes(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Reci
         ``rank``, ``selected`` and ``verdict``. The slots keep their order. Within a slot the ranked
         rows come first, then the rejected rows by item id.
     """
+    if len(candidates) == 0:
+        return Selection(check_table(candidates, CANDIDATES), {})
     events = {plan.event.event_id: plan.event for plan in plans}
     candidates = judge_clouds(check_candidates(candidates), recipe)
     candidates = measure_hours(candidates, events, recipe)

@@ -12,7 +12,8 @@ from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from floodscan.model import Phase, Sensor
-from floodscan.selection.joint import State, Tracks, best, best_fill_score, combine
+from floodscan.selection.fill_scores import Tracks, best_fill_score
+from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
 
 if TYPE_CHECKING:

@@ -75,6 +75,8 @@ def score(
         CANDIDATES table in the order of the slots, and by item id within a slot. Nothing is ranked
         yet: ``verdict`` is ``eligible``, or says why the candidate cannot be chosen.
     """
+    if len(items) == 0:
+        return CANDIDATES.empty_table()
     items = unique_items(items)
     footprints = shapely.from_wkb(items["geometry"].to_numpy())
     targets = list(dict.fromkeys(slot.target for slot in slots))
@@ -87,11 +89,15 @@ def score(
     order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
     measured = _measure(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
-    answered, known = (
-        np.ones(len(slots), dtype=bool) if flags is None else np.array(flags, dtype=bool)
-        for flags in (complete, covered)
-    )
-    return judge(measured, recipe, complete=answered[of_slots], covered=known[of_slots])
+    answered, known = (_take_flags(flags, of_slots) for flags in (complete, covered))
+    return judge(measured, recipe, complete=answered, covered=known)
+
+
+def _take_flags(flags: Sequence[bool] | None, of_slots: Indices) -> Mask:
+    """Take the flag of each row's slot, shape (n,); without flags, all are true."""
+    if flags is None:
+        return np.ones(len(of_slots), dtype=bool)
+    return np.array(flags, dtype=bool)[of_slots]
 
 
 def unique_items(items: pa.Table) -> pa.Table:

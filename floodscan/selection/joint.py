@@ -16,60 +16,25 @@ times as long to make.
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from floodscan.selection.fill_scores import (
+    BEFORE_ALL,
+    PERFECT,
+    FillScore,
+    find_last_starts,
+)
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from floodscan.selection.fill_scores import Tracks
     from floodscan.selection.mosaics import PassOption
 
     Slots = Sequence[Sequence[PassOption]]
 
 MAX_STATES = 512
-
-_BEFORE_ALL = -(2**63)  # microseconds
-_by_end = attrgetter("end")
-
-
-class FillScore(NamedTuple):
-    """How well slots are filled. Scores compare field by field in this order; smaller is better.
-
-    Attributes:
-        no_event: 1 if the slot ``event`` is empty, and must lead; else 0.
-        empty: Number of slots without a pass.
-        unknown: What is not known of the passes' clear ground, summed over the slots.
-        peak_days: Days between the pass of ``event`` and the flood's peak, where they count.
-        level: Highest level of the ladder that any of the passes needs.
-        off_track: Number of passes off the main track.
-        steps: Ladder steps that the passes need, summed over the slots.
-    """
-
-    no_event: int = 0
-    empty: int = 0
-    unknown: int = 0
-    peak_days: int = 0
-    level: int = 0
-    off_track: int = 0
-    steps: int = 0
-
-    def is_within(self, limit: FillScore) -> bool:
-        """True if no field is larger than the limit's."""
-        return (
-            self.no_event <= limit.no_event
-            and self.empty <= limit.empty
-            and self.unknown <= limit.unknown
-            and self.peak_days <= limit.peak_days
-            and self.level <= limit.level
-            and self.off_track <= limit.off_track
-            and self.steps <= limit.steps
-        )
-
-
-PERFECT = FillScore()
-"""Every slot is filled without any step of the ladder, and nearest to the peak."""
 
 
 class State(NamedTuple):
@@ -91,23 +56,9 @@ class State(NamedTuple):
     smallest: int = N_POINTS
     cost: int = 0
     key: tuple[tuple[str, ...], ...] = ()
-    end: int = _BEFORE_ALL
+    end: int = BEFORE_ALL
     used: frozenset[int] = frozenset()
     options: tuple[PassOption | None, ...] = ()
-
-
-class Tracks(NamedTuple):
-    """The tracks that slots may take, and the slot that leads.
-
-    Attributes:
-        main: Main track.
-        mixed_level: Level of the ladder that admits other tracks; None never admits them.
-        lead: Number of the slot that is filled before all others; None if no slot leads.
-    """
-
-    main: int = 0
-    mixed_level: int | None = None
-    lead: int | None = None
 
 
 class _Stage(NamedTuple):
@@ -124,72 +75,6 @@ class _Stage(NamedTuple):
     leads: bool
 
 
-def best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
-    """Find how well slots can be filled, whatever the passes cover.
-
-    Args:
-        slots: Options of each phase.
-        tracks: The tracks that may be taken.
-    """
-    track = tracks.main
-    if fills_perfectly(slots, track=track):
-        return PERFECT
-    # options that differ only in coverage, cost or scenes become one
-    alike = [
-        sorted(
-            {
-                option._replace(
-                    points=ALL_POINTS,
-                    cost=0,
-                    key=(),
-                    scenes=(),
-                    size=N_POINTS,
-                    track=int(option.track != track),
-                )
-                for option in options
-            }
-        )
-        for options in slots
-    ]
-    return min(state.fill for state in combine([State()], alike, tracks._replace(main=0)))
-
-
-def fills_perfectly(slots: Slots, *, track: int) -> bool:
-    """True if every slot can be filled on a track without any step of the ladder.
-
-    The pass of ``event`` must be as near to the peak as any could be, where that counts.
-    """
-    usable = [
-        [
-            option
-            for option in options
-            if option.level == 0
-            and option.track == track
-            and option.peak_days == 0
-            and option.unknown == 0
-        ]
-        for options in slots
-    ]
-    return all(usable) and _can_fill(usable, _BEFORE_ALL, frozenset())
-
-
-def _can_fill(slots: Slots, end: int, used: frozenset[int]) -> bool:
-    """True if every slot can take an unused pass that begins after ``end`` and the slot before."""
-    if not slots:
-        return True
-    current, *later = slots
-    free = [option for option in current if option.start > end and option.pass_id not in used]
-    while free:
-        # the pass that ends first leaves the most to later slots, unless they need this very pass
-        first = min(free, key=_by_end)
-        if _can_fill(later, first.end, used | {first.pass_id}):
-            return True
-        if not any(option.pass_id == first.pass_id for options in later for option in options):
-            return False
-        free = [option for option in free if option.pass_id != first.pass_id]
-    return False
-
-
 def combine(
     states: Iterable[State], slots: Slots, tracks: Tracks, *, limit: FillScore | None = None
 ) -> list[State]:
@@ -204,11 +89,11 @@ def combine(
     Returns:
         The states that no other one dominates.
     """
-    current = [state._replace(fill=PERFECT, end=_BEFORE_ALL, used=frozenset()) for state in states]
+    current = [state._replace(fill=PERFECT, end=BEFORE_ALL, used=frozenset()) for state in states]
     usable = [
         [option for option in options if _is_usable(option, tracks, limit)] for options in slots
     ]
-    for number, (options, last) in enumerate(zip(usable, _find_last_starts(usable), strict=True)):
+    for number, (options, last) in enumerate(zip(usable, find_last_starts(usable), strict=True)):
         stage = _Stage(options, last, leads=number == tracks.lead)
         current = undominated(
             grown for state in current for grown in _grow(state, stage, tracks, limit)
@@ -229,17 +114,6 @@ def _is_usable(option: PassOption, tracks: Tracks, limit: FillScore | None) -> b
         and option.level <= limit.steps
         and off_track <= limit.off_track
     )
-
-
-def _find_last_starts(slots: Slots) -> list[dict[int, int]]:
-    """Find for each slot when the last option of each pass in the later slots starts."""
-    last: dict[int, int] = {}
-    found = []
-    for options in reversed(slots):
-        found.append(last.copy())
-        for option in options:
-            last[option.pass_id] = max(option.start, last.get(option.pass_id, _BEFORE_ALL))
-    return found[::-1]
 
 
 def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) -> Iterable[State]:
@@ -272,7 +146,7 @@ def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) 
 
 def _take(state: State, option: PassOption, fill: FillScore, later: dict[int, int]) -> State:
     # a later start keeps most passes from being taken twice; only the others must be remembered
-    returns = later.get(option.pass_id, _BEFORE_ALL) > option.end
+    returns = later.get(option.pass_id, BEFORE_ALL) > option.end
     return State(
         fill,
         state.joint & option.points,

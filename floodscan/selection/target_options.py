@@ -16,7 +16,7 @@ from floodscan.model import Phase, Sensor
 from floodscan.selection.attributes import NEVER
 from floodscan.selection.clearness import CLOUD_UNKNOWN, clear_sets
 from floodscan.selection.columns import microseconds
-from floodscan.selection.joint import fills_perfectly
+from floodscan.selection.fill_scores import fills_perfectly
 from floodscan.selection.mosaics import MILLI, PassOption, Scene, make_pass_options
 from floodscan.selection.sample_points import (
     ALL_POINTS,

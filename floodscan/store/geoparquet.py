@@ -10,6 +10,8 @@ import pyarrow as pa
 import shapely
 
 if TYPE_CHECKING:
+    from floodscan.geometry.footprints import Geometries
+
     Json = dict[str, Any]
 
 _COVERING = pa.struct([(corner, pa.float64()) for corner in ("xmin", "ymin", "xmax", "ymax")])
@@ -27,7 +29,7 @@ def to_geoparquet(candidates: pa.Table) -> pa.Table:
     covering = pa.StructArray.from_arrays(corners, fields=list(_COVERING), mask=pa.array(empty))
     column: Json = {
         "encoding": "WKB",
-        "geometry_types": sorted({geometry.geom_type for geometry in geometries}),
+        "geometry_types": _name_types(geometries),
         "covering": {"bbox": {corner.name: ["bbox", corner.name] for corner in _COVERING}},
     }
     if not empty.all():
@@ -36,3 +38,9 @@ def to_geoparquet(candidates: pa.Table) -> pa.Table:
     return candidates.append_column("bbox", covering).replace_schema_metadata(
         {"geo": orjson.dumps(geo)}
     )
+
+
+def _name_types(geometries: Geometries) -> list[str]:
+    """Name the types of geometries, each once."""
+    _, firsts = np.unique(shapely.get_type_id(geometries), return_index=True)
+    return sorted(geometry.geom_type for geometry in geometries[firsts])

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 
 from floodscan.catalogs.guard import Guard
-from floodscan.testing.scene_classes import PIXEL_M, Place
+from floodscan.testing.scene_classes import PIXEL_M, TilePlace
 from floodscan.testing.servers.launch import sas_server
 from tests.clearsky.sites import (
     COLLECTION,
@@ -118,6 +118,19 @@ def test_a_refused_token_is_renewed_once(
     assert raster_site.sas.requests().total() == before + 2
 
 
+def test_a_token_is_renewed_before_it_ends(
+    raster_site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that ends within a minute may end during the read."""
+    with sas_server(log=tmp_path / "sas.log", lifetime_seconds=50) as short:
+        site = Site(raster_site.folder, raster_site.files, short)
+        with site.reached(monkeypatch):
+            reader = reader_for("short")
+            unread = [reader.read(scene_of("clouds"), [AREA]).unread for _ in range(2)]
+        assert unread == [None, None]
+        assert short.requests().total() == 2
+
+
 def test_a_token_that_has_ended_is_told(
     raster_site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -207,7 +220,7 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
         "has another coordinate system than its item says",
     ),
     "other place": (
-        lambda file: write_tile(file.parent, file.stem, seed=1, place=Place(32631, 0.0, 100.0)),
+        lambda file: write_tile(file.parent, file.stem, seed=1, place=TilePlace(32631, 0.0, 100.0)),
         "covers other ground than its item says",
     ),
     "many bands": (lambda file: _write_raster(file, count=3), "is not a raster of classes"),

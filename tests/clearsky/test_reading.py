@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from floodscan.catalogs import StacApiCatalog
+from floodscan.catalogs.cache import CachedCatalog
+from floodscan.catalogs.pixel_access import CloudSource
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
-from floodscan.clearsky.base import Source
 from floodscan.clearsky.cache import ReadCache
-from tests.clearsky.sites import area_of, classes_of, reader_for, scene_of
+from floodscan.testing.scene_classes import write_classes
+from tests.clearsky.sites import PLACE, area_of, classes_of, reader_for, scene_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +32,27 @@ def test_a_scene_costs_one_or_two_requests(
     with raster_site.reached(monkeypatch) as way:
         found = reader_for("cost").read(scene_of("clouds"), [AREA, area_of(1.7, 49.7, 2.9, 50.4)])
     assert found.unread is None
-    assert found.source is Source.OVERVIEW
+    assert found.source is CloudSource.OVERVIEW
     assert len(way.visits) == found.n_requests <= 2
     assert found.n_bytes <= 160_000
     assert len(found.grounds) == 2
     assert found.resolution_m is not None
     assert 159 < found.resolution_m < 161
+
+
+def test_an_overview_that_ends_later_costs_a_second_request(
+    raster_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For no more than what is missing of it."""
+    noise = np.random.default_rng(1).integers(4, 7, (686, 686), np.uint8)
+    file = raster_site.folder / "noise.tif"
+    write_classes(file, noise, PLACE)
+    size = file.stat().st_size
+    with raster_site.reached(monkeypatch):
+        found = reader_for("noise").read(scene_of("noise"), [AREA])
+    assert found.unread is None
+    assert found.n_requests == 2
+    assert 2**17 < found.n_bytes <= size < 160_000
 
 
 def test_points_have_the_classes_of_the_overview(
@@ -75,7 +93,23 @@ def test_a_scene_is_read_once(
     assert again.cached
     np.testing.assert_array_equal(first.grounds[0].shares, again.grounds[0].shares)
     assert first.resolution_m == again.resolution_m
-    assert b"sig=" not in b"".join(file.read_bytes() for file in tmp_path.rglob("*.arrow"))
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert b"sig=" not in b"".join(file.read_bytes() for file in files)
+
+
+def test_old_reads_leave_the_cache_with_old_answers(
+    raster_site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They are in the same folder, and are removed together."""
+    reader = reader_for("old", cache=ReadCache(tmp_path, not_before=0.0))
+    with raster_site.reached(monkeypatch):
+        reader.read(scene_of("clouds"), [AREA])
+    answers = CachedCatalog(StacApiCatalog("http://127.0.0.1:9"), tmp_path, 0.0)
+    (file,) = tmp_path.rglob("*.arrow")
+    answers.forget(file.stat().st_mtime - 1)
+    assert file.exists()
+    answers.forget(file.stat().st_mtime + 1)
+    assert not file.exists()
 
 
 def test_a_damaged_file_of_the_cache_is_read_again(

@@ -6,7 +6,8 @@ import pytest
 
 from floodscan.selection import joint
 from floodscan.selection.change_detection import find_optimum
-from floodscan.selection.joint import FillScore, State, undominated
+from floodscan.selection.fill_scores import FillScore
+from floodscan.selection.joint import State, undominated
 from tests.selection.worlds import random_world
 
 

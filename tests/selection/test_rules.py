@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan.assessment.outcomes import find_empty_slots
+from floodscan.assessment.verdict_counts import count_verdicts
 from floodscan.catalogs.base import Answer
 from floodscan.model import Phase, Policy, Recipe, Relaxation, Sensor
 from floodscan.planning.slots import plan_event
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 def empty_slots_of(world: World) -> dict[tuple[str | None, str | None], EmptySlot]:
     """Return the empty slots by phase and sensor."""
     answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
-    found = find_empty_slots(world.plan, world.chosen(), answers, world.recipe)
+    verdicts = count_verdicts(world.chosen(), world.recipe).get(world.plan.event.event_id, {})
+    found = find_empty_slots(world.plan, verdicts, answers, world.recipe)
     return {(each.phase, each.sensor): each for each in found}
 
 

@@ -106,7 +106,7 @@ def fit_rows(tables: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
     """Join tables, with the columns of a schema that holds them all."""
     parts = [_drop_empty(table, schema) for table in tables]
     whole = pa.concat_tables([schema.empty_table(), *parts], promote_options="permissive")
-    return whole.cast(schema).combine_chunks()
+    return whole.cast(schema)
 
 
 def _drop_empty(table: pa.Table, schema: pa.Schema) -> pa.Table:

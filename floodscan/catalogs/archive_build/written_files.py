@@ -143,7 +143,8 @@ def write_file(
                 temporary, schema.with_metadata(metadata), compression="zstd"
             ) as file:
                 for group in groups:
-                    table = fit_rows([_read(group)], schema)
+                    # one chunk, or the bytes would depend on how the items came in
+                    table = fit_rows([_read(group)], schema).combine_chunks()
                     file.write_table(table.replace_schema_metadata(metadata), len(table))
             flush(temporary)
 
@@ -173,7 +174,7 @@ def _join(stored: Sequence[StoredItem], before: WrittenFile | None) -> pa.Table:
     if old and before is not None:
         tables.append(before.take([row for each in stored if (row := each.row) is not None]))
     whole = fit_rows(tables, unify_schemas([_EMPTY_SCHEMA, *(table.schema for table in tables)]))
-    return whole.take(pa.array(np.argsort(new + old)))
+    return whole.take(pa.array(np.argsort(new + old))) if old else whole
 
 
 def _keep(path: Path, table: pa.Table) -> None:

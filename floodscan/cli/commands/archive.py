@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from floodscan.cli.exit_status import ExitStatus
-from floodscan.cli.options import AnyPath, json_option, log_options, recipe_option
+from floodscan.cli.options import AnyPath, json_option, log_options, rules_options
 from floodscan.errors import InputError
 from floodscan.extras import needs_extra
 
@@ -53,7 +53,7 @@ def archive() -> None:
     metavar="NAMES",
     help="Collections, separated by commas, with --bbox; default: those of the recipe.",
 )
-@recipe_option(default="the published procedure")
+@rules_options
 @click.option(
     "--catalog",
     default="planetary-computer",
@@ -78,7 +78,7 @@ def archive() -> None:
 def build(
     events: str | None,
     *,
-    recipe: str | None,
+    rules: Recipe,
     catalog: str,
     out: str,
     max_per_second: float | None,
@@ -92,14 +92,12 @@ def build(
     """
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json, show_progress
-    from floodscan.inputs.recipe_files import load_recipe
     from floodscan.report.archives import show_build
 
     with needs_extra("archive", "floodscan archive build"):
         from floodscan.catalogs.archive_build.build import build_archive
 
     _check_choice(events, box)
-    rules = load_recipe(recipe)
     api = _open_api(catalog, max_per_second)
     if events is None:
         searches = _search_box(rules, **box)

@@ -63,6 +63,8 @@ class FaultProxy:
         url: Its own URL.
         visits: The searches so far.
         everywhere: True if all requests count as searches.
+        n_requests: Number of all requests so far.
+        n_bytes: Size of the bodies of all answers so far.
     """
 
     upstream: str
@@ -72,6 +74,8 @@ class FaultProxy:
     url: str = ""
     visits: list[Visit] = field(default_factory=list)
     everywhere: bool = False
+    n_requests: int = 0
+    n_bytes: int = 0
     _inside: int = 0
     _waiting: list[str] = field(default_factory=list)
     _tasks: set[object] = field(default_factory=set)
@@ -129,6 +133,8 @@ class FaultProxy:
         try:
             await asyncio.sleep(self.latency)
             answer = await _forward(head, body, upstream)
+            self.n_requests += 1
+            self.n_bytes += len(answer.body)
             if is_search:
                 visit.fault = fault = self._put_off(fault, answer)
             return await FAULTS[fault](answer, writer)

@@ -1,0 +1,233 @@
+"""How well the slots of a sensor can be filled, whatever the passes cover.
+
+Coverage and costs don't matter here, so far fewer ways to fill the slots are open at once than in
+``joint``: the best score for each time at which the last pass ends.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from floodscan.selection.mosaics import PassOption
+
+    Slots = Sequence[Sequence[PassOption]]
+    Costs = tuple[int, int, int, int, int, int]  # the fields of FillScore without the level
+
+BEFORE_ALL = -(2**63)  # microseconds
+_by_end = attrgetter("end")
+
+
+class FillScore(NamedTuple):
+    """How well slots are filled. Scores compare field by field in this order; smaller is better.
+
+    Attributes:
+        no_event: 1 if the slot ``event`` is empty, and must lead; else 0.
+        empty: Number of slots without a pass.
+        unknown: What is not known of the passes' clear ground, summed over the slots.
+        peak_days: Days between the pass of ``event`` and the flood's peak, where they count.
+        level: Highest level of the ladder that any of the passes needs.
+        off_track: Number of passes off the main track.
+        steps: Ladder steps that the passes need, summed over the slots.
+    """
+
+    no_event: int = 0
+    empty: int = 0
+    unknown: int = 0
+    peak_days: int = 0
+    level: int = 0
+    off_track: int = 0
+    steps: int = 0
+
+    def is_within(self, limit: FillScore) -> bool:
+        """True if no field is larger than the limit's."""
+        return (
+            self.no_event <= limit.no_event
+            and self.empty <= limit.empty
+            and self.unknown <= limit.unknown
+            and self.peak_days <= limit.peak_days
+            and self.level <= limit.level
+            and self.off_track <= limit.off_track
+            and self.steps <= limit.steps
+        )
+
+
+PERFECT = FillScore()
+"""Every slot is filled without any step of the ladder, and nearest to the peak."""
+
+
+class Tracks(NamedTuple):
+    """The tracks that slots may take, and the slot that leads.
+
+    Attributes:
+        main: Main track.
+        mixed_level: Level of the ladder that admits other tracks; None never admits them.
+        lead: Number of the slot that is filled before all others; None if no slot leads.
+    """
+
+    main: int = 0
+    mixed_level: int | None = None
+    lead: int | None = None
+
+
+class _Fill(NamedTuple):
+    """What counts of a pass that may fill a slot.
+
+    Attributes:
+        pass_id: Number of the pass.
+        start: Time of its first scene.
+        end: Time of its last scene.
+        unknown: What is not known of its clear ground.
+        peak_days: Days between it and the flood's peak, where they count.
+        level: Level of the ladder that it needs, for its track too.
+        off_track: 1 if it is not on the main track.
+        steps: Level that it needs but for its track.
+    """
+
+    pass_id: int
+    start: int
+    end: int
+    unknown: int
+    peak_days: int
+    level: int
+    off_track: int
+    steps: int
+
+
+class _Way(NamedTuple):
+    """A way to fill the slots so far: its costs, its end, and passes not to be taken once more."""
+
+    costs: Costs
+    end: int
+    used: frozenset[int]
+
+
+def best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
+    """Find how well slots can be filled, whatever the passes cover.
+
+    The first fields of a score come before its level. So they are found with all levels, and then
+    the lowest level that reaches them.
+
+    Args:
+        slots: Options of each phase.
+        tracks: The tracks that may be taken.
+    """
+    if fills_perfectly(slots, track=tracks.main):
+        return PERFECT
+    fills = [_list_fills(options, tracks) for options in slots]
+    levels = sorted({0, *(fill.level for found in fills for fill in found)})
+    goal = _least_costs(fills, tracks.lead)[:4]
+    for level in levels:
+        allowed = [[fill for fill in found if fill.level <= level] for found in fills]
+        found = _least_costs(allowed, tracks.lead)
+        if found[:4] == goal:
+            break
+    no_event, empty, unknown, peak_days, off_track, steps = found
+    return FillScore(no_event, empty, unknown, peak_days, level, off_track, steps)
+
+
+def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
+    """List what counts of options; options that differ in nothing else become one."""
+    found: dict[_Fill, None] = {}
+    for option in options:
+        off_track = option.track != tracks.main
+        if off_track and tracks.mixed_level is None:
+            continue
+        level = max(option.level, tracks.mixed_level or 0) if off_track else option.level
+        span = (option.pass_id, option.start, option.end)
+        counted = (option.unknown, option.peak_days, level, int(off_track), option.level)
+        found[_Fill(*span, *counted)] = None
+    return list(found)
+
+
+def _least_costs(slots: Sequence[Sequence[_Fill]], lead: int | None) -> Costs:
+    """Find the least costs of filling slots, one after the other."""
+    ways = [_Way((0, 0, 0, 0, 0, 0), BEFORE_ALL, frozenset())]
+    for number, (fills, last) in enumerate(zip(slots, find_last_starts(slots), strict=True)):
+        grown = []
+        for costs, end, used in ways:
+            no_event, empty, unknown, peak_days, off_track, steps = costs
+            skipped = (no_event + (number == lead), empty + 1, *costs[2:])
+            grown.append(_Way(skipped, end, used))
+            for fill in fills:
+                if fill.start <= end or fill.pass_id in used:
+                    continue
+                returns = last.get(fill.pass_id, BEFORE_ALL) > fill.end
+                filled = (
+                    no_event,
+                    empty,
+                    unknown + fill.unknown,
+                    peak_days + fill.peak_days,
+                    off_track + fill.off_track,
+                    steps + fill.steps,
+                )
+                now_used = used | {fill.pass_id} if returns else used
+                grown.append(_Way(filled, fill.end, now_used))
+        ways = _undominated(grown)
+    return ways[0].costs
+
+
+def _undominated(ways: Sequence[_Way]) -> list[_Way]:
+    """Keep the ways that no other one dominates, the least costs first."""
+    kept: list[_Way] = []
+    for way in sorted(ways, key=_order):
+        for better in kept:
+            if better.end <= way.end and better.used <= way.used:
+                break
+        else:
+            kept.append(way)
+    return kept
+
+
+def _order(way: _Way) -> tuple[Costs, int, int]:
+    return way.costs, way.end, len(way.used)
+
+
+def fills_perfectly(slots: Slots, *, track: int) -> bool:
+    """True if every slot can be filled on a track without any step of the ladder.
+
+    The pass of ``event`` must be as near to the peak as any could be, where that counts.
+    """
+    usable = [
+        [
+            option
+            for option in options
+            if option.level == 0
+            and option.track == track
+            and option.peak_days == 0
+            and option.unknown == 0
+        ]
+        for options in slots
+    ]
+    return all(usable) and _can_fill(usable, BEFORE_ALL, frozenset())
+
+
+def _can_fill(slots: Slots, end: int, used: frozenset[int]) -> bool:
+    """True if every slot can take an unused pass that begins after ``end`` and the slot before."""
+    if not slots:
+        return True
+    current, *later = slots
+    free = [option for option in current if option.start > end and option.pass_id not in used]
+    while free:
+        # the pass that ends first leaves the most to later slots, unless they need this very pass
+        first = min(free, key=_by_end)
+        if _can_fill(later, first.end, used | {first.pass_id}):
+            return True
+        if not any(option.pass_id == first.pass_id for options in later for option in options):
+            return False
+        free = [option for option in free if option.pass_id != first.pass_id]
+    return False
+
+
+def find_last_starts(slots: Sequence[Sequence[PassOption | _Fill]]) -> list[dict[int, int]]:
+    """Find for each slot when the last option of each pass in the later slots starts."""
+    last: dict[int, int] = {}
+    found = []
+    for options in reversed(slots):
+        found.append(last.copy())
+        for option in options:
+            last[option.pass_id] = max(option.start, last.get(option.pass_id, BEFORE_ALL))
+    return found[::-1]
