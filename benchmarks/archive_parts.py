@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
-from floodscan.catalogs.archive.join import find_pairs
+from floodscan.catalogs.archive.join import find_pairs, pair_with_answers
 from floodscan.catalogs.archive.layout import Layout
 from floodscan.catalogs.archive.places import read_places
 from floodscan.catalogs.archive.reading import JoinedItems, join_row_groups
@@ -18,6 +18,8 @@ from floodscan.catalogs.archive.shards import cut_shards, group_searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from floodscan.catalogs import ArchiveCatalog
     from floodscan.catalogs.archive.reading import RowGroup
@@ -59,14 +61,23 @@ def find_pieces(archive: ArchiveCatalog, shards: Sequence[Shard]) -> Pieces:
 def find_pairs_alone(shards: Sequence[Shard]) -> float:
     """Find the pairs by box and time, each file opened once; return CPU seconds."""
     started = process_time()
+    for _ in _pair_each(shards):
+        pass
+    return process_time() - started
+
+
+def _pair_each(shards: Sequence[Shard]) -> Iterator[NDArray[np.int64]]:
+    """Yield the answers that get items of each row group, an answer for each pair."""
     asked = {row_group: shard.asked for shard in shards for row_group in shard.row_groups}
     for row_group, parquet, layout in _open_each(list(asked)):
         box, times = np.array(row_group.box), np.array(row_group.times)
         places = read_places(parquet, layout, row_group.row_group, mixed=False)
         for each in asked[row_group]:
             if each.collection in row_group.collections:
-                find_pairs(places, each.searches.take(each.searches.touch(box, times)))
-    return process_time() - started
+                searches = each.searches.take(each.searches.touch(box, times))
+                rows, found = find_pairs(places, searches)
+                owners = searches.owners[found]
+                yield pair_with_answers(rows, owners, len(places.times))[1]
 
 
 def read_bare(pieces: Pieces) -> float:
@@ -135,12 +146,10 @@ def _write_query(search: Search, files: Sequence[str], *, whole: bool) -> str:
     return f"SELECT {columns} FROM read_parquet({list(files)}) WHERE {where}"  # noqa: S608 - ours
 
 
-def count_joined(archive: ArchiveCatalog, sample: Sequence[Search]) -> list[int]:
-    """Count the items that the join finds for each search."""
+def count_paired(archive: ArchiveCatalog, sample: Sequence[Search]) -> list[int]:
+    """Count the items that the join finds for each search by box and time."""
     asked = group_searches([(search, number) for number, search in enumerate(sample)])
     counts = np.zeros(len(sample), int)
-    for shard in cut_shards(archive.index, asked):
-        for found in join_row_groups(archive.address, shard.row_groups, shard.asked):
-            assert isinstance(found, JoinedItems)  # noqa: S101 - the archive is whole
-            np.add.at(counts, found.answers, 1)
+    for answers in _pair_each(list(cut_shards(archive.index, asked))):
+        np.add.at(counts, answers, 1)
     return [int(count) for count in counts]

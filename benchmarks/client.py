@@ -33,7 +33,7 @@ import floodscan
 from benchmarks.sweeps import latest_events, plan_searches, write_catalog
 from floodscan import Recipe, Sensor
 from floodscan.catalogs import Access, StacApiCatalog
-from floodscan.catalogs.stac_api import Endpoint
+from floodscan.catalogs.endpoint import Endpoint
 from floodscan.clusters.local import SETTINGS
 from floodscan.model import Search, TimeWindow
 from floodscan.planning.slots import plan_event

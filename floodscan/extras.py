@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTRAS = {
+    "archive": frozenset({"stac_geoparquet"}),
+    "clearsky": frozenset({"rasterio"}),
     "excel": frozenset({"python_calamine"}),
     "explore": frozenset({"folium"}),
     "plot": frozenset({"matplotlib", "PIL"}),

@@ -4,6 +4,7 @@ A batch is a group of neighbouring events. Workers do these steps with it:
 
     answers = ask(run, searches)                       searches → an Answer with ITEMS each
     part = choose(run, plan, answers)                  ITEMS → scored CANDIDATES → decide
+        read_clearness(scored, …, run.reader)          if the recipe asks for clouds over the area
         decide(scored, plans, answers)                 → ranked CANDIDATES, manifests, outcomes
     result = write(run.folder, name, parts)            files; the outcomes last
 
@@ -30,10 +31,12 @@ from floodscan.assessment import assess_events
 from floodscan.assessment.outcomes import count_outcomes, tabulate_outcomes
 from floodscan.catalogs.base import Answer
 from floodscan.catalogs.sources import find_api, plan_for
+from floodscan.clearsky import Clearness, read_clearness
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
 from floodscan.schemas import (
     CANDIDATES,
     ITEMS,
+    READS,
     SEARCHES,
     SLOT,
     make_table,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
+    from floodscan.clearsky import Reader
     from floodscan.model import Decision, Recipe, Search
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
     from floodscan.store import RunFolder
@@ -72,6 +76,7 @@ class Run:
         search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
         decisions: Decisions of persons, by event id.
+        reader: Reads the clouds over the areas; None if the recipe does not ask for them.
     """
 
     catalog: Catalog
@@ -81,6 +86,7 @@ class Run:
     search_on_driver: bool = False
     keep_going: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    reader: Reader | None = None
 
     def plan(self, batch: Batch) -> BatchPlan:
         """Plan a batch: which of its searches are sent, and which are joined with an archive."""
@@ -100,23 +106,27 @@ class BatchPart:
         searches: SEARCHES that were made for these events.
         manifests: The bytes of each event's manifest, by event id.
         outcomes: How each event ended.
+        reads: READS that were made for these events.
     """
 
     candidates: pa.Table
     searches: pa.Table
     manifests: Mapping[str, bytes]
     outcomes: tuple[Outcome, ...]
+    reads: pa.Table = field(default_factory=READS.empty_table)
 
     def __reduce__(
         self,
-    ) -> tuple[Callable[..., BatchPart], tuple[pa.Buffer, pa.Buffer, dict[str, Any]]]:
+    ) -> tuple[Callable[..., BatchPart], tuple[dict[str, pa.Buffer], dict[str, Any]]]:
         """Pickle each table as one buffer."""
-        others = {name: getattr(self, name) for name in ("manifests", "outcomes")}
-        return _unpack, (pack_table(self.candidates), pack_table(self.searches), others)
+        tables = {
+            name: pack_table(getattr(self, name)) for name in ("candidates", "searches", "reads")
+        }
+        return _unpack, (tables, {name: getattr(self, name) for name in ("manifests", "outcomes")})
 
 
-def _unpack(candidates: pa.Buffer, searches: pa.Buffer, others: dict[str, Any]) -> BatchPart:
-    return BatchPart(candidates=unpack_table(candidates), searches=unpack_table(searches), **others)
+def _unpack(tables: dict[str, pa.Buffer], others: dict[str, Any]) -> BatchPart:
+    return BatchPart(**{name: unpack_table(each) for name, each in tables.items()}, **others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +182,22 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         complete=[answer.complete for answer in of_slots],
         covered=[answer.is_covered for answer in of_slots],
     )
+    scored, reads = _read(run, part, scored)
     plans = [replace(plan, decision=run.decisions.get(plan.event.event_id)) for plan in part.plans]
     chosen = decide(scored, plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
-    return replace(chosen, searches=tabulate_searches(part, answers))
+    return replace(chosen, searches=tabulate_searches(part, answers), reads=reads)
+
+
+def _read(run: Run, part: BatchPlan, scored: pa.Table) -> Clearness:
+    """Read the clouds over the areas, if the recipe asks for them."""
+    if run.reader is None:
+        return Clearness(scored, READS.empty_table())
+    targets = {
+        (plan.event.event_id, target.target_id): target
+        for plan in part.plans
+        for target in plan.targets
+    }
+    return read_clearness(scored, targets, run.recipe, run.reader)
 
 
 def decide(
@@ -259,6 +282,7 @@ def write(
     """
     candidates = pa.concat_tables([CANDIDATES.empty_table(), *(part.candidates for part in parts)])
     searches = pa.concat_tables([SEARCHES.empty_table(), *(part.searches for part in parts)])
+    reads = pa.concat_tables([READS.empty_table(), *(part.reads for part in parts)])
     manifests = {key: content for part in parts for key, content in part.manifests.items()}
     outcomes = [*(outcome for part in parts for outcome in part.outcomes), *given_up]
     _log_choices(candidates, outcomes)
@@ -267,6 +291,7 @@ def write(
     folder.write_manifests(name, manifests)
     folder.drop_manifests(outcome.event_id for outcome in given_up)
     folder.searches.write(name, searches)
+    folder.write_reads(name, reads)
     folder.events.write(name, events)
     return BatchResult(name, count_outcomes(events))
 

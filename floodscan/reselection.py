@@ -250,7 +250,7 @@ def _find_incomplete(slot: Slot, searches: Sequence[Json]) -> Json | None:
     whole = (slot.search.collection, slot.window and str(slot.window))
     own = [made for made in searches if (made["collection"], made["datetime"]) == whole]
     for made in own or searches:
-        if slot.search.collection in made["collections"] and not made["complete"]:
+        if made["collection"] == slot.search.collection and not made["complete"]:
             opens, _, closes = (made["datetime"] or "/").partition("/")
             wanted = ("", "") if slot.window is None else str(slot.window).split("/")
             if not opens or not wanted[0] or (opens <= wanted[1] and wanted[0] <= closes):

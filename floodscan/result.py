@@ -133,6 +133,16 @@ class ScanResult:
         return gpd.GeoDataFrame(rows, geometry=boxes, crs="OGC:CRS84")
 
     @property
+    def reads(self) -> pd.DataFrame:
+        """How the read of each scene ended: source, requests, bytes, or why it is unread.
+
+        One row for each scene and part of a batch that needs it, in the order of the batches, with
+        the columns of ``schemas.READS``. Without ``cloud = "area"`` there are no rows.
+        """
+        rows: pd.DataFrame = self.folder.reads.read().to_pandas()
+        return rows
+
+    @property
     def manifests(self) -> Mapping[str, Manifest]:
         """The manifest of each event, by event id; each is read on access."""
         return _Manifests(self)

@@ -19,7 +19,8 @@ from weakref import finalize
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
-from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.catalogs.sources import find_request_seconds, list_archives, plan_for, send_early
+from floodscan.clearsky.access import PixelAccess
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
@@ -30,7 +31,7 @@ from floodscan.engine.record import (
     finish_record,
 )
 from floodscan.engine.resume import check_same, find_done
-from floodscan.engine.run_batches import limit_requests, run_batches
+from floodscan.engine.run_batches import limit_reads, limit_requests, run_batches
 from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
@@ -38,6 +39,7 @@ from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.model import DEMO, Recipe
 from floodscan.pipeline import Run
 from floodscan.planning.event_list import EventList, list_events
+from floodscan.planning.prices import fit_prices
 from floodscan.planning.scratch import IdSet
 from floodscan.planning.slots import cut_batches
 from floodscan.reselection import (
@@ -49,6 +51,7 @@ from floodscan.reselection import (
 )
 from floodscan.result import ScanResult
 from floodscan.schemas import EVENTS
+from floodscan.selection.clearness import reads_area
 from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
     from floodscan.clusters.given import GivenClient, Opener
-    from floodscan.model import CloudScope, Event, Policy
+    from floodscan.model import CloudScope, Event, Policy, SearchPrices
     from floodscan.pipeline import BatchResult
     from floodscan.planning.slots import Batch
 
@@ -80,6 +83,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     out: str | Path | None = None,
     client: GivenClient = None,
     access: Access | None = None,
+    pixels: PixelAccess | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
     keep_going: bool = False,
@@ -95,6 +99,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
         access: Limits for requests to a STAC API; None is moderate, without a cache.
+        pixels: Limits for the reading of scenes, if the recipe has ``cloud = "area"``.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
         keep_going: True lets a bug fail only the events of its batch; False raises it.
@@ -108,8 +113,11 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
-        run = _prepare_run(access.keep(source), rules, listed, opener, out, packed=pack_manifests)
+        run = _prepare_run(access, source, rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
+        if reads_area(rules):
+            reader = (pixels or PixelAccess()).open(source, access, run.folder.scratch_path)
+            run = replace(run, reader=reader)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, temporary=out is None)
 
@@ -193,7 +201,8 @@ def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
         send_early(source, (search for search in searches if not search.joined))
 
 
-def _prepare_run(
+def _prepare_run(  # noqa: PLR0913 - what a run is made of
+    access: Access,
     source: Catalog,
     rules: Recipe,
     events: EventList,
@@ -202,13 +211,27 @@ def _prepare_run(
     *,
     packed: bool | None,
 ) -> Run:
-    """Check that the catalog has the collections, and choose the folder."""
+    """Check that the catalog has the collections, set the price of requests, name the folder."""
+    source = access.keep(source)
     forget_early()
-    if opener is nullcontext and len(events) <= FEW_EVENTS and not _is_begun(out):
+    if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
+    if not few:
+        rules = replace(rules, searches=_price_requests(rules.searches, access, source, folder))
     return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
+
+
+def _price_requests(
+    prices: SearchPrices, access: Access, source: Catalog, folder: RunFolder
+) -> SearchPrices:
+    """Fit the price of a request to the catalog. A run that continues keeps its price."""
+    held = folder.read_run().get("request_items") if folder.has_run() else None
+    if held is not None:
+        return replace(prices, request_items=min(prices.request_items, held))
+    seconds = find_request_seconds(source)
+    return fit_prices(prices, request_seconds=seconds, in_flight=access.max_in_flight)
 
 
 def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None) -> RunFolder:
@@ -344,9 +367,10 @@ def _open_engine(
     with (
         opener() as client,
         limit_requests(client, rates) as rate_limiter,
+        limit_reads(run, client) as ready,
         closing(
             run_scan(
-                replace(run, catalog=with_rate_limiter(run.catalog, rate_limiter)),
+                replace(ready, catalog=with_rate_limiter(run.catalog, rate_limiter)),
                 batches,
                 client=client,
             )

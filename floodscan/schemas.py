@@ -192,6 +192,24 @@ SEARCHES = pa.schema(
 )
 """How every search of the catalog ended, one row each."""
 
+READS = pa.schema(
+    [
+        pa.field("batch", pa.string(), nullable=False),
+        pa.field("collection", pa.string(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("n_areas", pa.int32(), nullable=False),  # targets whose ground was looked at
+        pa.field("source", pa.string()),  # overview or statistics; null if it can't be read
+        pa.field("resolution_m", pa.float64()),
+        pa.field("unread", pa.string()),  # why it can't be read
+        pa.field("n_requests", pa.int32(), nullable=False),
+        pa.field("n_retries", pa.int32(), nullable=False),
+        pa.field("n_bytes", pa.int64(), nullable=False),
+        pa.field("cached", pa.bool_(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+"""How the read of every scene ended, one row each."""
+
 
 def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table that has exactly the columns and types of ``schema``, and no forbidden nulls.

@@ -58,6 +58,8 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "pgstac_api": ("server", "pgstac"),
     "postgres": ("pgstac",),
     "azurite": ("server", "azurite"),
+    "raster_site": ("server",),
+    "data_api": ("server",),
     "seaweed": ("server",),
     "foreign_lean_api": ("server",),
     "foreign_pgstac_api": ("server", "pgstac"),

@@ -138,7 +138,7 @@ class Follower:
 
     def _run_commands(self, block: Block) -> None:
         status = int(block.mark.removeprefix("ends with: ") or 0)
-        for line in block.text.splitlines():
+        for line in block.text.replace("\\\n", " ").splitlines():
             words = shlex.split(_SET_UP.sub("", line), comments=True)
             if words and words != ["pytest"]:  # the command that runs this test
                 assert self.run(words) == status, line

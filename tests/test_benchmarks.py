@@ -210,3 +210,18 @@ def test_peers_are_compared(tmp_path: Path) -> None:
     assert together[1:4] == ["0", "0", "0"]
     assert all(float(way[header.index("requests")]) > 0 for way in ways if way[1] == "api")
     assert (tmp_path / "peers.png").stat().st_size > 10_000
+
+
+def test_clear_sky_counts_requests_and_errors() -> None:
+    """Scenes are read from the servers of the tests, with and without latency."""
+    words = ("--scenes", "6", "--latency", "0.01", "--at-once", "3", "--areas", "3")
+    output = run("clear_sky", *words)
+    assert "unread: 0 of 6 scenes\nrequests a scene: 1 at most" in output
+    assert "error of the clear share over 3 areas" in output
+
+
+def test_choices_by_clear_ground_are_compared() -> None:
+    """The table has a row for each policy and each scope of clouds."""
+    output = run("clear_sky_choices", "--events", "2")
+    for row in ("reference, scene", "reference, area", "change-detection, scene"):
+        assert f"| {row} | " in output

@@ -22,7 +22,7 @@ from floodscan.assessment.labels import Reason, WarningCode
 from floodscan.cli.group import cli
 from floodscan.errors import InputError
 from floodscan.inputs.recipe_files import parse_recipe
-from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES
+from floodscan.schemas import CANDIDATES, EVENTS, READS, SEARCHES
 from floodscan.selection.labels import Verdict
 from tests.documents import (
     FOLLOWED,
@@ -151,11 +151,14 @@ def test_prose_is_plain_and_fits_a_screen(document: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [CANDIDATES, EVENTS, SEARCHES], ids=["candidates", "events", "searches"]
+    "schema",
+    [CANDIDATES, EVENTS, SEARCHES, READS],
+    ids=["candidates", "events", "searches", "reads"],
 )
 def test_guide_describes_each_column(schema: pa.Schema) -> None:
-    """By its name, on the page of candidates."""
-    page = (GUIDE / "candidates.md").read_text("utf-8")
+    """By its name, on the page of candidates or on that of clear sky."""
+    names = ("candidates", "clear-sky")
+    page = "".join((GUIDE / f"{name}.md").read_text("utf-8") for name in names)
     assert [name for name in schema.names if f"`{name}`" not in page] == []
 
 

@@ -38,6 +38,7 @@ def test_extras_are_those_of_the_package() -> None:
         "dask-jobqueue": "dask_jobqueue",
         "pillow": "PIL",
         "python-calamine": "python_calamine",
+        "stac-geoparquet": "stac_geoparquet",
     }
     declared: dict[str, set[str]] = {}
     for requirement in map(Requirement, requires("floodscan") or ()):
@@ -61,6 +62,23 @@ def test_a_scan_needs_no_extra(tmp_path: Path) -> None:
     assert done.stderr.endswith("; run: pip install 'floodscan[plot]'\n")
 
 
+def test_clouds_over_the_area_name_the_missing_extra(tmp_path: Path) -> None:
+    """One message with the pip command, before anything is written; statistics alone need none."""
+    out = tmp_path / "out"
+    scan = ("scan", "demo", "--cloud", "area", "--cluster", "none", "--out", out)
+    done = run_without(EXTRAS["clearsky"], *scan)
+    message = "cloud = \"area\": needs rasterio; run: pip install 'floodscan[clearsky]'"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
+    assert not out.exists()
+    statistics = ("--cloud-source", "statistics", "--no-cloud-fallback", "--max-scenes", 1)
+    done = run_without(
+        EXTRAS["clearsky"], *scan, *statistics, "--data-api", "http://127.0.0.1:9/api"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "clouds of 1 scenes read: 0 from the cache, 1 unread" in done.stdout
+    assert "unread: 1 × the data API can't be reached: connection refused" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("missing", "words"), [("cryptography", []), ("dask_jobqueue", ["--dry-run"])]
 )
@@ -82,6 +100,15 @@ def test_the_doctor_names_the_missing_extra(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     message = "--profile: needs dask_jobqueue; run: pip install 'floodscan[slurm]'"
     assert done.stderr == f"error: {message}\n"
+
+
+def test_a_build_of_an_archive_names_the_missing_extra(tmp_path: Path) -> None:
+    """One message with the pip command, before the catalog is asked."""
+    command = ["archive", "build", "demo", "--catalog", "http://127.0.0.1:1", "--out", tmp_path]
+    done = run_without(EXTRAS["archive"], *command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: floodscan archive build: needs stac_geoparquet; ")
+    assert done.stderr.endswith("run: pip install 'floodscan[archive]'\n")
 
 
 def write_profile(folder: Path) -> Path:

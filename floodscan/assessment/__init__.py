@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floodscan.assessment.manifest import ManifestWriter, dump_manifest
+from floodscan.assessment.missing_passes import name_missing_passes
 from floodscan.assessment.outcomes import find_empty_slots, summarize_event
 from floodscan.assessment.quality import assess
 from floodscan.assessment.shown_rows import list_shown_rows
 from floodscan.assessment.verdict_counts import count_verdicts
+from floodscan.schemas import CANDIDATES, split_by_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,22 +43,25 @@ def assess_events(
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
     assessments = assess(plans, selection.candidates, recipe)
+    of_event = split_by_event(selection.candidates)
     verdicts = count_verdicts(selection.candidates, recipe)
     rows = list_shown_rows(selection.candidates)
     writer = ManifestWriter(recipe, catalog_id)
     manifests, outcomes = {}, []
     for plan, answered in zip(plans, answers, strict=True):
-        event_id, assessment = plan.event.event_id, assessments[plan.event.event_id]
+        event_id = plan.event.event_id
         counts = verdicts.get(event_id, {})
-        empty_slots = find_empty_slots(plan, counts, answered, recipe)
-        manifest = writer.build(
+        found = find_empty_slots(plan, counts, answered, recipe)
+        own = of_event.get(event_id, CANDIDATES.empty_table())
+        empty = name_missing_passes(found, plan, own, recipe)
+        content = writer.build(
             plan,
             rows.get(event_id, {}),
             answers=answered,
-            empty_slots=empty_slots,
-            assessment=assessment,
+            empty_slots=empty,
+            assessment=assessments[event_id],
             alternatives=selection.alternatives.get(event_id, {}),
         )
-        manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(summarize_event(plan, counts, answered, empty_slots, assessment))
+        manifests[event_id] = dump_manifest(content)
+        outcomes.append(summarize_event(plan, counts, answered, empty, assessments[event_id]))
     return manifests, outcomes

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 PLANETARY_COMPUTER = "planetary-computer"
-_PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com/api/stac/v1"
+PLANETARY_COMPUTER_URL = "https://planetarycomputer.microsoft.com/api/stac/v1"
 
 
 def open_catalog(name: str) -> Catalog:
@@ -43,7 +43,7 @@ def open_catalog(name: str) -> Catalog:
         CatalogError: An address is invalid.
     """
     if name == PLANETARY_COMPUTER:
-        return StacApiCatalog(_PLANETARY_COMPUTER_URL)
+        return StacApiCatalog(PLANETARY_COMPUTER_URL)
     if name == DEMO:
         return ArchiveCatalog.at(str(files("floodscan.data") / "demo"), label=DEMO)
     return ArchiveCatalog.at(name) if is_archive(name) else StacApiCatalog(name)

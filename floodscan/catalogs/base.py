@@ -52,7 +52,7 @@ class MissingPart:
         if self.search.wanted.keys().isdisjoint(search.wanted):
             return False
         if self.coverage is not None:
-            return not self.coverage.covers(search.window)
+            return not self.coverage.covers(search)
         return may_share_items(self.search, search)
 
 

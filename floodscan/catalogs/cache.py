@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from floodscan.catalogs.base import Answer, Catalog
+from floodscan.catalogs.stac_api import REQUEST_SECONDS, StacApiCatalog
 from floodscan.schemas import ITEMS
 from floodscan.store.atomic import replacing
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from floodscan.catalogs.stac_api import StacApiCatalog
     from floodscan.model import Search
 
 _VERSION = 4  # raise it when the same answer becomes another table
@@ -57,9 +57,12 @@ class CachedCatalog:
         with suppress(OSError, orjson.JSONDecodeError):
             facts = orjson.loads(path.read_bytes()) if self._is_fresh(path) else None
             if isinstance(facts, dict) and isinstance(facts.get("id"), str):
+                # merged searches depend on it: with another time, their answers were not found
+                REQUEST_SECONDS[self.catalog.url] = float(facts.get("seconds", 0.0))
                 return str(facts["id"])
         found = self.catalog.describe(names)
-        self._write(path, orjson.dumps({"id": found}))
+        seconds = REQUEST_SECONDS[self.catalog.url]
+        self._write(path, orjson.dumps({"id": found, "seconds": seconds}))
         return found
 
     def send_early(self, search: Search) -> None:

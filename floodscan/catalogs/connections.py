@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from urllib3 import BaseHTTPResponse, PoolManager
 
+    from floodscan.catalogs.guard import Guard
+
 CHUNK = 2**16
 _CONNECTIONS = 64
 _ROUTES = 64
@@ -38,6 +40,7 @@ _ROUTES = 64
 UNDOCUMENTED = {
     "http.client.HTTPConnection.response_class": "answers are not bounded in time",
     "http.client.HTTPResponse.fp": "answers are not bounded in time",
+    "urllib3.connection.HTTPConnection.proxy": "reads may reach private addresses, or no proxy",
     "urllib3.HTTPConnectionPool.ConnectionCls": "answers are not bounded in time",
     "urllib3.PoolManager.pool_classes_by_scheme": "answers are not bounded in time",
     "requests.Session.should_strip_auth": "passwords go to other hosts, or nowhere",
@@ -61,9 +64,18 @@ class Connections:
             with no other.
         connect_seconds: Longest time to open a connection.
         silence_seconds: Longest time without a byte from the server.
+        guard: Says which addresses may be reached; None is all.
     """
 
-    def __init__(self, url: str, *, connect_seconds: float, silence_seconds: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect_seconds: float,
+        silence_seconds: float,
+        guard: Guard | None = None,
+    ) -> None:
+        self._guard = guard
         self._connect_seconds = connect_seconds
         self._silence_seconds = silence_seconds
         self._adapter = _Adapter()
@@ -79,7 +91,13 @@ class Connections:
         self._find_route = lru_cache(maxsize=_ROUTES)(self._make_route)
 
     def send(
-        self, method: str, url: str, body: bytes | None, *, seconds: float
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        *,
+        seconds: float,
+        span: tuple[int, int] | None = None,
     ) -> BaseHTTPResponse:
         """Send a request, and return its answer as soon as the head is there.
 
@@ -91,16 +109,26 @@ class Connections:
             body: Body of a ``POST``.
             seconds: Longest time to open a connection, and from the first byte of the answer to the
                 last.
+            span: First and last byte to ask for; None asks for all.
+
+        Raises:
+            RequestError: The guard refuses the address.
         """
+        if self._guard:
+            self._guard.check_host(urlsplit(url).hostname or "")
         route = self._find_route(method, url)
+        headers = route.headers
+        if span is not None:
+            headers = {**headers, "Range": f"bytes={span[0]}-{span[1]}"}
+            headers["Accept-Encoding"] = "identity"
         silence = min(self._silence_seconds, seconds)
-        bounds = _BOUNDS.set((silence, seconds))
+        bounds = _BOUNDS.set(_Bounds(silence, seconds, self._guard))
         try:
             return route.pool.urlopen(
                 method,
                 route.target,
                 body=body,
-                headers=route.headers,
+                headers=headers,
                 timeout=Timeout(connect=min(self._connect_seconds, seconds), read=silence),
                 redirect=False,
                 assert_same_host=False,  # a proxy is asked for the URL of another host
@@ -144,8 +172,16 @@ class _Route:
     headers: dict[str, str]
 
 
-_BOUNDS: ContextVar[tuple[float, float]] = ContextVar("bounds")
-"""Longest silence and longest time of the request that this thread sends, in seconds."""
+class _Bounds(NamedTuple):
+    """The bounds of a request: longest silence and longest time in seconds, and the guard."""
+
+    silence_seconds: float
+    seconds: float
+    guard: Guard | None
+
+
+_BOUNDS: ContextVar[_Bounds] = ContextVar("bounds")
+"""The bounds of the request that this thread sends."""
 
 
 class _TimedResponse(HTTPResponse):
@@ -159,7 +195,9 @@ class _TimedResponse(HTTPResponse):
     ) -> None:
         super().__init__(sock, *args, **more)
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(_TimedReader(raw, sock, *_BOUNDS.get()), CHUNK)
+        bounds = _BOUNDS.get()
+        timed = _TimedReader(raw, sock, bounds.silence_seconds, bounds.seconds)
+        self.fp = io.BufferedReader(timed, CHUNK)
 
 
 class _TimedReader(io.RawIOBase):
@@ -191,9 +229,27 @@ class _TimedReader(io.RawIOBase):
 class _TimedHTTPConnection(HTTPConnection):
     response_class = _TimedResponse
 
+    def connect(self) -> None:
+        super().connect()
+        _check_peer(self)
+
 
 class _TimedHTTPSConnection(HTTPSConnection):
     response_class = _TimedResponse
+
+    def connect(self) -> None:
+        super().connect()
+        _check_peer(self)
+
+
+def _check_peer(connection: HTTPConnection) -> None:
+    """Ask the guard about the other side, unless it is a proxy, which the environment names.
+
+    The name of a host may lead to another address each time, so the address is checked here.
+    """
+    guard = _BOUNDS.get().guard
+    if guard and connection.proxy is None and connection.sock is not None:
+        guard.check_address(connection.host, connection.sock.getpeername()[0])
 
 
 class _HTTPPool(HTTPConnectionPool):

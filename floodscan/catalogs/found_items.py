@@ -112,14 +112,24 @@ class FoundItems:
         return len(self._keys) > n_before
 
     def _locate(self, page_url: str, item: Item) -> str:
-        """Return the address of an item.
+        return locate(item, page_url, self.search.collection, without_links=self.without_links)
 
-        It is the item's link ``self``. If the items were asked for without links, it is the address
-        that each item has beside the search endpoint (OGC API - Features,
-        https://docs.ogc.org/is/17-069r4/17-069r4.html#_items_). Else it is that of the page.
-        """
-        link = find_self(bytes(item.links))
-        if link is None and self.without_links:
-            collection = quote(item.collection or self.search.collection, safe="")
-            link = f"collections/{collection}/items/{quote(item.id, safe='')}"
-        return page_url if link is None else urljoin(page_url, link)
+
+def locate(item: Item, page_url: str, collection: str, *, without_links: bool) -> str:
+    """Return the address of an item, to which its relative hrefs refer.
+
+    It is the item's link ``self``. If the items were asked for without links, it is the address
+    that each item has beside the search endpoint (OGC API - Features,
+    https://docs.ogc.org/is/17-069r4/17-069r4.html#_items_). Else it is that of the page.
+
+    Args:
+        item: The item.
+        page_url: Address of its page.
+        collection: Collection of an item that names none.
+        without_links: Whether the items were asked for without their links.
+    """
+    link = find_self(bytes(item.links))
+    if link is None and without_links:
+        owner = quote(item.collection or collection, safe="")
+        link = f"collections/{owner}/items/{quote(item.id, safe='')}"
+    return page_url if link is None else urljoin(page_url, link)

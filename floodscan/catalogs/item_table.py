@@ -14,7 +14,13 @@ import pyarrow.compute as pc
 import shapely
 
 from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
-from floodscan.catalogs.page_json import SCENE_PROPERTIES, STAC_NAMES, TIME_PROPERTIES, Properties
+from floodscan.catalogs.page_json import (
+    GRID_PREFIX,
+    SCENE_PROPERTIES,
+    STAC_NAMES,
+    TIME_PROPERTIES,
+    Properties,
+)
 from floodscan.catalogs.raster_grids import coerce_number, parse_grids
 from floodscan.geometry.footprints import parse_footprints
 from floodscan.schemas import ITEMS, check_table
@@ -57,6 +63,7 @@ def parse_items(
         "item_id": [item.id for item in items],
         "datetime": _parse_times(properties),
         **{name: _column(name, properties) for name in SCENE_PROPERTIES},
+        "mgrs_tile": name_tiles(_column("mgrs_tile", properties)),
         "proj_bbox": edges,
         "proj_shapes": shapes,
         "refused_assets": refused,
@@ -119,6 +126,11 @@ def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
         with suppress(pa.ArrowException, OverflowError):
             return pa.array(values, kind)
     return coerce_values(values, kind)
+
+
+def name_tiles(texts: pa.Array) -> pa.Array:
+    """Return names of tiles without what ``grid:code`` has before them."""
+    return pc.replace_substring(texts, GRID_PREFIX, "", max_replacements=1)
 
 
 def coerce_values(values: Iterable[object], kind: pa.DataType) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Bounds on the requests of a search, and the error of a request without an answer."""
+"""Bounds on the requests of a search or a read, and the error of a request without an answer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class Limits:
     """Bounds on the time, size and number of requests.
 
     Attributes:
+        purpose: The requests are of a ``search`` or of a ``read``, for messages. What is said here
+            of a search holds for a read too.
         page_items: Number of items that a request asks for.
         connect_seconds: Longest time to open a connection.
         silence_seconds: Longest time without a byte from the server.
@@ -38,6 +40,7 @@ class Limits:
         max_pause_seconds: Longest pause before any retry.
     """
 
+    purpose: str = "search"
     page_items: int = 1000
     connect_seconds: float = 10.0
     silence_seconds: float = 60.0
@@ -116,9 +119,10 @@ class Budget:
     def spent(self) -> str | None:
         """Which bound the search reached; None if there are retries and time left."""
         if self.seconds_left <= 0:
-            return f"the search was not done in {self.limits.search_seconds:g} s"
+            return f"the {self.limits.purpose} was not done in {self.limits.search_seconds:g} s"
         if self.n_retries >= self.limits.search_tries:
-            return f"the search was not done after {self.n_retries} repeated requests"
+            purpose = self.limits.purpose
+            return f"the {purpose} was not done after {self.n_retries} repeated requests"
         return None
 
     def ends(self, state: RetryCallState) -> bool:

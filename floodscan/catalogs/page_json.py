@@ -15,7 +15,7 @@ import orjson
 from floodscan.catalogs.limits import TooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 T = TypeVar("T")
 
@@ -25,12 +25,15 @@ SCENE_PROPERTIES = {
     "orbit_state": ("sat:orbit_state",),
     "platform": ("platform",),
     "datatake_id": ("s1:datatake_id", "s2:datatake_id"),
-    "mgrs_tile": ("s2:mgrs_tile",),
+    "mgrs_tile": ("s2:mgrs_tile", "grid:code"),
     "processing_baseline": ("s2:processing_baseline",),
     "polarizations": ("sar:polarizations",),
     "proj_epsg": ("proj:epsg", "proj:code"),
 }
 """Column of ITEMS → the STAC properties it is read from; the first one that is there counts."""
+
+GRID_PREFIX = "MGRS-"
+"""Stands before the name of a tile in ``grid:code``."""
 
 GRID_FIELDS = ("proj:bbox", "proj:shape", "proj:transform")
 """Edges, shape and transform of a raster: fields of an asset, or properties of the whole item."""
@@ -98,6 +101,12 @@ class Item(msgspec.Struct, gc=False):
     assets: dict[str, Asset | None] | None = None
 
 
+class WholeItem(Item, gc=False):
+    """An item with all that it has, as JSON text."""
+
+    text: bytes = b""
+
+
 class Page(msgspec.Struct):
     """A page of items.
 
@@ -108,7 +117,7 @@ class Page(msgspec.Struct):
         n_dropped: Number of features without a usable id, which are not among the items.
     """
 
-    features: list[Item] | None
+    features: Sequence[Item] | None
     links: list[dict[str, Any]]
     matched: Any
     n_dropped: int = 0
@@ -147,12 +156,11 @@ def decode_page(text: str | bytes | bytearray) -> Page:
         TooLargeError: The page has so many values that they would take too much memory.
         ValueError: The text is not JSON.
     """
-    if len(text) > _SURELY_FEW and _count_values(text) > MAX_VALUES:
-        raise TooLargeError(f"more than {MAX_VALUES} values")
+    _check_values(text)
     try:
         found = _DOCUMENT.decode(text)
     except msgspec.ValidationError:
-        return _decode_odd(text)
+        return _decode_odd(text, _decode_item)
     except msgspec.DecodeError as err:
         raise ValueError(f"the answer is not JSON: {err}") from err
     page = Page(found.features, found.links, found.matched)
@@ -160,6 +168,25 @@ def decode_page(text: str | bytes | bytearray) -> Page:
         page.features = [item for item in page.features if item.id]
         page.n_dropped = len(found.features or ()) - len(page.features)
     return page
+
+
+def decode_whole_page(text: bytes | bytearray) -> Page:
+    """Decode a page, and keep the text of each item.
+
+    Raises:
+        TooLargeError: The page has so many values that they would take too much memory.
+        ValueError: The text is not JSON.
+    """
+    _check_values(text)
+    try:
+        return _decode_odd(text, _decode_whole_item)
+    except msgspec.DecodeError as err:
+        raise ValueError(f"the answer is not JSON: {err}") from err
+
+
+def _check_values(text: str | bytes | bytearray) -> None:
+    if len(text) > _SURELY_FEW and _count_values(text) > MAX_VALUES:
+        raise TooLargeError(f"more than {MAX_VALUES} values")
 
 
 def _count_values(text: str | bytes | bytearray) -> int:
@@ -175,12 +202,14 @@ def decode_items(features: Iterable[object]) -> list[Item]:
         ValueError: An item has no id.
     """
     try:
-        return _ITEMS.decode(orjson.dumps([_without_odd_members(feature) for feature in features]))
+        return _ITEMS.decode(orjson.dumps([without_odd_members(feature) for feature in features]))
     except (msgspec.ValidationError, TypeError) as err:
         raise ValueError(f"the answer holds an invalid item: {err}") from err
 
 
-def _decode_odd(text: str | bytes | bytearray) -> Page:
+def _decode_odd(
+    text: str | bytes | bytearray, decode_item: Callable[[msgspec.Raw], Item | None]
+) -> Page:
     """Decode a page with members of a wrong type, which count as missing.
 
     Only one odd item at a time becomes Python objects, which take much more memory than its text.
@@ -194,7 +223,7 @@ def _decode_odd(text: str | bytes | bytearray) -> Page:
     page.matched = orjson.loads(bytes(found.matched))
     features = _decode_as(_RAWS, found.features)
     if features is not None:
-        items = map(_decode_item, features)
+        items = map(decode_item, features)
         page.features = [item for item in items if item is not None and item.id]
         page.n_dropped = len(features) - len(page.features)
     return page
@@ -214,12 +243,20 @@ def _decode_item(text: msgspec.Raw) -> Item | None:
     if item is not None:
         return item
     try:
-        return _ITEM.decode(orjson.dumps(_without_odd_members(orjson.loads(bytes(text)))))
+        return _ITEM.decode(orjson.dumps(without_odd_members(orjson.loads(bytes(text)))))
     except (msgspec.ValidationError, TypeError):
         return None
 
 
-def _without_odd_members(feature: object) -> object:
+def _decode_whole_item(text: msgspec.Raw) -> WholeItem | None:
+    item = _decode_item(text)
+    if item is None:
+        return None
+    return WholeItem(item.id, item.links, item.collection, text=bytes(text))
+
+
+def without_odd_members(feature: object) -> object:
+    """Return a decoded item without the members that have a wrong type."""
     if not isinstance(feature, dict):
         return feature
     kinds = {"collection": str, "geometry": dict, "bbox": list, "properties": dict, "assets": dict}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
 import orjson
@@ -23,16 +23,15 @@ from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.transport import Request, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from floodscan.catalogs.found_items import FoundItems
     from floodscan.catalogs.limits import Budget
-    from floodscan.catalogs.page_json import Page
+    from floodscan.catalogs.page_json import Item, Page
     from floodscan.catalogs.transport import Transport
     from floodscan.model import Search
 
     Json = dict[str, Any]
-    ReadPages = Callable[[Search, "SearchCounters", FoundItems], None]
+    ReadPages = Callable[[Search, "SearchCounters", "ItemSink"], None]
 
 _MAX_EMPTY_PAGES = 10
 _MAX_FAILED_PARTS = 6
@@ -65,6 +64,31 @@ class NotTheEndError(Exception):
 
 class TooManyItemsError(Exception):
     """The items of a search do not fit in memory."""
+
+
+class ItemSink(Protocol):
+    """Gets the items of a search.
+
+    Attributes:
+        search: The part of the search that is read.
+        without_links: Whether searches of this API ask for items without their links.
+        n_dropped: Number of features without a usable id.
+        too_many: Why no more items are kept; None if all fit.
+    """
+
+    search: Search
+    without_links: bool
+    n_dropped: int
+    too_many: str | None
+
+    @property
+    def n_items(self) -> int:
+        """Number of items; it grows only."""
+        ...
+
+    def add(self, items: Sequence[Item], page_url: str) -> None:
+        """Keep the items of a page that are new."""
+        ...
 
 
 @dataclass(slots=True)
@@ -102,13 +126,15 @@ class Pager:
         url: Searches are posted here.
         full_page: Most items on a page with a ``next`` link so far; it may be less than the limit
             of the request.
+        decode_page: Decodes a page.
     """
 
     transport: Transport
     url: str
     full_page: int = 0
+    decode_page: Callable[[bytes | bytearray], Page] = decode_page
 
-    def read(self, body: Json, counters: SearchCounters, found: FoundItems) -> None:
+    def read(self, body: Json, counters: SearchCounters, found: ItemSink) -> None:
         """Read all pages of a search.
 
         Args:
@@ -127,9 +153,8 @@ class Pager:
         n_empty = n_dropped = 0
         while request:
             asked.add(_digest(request))
-            page = self.transport.ask(
-                request, counters.budget, decode=_decode, use=_PageFacts.keep_items(found, request)
-            )
+            keep = _PageFacts.keep_items(found, request)
+            page = self.transport.ask(request, counters.budget, decode=self._decode, use=keep)
             counters.n_pages += 1
             repeats = bool(page.ids) and page.ids <= seen
             seen |= page.ids
@@ -148,6 +173,12 @@ class Pager:
                 raise NotTheEndError("a page repeats earlier items, and links to a next page")
             if counters.budget.spent:
                 raise RequestError(counters.budget.spent)
+
+    def _decode(self, content: bytes | bytearray) -> Page:
+        page = self.decode_page(content)
+        if page.features is None:
+            raise ValueError("the answer is not a page of items")
+        return page
 
     def _next(self, page: _PageFacts, request: Request) -> Request | None:
         link = next((each for each in page.links if each.get("rel") == "next"), None)
@@ -205,7 +236,7 @@ class _PageFacts:
     matched: Any
 
     @classmethod
-    def keep_items(cls, found: FoundItems, request: Request) -> Callable[[Page], _PageFacts]:
+    def keep_items(cls, found: ItemSink, request: Request) -> Callable[[Page], _PageFacts]:
         """Return a function that keeps the items of the page that answers a request."""
 
         def keep(page: Page) -> _PageFacts:
@@ -229,7 +260,7 @@ def _digest(request: Request) -> bytes:
 
 
 def read_whole(
-    search: Search, read: ReadPages, counters: SearchCounters, found: FoundItems
+    search: Search, read: ReadPages, counters: SearchCounters, found: ItemSink
 ) -> Iterator[MissingPart]:
     """Read all items of a search, and cut the search into halves if necessary.
 
@@ -273,10 +304,3 @@ def read_whole(
 def _may_help(part: Search, err: RequestError) -> bool:
     """Return whether a cut may help; the catalog may refuse a search of several collections."""
     return err.too_much or (bool(part.also) and not err.passing)
-
-
-def _decode(content: bytes | bytearray) -> Page:
-    page = decode_page(content)
-    if page.features is None:
-        raise ValueError("the answer is not a page of items")
-    return page

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.joined import JoinedCatalog
 from floodscan.catalogs.cache import CachedCatalog
-from floodscan.catalogs.stac_api import StacApiCatalog
+from floodscan.catalogs.stac_api import REQUEST_SECONDS, StacApiCatalog
 from floodscan.planning.slots import plan_batch
 
 if TYPE_CHECKING:
@@ -117,6 +117,20 @@ def send_early(catalog: Catalog, searches: Iterable[Search]) -> None:
         source, _ = find_source(catalog, search)
         if isinstance(source, CachedCatalog | StacApiCatalog):
             source.send_early(search)
+
+
+def find_request_seconds(catalog: Catalog) -> float | None:
+    """Return the time of a request to the slowest STAC API that was described; None without any."""
+    found: list[float] = []
+
+    def note(source: Catalog) -> Catalog:
+        api = source.catalog if isinstance(source, CachedCatalog) else source
+        if isinstance(api, StacApiCatalog) and api.url in REQUEST_SECONDS:
+            found.append(REQUEST_SECONDS[api.url])
+        return source
+
+    change_sources(catalog, note)
+    return max(found, default=None)
 
 
 def measure_coverages(catalog: Catalog, collections: Iterable[str]) -> Iterator[Coverage]:

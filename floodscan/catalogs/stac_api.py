@@ -26,23 +26,25 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
 from pystac import STACError, STACObjectType, STACTypeError
 from pystac.serialization import identify_stac_object_type
-from pystac_client import Client, ConformanceClasses, ItemSearch
+from pystac_client import Client, ItemSearch
 from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.catalogs.early import send_early, take_early
+from floodscan.catalogs.endpoint import Endpoint, guess_endpoint, public_url, read_endpoint
 from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.hrefs import is_secret
 from floodscan.catalogs.lean_fields import lean_fields
 from floodscan.catalogs.limits import Budget, Limits, RequestError
-from floodscan.catalogs.paging import Pager, SearchCounters, read_whole
+from floodscan.catalogs.page_json import decode_whole_page
+from floodscan.catalogs.paging import ItemSink, Pager, SearchCounters, read_whole
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimiter
 from floodscan.catalogs.transport import Request, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
@@ -65,22 +67,11 @@ _ODD_STAC = (*_NOT_STAC, AttributeError, LookupError, RecursionError, TypeError,
 _OPENING = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """How an API is searched, as its landing page says.
-
-    Attributes:
-        url: Where searches are posted.
-        lean: Whether the API conforms to the ``fields`` extension, so that a search may leave out
-            parts of items.
-    """
-
-    url: str
-    lean: bool
-
-
 _KNOWN: dict[str, Endpoint] = {}
 """The endpoint that this process read last, by the URL of the landing page."""
+
+REQUEST_SECONDS: dict[str, float] = {}
+"""The time in which the landing page was answered, by its URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +122,32 @@ class StacApiCatalog:
 
     def describe(self, collections: Iterable[str]) -> str:
         """Check that the API answers and has these collections, and return its STAC id."""
+        return self.read_collections(collections)[0]
+
+    def read_collections(self, names: Iterable[str]) -> tuple[str, dict[str, Json]]:
+        """Return the STAC id of the API, and these collections by name.
+
+        Raises:
+            CatalogError: The API does not answer, or lacks a collection.
+        """
         # a person waits for this, so a dead address is reported after short pauses
         pause = min(self.limits.max_pause_seconds, _DESCRIBE_PAUSE_SECONDS)
         limits = replace(self.limits, max_pause_seconds=pause)
-        catalog, names = replace(self, limits=limits), list(collections)
+        catalog, wanted = replace(self, limits=limits), list(names)
         io = _make_io(catalog, Budget(_undivided(limits)))
-        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
-            for name in names:
+        collections: dict[str, Json] = {}
+        with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
+            for name in wanted:
                 io.send_ahead(f"{public_url(self.url).rstrip('/')}/collections/{name}", pool)
+            started = time.perf_counter()
             client = _open_client(catalog, io)
-            found = pool.map(lambda name: self._has(client, name), names)
-            for name, there in zip(names, found, strict=True):
-                if not there:
+            REQUEST_SECONDS[self.url] = time.perf_counter() - started
+            found = pool.map(lambda name: self._find_collection(client, name), wanted)
+            for name, collection in zip(wanted, found, strict=True):
+                if collection is None:
                     raise MissingCollectionError(self.location, f"has no collection '{name}'")
-        return client.id
+                collections[name] = collection
+        return client.id, collections
 
     def located(self) -> StacApiCatalog:
         """Return it with its endpoint, so that no other process reads the landing page."""
@@ -152,15 +155,16 @@ class StacApiCatalog:
 
     def send_early(self, search: Search) -> None:
         """Send a search before the landing page is read; ``search`` takes its answer."""
-        guessed = replace(self, endpoint=_guess_endpoint(self.url))
+        guessed = replace(self, endpoint=guess_endpoint(self.url))
         send_early((self.url, search), lambda: guessed._search_now(search))  # noqa: SLF001 - our own
 
-    def _has(self, client: Client, collection: str) -> bool:
+    def _find_collection(self, client: Client, collection: str) -> Json | None:
         try:
-            return client.get_collection(collection) is not None
+            found = client.get_collection(collection)
+            return None if found is None else found.to_dict(transform_hrefs=False)
         except RequestError as err:
             if err.status == HTTPStatus.NOT_FOUND:
-                return False
+                return None
             raise CatalogError(self.location, err.reason) from None  # its cause may quote the URL
         except _NOT_STAC:
             problem = f"can't be read: '{collection}' is not a STAC collection"
@@ -173,7 +177,7 @@ class StacApiCatalog:
             return self._search_now(search)
         with suppress(CatalogError):
             _open(self, Budget(self.limits))
-        if _KNOWN.get(self.url, self.endpoint) == _guess_endpoint(self.url):
+        if _KNOWN.get(self.url, self.endpoint) == guess_endpoint(self.url):
             return early
         answer = self._search_now(search)
         return replace(answer, n_requests=answer.n_requests + early.n_requests)
@@ -196,6 +200,25 @@ class StacApiCatalog:
             problem=missing_parts[0].reason if missing_parts else None,
         )
 
+    def read_items(self, search: Search, found: ItemSink) -> SearchCounters:
+        """Read the items of a search with all that they have, and return what that took.
+
+        Args:
+            search: The search; its assets don't matter.
+            found: Gets the items, which are ``WholeItem``.
+
+        Raises:
+            CatalogError: A part of the search was not answered.
+        """
+        counters = SearchCounters(Budget(self.limits))
+        api = _open(self, counters.budget)
+        pager = Pager(api.pager.transport, api.pager.url, decode_page=decode_whole_page)
+        whole = replace(api, pager=pager, lean=False)
+        found.without_links = api.lean
+        for missing in read_whole(search, whole.read, counters, found):
+            raise CatalogError(self.location, missing.reason)
+        return counters
+
     def _read(
         self, search: Search, counters: SearchCounters, found: FoundItems
     ) -> Iterator[MissingPart]:
@@ -206,13 +229,6 @@ class StacApiCatalog:
         else:
             found.without_links = api.lean
             yield from read_whole(search, api.read, counters, found)
-
-
-def public_url(url: str) -> str:
-    """Remove from a URL what may be secret: user, password, query and fragment."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 class _TransportIO(StacApiIO):
@@ -267,7 +283,7 @@ class _TransportIO(StacApiIO):
                 raise STACTypeError(document, Client)
             found = self.stac_object_from_dict(document)
             if isinstance(found, Client):
-                _read_endpoint(found, "")
+                read_endpoint(found, "")
                 _ = [link.absolute_href for link in found.get_links("data")]
         except _ODD_STAC as err:
             raise ValueError("the answer is not a STAC document") from err
@@ -294,7 +310,7 @@ class _OpenApi:
     io: StacApiIO
     lean: bool
 
-    def read(self, search: Search, counters: SearchCounters, found: FoundItems) -> None:
+    def read(self, search: Search, counters: SearchCounters, found: ItemSink) -> None:
         """Read all pages of a search that doesn't cross the antimeridian."""
         found.search = search
         checked = ItemSearch(
@@ -355,19 +371,8 @@ def _open_client(catalog: StacApiCatalog, io: _TransportIO) -> Client:
         problem = "can't be read: its landing page is not a STAC API's"
         raise CatalogError(catalog.location, problem) from None  # as above
     client.set_root(client)  # else each link would read the landing page again
-    _KNOWN[catalog.url] = _read_endpoint(client, catalog.url)
+    _KNOWN[catalog.url] = read_endpoint(client, catalog.url)
     return client
-
-
-def _guess_endpoint(url: str) -> Endpoint:
-    """Return the endpoint that most landing pages name."""
-    return Endpoint(f"{public_url(url).rstrip('/')}/search", lean=True)
-
-
-def _read_endpoint(client: Client, url: str) -> Endpoint:
-    link = client.get_search_link()
-    address = str(link.absolute_href) if link else f"{public_url(url).rstrip('/')}/search"
-    return Endpoint(address, client.conforms_to(ConformanceClasses.FIELDS))
 
 
 _: type[Catalog] = StacApiCatalog

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
     from urllib3 import BaseHTTPResponse
 
+    from floodscan.catalogs.guard import Guard
     from floodscan.catalogs.limits import Budget, Limits
     from floodscan.catalogs.rate_limiter import RateLimiter
 
@@ -88,12 +89,14 @@ class Request:
         body: JSON of a ``POST``.
         leaves_host: True if a ``GET`` may be redirected to another host; a ``POST`` is never
             redirected.
+        span: First and last byte to ask for, from 0; None asks for all.
     """
 
     method: str
     url: str
     body: Mapping[str, Any] | None = None
     leaves_host: bool = False
+    span: tuple[int, int] | None = None
 
 
 _LARGE_BYTES = 2**22
@@ -111,9 +114,12 @@ class Transport:
         url: Any address of the catalog.
         limits: Bounds on time, size and number of the requests.
         rate_limiter: Gives a permit to each request.
+        guard: Says which addresses may be reached; None is all.
     """
 
-    def __init__(self, url: str, limits: Limits, rate_limiter: RateLimiter) -> None:
+    def __init__(
+        self, url: str, limits: Limits, rate_limiter: RateLimiter, guard: Guard | None = None
+    ) -> None:
         self.limits = limits
         self._rate_limiter = rate_limiter
         self._closed_until = -inf
@@ -121,6 +127,7 @@ class Transport:
             url,
             connect_seconds=limits.connect_seconds,
             silence_seconds=limits.silence_seconds,
+            guard=guard,
         )
         self._tries = Retrying(
             retry=retry_if_exception(lambda err: isinstance(err, RequestError) and err.passing),
@@ -194,7 +201,7 @@ class Transport:
             seconds = min(self.limits.request_seconds, budget.seconds_left)
             try:
                 with self._send(request, until=began + seconds) as response:
-                    self._check_status(response, budget, seconds=time.monotonic() - began)
+                    self._check_status(response, request, budget, seconds=time.monotonic() - began)
                     return self._read(response, held)
             except (requests.RequestException, HTTPError, OSError, ValueError) as err:
                 if time.monotonic() > began + seconds:
@@ -205,7 +212,8 @@ class Transport:
 
     def _check_open(self) -> None:
         if time.monotonic() < self._closed_until:
-            raise RequestError("skipped: the server's Retry-After is longer than a search may take")
+            reason = f"the server's Retry-After is longer than a {self.limits.purpose} may take"
+            raise RequestError(f"skipped: {reason}")
 
     def _pause(self, seconds: float) -> None:
         """Pause all workers, or only stop this process if no search can wait so long."""
@@ -220,7 +228,9 @@ class Transport:
         url = request.url
         for _ in range(_MAX_REDIRECTS):
             seconds = max(until - time.monotonic(), _SHORTEST_SECONDS)
-            response = self._connections.send(request.method, url, body, seconds=seconds)
+            response = self._connections.send(
+                request.method, url, body, seconds=seconds, span=request.span
+            )
             target = _find_target(request, url, response)
             if target is None:
                 break
@@ -228,10 +238,15 @@ class Transport:
             url = target
         return response
 
-    def _check_status(self, response: BaseHTTPResponse, budget: Budget, *, seconds: float) -> None:
+    def _check_status(
+        self, response: BaseHTTPResponse, request: Request, budget: Budget, *, seconds: float
+    ) -> None:
         status = response.status
-        if status == HTTPStatus.OK:
+        wanted = HTTPStatus.OK if request.span is None else HTTPStatus.PARTIAL_CONTENT
+        if status == wanted:
             return
+        if status == HTTPStatus.OK:
+            raise RequestError("does not answer with a part of a file")
         reason = f"answered with HTTP status {status}"
         if (pause := _retry_after(response)) is not None:
             self._pause(pause)

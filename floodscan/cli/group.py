@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from floodscan.cli.commands.agree import agree
+from floodscan.cli.commands.archive import archive
 from floodscan.cli.commands.choose import choose
 from floodscan.cli.commands.compare import compare
 from floodscan.cli.commands.doctor import doctor
@@ -28,8 +29,8 @@ from floodscan.cli.exit_status import ExitStatus
 from floodscan.errors import FloodscanError
 
 COMMANDS = (
-    agree, choose, compare, doctor, events, explain, guide, init, manifest, plan, plot, report,
-    reselect, scan, status,
+    agree, archive, choose, compare, doctor, events, explain, guide, init, manifest, plan, plot,
+    report, reselect, scan, status,
 )  # fmt: skip
 
 

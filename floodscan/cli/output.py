@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,6 +23,7 @@ from rich.progress import (
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import count_warnings
 from floodscan.catalogs.sources import measure_coverages
+from floodscan.clearsky.counts import count_reads, count_reasons
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
 from floodscan.cli.next_commands import list_next_commands, list_retries
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.result import ScanResult
 
+_REASONS_SHOWN = 3
 _EVENTS_SHOWN_WHOLE = 3
 _PIPED_WIDTH = 1000
 _CONTROLS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -111,25 +114,28 @@ def print_problem(text: str, *, style: str = "") -> None:
 
 
 @contextmanager
-def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None]]:
+def show_progress(
+    *, is_kept: bool = True, what: str = "events"
+) -> Iterator[Callable[[int, int], None]]:
     """Draw a progress bar on a terminal; draw nothing if the output is piped.
 
-    If the work ends early, print how many events are done and what to do.
+    If the work ends early, print how much is done and what to do.
 
     Args:
         is_kept: Whether the same command continues the work; if not, it starts anew.
+        what: The things that are counted.
 
     Yields:
-        A function that takes the number of finished events and the number of all events.
+        A function that takes the number of finished things and the number of all.
     """
     console = Console(stderr=True)
     last: tuple[int, int] | None = None
     INTERRUPTS.clean_up()
 
     with Progress(
-        *_make_columns(), console=console, transient=True, disable=not console.is_terminal
+        *_make_columns(what), console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task("events", total=None)
+        task = bar.add_task(what, total=None)
 
         def update(done: int, total: int) -> None:
             nonlocal last
@@ -143,7 +149,7 @@ def show_progress(*, is_kept: bool = True) -> Iterator[Callable[[int, int], None
                 done, again = ("done and kept", "continue") if is_kept else ("done", "start anew")
                 print_line(
                     console,
-                    f"{last[0]} of {last[1]} events are {done}; "
+                    f"{last[0]} of {last[1]} {what} are {done}; "
                     f"run the same command again to {again}",
                 )
             raise
@@ -158,9 +164,9 @@ def print_coverage(catalog: Catalog, rules: Recipe) -> None:
         print_problem(f"{each.collection}: the archive has {each.n_rows:,} items and covers {each}")
 
 
-def _make_columns() -> tuple[str | ProgressColumn, ...]:
+def _make_columns(what: str) -> tuple[str | ProgressColumn, ...]:
     times = TimeElapsedColumn(), TimeRemainingColumn()
-    return "events", BarColumn(), MofNCompleteColumn(), *times
+    return what, BarColumn(), MofNCompleteColumn(), *times
 
 
 def print_result(result: ScanResult, *, as_json: bool, can_retry: bool = False) -> ExitStatus:
@@ -202,12 +208,24 @@ def _print_files(console: Console, result: ScanResult) -> None:
     manifests = "manifests/*.parquet" if folder.packed else "manifests/<event>.json"
     filled = f"{counts['filled']} of {counts['slots']} slots filled"
     cost = f"{counts['candidates']} candidates in {counts['requests']} requests"
+    reads = count_reads(folder)
     for line in (
+        *_describe_reads(reads, count_reasons(folder)),
         f"{filled} from {cost}; in {out}:",
         f"  candidates/*.parquet  {manifests}",
-        "  events.parquet  searches.parquet  run.json",
+        f"  events.parquet  searches.parquet  {'reads.parquet  ' if reads else ''}run.json",
     ):
         print_line(console, line, whole=True)
+
+
+def _describe_reads(reads: Counter[str], reasons: Counter[str]) -> Iterator[str]:
+    """Sum up what was read of scenes; nothing if the run reads none."""
+    if reads:
+        kinds = f"{reads['cached']} from the cache, {reads['unread']} unread"
+        cost = f"{reads['requests']} requests, {decimal(reads['bytes'])}"
+        yield f"clouds of {reads['scenes']} scenes read: {kinds}; {cost}"
+    for reason, n_scenes in reasons.most_common(_REASONS_SHOWN):
+        yield f"unread: {n_scenes} × {reason}"
 
 
 def print_commands(console: Console, commands: Iterable[tuple[str, str]]) -> None:

@@ -7,13 +7,15 @@
     search 33-40 ─┴─ choose, events 33-35 ─┘
 
 A ``choose`` task waits for the ``search`` tasks that its events need, and ``write`` for all of
-``choose``. A task costs the scheduler a millisecond or two, hence the groups of 16.
+``choose``. If the run reads clouds, each ``choose`` task also waits for the one before it, so that
+it finds in the cache the scenes which both need. A task costs the scheduler a millisecond or two,
+hence the groups of 16.
 """
 
 from __future__ import annotations
 
 import uuid
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -103,8 +105,11 @@ def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -
             group: draw_task(TaskKind.SEARCH, PickledCall.of(search_group, run, group))
             for group in groups
         }
+    parts: list[Delayed] = []
+    with _on_workers_with(SEARCH if run.reader else SCORE, run):
+        for part in plan.parts():
+            parts.append(_draw_part(run, part, answers, parts[-1:] if run.reader else []))
     with _on_workers_with(SCORE, run):
-        parts = [_draw_part(run, part, answers) for part in plan.parts()]
         finish = PickledCall.of(write, run.folder, plan.name, given_up=given_up)
         return draw_task(TaskKind.WRITE, finish, parts)
 
@@ -123,11 +128,16 @@ def draw_join(run: Run, job: tuple[ArchiveCatalog, Shard], folder: Path, number:
         return draw_task(TaskKind.JOIN, PickledCall.of(join_shard, archive, shard, folder, number))
 
 
-def _draw_part(run: Run, part: BatchPlan, answers: Mapping[SearchGroup, Delayed]) -> Delayed:
+def _draw_part(
+    run: Run,
+    part: BatchPlan,
+    answers: Mapping[SearchGroup, Delayed],
+    before: list[Delayed],
+) -> Delayed:
     needed = frozenset(part.searches)
     groups = [group for group in answers if not needed.isdisjoint(group)]
     call = PickledCall.of(choose_part, run, part, groups)
-    return draw_task(TaskKind.CHOOSE, call, [answers[group] for group in groups])
+    return draw_task(TaskKind.CHOOSE, call, [answers[group] for group in groups], before)
 
 
 def draw_task(kind: TaskKind, call: PickledCall, *inputs: list[Delayed]) -> Delayed:
@@ -155,10 +165,18 @@ def search_group(run: Run, group: SearchGroup) -> list[Answer]:
     Returns:
         The answer to each search of the group.
     """
-    with suppress(ValueError):  # without a cluster there is no worker, and none is needed
-        remember_worker()
+    if _remember_worker():
         secede()
     return ask(run, group)
+
+
+def _remember_worker() -> bool:
+    """Note the worker that runs this task; False without a cluster, which needs none."""
+    try:
+        remember_worker()
+    except ValueError:
+        return False
+    return True
 
 
 def choose_part(
@@ -166,6 +184,7 @@ def choose_part(
     part: BatchPlan,
     groups: Sequence[SearchGroup],
     answers: Sequence[Sequence[Answer]],
+    before: Sequence[BatchPart] = (),
 ) -> BatchPart:
     """Run a choose task.
 
@@ -174,7 +193,10 @@ def choose_part(
         part: Some events of a batch.
         groups: The groups of searches that the events need.
         answers: The answers to each group.
+        before: The part before this one, if it has read what this one may need.
     """
+    del before
+    _remember_worker()
     found = {
         search: answer
         for group, answered in zip(groups, answers, strict=True)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from floodscan.planning.slots import Batch
 
     Job = tuple[ArchiveCatalog, Shard]
+    Uncovered = tuple[ArchiveCatalog, str]
 
 _LOT_EVENTS = 32_768
 _LOT_BYTES = 256 << 20
@@ -112,18 +113,14 @@ def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[R
     folder = run.folder.path / f".{uuid.uuid4().hex}.join"
     folder.mkdir(parents=True)
     try:
-        by_archive, numbers = _collect_searches(run, lot)
+        by_archive, numbers, uncovered = _collect_searches(run, lot)
         write_answers(folder, numbers)
         jobs = [
             (archive, shard)
             for archive, asked in by_archive.items()
             for shard in cut_shards(archive.index, asked)
         ]
-        missing = [
-            archive.find_uncovered(each.collection)
-            for archive, asked in by_archive.items()
-            for each in asked
-        ]
+        missing = [archive.find_uncovered(collection) for archive, collection in uncovered]
         missing += _join(run, jobs, folder, client)
         yield replace(
             run, catalog=JoinedCatalog(folder, len(jobs), tuple(missing), rest=run.catalog)
@@ -134,9 +131,15 @@ def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[R
 
 def _collect_searches(
     run: Run, lot: Sequence[Batch]
-) -> tuple[dict[ArchiveCatalog, list[CollectionSearches]], dict[Search, int]]:
-    """Collect the slot searches that each archive is joined with, and number their answers."""
+) -> tuple[dict[ArchiveCatalog, list[CollectionSearches]], dict[Search, int], list[Uncovered]]:
+    """Collect the slot searches that each archive is joined with, and number their answers.
+
+    Returns:
+        The searches of each archive, the number of each answer, and the collections of archives
+        that do not cover all of their searches.
+    """
     numbers: dict[Search, int] = {}
+    uncovered: dict[Uncovered, None] = {}
     by_archive: dict[ArchiveCatalog, list[CollectionSearches]] = {}
     for batch in lot:
         own: dict[ArchiveCatalog, list[tuple[Search, int]]] = {}
@@ -145,9 +148,12 @@ def _collect_searches(
             if joined.joined and archive is not None:
                 number = numbers.setdefault(joined, len(numbers))
                 own.setdefault(archive, []).append((slot_search, number))
+                if not archive.covers(slot_search):
+                    uncovered[archive, slot_search.collection] = None
         for archive, searches in own.items():
             by_archive.setdefault(archive, []).extend(group_searches(searches))
-    return {archive: merge_groups(groups) for archive, groups in by_archive.items()}, numbers
+    merged = {archive: merge_groups(groups) for archive, groups in by_archive.items()}
+    return merged, numbers, list(uncovered)
 
 
 def _join(run: Run, jobs: Sequence[Job], folder: Path, client: Client | None) -> list[MissingPart]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from floodscan.catalogs.sources import list_archives
+from floodscan.clearsky.counts import count_reads
 from floodscan.store import FILES, PACKED, check_locked
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def describe_scan(run: Run) -> Json:
 
     ``run_id`` is a digest of all that can change the results, apart from the events. A catalog
     counts by its STAC id, since it may have several addresses. An archive's digest is recorded
-    beside the id: its files may be a part of the catalog, and may be replaced.
+    beside the id: its files may be a part of the catalog, and may be replaced. ``request_items`` is
+    the price by which searches are merged: a run that continues keeps it.
     """
     digests = [archive.digest() for archive in list_archives(run.catalog)]
     facts: Json = {
@@ -41,10 +43,17 @@ def describe_scan(run: Run) -> Json:
             **({"digest": " ".join(digests)} if digests else {}),
         },
         "recipe": run.recipe.to_dict(),
+        **({"clear_sky": run.reader.facts} if run.reader else {}),
     }
     run_id = _digest({**facts, "catalog": run.catalog_id})
     manifests = PACKED if run.folder.packed else FILES
-    return {"run_id": run_id, **facts, "manifests": manifests, "versions": _versions()}
+    return {
+        "run_id": run_id,
+        **facts,
+        "manifests": manifests,
+        "request_items": run.recipe.searches.request_items,
+        "versions": _versions(),
+    }
 
 
 def describe_reselection(source: Mapping[str, Any], recipe: Recipe) -> Json:
@@ -59,6 +68,7 @@ def describe_reselection(source: Mapping[str, Any], recipe: Recipe) -> Json:
         "catalog": source["catalog"],
         "manifests": source["manifests"],
         "recipe": recipe.to_dict(),
+        **({"clear_sky": source["clear_sky"]} if "clear_sky" in source else {}),
         "reselected_from": source["run_id"],
     }
     return {"run_id": _digest(facts), **facts, "versions": _versions()}
@@ -87,7 +97,9 @@ def finish_record(folder: RunFolder, record: Json, counts: Mapping[str, int]) ->
     """
     check_locked(folder.path)
     folder.merge()
-    end = {"finished": _now(), "counts": counts, "searches": _count_searches(folder)}
+    end: Json = {"finished": _now(), "counts": counts, "searches": _count_searches(folder)}
+    if reads := count_reads(folder):
+        end["reads"] = reads
     folder.write_run({**record, **end})
 
 

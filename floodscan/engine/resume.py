@@ -49,7 +49,7 @@ def check_same(folder: RunFolder, head: Mapping[str, Any]) -> None:
     if not folder.has_run():
         return
     held = folder.read_run()
-    names = ("floodscan", "catalog", "recipe", "reselected_from", "manifests")
+    names = ("floodscan", "catalog", "recipe", "clear_sky", "reselected_from", "manifests")
     differing = [
         text for name in names for text in _differences(name, held.get(name), head.get(name))
     ]
@@ -69,24 +69,33 @@ def find_done(
         folder: Folder of the same run; no other process writes to it.
         planned: Names of all batches of the run.
         listed: Ids of its events.
-        retry_failed: True if batches count as not done when an event failed in them, or when one
-            of their searches failed.
+        retry_failed: True if batches count as not done when an event failed in them, when one of
+            their searches failed, or when a scene could not be read.
 
     Raises:
         OutputError: The folder holds events that are not listed.
     """
     done, unlisted = set(), []
+    failed = _find_unread(folder) if retry_failed else frozenset()
     counts = count_outcomes(EVENTS.empty_table())
     for batch, rows in folder.events.batches():
         unlisted += [
             event_id for event_id in rows["event_id"].to_pylist() if event_id not in listed
         ]
-        if batch in planned and not (retry_failed and pc.any(is_worth_a_retry(rows)).as_py()):
+        if batch in planned and not (
+            retry_failed and (batch in failed or pc.any(is_worth_a_retry(rows)).as_py())
+        ):
             done.add(batch)
             counts.update(count_outcomes(rows))
     _check_all_listed(folder, unlisted)
     folder.keep(done)
     return Done(frozenset(done), counts)
+
+
+def _find_unread(folder: RunFolder) -> frozenset[str]:
+    """Find the batches in which a scene could not be read."""
+    batches = folder.reads.batches(["unread"])
+    return frozenset(name for name, rows in batches if rows["unread"].null_count < len(rows))
 
 
 def _check_all_listed(folder: RunFolder, unlisted: Sequence[str]) -> None:

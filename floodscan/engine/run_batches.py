@@ -6,21 +6,22 @@ Dask is imported for a cluster only, because to import it takes a second.
 from __future__ import annotations
 
 import uuid
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from floodscan.catalogs.rate_limiter import LocalRateLimiter
+from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
 from floodscan.engine.in_process import run_in_process
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from distributed import Client
 
-    from floodscan.catalogs.rate_limiter import RateLimiter, RateLimits
+    from floodscan.catalogs.rate_limiter import RateLimiter
     from floodscan.engine.in_process import B, Work
-    from floodscan.pipeline import BatchResult
+    from floodscan.pipeline import BatchResult, Run
 
 
 def run_batches(
@@ -59,3 +60,13 @@ def limit_requests(client: Client | None, rates: RateLimits) -> AbstractContextM
     from floodscan.engine.rate_limiter import open_rate_limiter  # noqa: PLC0415 - see above
 
     return open_rate_limiter(client, rates)
+
+
+@contextmanager
+def limit_reads(run: Run, client: Client | None) -> Iterator[Run]:
+    """Yield a run whose reads of scenes have a rate limiter of their own, over all workers."""
+    if run.reader is None:
+        yield run
+        return
+    with limit_requests(client, RateLimits(run.reader.n_at_once)) as rate_limiter:
+        yield replace(run, reader=run.reader.limited_by(rate_limiter))

@@ -13,8 +13,8 @@ from floodscan.errors import InputError, suggest
 
 TUTORIAL = "tutorial"
 _ORDER = (
-    *(TUTORIAL, "events", "lists", "recipe", "policies", "catalogs", "candidates"),
-    *("manifests", "packaging", "sweeps", "clusters", "slurm", "python", "architecture"),
+    *(TUTORIAL, "events", "lists", "recipe", "policies", "clear-sky", "catalogs", "candidates"),
+    *("manifests", "packaging", "report", "sweeps", "clusters", "slurm", "python", "architecture"),
 )
 """The order in which a new user needs them."""
 

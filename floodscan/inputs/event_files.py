@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from floodscan.errors import EventError, InputProblem, clean, suggest
+from floodscan.errors import EventError, InputProblem, suggest
 from floodscan.inputs.columns import is_known, read_rows
 from floodscan.inputs.csv_files import read_csv
 from floodscan.inputs.event_records import FIELDS_OF_TOML, parse_events
@@ -151,7 +151,7 @@ _UNREADABLE = (
 
 
 def _one_line(err: BaseException) -> str:
-    return clean(" ".join(str(err).split()))
+    return " ".join(str(err).split())
 
 
 def _read_toml(path: Path) -> Iterator[Row]:

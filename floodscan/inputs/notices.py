@@ -10,6 +10,7 @@ from floodscan.errors import EventError, EventWarning, InputProblem, clean
 
 _ROWS_NAMED: Final = 10
 _QUOTED_LETTERS: Final = 60
+_TEXT_LETTERS: Final = 600
 
 
 class FieldError(Exception):
@@ -51,5 +52,7 @@ def quote(value: object) -> str:
 
 
 def file_error(source: object, text: str, field: str = "") -> EventError:
-    """Make the error of a file as a whole."""
-    return EventError(str(source), [InputProblem("", field, text)])
+    """Make the error of a file as a whole; the words of a library may be long and odd."""
+    shown = clean(text)
+    short = shown if len(shown) <= _TEXT_LETTERS else f"{shown[:_TEXT_LETTERS]}…"
+    return EventError(str(source), [InputProblem("", field, short)])

@@ -212,13 +212,15 @@ class SearchPrices:
     """Estimated costs of searches. They decide which searches are merged, and change no result.
 
     Attributes:
-        request_items: A saved request is worth this many extra items; 0 never merges searches.
+        request_items: A saved request is worth this many extra items at most; 0 never merges
+            searches. For a catalog that answers quickly it is worth fewer, see
+            ``planning.prices``.
         page_items: Maximum number of items in one response.
         items_per_day: New items of each sensor per day, over an area of one footprint.
         footprint_degrees: Edge length of a footprint of each sensor, degrees.
     """
 
-    request_items: float = 250.0
+    request_items: float = 1000.0
     page_items: int = 1000
     items_per_day: Mapping[Sensor, float] = field(
         default_factory=lambda: {Sensor.S1RTC: 0.35, Sensor.S2L2A: 0.3, Sensor.DEM: 1.0}

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from floodscan.model import Recipe, Search, Sensor, TimeWindow
+from floodscan.model import CloudScope, Recipe, Search, Sensor, TimeWindow
 from floodscan.planning.coalescing import coalesce, enclose
 from floodscan.planning.targets import Target, plan_targets
 
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import date
 
-    from floodscan.model import Decision, Event, Phase
+    from floodscan.model import Decision, Event, Phase, SensorRecipe
     from floodscan.planning.event_list import EventList, PackedEvent
 
     Joins = Callable[[Search], bool]
     FindApi = Callable[[Search], str | None]
+
+SCENE_CLASSES = "SCL"
+"""Key of the asset with the scene classification of Sentinel-2, which tells clouds from ground."""
 
 MIN_BATCH_EVENTS = 32
 """Minimum number of events in a batch; the last batch of a run may have fewer.
@@ -286,6 +289,13 @@ def _plan_searches(
             asked, days = rules.asked, rules.widest_window_days
             if sensor is not Sensor.DEM and days is not None:
                 window = TimeWindow.around(day, days)
-                yield phase, day, sensor, Search(asked.collection, event.bbox, window, asked.assets)
+                assets = _searched_assets(asked)
+                yield phase, day, sensor, Search(asked.collection, event.bbox, window, assets)
     if dem := recipe.sensors.get(Sensor.DEM):
         yield None, None, Sensor.DEM, Search(dem.collection, event.bbox, None, dem.assets)
+
+
+def _searched_assets(asked: SensorRecipe) -> tuple[str, ...]:
+    """Return the assets whose hrefs are wanted: those of the recipe, and the scene's classes."""
+    more = (SCENE_CLASSES,) if asked.cloud is CloudScope.AREA else ()
+    return tuple(dict.fromkeys(asked.assets + more))

@@ -10,6 +10,7 @@ from floodscan.assessment.margins import margin
 from floodscan.errors import InputError, suggest
 from floodscan.model import Phase, Policy, Sensor
 from floodscan.planning.targets import AOI
+from floodscan.report.clear_ground import area_cloud, counts_clear_ground, describe_ground
 from floodscan.report.event_ids import check_event
 from floodscan.report.objective import describe_objective, describe_steps
 
@@ -70,10 +71,11 @@ def explain(
     failures = {_slot(failure): failure for failure in manifest["failures"]}
     candidates = folder.read_candidates(event_id).to_pylist()
     found = {slot: list(rows) for slot, rows in groupby(candidates, _slot)}
-    clouds = {row["item_id"]: row["cloud_cover"] for row in candidates}
+    own = [row for row in candidates if row["target_id"] == target_id]
+    clouds = {row["item_id"]: _counted_cloud(row, manifest) for row in own}
     return [
         {
-            **_explain_slot(slot[1], slot[2], rows, failures.get(slot), manifest["decision"]),
+            **_explain_slot(slot, rows, failures.get(slot), manifest),
             "objective": _objective(manifest, slot, clouds),
             "alternatives": _alternatives(manifest, slot),
         }
@@ -104,6 +106,12 @@ def _is_wanted(words: Sequence[str], phase: str | None, sensor: str) -> bool:
     return (not phases or phase in phases) and (not sensors or sensor in sensors)
 
 
+def _counted_cloud(row: Json, manifest: Json) -> float | None:
+    counts = counts_clear_ground(manifest, row["sensor"])
+    cloud: float | None = area_cloud(row) if counts else row["cloud_cover"]
+    return cloud
+
+
 def _objective(manifest: Json, slot: Slot, clouds: Mapping[str, float | None]) -> list[Json]:
     target_id, phase, sensor = slot
     if phase is None or manifest["provenance"]["recipe"]["policy"] != Policy.CHANGE_DETECTION:
@@ -111,7 +119,12 @@ def _objective(manifest: Json, slot: Slot, clouds: Mapping[str, float | None]) -
     parts = {AOI: manifest, **{tile["target_id"]: tile for tile in manifest["tiles"]}}
     joint_frac = manifest["coverage"]["filled_frac"][target_id]
     return describe_objective(
-        parts[target_id]["selected"], phase, sensor, joint_frac=joint_frac, clouds=clouds
+        parts[target_id]["selected"],
+        phase,
+        sensor,
+        joint_frac=joint_frac,
+        joint_clear_frac=manifest["coverage"]["joint_clear_frac"][target_id],
+        clouds=clouds,
     )
 
 
@@ -122,13 +135,14 @@ def _alternatives(manifest: Json, slot: Slot) -> list[Json]:
     return found if (target_id, phase) == (AOI, Phase.EVENT) else []
 
 
-def _explain_slot(
-    phase: str | None, sensor: str, rows: list[Json], failure: Json | None, decided: Json | None
-) -> Json:
+def _explain_slot(slot: Slot, rows: list[Json], failure: Json | None, manifest: Json) -> Json:
+    _, phase, sensor = slot
+    counts, decided = counts_clear_ground(manifest, sensor), manifest["decision"]
     ranked = [row for row in rows if row["rank"] is not None]
     chosen = [row for row in ranked if row["selected"]]
     others = [row for row in ranked if not row["selected"]]
-    lead = margin(chosen[0], others[0]) if phase is not None and chosen and others else None
+    compared = phase is not None and chosen and others
+    lead = margin(chosen[0], others[0], over_area=counts) if compared else None
     return {
         "phase": phase,
         "sensor": sensor,
@@ -136,7 +150,10 @@ def _explain_slot(
         if failure
         else _decision(rows, ranked, lead) + _name_person(decided, phase),
         "margin": lead,
-        "candidates": [{name: row[name] for name in _SHOWN} for row in _sort_by_time(rows, phase)],
+        "candidates": [
+            {name: row[name] for name in _SHOWN} | (describe_ground(row) if counts else {})
+            for row in _sort_by_time(rows, phase)
+        ],
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from floodscan.model import Relaxation, Sensor
+from floodscan.report.clear_ground import share_of_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ def describe_objective(
     sensor: str,
     *,
     joint_frac: float | None,
+    joint_clear_frac: float | None = None,
     clouds: Mapping[str, float | None],
 ) -> list[Json]:
     """Describe the objective of a target's choices, as one slot sees it.
@@ -36,6 +38,7 @@ def describe_objective(
         phase: The slot's phase.
         sensor: The slot's sensor.
         joint_frac: Share of the target that the scenes of all filled slots cover together.
+        joint_clear_frac: Share of it that all slots show clear, where that counts and is known.
         clouds: Percent of cloud of each scene, by item id.
 
     Returns:
@@ -46,10 +49,14 @@ def describe_objective(
     own = {name: slots[sensor] for name, slots in choices.items()}
     filled = {name: choice for name, choice in own.items() if choice}
     parts = [_filled(filled, sensor, n_phases=len(own))]
+    parts += _clear_ground(filled)
     if sensor == Sensor.S1RTC and filled:
         parts.append(_track(filled))
     if joint_frac is not None:
         parts.append(_joint_coverage(joint_frac))
+    if joint_clear_frac is not None:
+        text = f"{joint_clear_frac:.1%} of the target is clear in all optical scenes together"
+        parts.append(_part("joint_clear_coverage", joint_clear_frac, text))
     if any(choice for slots in choices.values() for choice in slots.values()):
         parts.append(_least_coverage(choices))
     if filled:
@@ -58,10 +65,20 @@ def describe_objective(
 
 
 def scene_clouds(manifest: Manifest) -> dict[str, float | None]:
-    """Return the percent of cloud of each chosen scene, by item id; None for radar and the DEM."""
-    return {
-        item["id"]: item["properties"].get("eo:cloud_cover") for item in manifest.content["items"]
+    """Return the percent of cloud of each chosen scene, by item id; None for radar and the DEM.
+
+    Where clouds count over areas, that over the AOI.
+    """
+    content = manifest.content
+    found: dict[str, float | None] = {
+        item["id"]: item["properties"].get("eo:cloud_cover") for item in content["items"]
     }
+    for slots in content["selected"].values():
+        for choice in filter(None, slots.values()):
+            for item in choice["items"]:
+                if (ground := item.get("ground")) and ground["cloud_frac"] is not None:
+                    found[item["id"]] = share_of_cloud(ground)
+    return found
 
 
 def mean_cloud(choices: Iterable[Json], clouds: Mapping[str, float | None]) -> float | None:
@@ -120,6 +137,20 @@ def _track(filled: Mapping[str, Json]) -> Json:
     reason = "" if main["grade_reason"] is None else f", {main['grade_reason']}"
     text = f"{track} in {_count(len(on_main), 'phase')}{others}{grade}{reason}"
     return _part("track", track, text)
+
+
+def _clear_ground(filled: Mapping[str, Json]) -> list[Json]:
+    """Say what the scenes of each phase show clear, where it counts."""
+    shown = {
+        phase: choice["clear_frac"] for phase, choice in filled.items() if "clear_frac" in choice
+    }
+    if not shown:
+        return []
+    words = ", ".join(
+        f"{'unknown' if frac is None else f'{frac:.1%}'} in {phase}"
+        for phase, frac in shown.items()
+    )
+    return [_part("clear_ground", shown, words)]
 
 
 def _joint_coverage(joint_frac: float) -> Json:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
+from floodscan.clearsky.access import MAX_SCENES
+from floodscan.clearsky.overviews import HEAD_BYTES
 from floodscan.report.screen import MOST_ROWS, print_line, show
 
 if TYPE_CHECKING:
@@ -72,6 +74,14 @@ def show_sources(console: Console, uses: Iterable[SourceUse]) -> None:
     show(console, "sources", ("collection", "slots", "source", "takes", "why"), rows)
     for note in notes:
         print_line(console, note)
+
+
+def show_reads(console: Console, n_events: int) -> None:
+    """Print how many scenes a scan reads at most for the clouds over the areas."""
+    n_scenes = n_events * MAX_SCENES
+    size = decimal(n_scenes * HEAD_BYTES)
+    text = f"at most {_count(n_scenes, 'scene', 'scenes')} ({MAX_SCENES} an event), about {size}"
+    print_line(console, f"clouds over the areas are read: {text}")
 
 
 def _count(n: int, one: str, many: str) -> str:

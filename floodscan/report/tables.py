@@ -296,10 +296,22 @@ def _candidate_cells(candidate: Json) -> dict[str, object]:
         "from onset": _signed_hours(candidate["hours_from_onset"]),
         "from peak": _signed_hours(candidate["hours_from_peak"]),
         "cloud %": candidate["cloud_cover"],
+        **_ground_cells(candidate),
         "orbit": orbit
         if orbit is None
         else f"{orbit} {(candidate['orbit_state'] or '')[:4]}".strip(),
         "newer scene": candidate["superseded_by"],
+    }
+
+
+def _ground_cells(candidate: Json) -> dict[str, object]:
+    """Return what a candidate shows of its target, where that counts."""
+    if "clear_ground" not in candidate:
+        return {}
+    return {
+        "area cloud %": candidate["area_cloud"],
+        "clear": fraction(candidate["clear_share"]),
+        "ground": candidate["clear_ground"],
     }
 
 

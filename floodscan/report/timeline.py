@@ -10,7 +10,9 @@ from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from floodscan.model import Sensor
 from floodscan.planning.targets import AOI
+from floodscan.report.clear_ground import counts_clear_ground, show_clear_shares
 from floodscan.report.drawing import (
     BLACK,
     GREY,
@@ -30,7 +32,7 @@ from floodscan.report.timeline_bands import (
     noon,
     write_choice,
 )
-from floodscan.report.timeline_marks import draw_marks, mark_legend
+from floodscan.report.timeline_marks import draw_marks, mark_legend, mark_unknown_ground
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +67,7 @@ def draw_timeline(manifest: Manifest, candidates: pa.Table, path: Path) -> None:
 def _compose(manifest: Manifest, candidates: pa.Table) -> Figure:
     bands = list_bands(manifest)
     shown = candidates.filter((pc.field("target_id") == AOI) & pc.field("phase").is_valid())
+    shown = show_clear_shares(shown, manifest.content)
     marks = mark_legend(shown)
     bottom = _BOTTOM + (len(marks) - 1) * _LEGEND_LINE
     inside = max(len(bands), 1) * _BAND_HEIGHT
@@ -76,9 +79,13 @@ def _compose(manifest: Manifest, candidates: pa.Table) -> Figure:
     for band in bands:
         draw_band(axes, band)
         draw_marks(axes, band, shown)
+        if counts_clear_ground(manifest.content, band.sensor):
+            mark_unknown_ground(axes, band, shown)
         write_choice(axes, band, manifest)
     _draw_onset(axes, manifest)
     note = "height in a band: share of the study area that a candidate covers"
+    if any(counts_clear_ground(manifest.content, sensor) for sensor in Sensor):
+        note += ", or shows clear if optical (?: unknown)"
     write_caption(figure, manifest, note=note)
     lines = [*band_legend(bands), Line2D([], [], label="onset", **_ONSET)]
     for number, handles in enumerate([lines, *reversed(marks)]):

@@ -60,6 +60,7 @@ _MARKS: Mapping[tuple[Verdict, ...], Looks] = {
 ``no_time`` has no mark: a candidate without a time has no place in the picture.
 """
 
+_BESIDE: Looks = {"textcoords": "offset points", "fontsize": 8, "color": BLACK, "zorder": 6}
 _RING: Looks = {
     "marker": "o",
     "s": 110,
@@ -90,6 +91,15 @@ def draw_marks(axes: Axes, band: Band, shown: pa.Table) -> None:
         _draw_ring(axes, band, row)
     for row in chosen[:1]:
         _write_days(axes, band, row)
+
+
+def mark_unknown_ground(axes: Axes, band: Band, shown: pa.Table) -> None:
+    """Put a question mark beside the admissible candidates of a slot of unknown clear ground."""
+    admissible = pc.field("verdict").isin([Verdict.SELECTED, Verdict.ELIGIBLE])
+    rows = shown.filter(_is_drawn(band) & admissible & pc.field("clear_points").is_null())
+    heights = band.height(rows["overlap_frac"].to_numpy())
+    for time, height in zip(days(rows["datetime"].to_numpy()), heights, strict=True):
+        axes.annotate("?", (time, height), (6, 0), va="center", **_BESIDE)
 
 
 def _is_drawn(band: Band) -> Any:  # noqa: ANN401 - an expression of pyarrow, which has no types

@@ -33,7 +33,7 @@ def scene_lines(manifest: Manifest, choice: Json) -> tuple[str, str, str, str]:
     cloud = mean_cloud([choice], scene_clouds(manifest))
     grade, more = choice.get("grade"), len(choice["items"]) - 1
     fit = [
-        f"{percent(choice['coverage_frac'])} of area",
+        _cover_words(choice),
         "" if cloud is None else f"{cloud:.1f} % cloud",
         "" if grade is None else f"SAR grade {grade}",
     ]
@@ -48,6 +48,15 @@ def scene_lines(manifest: Manifest, choice: Json) -> tuple[str, str, str, str]:
         clean(", ".join(filter(None, names))),
         describe_steps(choice["relaxed"]) if choice["relaxed"] else "",
     )
+
+
+def _cover_words(choice: Json) -> str:
+    """Say how much of the area a choice shows clear, or covers if that does not count."""
+    covered = f"{percent(choice['coverage_frac'])} of area"
+    if "clear_frac" not in choice:
+        return covered
+    frac = choice["clear_frac"]
+    return f"{covered}, unread" if frac is None else f"{percent(frac)} of area clear"
 
 
 def percent(fraction: float) -> str:

@@ -64,6 +64,15 @@ class SamplePoints:
     latitudes: Numbers
     places: Numbers
 
+    def locate(self) -> tuple[Numbers, Numbers]:
+        """Return longitudes and latitudes of the points in degrees, shape (4096,) each.
+
+        Longitudes go up to 180; those behind the antimeridian are negative.
+        """
+        rows, shares = np.divmod(self.places, 1.0)
+        lons = self.west + shares * self.width
+        return (lons + _HALF_TURN) % _TURN - _HALF_TURN, self.latitudes[rows.astype(np.int64)]
+
 
 def place_sample_points(target: Target) -> SamplePoints:
     """Place the points of a target."""

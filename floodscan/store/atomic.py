@@ -39,7 +39,7 @@ def written(path: Path) -> Iterator[Path]:
     """
     with scratch(path) as temporary:
         yield temporary
-        _flush(temporary)
+        flush(temporary)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def scratch(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path}: {message}: finished batches are kept") from err
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until the content of a file is on the disk.
 
     Otherwise a node that crashes may leave names of files without their content.

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from floodscan.errors import ManifestError, OutputError
 from floodscan.model import Decision
-from floodscan.schemas import CANDIDATES, EVENTS, SEARCHES, check_candidates, check_table
+from floodscan.schemas import CANDIDATES, EVENTS, READS, SEARCHES, check_candidates, check_table
 from floodscan.store.atomic import written
 from floodscan.store.geoparquet import to_geoparquet
 from floodscan.store.ledger import Ledger, check_columns
@@ -66,6 +66,16 @@ class RunFolder:
     def searches(self) -> Ledger:
         """SEARCHES."""
         return Ledger(self.path / "searches", SEARCHES)
+
+    @property
+    def reads(self) -> Ledger:
+        """READS, if scenes were read."""
+        return Ledger(self.path / "reads", READS)
+
+    @property
+    def scratch_path(self) -> Path:
+        """Folder of what was read, for the time of the run."""
+        return self.path / ".reads"
 
     @property
     def run_path(self) -> Path:
@@ -152,6 +162,13 @@ class RunFolder:
         with written(self._part(batch)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
+    def write_reads(self, batch: str, reads: pa.Table) -> None:
+        """Write the READS of a batch; a run that reads nothing has no such files."""
+        if len(reads):
+            self.reads.folder.mkdir(exist_ok=True)
+            names = pa.repeat(pa.scalar(batch), len(reads))
+            self.reads.write(batch, reads.set_column(0, READS.field("batch"), names))
+
     def write_manifests(self, batch: str, manifests: Mapping[str, bytes]) -> None:
         """Write the manifests of a batch, by event id."""
         if self.packed:
@@ -182,6 +199,7 @@ class RunFolder:
         """
         self.events.keep(batches)
         self.searches.keep(batches)
+        self.reads.keep(batches)
         for path in [
             *self.candidates_path.glob("*.parquet"),
             *self.manifests_path.glob("*.parquet"),
@@ -190,7 +208,10 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def merge(self) -> None:
-        """Merge the rows of events and searches into one file each, at the end of the run."""
+        """Merge the rows of events, searches and reads into one file each, at the end."""
+        if self.reads.folder.exists():
+            self.reads.merge()
+        rmtree(self.scratch_path, ignore_errors=True)
         self.searches.merge()
         self.events.merge()
 

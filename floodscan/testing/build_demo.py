@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
+from floodscan.catalogs.archive_build.file_metadata import describe_items
 from floodscan.testing.luxembourg_2021 import FIRST, LAST, sentinel_1_frames, sentinel_2_scenes
-from floodscan.testing.parquet_metadata import describe_items
 from floodscan.testing.synthetic import COLLECTIONS, make_collection, make_items
 
 if TYPE_CHECKING:

@@ -27,11 +27,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from floodscan.catalogs.archive_build.file_metadata import describe_items
 from floodscan.store.atomic import replacing
 from floodscan.testing.archive_places import DEM, SENTINEL_1, SENTINEL_2, make_sources
 from floodscan.testing.archive_plan import Extent, Part, plan_parts
 from floodscan.testing.generated_rows import frame_rows, scene_rows
-from floodscan.testing.parquet_metadata import describe_items
 from floodscan.testing.synthetic import make_collection
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from floodscan.selection.sample_points import (
     draw_points,
     place_sample_points,
 )
-from tests.selection.skies import CLOUD, PLANT, Sight, even, over_area
+from floodscan.testing.skies import CLOUD, PLANT
+from tests.selection.skies import Sight, even, over_area
 from tests.selection.worlds import (
     ALL,
     World,

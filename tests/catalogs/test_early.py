@@ -8,7 +8,7 @@ import pytest
 
 from floodscan import CatalogError, Recipe, SensorRecipe, scan
 from floodscan.catalogs import early, stac_api
-from floodscan.catalogs.stac_api import Endpoint
+from floodscan.catalogs.endpoint import Endpoint
 from floodscan.testing.servers.proxy import fault_proxy
 from tests.runs import result_bytes
 from tests.sweeps import APART, make_events
@@ -39,7 +39,7 @@ def test_searches_are_sent_again_if_the_landing_page_names_another_address(
     for number, guess in enumerate(
         [Endpoint(f"{lean_api.url}/nowhere", lean=True), Endpoint(f"{lean_api.url}/search", False)]
     ):
-        monkeypatch.setattr(stac_api, "_guess_endpoint", lambda _, guess=guess: guess)
+        monkeypatch.setattr(stac_api, "guess_endpoint", lambda _, guess=guess: guess)
         out = tmp_path / str(number)
         result = scan("demo", catalog=lean_api.url, out=out)
         assert result.counts["requests"] > 2

@@ -14,9 +14,9 @@ import pytest
 from floodscan import scan
 from floodscan.assessment.labels import Status
 from floodscan.catalogs import Access, StacApiCatalog
+from floodscan.catalogs.endpoint import Endpoint
 from floodscan.catalogs.limits import Limits
 from floodscan.catalogs.rate_limiter import LocalRateLimiter
-from floodscan.catalogs.stac_api import Endpoint
 from floodscan.model import Search, TimeWindow
 from floodscan.testing.servers.faults import RECOVERABLE_FAULTS
 from floodscan.testing.servers.proxy import fault_proxy

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from floodscan import CatalogError, Recipe
 from floodscan.catalogs import StacApiCatalog, open_catalog
 from floodscan.catalogs.archive import CATALOG_KEY
+from floodscan.catalogs.endpoint import Endpoint
 from floodscan.catalogs.limits import Limits
-from floodscan.catalogs.stac_api import Endpoint
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run, ask, choose
 from floodscan.planning.event_list import list_events

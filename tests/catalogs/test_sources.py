@@ -13,9 +13,9 @@ import pytest
 from floodscan import Policy, Recipe, RecipeError, Sensor, reselect, scan
 from floodscan.catalogs import ArchiveCatalog, Sources, open_sources
 from floodscan.inputs.recipe_files import load_recipe
-from floodscan.model import TimeWindow
+from floodscan.model import Search, TimeWindow
 from floodscan.testing.build_demo import DEMO_FOLDER
-from tests.catalogs.archive.layouts import DEM, OPTICAL, RADAR, demo_table
+from tests.catalogs.archive.layouts import DEM, OPTICAL, RADAR, WORLD, demo_table
 from tests.runs import result_bytes
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ def write_archive(folder: Path, collections: tuple[str, ...] = (RADAR, OPTICAL, 
     return folder
 
 
+def search_around(day: date, days: int) -> Search:
+    """Make a search of some days before and after a day."""
+    return Search(RADAR, WORLD, TimeWindow.around(day, days), ())
+
+
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive that ends in the middle of the demo's time."""
@@ -47,11 +52,11 @@ def test_the_coverage_of_an_archive_is_that_of_its_items(half: Path) -> None:
     archive = ArchiveCatalog.at(str(half))
     coverage = archive.measure_coverage(RADAR)
     assert str(coverage) == "2021-06-01/2021-07-03"
-    assert coverage.covers(TimeWindow.around(date(2021, 6, 15), 4))
-    assert coverage.covers(TimeWindow.around(date(2021, 7, 4), 4))
-    assert not coverage.covers(TimeWindow.around(date(2021, 7, 11), 4))
-    assert not coverage.covers(TimeWindow.around(date(2021, 7, 15), 14))
-    assert coverage.covers(None)
+    assert coverage.covers(search_around(date(2021, 6, 15), 4))
+    assert coverage.covers(search_around(date(2021, 7, 4), 4))
+    assert not coverage.covers(search_around(date(2021, 7, 11), 4))
+    assert not coverage.covers(search_around(date(2021, 7, 15), 14))
+    assert coverage.covers(Search(RADAR, WORLD, None, ()))
 
 
 def test_a_hole_in_an_archive_is_found_in_a_row_group(tmp_path: Path) -> None:
@@ -64,7 +69,7 @@ def test_a_hole_in_an_archive_is_found_in_a_row_group(tmp_path: Path) -> None:
         pq.write_table(kept, tmp_path / f"{name}.parquet", row_group_size=rows)
         coverage = ArchiveCatalog.at(str(tmp_path / f"{name}.parquet")).measure_coverage(RADAR)
         assert str(coverage) == "2021-06-01/2021-06-10, 2021-07-21/2021-07-31"
-        assert not coverage.covers(TimeWindow.around(date(2021, 6, 30), 4))
+        assert not coverage.covers(search_around(date(2021, 6, 30), 4))
 
 
 def test_slots_outside_an_archive_are_not_covered(half: Path, tmp_path: Path) -> None:

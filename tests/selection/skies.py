@@ -10,9 +10,19 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from floodscan.model import CloudScope, Phase, Sensor
+from floodscan.model import CloudScope, Sensor
 from floodscan.schemas import CANDIDATES, CLEARNESS
 from floodscan.selection.sample_points import N_POINTS, covered_points, place_sample_points
+from floodscan.testing.skies import (
+    CLOUD,
+    DARK,
+    NODATA,
+    PLANT,
+    SHADOW,
+    SNOW,
+    WATER,
+    describe_ground,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,19 +34,6 @@ if TYPE_CHECKING:
 
     Classes = NDArray[np.uint8]
     Row = dict[str, Any]
-
-NODATA, DARK, SHADOW, PLANT, WATER, CLOUD, SNOW = 0, 2, 3, 4, 6, 9, 11
-NAMES = {
-    "clear_frac": (4, 5, 7),
-    "cloud_frac": (8, 9, 10),
-    "shadow_frac": (3,),
-    "dark_frac": (2,),
-    "snow_frac": (11,),
-    "water_frac": (6,),
-    "nodata_frac": (0, 1),
-}
-CLEAR = (4, 5, 6, 7)
-CLEAR_IN_FLOOD = (*CLEAR, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -79,18 +76,8 @@ def look(
 def _describe(sight: Sight, ground: int, phase: str) -> Row:
     if sight.source is None:
         return {"unread": "403 Forbidden"}
-    inside = unpack(ground)
-    classes = np.where(inside, sight.classes, NODATA)
-    shares = {name: float(np.isin(classes, own).mean()) for name, own in NAMES.items()}
-    late = phase in {Phase.EVENT, Phase.POST_EVENT}
-    clear = np.isin(classes, CLEAR_IN_FLOOD if late else CLEAR)
-    placed = sight.source == "overview"
-    return {
-        **shares,
-        "clear_source": sight.source,
-        "clear_resolution_m": 160.0,
-        "clear_points": np.packbits(clear, bitorder="little").tobytes() if placed else None,
-    }
+    classes = np.where(unpack(ground), sight.classes, NODATA)
+    return describe_ground(classes, phase, placed=sight.source == "overview")
 
 
 def unpack(points: int) -> NDArray[np.bool_]:

@@ -11,18 +11,9 @@ import pytest
 
 from floodscan.model import CloudScope, Phase, Policy, Recipe, Sensor
 from floodscan.selection.change_detection import find_optimum
+from floodscan.testing.skies import CLOUD, NODATA, PLANT, SHADOW, SNOW
 from tests.selection.exhaustive import brute_force, unlimited
-from tests.selection.skies import (
-    CLOUD,
-    NODATA,
-    PLANT,
-    SHADOW,
-    SNOW,
-    Sight,
-    even,
-    over_area,
-    random_sky,
-)
+from tests.selection.skies import Sight, even, over_area, random_sky
 from tests.selection.worlds import (
     ALL,
     LEFT,

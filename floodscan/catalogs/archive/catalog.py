@@ -99,7 +99,7 @@ class ArchiveCatalog:
 
     def covers(self, search: Search) -> bool:
         """Return whether the archive covers the whole window of a search."""
-        return self.measure_coverage(search.collection).covers(search.window)
+        return self.measure_coverage(search.collection).covers(search)
 
     def search(self, search: Search) -> Answer:
         """Find items by the columns ``collection``, ``bbox`` and ``datetime``."""

@@ -17,7 +17,7 @@ from floodscan.catalogs.archive.columns import read_boxes, read_geometries, read
 from floodscan.catalogs.archive.grids import read_column_grids, read_row_grids
 from floodscan.catalogs.archive.layout import AssetForm, Layout, is_text
 from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
-from floodscan.catalogs.item_table import coerce_values
+from floodscan.catalogs.item_table import coerce_values, name_tiles
 from floodscan.catalogs.page_json import GRID_FIELDS, SCENE_PROPERTIES
 from floodscan.geometry.footprints import extents_of_empty, fill_from_bbox, repair
 from floodscan.schemas import ITEMS, check_table
@@ -38,7 +38,7 @@ def find_named(found: pa.Table) -> NDArray[np.bool_]:
 
 
 def decode_rows(
-    found: pa.Table, outlines: pa.RecordBatch, layout: Layout, assets: Sequence[str]
+    found: pa.Table, outlines: pa.Table, layout: Layout, assets: Sequence[str]
 ) -> pa.Table:
     """Make ITEMS of rows that have an id.
 
@@ -54,6 +54,7 @@ def decode_rows(
         "item_id": stored(found["id"]).cast(pa.string()),
         "datetime": read_times(found, layout.times),
         **{name: _coalesce(found, name) for name in SCENE_PROPERTIES},
+        "mgrs_tile": name_tiles(_coalesce(found, "mgrs_tile")),
         "proj_bbox": edges,
         "proj_shapes": shapes,
         "refused_assets": hrefs.refused,
@@ -106,6 +107,9 @@ def _to_polygons(geometries: Geometries) -> Geometries:
     kinds = shapely.get_type_id(footprints)
     single = (kinds == GeometryType.MULTIPOLYGON) & (shapely.get_num_geometries(footprints) == 1)
     footprints[single] = shapely.get_geometry(footprints[single], 0)
+    plain = (kinds == GeometryType.POLYGON) & (shapely.get_num_interior_rings(footprints) == 0)
+    if plain.all():
+        return footprints
     known = np.isin(kinds, [GeometryType.POLYGON, GeometryType.MULTIPOLYGON])
     footprints[~known | _have_empty_rings(footprints)] = shapely.Polygon()
     return footprints

@@ -16,6 +16,7 @@ from floodscan.catalogs.archive.columns import TIME, read_times, stored
 from floodscan.catalogs.archive.decode import find_named
 from floodscan.catalogs.archive.layout import Layout, is_time
 from floodscan.catalogs.archive.places import HALF_TURN, measure_boxes
+from floodscan.catalogs.archive.searched import SEARCHED_KEY, SearchedItems
 from floodscan.catalogs.archive.storage import open_file
 from floodscan.catalogs.page_json import STAC_NAMES
 
@@ -55,10 +56,11 @@ def read_footer(address: Address, file: DataFile) -> Iterator[Json]:
             "footer": _digest_footer(source, file.size),
             "catalog": _catalog_id(parquet.schema_arrow),
         }
+        searched = _read_searched(parquet.schema_arrow)
         groups = [_GroupReader(parquet, layout, n) for n in range(parquet.num_row_groups)]
-        yield from (common | group.describe() for group in groups)
-        if not groups:
-            yield common | _NO_GROUP
+        described = (group.describe() for group in groups) if groups else [_NO_GROUP]
+        for number, row in enumerate(described):
+            yield common | {"searched": None if number else searched} | row
 
 
 def _digest_footer(source: pa.NativeFile, size: int) -> str:
@@ -79,6 +81,12 @@ def _catalog_id(schema: pa.Schema) -> str | None:
         if isinstance(facts, dict) and isinstance(facts.get("id"), str):
             return str(facts["id"])
     return None
+
+
+def _read_searched(schema: pa.Schema) -> str | None:
+    """Read the record of searches in the metadata of a file; None without one."""
+    text = (schema.metadata or {}).get(SEARCHED_KEY)
+    return None if text is None else SearchedItems.parse(text).to_json().decode()
 
 
 _NO_GROUP: Json = {

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Numbers = NDArray[np.float64]
     Row = Mapping[str, Mapping[str, Any]]
 
 _EDGES, _SHAPE, _TRANSFORM = GRID_FIELDS
+_EDGES_TYPE = ITEMS.field("proj_bbox").type
 _SHAPE_TYPE = ITEMS.field("proj_shapes").type.item_type
-_N_AXES = 2
+_N_AXES, _N_EDGES, _N_TERMS = 2, 4, 6
 _MOST_PIXELS = np.iinfo(np.int32).max
 
 
@@ -78,16 +80,73 @@ def read_column_grids(
         _fill(shape, common, members.get((key, _SHAPE)))
         for key, shape in zip(keys, own, strict=True)
     ]
-    first = keys[0] if keys else ""
-    edges, transforms = (
-        _first_there(members.get((first, name)), _values(found, name))
-        for name in (_EDGES, _TRANSFORM)
-    )
+    own_values = {name: members.get((keys[0], name)) for name in GRID_FIELDS} if keys else {}
     of_first = shapes[0] if shapes else common
+    edges = _read_alike(found, own_values, of_first)
+    if edges is None:
+        edges = _read_each(found, own_values, of_first)
+    return edges, _map_shapes(keys, shapes, n)
+
+
+def _read_alike(
+    found: pa.Table, own: Mapping[str, pa.Array | None], shapes: NDArray[np.int64]
+) -> pa.Array | None:
+    """Read the edges of rows that have them in the same form, as nearly all files do.
+
+    Returns:
+        Lists of four numbers; None for rows that differ.
+    """
+    column = _choose(own.get(_EDGES), found, _EDGES)
+    if column is not None and column.null_count < len(column):
+        edges = _to_numbers(column)
+        if edges is None or edges.shape[1] != _N_EDGES or not np.isfinite(edges).all():
+            return None
+        return _list_edges(edges, np.full(len(edges), fill_value=True))
+    terms = _to_numbers(_choose(own.get(_TRANSFORM), found, _TRANSFORM))
+    if terms is None or terms.shape[1] < _N_TERMS:
+        return None
+    width, row_skew, west, column_skew, height, north = terms[:, :_N_TERMS].T
+    rows, columns = shapes.T
+    edges = np.column_stack([west, north + height * rows, west + width * columns, north])
+    upright = (row_skew == 0) & (column_skew == 0) & (width > 0) & (height < 0)
+    return _list_edges(edges, upright & (rows > 0) & np.isfinite(edges).all(axis=1))
+
+
+def _choose(own: pa.Array | None, found: pa.Table, name: str) -> pa.Array | None:
+    """Choose the values of an asset if it has any, else those of whole items."""
+    if own is not None and own.null_count < len(own):
+        return own
+    return stored(found[name]) if name in found.column_names else None
+
+
+def _to_numbers(column: pa.Array | None) -> Numbers | None:
+    """Return lists of numbers, shape (n, length); None unless all have the same length."""
+    if column is None or column.null_count or not len(column) or not pa.types.is_list(column.type):
+        return None
+    numbers, lengths = column.flatten(), np.asarray(pc.list_value_length(column))
+    if numbers.null_count or not is_number(numbers.type) or (lengths != lengths[0]).any():
+        return None
+    return np.asarray(numbers, dtype=np.float64).reshape(len(column), lengths[0])
+
+
+def _list_edges(edges: Numbers, known: NDArray[np.bool_]) -> pa.Array:
+    starts = pa.array(np.append(0, np.cumsum(known)) * _N_EDGES, pa.int32())
+    return pa.ListArray.from_arrays(
+        starts, pa.array(edges[known].ravel()), type=_EDGES_TYPE, mask=pa.array(~known)
+    )
+
+
+def _read_each(
+    found: pa.Table, own: Mapping[str, pa.Array | None], shapes: NDArray[np.int64]
+) -> pa.Array:
+    """Read the edges row by row."""
+    edges, transforms = (
+        _first_there(own.get(name), _values(found, name)) for name in (_EDGES, _TRANSFORM)
+    )
     for row in (n for n, value in enumerate(edges) if value is None and transforms[n] is not None):
-        rows, columns = of_first[row].tolist()
+        rows, columns = shapes[row].tolist()
         edges[row] = find_edges(transforms[row], (rows, columns) if rows else None)
-    return parse_edges(edges), _map_shapes(keys, shapes, n)
+    return parse_edges(edges)
 
 
 def _values(found: pa.Table, name: str) -> list[Any]:

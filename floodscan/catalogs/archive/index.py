@@ -23,6 +23,7 @@ from platformdirs import user_cache_path
 from pyarrow import ipc
 
 from floodscan.catalogs.archive.footers import read_footer
+from floodscan.catalogs.archive.searched import SearchedItems
 from floodscan.catalogs.archive.storage import list_files
 from floodscan.errors import CatalogError
 from floodscan.store.atomic import replacing
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.archive.address import Address
     from floodscan.catalogs.archive.storage import DataFile
+    from floodscan.model import Search
 
-_VERSION = 2  # raise it when the same files become another index
+_VERSION = 3  # raise it when the same files become another index
 _READERS = 16
 _LONGEST_ERROR = 200
 _SECRETS = re.compile(r"""['"]?https?://\S*|\bsig=\S*""")
@@ -52,6 +54,8 @@ INDEX = pa.schema(
         pa.field("version", pa.string(), nullable=False),  # ETag, or time of the last change
         pa.field("footer", pa.string(), nullable=False),  # digest of the footer
         pa.field("catalog", pa.string()),  # STAC id of the archived catalog, if the file says it
+        # the record of searches of a built archive, in the first row of its file
+        pa.field("searched", pa.string()),
         pa.field("row_group", pa.int32(), nullable=False),  # -1: a file without row groups
         pa.field("n_rows", pa.int64(), nullable=False),
         pa.field("n_without_id", pa.int64(), nullable=False),
@@ -88,9 +92,28 @@ class Index:
 
     @cached_property
     def collections(self) -> list[str]:
-        """All collections, sorted."""
+        """All collections with items, or built without finding any, sorted."""
         lists = self.table["collections"].to_pylist()
-        return sorted({name for names in lists for name in names})
+        return sorted({name for names in lists for name in names} | self._records.keys())
+
+    def searched(self, collection: str) -> SearchedItems | None:
+        """Return what an archive was built for; None if another tool wrote a file with items."""
+        files = self.table["file"].take(pa.array(self.numbers_of(collection), pa.int64()))
+        if collection not in self._records or set(files.to_pylist()) - self._recorded_files:
+            return None
+        return self._records[collection]
+
+    @cached_property
+    def _records(self) -> dict[str, SearchedItems]:
+        texts = self.table["searched"].drop_null().to_pylist()
+        found: dict[str, list[Search]] = {}
+        for record in map(SearchedItems.parse, texts):
+            found.setdefault(record.collection, []).extend(record.searches)
+        return {name: SearchedItems(name, tuple(searches)) for name, searches in found.items()}
+
+    @cached_property
+    def _recorded_files(self) -> set[str]:
+        return {file for file, text in self._columns("file", "searched") if text is not None}
 
     @cached_property
     def catalog_id(self) -> str | None:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from floodscan.catalogs.archive.join import Searches
+
     Indices = NDArray[np.int64]
-    Numbers = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
 
 def find_touching(
-    slices: Iterable[pa.Table], positions: Indices, boxes: Numbers
+    slices: Iterable[pa.Table], positions: Indices, searches: Searches, of_pairs: Indices
 ) -> tuple[pa.Table, Mask]:
     """Find out which footprints touch the boxes of their searches.
 
@@ -34,19 +35,21 @@ def find_touching(
     Args:
         slices: Columns ``Layout.outline_columns`` of n rows, a slice after the other.
         positions: The row of each pair, ascending, shape (pairs,).
-        boxes: West, south, east and north of the pair's search, shape (pairs, 4).
+        searches: The searches.
+        of_pairs: The search of each pair, shape (pairs,).
 
     Returns:
         The columns ``geometry`` and ``extent`` of ITEMS, n rows, and whether a pair touches, shape
         (pairs,).
     """
+    boxes = np.asarray(shapely.box(*searches.boxes.T), dtype=object)
     outlines, touching = [_tabulate([], [])], [np.empty(0, dtype=bool)]
     start = 0
     for table in slices:
         footprints, extents = read_footprints(table)
         first, end = np.searchsorted(positions, (start, start + len(table)))
         searched = np.where(shapely.is_empty(footprints), extents, footprints)
-        asked = shapely.box(*boxes[first:end].T)
+        asked = boxes[of_pairs[first:end]]
         touching.append(shapely.intersects(searched[positions[first:end] - start], asked))
         outlines.append(_tabulate(shapely.to_wkb(footprints), shapely.to_wkb(extents)))
         start += len(table)

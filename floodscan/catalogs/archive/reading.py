@@ -168,7 +168,7 @@ def _join(
             continue
         wanted, positions = np.unique(rows, return_inverse=True)
         slices = read(layout.outline_columns, wanted)
-        outlines, touching = find_touching(slices, positions, searches.boxes[found])
+        outlines, touching = find_touching(slices, positions, searches, found)
         left, places_left = np.unique(positions[touching], return_inverse=True)
         if len(left):
             pairs = _Pairs(outlines.take(left), places_left, searches.owners[found[touching]])
@@ -205,11 +205,15 @@ def _join_items(
     for found in slices:
         outlines, positions, answers = pairs.cut(start, len(found))
         named = find_named(found)
-        mask = pa.array(named)
-        items = decode_rows(found.filter(mask), outlines.filter(mask), layout, assets)
+        items = decode_rows(_keep(found, named), _keep(outlines, named), layout, assets)
         kept, numbers = named[positions], np.cumsum(named) - 1
         yield JoinedItems(items, numbers[positions[kept]], answers[kept], answers[~kept])
         start += len(found)
+
+
+def _keep(table: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
+    """Filter a table, which copies it, only if it has to be."""
+    return table if mask.all() else table.filter(pa.array(mask))
 
 
 def _open_parquet(source: pa.NativeFile, address: Address) -> pq.ParquetFile:

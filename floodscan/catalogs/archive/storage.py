@@ -23,6 +23,7 @@ from pyarrow import fs
 
 from floodscan.catalogs.archive.address import fits, is_data, split_at_wildcard
 from floodscan.catalogs.archive.http_file import HttpFile
+from floodscan.catalogs.sas_tokens import ask_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from floodscan.catalogs.archive.address import Address
 
 _RENEW_SECONDS = 300.0
-_TOKEN_TRIES = 3
 _AZURE_SETTINGS = (
     *("blob_storage_authority", "blob_storage_scheme"),
     *("dfs_storage_authority", "dfs_storage_scheme"),
@@ -188,16 +188,12 @@ def _encode(query: Sequence[tuple[str, str]]) -> str:
 
 
 def _ask_planetary_computer(address: Address) -> tuple[dict[str, str], float]:
-    from planetary_computer import sas  # noqa: PLC0415 - takes half a second to import
-    from requests import RequestException  # noqa: PLC0415
-
-    container = address.path.partition("/")[0]
     try:
-        token = sas.get_token(address.account, container, retry_total=_TOKEN_TRIES)
-    except RequestException as err:
-        reason = f"no SAS token from Planetary Computer ({type(err).__name__})"
-        message = f"{reason}; for another account set AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY"
-        raise PermissionError(message) from None  # its cause quotes the URL
+        token = ask_token(address.account, address.path.partition("/")[0])
+    except PermissionError as err:
+        hint = "for another account set AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_KEY"
+        message = f"{err}; {hint}"
+        raise PermissionError(message) from None
     return {"sas_token": "?" + token.token.lstrip("?")}, token.expiry.timestamp()
 
 

@@ -55,7 +55,8 @@ def plan(
     from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches
-    from floodscan.report.plans import show_plans, show_sources
+    from floodscan.report.plans import show_plans, show_reads, show_sources
+    from floodscan.selection.clearness import reads_area
 
     source = catalogs.open(events, rules)
     counter = UsageCounter(source)
@@ -70,6 +71,8 @@ def plan(
         return
     show_plans(open_console(), batches, listed.ids)
     show_sources(open_console(), counter.list_uses())
+    if reads_area(rules):
+        show_reads(open_console(), len(listed))
 
 
 def _in_order(

@@ -69,10 +69,8 @@ def reselect(  # noqa: PLR0913 - one parameter per option
 
     rules = None if recipe is None else load_recipe(recipe)
     n_events = read_finished(RunFolder(Path(source).absolute()))["planned"]["events"]
-    with (
-        show_progress(is_kept=False) as on_progress,
-        prepare_client(cluster_choice, n_events=n_events) as client,
-    ):
+    cluster = prepare_client(cluster_choice, n_events=n_events)
+    with show_progress(is_kept=False) as on_progress, cluster as client:
         result = scanning.reselect(
             source,
             out=out,

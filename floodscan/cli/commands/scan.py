@@ -17,10 +17,12 @@ from floodscan.cli.options import (
     log_options,
     rules_options,
 )
+from floodscan.cli.pixel_options import pixel_options
 from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
+    from floodscan.clearsky.access import PixelAccess
     from floodscan.cli.options import CatalogChoice, ClusterChoice
     from floodscan.model import Recipe
 
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     "events. Default: packed above 1,000 events.",
 )
 @access_options
+@pixel_options
 @json_option
 @log_options
 def scan(  # noqa: PLR0913 - one parameter per option
@@ -77,6 +80,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
     rules: Recipe,
     cluster_choice: ClusterChoice,
     access: Access,
+    pixels: PixelAccess,
     dry_run: bool,
     as_json: bool,
     **switches: Any,  # noqa: ANN401 - as in scanning.scan
@@ -104,6 +108,7 @@ def scan(  # noqa: PLR0913 - one parameter per option
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
             access=access,
+            pixels=pixels,
             search_on_driver=cluster_choice.search_on_driver,
             on_progress=on_progress,
             **switches,

@@ -217,6 +217,8 @@ FAULTS: dict[str | None, Fault] = {
     "504 late": _fail_late,
     "520": _fail(b"520 Web Server Returned an Unknown Error"),
     "400": _fail(b"400 Bad Request"),
+    "403": _fail(b"403 Forbidden"),
+    "404": _fail(b"404 Not Found"),
     "redirect": _fail(b"302 Found", lambda: b"location: http://localhost:9/search"),
     "redirect to no URL": _fail(b"302 Found", lambda: b"location: http://[x/search"),
     "missing next": _edit(_drop_next),

@@ -5,8 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from floodscan.testing.servers import rasters
 from floodscan.testing.servers.pgstac import database_of
-from floodscan.testing.servers.process import CATALOG_VARIABLE, LANDING_VARIABLE, serve
+from floodscan.testing.servers.process import (
+    CATALOG_VARIABLE,
+    ITEMS_VARIABLE,
+    LANDING_VARIABLE,
+    serve,
+)
 from floodscan.testing.servers.sas import LIFETIME_VARIABLE
 
 if TYPE_CHECKING:
@@ -73,4 +79,42 @@ def sas_server(*, log: Path, lifetime_seconds: float = 2700.0) -> Iterator[Serve
     """
     env = {LIFETIME_VARIABLE: str(lifetime_seconds)}
     with serve("floodscan.testing.servers.sas:create_app", log=log, env=env) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def raster_server(folder: Path, *, log: Path) -> Iterator[Server]:
+    """Serve the files of a folder in ranges, and blobs to those who have a SAS token.
+
+    Args:
+        folder: The folder.
+        log: File for the output of the server.
+
+    Yields:
+        The server, once it answers.
+
+    Raises:
+        ServerUnavailableError: It did not start.
+    """
+    env = {rasters.FOLDER_VARIABLE: str(folder)}
+    with serve("floodscan.testing.servers.rasters:create_app", log=log, env=env) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def data_server(items: Path, *, log: Path) -> Iterator[Server]:
+    """Serve the statistics of the items of a folder, as Planetary Computer's data API does.
+
+    Args:
+        items: The folder, with a file ``COLLECTION/ITEM.json`` for each item.
+        log: File for the output of the server.
+
+    Yields:
+        The server, once it answers.
+
+    Raises:
+        ServerUnavailableError: It did not start.
+    """
+    env = {ITEMS_VARIABLE: str(items)}
+    with serve("floodscan.testing.servers.data_api:create_app", log=log, env=env) as server:
         yield server

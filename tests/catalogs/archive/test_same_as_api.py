@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import shapely
@@ -17,7 +18,7 @@ from floodscan.catalogs.archive import CATALOG_KEY
 from floodscan.model import Phase
 from floodscan.testing.fake_catalog import ItemsInMemory
 from floodscan.testing.floods import read_floods, write_events
-from floodscan.testing.synthetic import generate_items, regions_of
+from floodscan.testing.synthetic import Region, generate_items, regions_of
 from tests.catalogs.archive.layouts import ASSETS, OPTICAL
 from tests.runs import result_bytes
 from tests.servers.records import real_items
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan import Event
+    from floodscan.testing.synthetic import Box
 
     Item = dict[str, Any]
 
@@ -58,6 +60,37 @@ def test_generated_items_of_many_floods(tmp_path: Path) -> None:
     scan(events, catalog=str(tmp_path / "archive"), out=tmp_path / "joined")
     result = scan(events, catalog=ItemsInMemory.read(items, ASSETS), out=tmp_path / "searched")
     assert result.counts["filled"] > N_FLOODS * 8
+    assert result_bytes(tmp_path / "joined") == result_bytes(tmp_path / "searched")
+
+
+def events_between(n: int, box: Box) -> list[Event]:
+    """Make small events anywhere in a box, in half a month."""
+    random = np.random.default_rng(0)
+    west, south, east, north = box
+    pattern = make_events(17)
+    events = []
+    for number in range(n):
+        x, y = random.uniform(west, east - 0.5), random.uniform(south, north - 0.5)
+        own = (x, y, x + random.uniform(0.02, 0.5), y + random.uniform(0.02, 0.5))
+        event_id = f"event-{number:03}"
+        event = replace(pattern[number % 17], event_id=event_id, aoi=shapely.box(*own), bbox=own)
+        events.append(event)
+    return events
+
+
+def test_generated_items_of_500_events(tmp_path: Path) -> None:
+    """All sensors, with the DEM, over an area in which most items serve many events."""
+    box = (6.0, 49.0, 9.0, 51.0)
+    start, end = datetime(2021, 5, 20, tzinfo=UTC), datetime(2021, 8, 5, tzinfo=UTC)
+    items = list(generate_items([Region(box, start, end)]))
+    write_archive(tmp_path / "archive", items, row_group_size=100)
+    events = events_between(500, box)
+    joined = scan(events, catalog=str(tmp_path / "archive"), out=tmp_path / "joined")
+    scan(events, catalog=ItemsInMemory.read(items, ASSETS), out=tmp_path / "searched")
+    assert joined.counts["filled"] > 500 * 6
+    found = joined.candidates
+    assert found["event_id"].nunique() == 500
+    assert set(found["sensor"]) == {"S1RTC", "S2L2A", "DEM"}
     assert result_bytes(tmp_path / "joined") == result_bytes(tmp_path / "searched")
 
 

@@ -1,5 +1,7 @@
 // One event, drawn when it is opened.
 
+const WIDE_FACTS = new Set(["onset", "SAR grade", "decision", "manifest"]);
+
 class EventView {
   #run;
   #events;
@@ -41,7 +43,7 @@ class EventView {
       h("nav", { "aria-label": "Events" }, step(-1, "← previous"), step(1, "next →"), closeLink()),
       h("h2", null, row.event_id, " ", statusMark(row.status)),
       h("dl", { class: "facts" }, this.#facts(row, detail).filter(([, value]) => value != null && value !== "")
-        .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
+        .map(([name, value]) => h("div", { class: WIDE_FACTS.has(name) ? "wide" : null }, h("dt", null, name), h("dd", null, value)))),
       row.why && h("p", { class: "notice" }, row.why),
       !detail && !row.why && h("p", { class: "notice" },
         "This event is not drawn here, because the page would be too large. ", h("code", null, `floodscan plot RUN ${row.event_id}`), " draws it."),

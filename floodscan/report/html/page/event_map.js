@@ -77,7 +77,7 @@ function panel(run, event, { plane, ground, shapes, phase }) {
     s("path", { class: "area-halo", d: area }), s("path", { class: "area", d: area }));
   const sensors = [...new Set(run.slots.filter(([p]) => p === phase).map(([, sensor]) => sensor))];
   const number = (sensor) => chosen.filter((row) => run.slots[row.slot][1] === sensor).length;
-  return h("figure", { class: "panel" }, h("figcaption", null, h("strong", null, phase ?? "DEM"), phase && h("span", { class: "quiet" }, ` ${event.days[run.phases.indexOf(phase)]}`)), svg,
+  return h("figure", { class: "panel" }, h("figcaption", null, h("strong", null, phase ?? "DEM"), phase && [" ", h("span", { class: "quiet" }, event.days[run.phases.indexOf(phase)])]), svg,
     h("p", { class: "legend" }, sensors.map((sensor) =>
       h("span", { class: `key ${sensor}` }, `${sensor}: ${number(sensor) ? plural(number(sensor), "scene") : "no scene"}`))));
 }

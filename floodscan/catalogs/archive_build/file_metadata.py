@@ -14,19 +14,24 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def describe_items(
-    collection: Mapping[str, Any], bbox: Sequence[float], *, catalog: Mapping[str, str]
+    collection: Mapping[str, Any],
+    bbox: Sequence[float] | None,
+    *,
+    catalog: Mapping[str, str],
+    geometry_types: Sequence[str] = ("Polygon",),
 ) -> dict[str, str]:
-    """Return the metadata of a file with the items of one collection, all of them polygons.
+    """Return the metadata of a file with the items of one collection.
 
     Args:
         collection: The STAC collection.
-        bbox: West, south, east and north of all items.
+        bbox: West, south, east and north of all items; None if they are not known.
         catalog: Id and title of the catalog.
+        geometry_types: Types of all geometries, as in GeoJSON; empty if they are not known.
     """
     geometry = {
         "encoding": "WKB",
-        "geometry_types": ["Polygon"],
-        "bbox": list(bbox),
+        "geometry_types": list(geometry_types),
+        **({} if bbox is None else {"bbox": list(bbox)}),
         "covering": {"bbox": {corner: ["bbox", corner] for corner in _CORNERS}},
     }
     geo = {

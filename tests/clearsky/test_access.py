@@ -1,0 +1,70 @@
+"""Limits of reading, as a user sets them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from floodscan import Access, InputError
+from floodscan.catalogs import PLANETARY_COMPUTER, Catalog, open_catalog
+from floodscan.clearsky.access import PixelAccess
+from floodscan.clearsky.base import Source
+
+SCRATCH = Path("scratch")
+OVERVIEW, STATISTICS = Source.OVERVIEW, Source.STATISTICS
+PC = open_catalog(PLANETARY_COMPUTER)
+DEMO = open_catalog("demo")
+OWN = "http://127.0.0.1:9/api"
+
+
+@pytest.mark.parametrize(
+    ("catalog", "pixels", "sources", "data_api"),
+    [
+        (PC, PixelAccess(), (OVERVIEW, STATISTICS), "https://planetarycomputer."),
+        (PC, PixelAccess(source=STATISTICS), (STATISTICS, OVERVIEW), "https://planetarycomputer."),
+        (PC, PixelAccess(fallback=False), (OVERVIEW,), "https://planetarycomputer."),
+        (DEMO, PixelAccess(), (OVERVIEW,), None),
+        (DEMO, PixelAccess(data_api=f"{OWN}/"), (OVERVIEW, STATISTICS), OWN),
+    ],
+)
+def test_sources_follow_from_the_catalog_and_the_limits(
+    catalog: Catalog, pixels: PixelAccess, sources: tuple[Source, ...], data_api: str | None
+) -> None:
+    """The data API of Planetary Computer serves its own scenes alone."""
+    reader = pixels.open(catalog, Access(), SCRATCH)
+    assert reader.sources == sources
+    assert (reader.data_api or "").startswith(data_api or "")
+    assert (reader.data_api is None) == (data_api is None)
+    assert reader.facts["sources"] == [str(source) for source in sources]
+
+
+def test_statistics_need_a_server() -> None:
+    """No address of one is known for another catalog."""
+    with pytest.raises(InputError, match="no server of statistics is known; name one with --data"):
+        PixelAccess(source=STATISTICS).open(DEMO, Access(), SCRATCH)
+
+
+@pytest.mark.parametrize(
+    "data_api", ["ftp://a/b", "a", "http://[x", f"{OWN}?key=secret", "http://me:secret@a.org/b"]
+)
+def test_an_address_with_a_secret_or_of_another_kind_is_refused(data_api: str) -> None:
+    """It is recorded, so it must not hold a secret; and the message does not quote it."""
+    with pytest.raises(InputError, match="--data-api: must be an http") as caught:
+        PixelAccess(data_api=data_api).open(DEMO, Access(), SCRATCH)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_cache_is_that_of_the_searches(tmp_path: Path) -> None:
+    """Or a folder of the run, for its time; ``refresh`` takes nothing that is older."""
+    own = PixelAccess().open(DEMO, Access(), SCRATCH)
+    shared = PixelAccess().open(DEMO, Access(cache=tmp_path), SCRATCH)
+    fresh = PixelAccess().open(DEMO, Access(cache=tmp_path, refresh=True), SCRATCH)
+    assert own.cache is not None
+    assert shared.cache is not None
+    assert fresh.cache is not None
+    assert own.cache.folder == SCRATCH
+    assert shared.cache.folder == fresh.cache.folder == tmp_path
+    assert replace(shared.cache, not_before=0.0) == replace(fresh.cache, not_before=0.0)
+    assert fresh.cache.not_before > shared.cache.not_before
