@@ -36,7 +36,7 @@ from benchmarks.peers.quality import measure_quality
 from benchmarks.peers.ways import API_WAYS, FILE_WAYS
 from benchmarks.sweeps import latest_events, write_catalog
 from floodscan import Recipe
-from floodscan.testing.parquet_metadata import describe_items
+from floodscan.catalogs.archive_build.file_metadata import describe_items
 from floodscan.testing.servers import catalog
 from floodscan.testing.servers.launch import lean_server
 from floodscan.testing.servers.proxy import fault_proxy

@@ -42,19 +42,16 @@ def assess_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
-    assessments = assess(plans, selection.candidates, recipe)
     of_event = split_by_event(selection.candidates)
+    assessments = assess(plans, selection.candidates, recipe)
     verdicts = count_verdicts(selection.candidates, recipe)
     rows = list_shown_rows(selection.candidates)
-    writer = ManifestWriter(recipe, catalog_id)
-    manifests, outcomes = {}, []
+    writer, manifests, outcomes = ManifestWriter(recipe, catalog_id), {}, []
     for plan, answered in zip(plans, answers, strict=True):
-        event_id = plan.event.event_id
-        counts = verdicts.get(event_id, {})
-        found = find_empty_slots(plan, counts, answered, recipe)
-        own = of_event.get(event_id, CANDIDATES.empty_table())
+        own = of_event.get(event_id := plan.event.event_id, CANDIDATES.empty_table())
+        found = find_empty_slots(plan, verdicts.get(event_id, {}), answered, recipe)
         empty = name_missing_passes(found, plan, own, recipe)
-        content = writer.build(
+        manifest = writer.build(
             plan,
             rows.get(event_id, {}),
             answers=answered,
@@ -62,6 +59,6 @@ def assess_events(
             assessment=assessments[event_id],
             alternatives=selection.alternatives.get(event_id, {}),
         )
-        manifests[event_id] = dump_manifest(content)
-        outcomes.append(summarize_event(plan, counts, answered, empty, assessments[event_id]))
+        manifests[event_id] = dump_manifest(manifest)
+        outcomes.append(summarize_event(plan, len(own), answered, empty, assessments[event_id]))
     return manifests, outcomes
