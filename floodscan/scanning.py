@@ -20,10 +20,11 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
 from floodscan.catalogs.sources import find_request_seconds, list_archives, plan_for, send_early
-from floodscan.clearsky.access import PixelAccess
+from floodscan.clearsky.access import open_reader
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
+from floodscan.engine.progress import Progress, sum_up
 from floodscan.engine.record import (
     begin_record,
     describe_reselection,
@@ -52,11 +53,10 @@ from floodscan.reselection import (
 from floodscan.result import ScanResult
 from floodscan.schemas import EVENTS
 from floodscan.selection.clearness import reads_area
-from floodscan.store import FILES, PACKED, RunFolder, check_locked, locked
+from floodscan.store import FILES, PACKED, RunFolder, locked
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
@@ -83,7 +83,6 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     out: str | Path | None = None,
     client: GivenClient = None,
     access: Access | None = None,
-    pixels: PixelAccess | None = None,
     search_on_driver: bool = False,
     retry_failed: bool = False,
     keep_going: bool = False,
@@ -98,8 +97,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         recipe: The rules; None is the default recipe.
         out: Folder on a disk of all workers; None is a temporary one, removed with the result.
         client: A Dask client or cluster, an address, or a function, see ``prepare_given``.
-        access: Limits for requests to a STAC API; None is moderate, without a cache.
-        pixels: Limits for the reading of scenes, if the recipe has ``cloud = "area"``.
+        access: Limits for requests, and for reading scenes; None is moderate, without a cache.
         search_on_driver: True if only the worker on the driver's machine can search.
         retry_failed: True repeats batches of the run in ``out`` in which something failed.
         keep_going: True lets a bug fail only the events of its batch; False raises it.
@@ -107,17 +105,13 @@ def scan(  # noqa: PLR0913 - one parameter per choice
         on_progress: Called with the number of finished events and the number of all events.
 
     Raises:
-        InputError: An argument can't be used; nothing was written. Or the disk is full.
-        CatalogError: The catalog doesn't answer or lacks a collection; nothing was written.
+        InputError, CatalogError: An argument or the catalog can't be used; nothing was written.
     """
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
     with prepare_given(client) as opener:
         run = _prepare_run(access, source, rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
-        if reads_area(rules):
-            reader = (pixels or PixelAccess()).open(source, access, run.folder.scratch_path)
-            run = replace(run, reader=reader)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
     return _conclude(run.folder, listed.ids, temporary=out is None)
 
@@ -138,8 +132,7 @@ def reselect(  # noqa: PLR0913 - one parameter per setting
         source: Folder of that run.
         out: Output folder; another one.
         policy: How scenes are chosen; None is the recipe's policy.
-        cloud: Which clouds of optical scenes count; None is the recipe's rule. A run by the clouds
-            of whole scenes has not read those over areas.
+        cloud: Which clouds of optical scenes count; None is the recipe's rule.
         recipe: The rules; None is the recipe of that run. Steps of its ladder, or of the default
             ladder, that need a wider window than that run searched are left out.
         client: A client, a cluster, or an address, as for ``scan``; its workers read ``source``
@@ -203,7 +196,7 @@ def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
 
 def _prepare_run(  # noqa: PLR0913 - what a run is made of
     access: Access,
-    source: Catalog,
+    catalog: Catalog,
     rules: Recipe,
     events: EventList,
     opener: Opener,
@@ -211,24 +204,24 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     *,
     packed: bool | None,
 ) -> Run:
-    """Check that the catalog has the collections, set the price of requests, name the folder."""
-    source = access.keep(source)
+    """Check the catalog's collections, set the price of requests, name folder and reader."""
+    source = access.keep(catalog)
     forget_early()
     if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)
+    reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
     if not few:
         rules = replace(rules, searches=_price_requests(rules.searches, access, source, folder))
-    return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder)
+    return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, reader=reader)
 
 
 def _price_requests(
     prices: SearchPrices, access: Access, source: Catalog, folder: RunFolder
 ) -> SearchPrices:
     """Fit the price of a request to the catalog. A run that continues keeps its price."""
-    held = folder.read_run().get("request_items") if folder.has_run() else None
-    if held is not None:
+    if folder.has_run() and (held := folder.read_run().get("request_items")) is not None:
         return replace(prices, request_items=min(prices.request_items, held))
     seconds = find_request_seconds(source)
     return fit_prices(prices, request_seconds=seconds, in_flight=access.max_in_flight)
@@ -238,9 +231,8 @@ def _choose_folder(out: str | Path | None, *, n_events: int, packed: bool | None
     """Name the folder. If ``packed`` is None, a run that is there decides, or else its size."""
     folder = RunFolder(Path(out or mkdtemp(prefix="floodscan-")).absolute())
     if packed is None:
-        held = folder.read_run() if folder.has_run() else {}
-        by_size = PACKED if n_events > MOST_MANIFEST_FILES else FILES
-        packed = held.get("manifests", by_size) == PACKED
+        run = folder.read_run() if folder.has_run() else {}
+        packed = run.get("manifests", PACKED if n_events > MOST_MANIFEST_FILES else FILES) == PACKED
     return replace(folder, packed=packed)
 
 
@@ -276,7 +268,7 @@ def _finish(
             run.catalog.location,
             run.folder.path,
         )
-        progress = _Progress(run.folder, done.counts, len(events), report)
+        progress = Progress(run.folder, done.counts, len(events), report)
         if left := planned - done.batches:
             todo = (batch for batch in cut() if batch.name in left)
             with _open_engine(run, todo, opener, rates) as results:
@@ -284,7 +276,7 @@ def _finish(
         # workers of a driver that was killed may have written batches since ``find_done``
         run.folder.keep(planned)
         finish_record(run.folder, record, progress.counts)
-    _log.info("finished: %s", _sum_up(progress.counts))
+    _log.info("finished: %s", sum_up(progress.counts))
 
 
 def _choose_again(
@@ -305,41 +297,12 @@ def _choose_again(
         # the source may have got more events since an earlier call: then its batches differ
         again.out.keep(frozenset())
         again.out.write_decisions(again.decisions)
-        progress = _Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
+        progress = Progress(again.out, count_outcomes(EVENTS.empty_table()), n_events, report)
         work, batches = ReselectionWork(again), again.batches()
         with opener() as client, closing(run_batches(work, batches, client=client)) as results:
             progress.follow(results)
         finish_record(again.out, record, progress.counts)
-    _log.info("finished: %s", _sum_up(progress.counts))
-
-
-class _Progress:
-    """Counts the batches of a run as they end, and reports how many events are done."""
-
-    def __init__(
-        self, folder: RunFolder, counts: Counter[str], n_events: int, report: OnProgress | None
-    ) -> None:
-        self.counts = counts
-        self._folder = folder
-        self._n_events = n_events
-        self._report = report
-        self._show()
-
-    def follow(self, results: Iterable[BatchResult]) -> None:
-        for result in results:
-            check_locked(self._folder.path)
-            _log.info("batch %s is written: %s", result.name, _sum_up(result.counts))
-            self.counts.update(result.counts)
-            self._show()
-
-    def _show(self) -> None:
-        if self._report is not None:
-            self._report(self.counts["events"], self._n_events)
-
-
-def _sum_up(counts: Mapping[str, int]) -> str:
-    slots = f"{counts['filled']} of {counts['slots']} slots filled"
-    return f"{counts['events']} events, {slots}, {counts['requests']} requests"
+    _log.info("finished: %s", sum_up(progress.counts))
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def name_missing_passes(
     Args:
         empty_slots: The empty slots of an event.
         plan: The event and its slots.
-        candidates: CANDIDATES of this event.
+        candidates: CANDIDATES of this event, and of others.
         recipe: The rules.
     """
     slots = {

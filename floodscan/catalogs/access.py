@@ -1,4 +1,4 @@
-"""How a run may use a STAC API: limits on its requests, and a cache of answers."""
+"""How a run may use a STAC API, and read scenes: limits on its requests, and a cache of answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from floodscan.catalogs.cache import CachedCatalog
+from floodscan.catalogs.pixel_access import PixelAccess
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
 from floodscan.catalogs.sources import change_sources
 from floodscan.catalogs.stac_api import StacApiCatalog
@@ -35,6 +36,7 @@ class Access:
         max_age_days: Older answers are requested again. They are removed at the same age, but not
             within a week.
         refresh: Request everything again, and cache the new answers.
+        pixels: Limits for the reading of scenes, which shares the cache.
     """
 
     max_in_flight: int | None = MAX_IN_FLIGHT
@@ -42,6 +44,7 @@ class Access:
     cache: Path | None = None
     max_age_days: float = MAX_AGE_DAYS
     refresh: bool = False
+    pixels: PixelAccess = PixelAccess()  # noqa: RUF009 - it is frozen
 
     @property
     def rates(self) -> RateLimits:

@@ -101,14 +101,11 @@ class Connections:
     ) -> BaseHTTPResponse:
         """Send a request, and return its answer as soon as the head is there.
 
-        Redirects are not followed.
-
         Args:
-            method: ``GET`` or ``POST``.
+            method: ``GET`` or ``POST``; redirects are not followed.
             url: Its address.
             body: Body of a ``POST``.
-            seconds: Longest time to open a connection, and from the first byte of the answer to the
-                last.
+            seconds: Longest time to open a connection, and for the answer from its first byte.
             span: First and last byte to ask for; None asks for all.
 
         Raises:
@@ -117,10 +114,6 @@ class Connections:
         if self._guard:
             self._guard.check_host(urlsplit(url).hostname or "")
         route = self._find_route(method, url)
-        headers = route.headers
-        if span is not None:
-            headers = {**headers, "Range": f"bytes={span[0]}-{span[1]}"}
-            headers["Accept-Encoding"] = "identity"
         silence = min(self._silence_seconds, seconds)
         bounds = _BOUNDS.set(_Bounds(silence, seconds, self._guard))
         try:
@@ -128,7 +121,7 @@ class Connections:
                 method,
                 route.target,
                 body=body,
-                headers=headers,
+                headers=route.headers | _ask_for(span),
                 timeout=Timeout(connect=min(self._connect_seconds, seconds), read=silence),
                 redirect=False,
                 assert_same_host=False,  # a proxy is asked for the URL of another host
@@ -155,6 +148,13 @@ class Connections:
         if method == "POST":
             headers["Content-Type"] = "application/json"
         return _Route(pool, self._adapter.request_url(prepared, self._proxies), headers)
+
+
+def _ask_for(span: tuple[int, int] | None) -> dict[str, str]:
+    """Return the headers that ask for a part of a file, as its bytes are."""
+    if span is None:
+        return {}
+    return {"Range": f"bytes={span[0]}-{span[1]}", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)

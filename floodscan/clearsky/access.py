@@ -1,16 +1,15 @@
-"""How a run may read scenes: from where, how many, and from which hosts."""
+"""The reader of a run, made of the limits that a user sets."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from floodscan.catalogs import PLANETARY_COMPUTER_URL
 from floodscan.catalogs.guard import Guard
+from floodscan.catalogs.pixel_access import CloudSource
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
-from floodscan.clearsky.base import Source
 from floodscan.clearsky.cache import ReadCache
 from floodscan.clearsky.files import Line
 from floodscan.clearsky.raster import check_installed
@@ -21,67 +20,53 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan.catalogs import Access, Catalog
+    from floodscan.catalogs.pixel_access import PixelAccess
 
-MAX_SCENES = 80
-MAX_IN_FLIGHT = 16
 _DAY_SECONDS = 86_400
 _DATA_API = "https://planetarycomputer.microsoft.com/api/data/v1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PixelAccess:
-    """Limits for the reading of scenes; a run without ``cloud = "area"`` reads none.
+def open_reader(catalog: Catalog, access: Access, scratch: Path) -> CloudReader:
+    """Make the reader of a run, without a request.
 
-    Attributes:
-        source: What is read first: the overview of each scene, or statistics of a server.
-        fallback: Whether the other source is tried for scenes that the first can't read.
-        data_api: Address of a server of statistics; None is that of Planetary Computer, for runs
-            that search there.
-        max_scenes: Most scenes that are read for one event, the nearest to its dates.
-        max_in_flight: Most requests in progress, over all workers.
-        private_hosts: Hosts that scenes may be read from although their addresses are not public.
+    Args:
+        catalog: The catalog of the run.
+        access: The limits, and where the cache is.
+        scratch: Folder that is the cache of this run if there is no other.
+
+    Raises:
+        InputError: A package or an address that the source needs is missing.
     """
+    pixels = access.pixels
+    data_api = _find_data_api(pixels, catalog)
+    others = [each for each in CloudSource if each is not pixels.source and pixels.fallback]
+    sources = [pixels.source, *others]
+    if data_api is None and CloudSource.STATISTICS in sources:
+        sources.remove(CloudSource.STATISTICS)
+    if CloudSource.OVERVIEW in sources:
+        check_installed()
+    limiter = LocalRateLimiter(RateLimits(pixels.max_in_flight), "reads")
+    return CloudReader(
+        sources=tuple(sources),
+        data_api=data_api,
+        max_scenes=pixels.max_scenes,
+        n_at_once=pixels.max_in_flight,
+        line=Line(limiter, guard=Guard(pixels.private_hosts)),
+        cache=_open_cache(access, scratch),
+    )
 
-    source: Source = Source.OVERVIEW
-    fallback: bool = True
-    data_api: str | None = None
-    max_scenes: int = MAX_SCENES
-    max_in_flight: int = MAX_IN_FLIGHT
-    private_hosts: frozenset[str] = frozenset()
 
-    def open(self, catalog: Catalog, access: Access, scratch: Path) -> CloudReader:
-        """Make the reader of a run, without a request.
-
-        Args:
-            catalog: The catalog of the run.
-            access: Says where the cache is.
-            scratch: Folder that is the cache of this run if there is no other.
-
-        Raises:
-            InputError: A package or an address that the source needs is missing.
-        """
-        if self.data_api is not None:
-            _check_url(self.data_api)
-        is_there = PLANETARY_COMPUTER_URL in catalog.location
-        data_api = self.data_api or (_DATA_API if is_there else None)
-        if self.source is Source.STATISTICS and data_api is None:
-            message = "no server of statistics is known; name one with --data-api"
-            raise InputError(f"--cloud-source statistics: {message}")
-        others = [each for each in Source if each is not self.source and self.fallback]
-        sources = [self.source, *others]
-        if data_api is None:
-            sources.remove(Source.STATISTICS)
-        if Source.OVERVIEW in sources:
-            check_installed()
-        limiter = LocalRateLimiter(RateLimits(self.max_in_flight), "reads")
-        return CloudReader(
-            sources=tuple(sources),
-            data_api=data_api and data_api.rstrip("/"),
-            max_scenes=self.max_scenes,
-            n_at_once=self.max_in_flight,
-            line=Line(limiter, guard=Guard(self.private_hosts)),
-            cache=_open_cache(access, scratch),
-        )
+def _find_data_api(pixels: PixelAccess, catalog: Catalog) -> str | None:
+    """Return the address of the server of statistics; None if none is known."""
+    if pixels.data_api is not None:
+        _check_url(pixels.data_api)
+        return pixels.data_api.rstrip("/")
+    if PLANETARY_COMPUTER_URL in catalog.location:
+        return _DATA_API
+    if pixels.source is CloudSource.STATISTICS:
+        message = "no server of statistics is known; name one with --data-api"
+        raise InputError(f"--cloud-source statistics: {message}")
+    return None
 
 
 def _check_url(data_api: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from floodscan.catalogs.pixel_access import CloudSource
     from floodscan.catalogs.rate_limiter import RateLimiter
     from floodscan.planning.targets import Target
 
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 
 N_CLASSES = 12
 """Number of classes; class 0 has no data."""
-
-
-class Source(StrEnum):
-    """Where the classes come from."""
-
-    OVERVIEW = "overview"
-    """The small copy of the raster inside its own file."""
-
-    STATISTICS = "statistics"
-    """Counts of a server that reads the file; they have no place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +63,7 @@ class Area:
 
     @classmethod
     def of(cls, target: Target) -> Area:
-        """Place the sample points of a target."""
+        """TilePlace the sample points of a target."""
         return cls(target, *place_sample_points(target).locate())
 
 
@@ -113,7 +103,7 @@ class Reading:
     """
 
     grounds: tuple[Ground, ...] = ()
-    source: Source | None = None
+    source: CloudSource | None = None
     resolution_m: float | None = None
     unread: str | None = None
     n_requests: int = 0

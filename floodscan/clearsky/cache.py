@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    Facts = Mapping[str, Any]
+    Key = Mapping[str, Any]
 
 _VERSION = 1  # raise it when the same file becomes another raster
 _RASTER = pa.schema(
@@ -48,7 +48,7 @@ class ReadCache:
     folder: Path
     not_before: float
 
-    def find_raster(self, facts: Facts) -> Raster | None:
+    def find_raster(self, facts: Key) -> Raster | None:
         """Return the raster of an overview; None if it is not there or can't be read."""
         with suppress(OSError, pa.ArrowException, ValueError, IndexError):
             content = self._read(facts, "arrow")
@@ -59,7 +59,7 @@ class ReadCache:
             return Raster(classes, row["epsg"], (west, south, east, north))
         return None
 
-    def keep_raster(self, facts: Facts, raster: Raster) -> None:
+    def keep_raster(self, facts: Key, raster: Raster) -> None:
         """Keep the raster of an overview."""
         row = {
             "epsg": raster.epsg,
@@ -73,7 +73,7 @@ class ReadCache:
             writer.write_table(pa.Table.from_pylist([row], schema=_RASTER))
         self._write(facts, "arrow", bytes(sink.getvalue()))
 
-    def find_counts(self, facts: Facts) -> tuple[Ground, float] | None:
+    def find_counts(self, facts: Key) -> tuple[Ground, float] | None:
         """Return the shares of an area and the pixels' size; None if they can't be read."""
         with suppress(OSError, ValueError, TypeError):
             *shares, resolution_m = map(float, orjson.loads(self._read(facts, "json")))
@@ -81,22 +81,22 @@ class ReadCache:
                 return Ground(np.array(shares)), resolution_m
         return None
 
-    def keep_counts(self, facts: Facts, ground: Ground, resolution_m: float) -> None:
+    def keep_counts(self, facts: Key, ground: Ground, resolution_m: float) -> None:
         """Keep the shares of an area and the pixels' size."""
         self._write(facts, "json", orjson.dumps([*ground.shares.tolist(), resolution_m]))
 
-    def _read(self, facts: Facts, kind: str) -> bytes:
+    def _read(self, facts: Key, kind: str) -> bytes:
         path = self._path(facts, kind)
         if path.stat().st_mtime < self.not_before:
             raise FileNotFoundError
         return path.read_bytes()
 
-    def _path(self, facts: Facts, kind: str) -> Path:
+    def _path(self, facts: Key, kind: str) -> Path:
         canonical = orjson.dumps({"read": _VERSION, **facts}, option=orjson.OPT_SORT_KEYS)
         name = hashlib.sha256(canonical).hexdigest()[:40]
         return self.folder / name[:2] / f"{name}.{kind}"
 
-    def _write(self, facts: Facts, kind: str, content: bytes) -> None:
+    def _write(self, facts: Key, kind: str, content: bytes) -> None:
         # without a cache that can be written, a run is slower and its results are the same
         path = self._path(facts, kind)
         with suppress(OSError):

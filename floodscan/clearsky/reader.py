@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from floodscan.catalogs.limits import Budget
+from floodscan.catalogs.pixel_access import CloudSource
 from floodscan.catalogs.rate_limiter import LocalRateLimiter
-from floodscan.clearsky.base import Reader, Reading, Source
+from floodscan.clearsky.base import Reader, Reading
 from floodscan.clearsky.files import Cost, Line, UnreadError
 from floodscan.clearsky.overviews import read_overview
 from floodscan.clearsky.statistics import count_classes
@@ -34,7 +35,7 @@ class CloudReader:
         cache: What was read before; None keeps nothing.
     """
 
-    sources: tuple[Source, ...] = (Source.OVERVIEW,)
+    sources: tuple[CloudSource, ...] = (CloudSource.OVERVIEW,)
     data_api: str | None = None
     max_scenes: int
     n_at_once: int
@@ -78,9 +79,9 @@ class CloudReader:
         )
 
     def _read_from(
-        self, source: Source, scene: Scene, areas: Sequence[Area], cost: Cost
+        self, source: CloudSource, scene: Scene, areas: Sequence[Area], cost: Cost
     ) -> Reading:
-        if source is Source.OVERVIEW:
+        if source is CloudSource.OVERVIEW:
             raster = read_overview(scene, self.line, cost, self.cache)
             grounds = tuple(raster.look_at(area) for area in areas)
             return Reading(grounds=grounds, source=source, resolution_m=raster.resolution_m)

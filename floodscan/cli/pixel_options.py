@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from floodscan.catalogs import Access
 
     Command = Callable[..., int | None]
 
@@ -59,10 +62,10 @@ _PIXELS = (
 
 
 def pixel_options(command: Command) -> Command:
-    """Add the options for the reading of scenes; the command gets them as ``pixels``."""
+    """Add the options for the reading of scenes; the command gets them in its ``access``."""
 
     @wraps(command)
-    def call(
+    def call(  # noqa: PLR0913 - one parameter per option
         *args: object,
         cloud_source: str,
         cloud_fallback: bool,
@@ -70,20 +73,20 @@ def pixel_options(command: Command) -> Command:
         max_scenes: int,
         max_reads: int,
         private_hosts: tuple[str, ...],
+        access: Access,
         **others: object,
     ) -> int | None:
-        from floodscan.clearsky.access import PixelAccess
-        from floodscan.clearsky.base import Source
+        from floodscan.catalogs.pixel_access import CloudSource, PixelAccess
 
         pixels = PixelAccess(
-            source=Source(cloud_source),
+            source=CloudSource(cloud_source),
             fallback=cloud_fallback,
             data_api=data_api,
             max_scenes=max_scenes,
             max_in_flight=max_reads,
             private_hosts=frozenset(private_hosts),
         )
-        return command(*args, pixels=pixels, **others)
+        return command(*args, access=replace(access, pixels=pixels), **others)
 
     for option in reversed(_PIXELS):
         call = option(call)

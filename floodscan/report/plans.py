@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
-from floodscan.clearsky.access import MAX_SCENES
+from floodscan.catalogs.pixel_access import MAX_SCENES
 from floodscan.clearsky.overviews import HEAD_BYTES
 from floodscan.report.screen import MOST_ROWS, print_line, show
 

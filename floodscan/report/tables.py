@@ -132,17 +132,22 @@ def show_coverage(console: Console, manifest: Manifest) -> None:
     if coverage["chips_total"] is not None:
         _show_forecast(console, "forecast", sets[ALL_SENSORS], coverage["chips_total"])
         # without a forecast of the whole, there may be one of a sensor
-        for name in [each for each in sets if n_empty and not sets[each]["missing"]]:
+        has_none = n_empty or sets[ALL_SENSORS]["mosaics"] is None
+        for name in [each for each in sets if has_none and sets[each]["mosaics"]]:
             title = f"forecast for {name} alone"
             _show_forecast(console, title, sets[name], coverage["chips_total"])
     console.print()
 
 
 def _show_forecast(console: Console, title: str, forecast: Json, chips_total: int) -> None:
-    if missing := forecast["missing"]:
-        slots = ", ".join("/".join(filter(None, slot.values())) for slot in missing)
-        print_line(console, f"{title}: none, because these slots are empty: {slots}")
-        return
+    for slots, reason in (
+        (forecast["missing"], "these slots are empty"),
+        (forecast.get("unknown"), "the clear ground of these slots is unknown"),
+    ):
+        if slots:
+            names = ", ".join("/".join(filter(None, slot.values())) for slot in slots)
+            print_line(console, f"{title}: none, because {reason}: {names}")
+            return
     print_line(console, f"{title}:")
     for kind, reader in _READERS.items():
         found = forecast[kind]

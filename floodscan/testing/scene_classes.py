@@ -34,7 +34,7 @@ _SHADOW_SHIFT = (-15, 25)  # rows, columns
 _WEDGE_SLOPE = 0.25
 
 
-class Place(NamedTuple):
+class TilePlace(NamedTuple):
     """Where a tile is: the code of its UTM zone, and its north-western corner in metres."""
 
     epsg: int
@@ -82,7 +82,7 @@ def _draw_field(seed: int, scales: dict[int, float]) -> Numbers:
     return total
 
 
-def write_classes(file: Path, classes: Classes, place: Place) -> None:
+def write_classes(file: Path, classes: Classes, place: TilePlace) -> None:
     """Write classes as a cloud-optimised GeoTIFF.
 
     Args:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from floodscan.testing.scene_classes import Place
+    from floodscan.testing.scene_classes import TilePlace
 
     Shares = NDArray[np.float64]
 
 
-def draw_area(random: np.random.Generator, place: Place) -> BaseGeometry:
+def draw_area(random: np.random.Generator, place: TilePlace) -> BaseGeometry:
     """Draw a polygon of 3 to 60 km with its centre on a tile, in metres."""
     radius = random.uniform(1_500, 30_000)
     west, south, east, north = place.bounds
@@ -35,7 +35,7 @@ def draw_area(random: np.random.Generator, place: Place) -> BaseGeometry:
     return shapely.convex_hull(shapely.MultiPoint(corners))
 
 
-def to_area(area: BaseGeometry, place: Place) -> Area:
+def to_area(area: BaseGeometry, place: TilePlace) -> Area:
     """Make a target of an area in the metres of a tile."""
     back = Transformer.from_crs(f"EPSG:{place.epsg}", "OGC:CRS84", always_xy=True)
     dense = shapely.segmentize(area, 1_000)
@@ -43,7 +43,7 @@ def to_area(area: BaseGeometry, place: Place) -> Area:
     return Area.of(Target("aoi", whole, bbox_of(whole)))
 
 
-def count_all(classes: NDArray[np.uint8], place: Place, area: BaseGeometry) -> Shares:
+def count_all(classes: NDArray[np.uint8], place: TilePlace, area: BaseGeometry) -> Shares:
     """Count the classes of all pixels with their centres in an area; 0 is outside the tile."""
     west, south, east, north = area.bounds
     first = int((west - place.west) // PIXEL_M), int((place.north - north) // PIXEL_M)

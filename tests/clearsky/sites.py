@@ -15,7 +15,7 @@ from floodscan.clearsky.base import Area, Scene
 from floodscan.clearsky.files import READ_LIMITS, Line
 from floodscan.clearsky.reader import CloudReader
 from floodscan.planning.targets import Target
-from floodscan.testing.scene_classes import Place, draw_classes, write_classes
+from floodscan.testing.scene_classes import TilePlace, draw_classes, write_classes
 from floodscan.testing.servers.proxy import fault_proxy
 from tests.servers.fixtures import signing_by
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ACCOUNT, CONTAINER = "sentinel2l2a01", "sentinel2-l2"
 HOST = f"http://{ACCOUNT}.blob.core.windows.net/{CONTAINER}"
 COLLECTION = "sentinel-2-l2a"
-PLACE = Place(32631, 399960.0, 5600040.0)
+PLACE = TilePlace(32631, 399960.0, 5600040.0)
 LIMITS = replace(
     READ_LIMITS,
     request_seconds=3.0,
@@ -87,12 +87,12 @@ def classes_of(seed: int, *, wedge: float = 0.0) -> NDArray[np.uint8]:
     return draw_classes(seed, wedge=wedge)
 
 
-def write_tile(folder: Path, name: str, *, seed: int, place: Place, wedge: float = 0.0) -> None:
+def write_tile(folder: Path, name: str, *, seed: int, place: TilePlace, wedge: float = 0.0) -> None:
     """Write a tile to the container."""
     write_classes(folder / f"{name}.tif", classes_of(seed, wedge=wedge), place)
 
 
-def scene_of(name: str, place: Place = PLACE, *, href: str | None = None) -> Scene:
+def scene_of(name: str, place: TilePlace = PLACE, *, href: str | None = None) -> Scene:
     """Describe a tile as its item does."""
     west, south, east, north = place.bounds
     corners = [(west, south), (west, north), (east, north), (east, south)]

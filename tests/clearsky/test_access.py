@@ -9,11 +9,11 @@ import pytest
 
 from floodscan import Access, InputError
 from floodscan.catalogs import PLANETARY_COMPUTER, Catalog, open_catalog
-from floodscan.clearsky.access import PixelAccess
-from floodscan.clearsky.base import Source
+from floodscan.catalogs.pixel_access import CloudSource, PixelAccess
+from floodscan.clearsky.access import open_reader
 
 SCRATCH = Path("scratch")
-OVERVIEW, STATISTICS = Source.OVERVIEW, Source.STATISTICS
+OVERVIEW, STATISTICS = CloudSource.OVERVIEW, CloudSource.STATISTICS
 PC = open_catalog(PLANETARY_COMPUTER)
 DEMO = open_catalog("demo")
 OWN = "http://127.0.0.1:9/api"
@@ -30,10 +30,10 @@ OWN = "http://127.0.0.1:9/api"
     ],
 )
 def test_sources_follow_from_the_catalog_and_the_limits(
-    catalog: Catalog, pixels: PixelAccess, sources: tuple[Source, ...], data_api: str | None
+    catalog: Catalog, pixels: PixelAccess, sources: tuple[CloudSource, ...], data_api: str | None
 ) -> None:
     """The data API of Planetary Computer serves its own scenes alone."""
-    reader = pixels.open(catalog, Access(), SCRATCH)
+    reader = open_reader(catalog, Access(pixels=pixels), SCRATCH)
     assert reader.sources == sources
     assert (reader.data_api or "").startswith(data_api or "")
     assert (reader.data_api is None) == (data_api is None)
@@ -43,7 +43,7 @@ def test_sources_follow_from_the_catalog_and_the_limits(
 def test_statistics_need_a_server() -> None:
     """No address of one is known for another catalog."""
     with pytest.raises(InputError, match="no server of statistics is known; name one with --data"):
-        PixelAccess(source=STATISTICS).open(DEMO, Access(), SCRATCH)
+        open_reader(DEMO, Access(pixels=PixelAccess(source=STATISTICS)), SCRATCH)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_statistics_need_a_server() -> None:
 def test_an_address_with_a_secret_or_of_another_kind_is_refused(data_api: str) -> None:
     """It is recorded, so it must not hold a secret; and the message does not quote it."""
     with pytest.raises(InputError, match="--data-api: must be an http") as caught:
-        PixelAccess(data_api=data_api).open(DEMO, Access(), SCRATCH)
+        open_reader(DEMO, Access(pixels=PixelAccess(data_api=data_api)), SCRATCH)
     assert "secret" not in str(caught.value)
 
 
 def test_the_cache_is_that_of_the_searches(tmp_path: Path) -> None:
     """Or a folder of the run, for its time; ``refresh`` takes nothing that is older."""
-    own = PixelAccess().open(DEMO, Access(), SCRATCH)
-    shared = PixelAccess().open(DEMO, Access(cache=tmp_path), SCRATCH)
-    fresh = PixelAccess().open(DEMO, Access(cache=tmp_path, refresh=True), SCRATCH)
+    own = open_reader(DEMO, Access(pixels=PixelAccess()), SCRATCH)
+    shared = open_reader(DEMO, Access(cache=tmp_path, pixels=PixelAccess()), SCRATCH)
+    fresh = open_reader(DEMO, Access(cache=tmp_path, refresh=True, pixels=PixelAccess()), SCRATCH)
     assert own.cache is not None
     assert shared.cache is not None
     assert fresh.cache is not None

@@ -13,7 +13,7 @@ from floodscan.clearsky.base import Area, Ground
 from floodscan.clearsky.columns import FRACTIONS
 from floodscan.clearsky.raster import Raster, decode, find_overview
 from floodscan.planning.targets import Target
-from floodscan.testing.scene_classes import Place
+from floodscan.testing.scene_classes import TilePlace
 from tests.clearsky.areas import count_all, draw_area, to_area
 from tests.clearsky.sites import PLACE, area_of, classes_of, scene_of, write_tile
 
@@ -26,7 +26,7 @@ CLEAR = [*FRACTIONS["clear_frac"]]
 N_AREAS = 200
 
 
-def _read(folder: Path, place: Place, *, seed: int, wedge: float = 0.0) -> Raster:
+def _read(folder: Path, place: TilePlace, *, seed: int, wedge: float = 0.0) -> Raster:
     """Write a tile, and read its overview from the first bytes of the file."""
     name = f"{seed}-{place.epsg}"
     write_tile(folder, name, seed=seed, place=place, wedge=wedge)
@@ -50,7 +50,7 @@ def test_shares_of_an_overview_are_those_of_all_pixels(tmp_path: Path) -> None:
     assert np.percentile(errors, 95) <= 0.03
 
 
-NEIGHBOURS = (Place(32631, 600_000.0, 5_600_040.0), Place(32632, 199_980.0, 5_600_040.0))
+NEIGHBOURS = (TilePlace(32631, 600_000.0, 5_600_040.0), TilePlace(32632, 199_980.0, 5_600_040.0))
 """Tiles of two UTM zones, which overlap."""
 
 
@@ -97,10 +97,10 @@ def _points(ground: Ground) -> NDArray[np.bool_]:
 
 
 ACROSS = {
-    "zone 60 north": (Place(32660, 600_000.0, 6_000_000.0), 53.6),
-    "zone 1 north": (Place(32601, 199_980.0, 6_000_000.0), 53.6),
-    "zone 60 south": (Place(32760, 750_000.0, 8_200_000.0), -16.7),
-    "zone 1 south": (Place(32701, 100_000.0, 8_200_000.0), -16.7),
+    "zone 60 north": (TilePlace(32660, 600_000.0, 6_000_000.0), 53.6),
+    "zone 1 north": (TilePlace(32601, 199_980.0, 6_000_000.0), 53.6),
+    "zone 60 south": (TilePlace(32760, 750_000.0, 8_200_000.0), -16.7),
+    "zone 1 south": (TilePlace(32701, 100_000.0, 8_200_000.0), -16.7),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 
 from floodscan.catalogs.guard import Guard
-from floodscan.testing.scene_classes import PIXEL_M, Place
+from floodscan.testing.scene_classes import PIXEL_M, TilePlace
 from floodscan.testing.servers.launch import sas_server
 from tests.clearsky.sites import (
     COLLECTION,
@@ -220,7 +220,7 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
         "has another coordinate system than its item says",
     ),
     "other place": (
-        lambda file: write_tile(file.parent, file.stem, seed=1, place=Place(32631, 0.0, 100.0)),
+        lambda file: write_tile(file.parent, file.stem, seed=1, place=TilePlace(32631, 0.0, 100.0)),
         "covers other ground than its item says",
     ),
     "many bands": (lambda file: _write_raster(file, count=3), "is not a raster of classes"),

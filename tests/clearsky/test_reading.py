@@ -9,8 +9,8 @@ import numpy as np
 
 from floodscan.catalogs import StacApiCatalog
 from floodscan.catalogs.cache import CachedCatalog
+from floodscan.catalogs.pixel_access import CloudSource
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
-from floodscan.clearsky.base import Source
 from floodscan.clearsky.cache import ReadCache
 from floodscan.testing.scene_classes import write_classes
 from tests.clearsky.sites import PLACE, area_of, classes_of, reader_for, scene_of
@@ -32,7 +32,7 @@ def test_a_scene_costs_one_or_two_requests(
     with raster_site.reached(monkeypatch) as way:
         found = reader_for("cost").read(scene_of("clouds"), [AREA, area_of(1.7, 49.7, 2.9, 50.4)])
     assert found.unread is None
-    assert found.source is Source.OVERVIEW
+    assert found.source is CloudSource.OVERVIEW
     assert len(way.visits) == found.n_requests <= 2
     assert found.n_bytes <= 160_000
     assert len(found.grounds) == 2

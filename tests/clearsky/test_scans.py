@@ -12,12 +12,12 @@ import pytest
 
 import floodscan
 from floodscan import Access, Recipe
-from floodscan.clearsky.access import PixelAccess
+from floodscan.catalogs.pixel_access import PixelAccess
 from floodscan.clusters import open_client
 from floodscan.model import CloudScope, Policy
 from floodscan.testing.build_demo import build_items
 from floodscan.testing.fake_catalog import ItemsInMemory
-from floodscan.testing.scene_classes import Place, write_classes
+from floodscan.testing.scene_classes import TilePlace, write_classes
 from tests.clearsky.sites import COLLECTION, HOST, Site, classes_of
 from tests.runs import result_bytes
 from tests.sweeps import make_events
@@ -45,7 +45,7 @@ def catalog(raster_site: Site) -> ItemsInMemory:
     for number, item in enumerate(items[COLLECTION]):
         asset = item["assets"]["SCL"]
         west, _, _, north = asset["proj:bbox"]
-        place = Place(item["properties"]["proj:epsg"], west, north)
+        place = TilePlace(item["properties"]["proj:epsg"], west, north)
         sky = np.roll(classes_of(1)[::8, ::8], (37 * number, 91 * number), (0, 1))
         write_classes(raster_site.folder / f"{item['id']}.tif", sky, place)
         asset["href"] = f"{HOST}/{item['id']}.tif"
@@ -70,7 +70,7 @@ def calm(
 
 def _scan(catalog: ItemsInMemory, out: Path, **changes: Any) -> ScanResult:  # noqa: ANN401
     cache = changes.pop("cache", None)
-    options = {"recipe": AREA, "pixels": PIXELS, "access": Access(cache=cache), **changes}
+    options = {"recipe": AREA, "access": Access(cache=cache, pixels=PIXELS), **changes}
     return floodscan.scan(options.pop("events", EVENTS), catalog=catalog, out=out, **options)
 
 

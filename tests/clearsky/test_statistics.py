@@ -10,11 +10,12 @@ import orjson
 import pytest
 import shapely
 
-from floodscan.clearsky.base import Area, Source
+from floodscan.catalogs.pixel_access import CloudSource
+from floodscan.clearsky.base import Area
 from floodscan.clearsky.cache import ReadCache
 from floodscan.clearsky.raster import decode, find_overview
 from floodscan.planning.targets import Target
-from floodscan.testing.scene_classes import Place
+from floodscan.testing.scene_classes import TilePlace
 from floodscan.testing.servers.launch import data_server
 from floodscan.testing.servers.proxy import fault_proxy
 from tests.clearsky.sites import COLLECTION, PLACE, area_of, reader_for, scene_of, write_tile
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tests.clearsky.sites import Site
 
 ROOT = "/api/data/v1"
-DATELINE = Place(32660, 600_000.0, 6_000_000.0)
+DATELINE = TilePlace(32660, 600_000.0, 6_000_000.0)
 TILES = {"clouds": (PLACE, 0.0), "wedge": (PLACE, 0.6), "dateline": (DATELINE, 0.0)}
 AREAS = {
     "whole": area_of(2.2, 50.0, 2.6, 50.3),
@@ -89,11 +90,11 @@ def _make_item(scene: Scene, file: Path) -> dict[str, object]:
 @pytest.mark.parametrize("name", AREAS)
 def test_statistics_and_overview_agree(name: str, tile: str, data_api: DataApi) -> None:
     """Both look at the same ground, through pixels of other sizes."""
-    reader = reader_for("agree", sources=(Source.STATISTICS,), data_api=data_api.url)
+    reader = reader_for("agree", sources=(CloudSource.STATISTICS,), data_api=data_api.url)
     scene, area = scene_of(tile), AREAS[name]
     found = reader.read(scene, [area])
     assert found.unread is None
-    assert found.source is Source.STATISTICS
+    assert found.source is CloudSource.STATISTICS
     assert found.n_requests == 1
     (ground,) = found.grounds
     assert ground.at_points is None
@@ -115,7 +116,7 @@ def test_an_area_across_the_antimeridian_is_asked_for_in_two_parts(data_api: Dat
         scene_of("dateline", DATELINE),
         footprint=shapely.union_all([each.buffer(1) for each in parts]),
     )
-    reader = reader_for("dateline", sources=(Source.STATISTICS,), data_api=data_api.url)
+    reader = reader_for("dateline", sources=(CloudSource.STATISTICS,), data_api=data_api.url)
     found = reader.read(scene, [area])
     assert found.n_requests == 2
     np.testing.assert_allclose(
@@ -127,7 +128,7 @@ def test_counts_are_kept(data_api: DataApi, tmp_path: Path) -> None:
     """The same scene and area are not asked for again; another area is."""
     reader = reader_for(
         "kept",
-        sources=(Source.STATISTICS,),
+        sources=(CloudSource.STATISTICS,),
         data_api=data_api.url,
         cache=ReadCache(tmp_path, not_before=0.0),
     )
@@ -146,7 +147,7 @@ def test_a_fault_of_the_data_api_leaves_a_scene_unread(fault: str, data_api: Dat
     with fault_proxy(data_api.server.url, script=lambda _: fault) as way:
         way.everywhere = True
         reader = reader_for(
-            f"broken {fault}", sources=(Source.STATISTICS,), data_api=way.url + ROOT
+            f"broken {fault}", sources=(CloudSource.STATISTICS,), data_api=way.url + ROOT
         )
         found = reader.read(scene_of("clouds"), [AREAS["small"]])
     assert found.unread is not None
@@ -159,7 +160,7 @@ def test_statistics_stand_in_for_files_that_can_not_be_read(
 ) -> None:
     """And overviews for statistics; without the other source a scene stays unread."""
     area = AREAS["small"]
-    overview, statistics = Source.OVERVIEW, Source.STATISTICS
+    overview, statistics = CloudSource.OVERVIEW, CloudSource.STATISTICS
     readers = {
         order: reader_for("both", sources=order, data_api=data_api.url)
         for order in ((overview, statistics), (statistics, overview), (overview,))

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from floodscan.catalogs import open_catalog
+from floodscan.catalogs.pixel_access import CloudSource
 from floodscan.clearsky import read_clearness
-from floodscan.clearsky.base import Ground, Reading, Source
+from floodscan.clearsky.base import Ground, Reading
 from floodscan.clearsky.wanted import find_wanted
 from floodscan.model import CloudScope, Policy, Recipe, Sensor
 from floodscan.pipeline import Run, ask
@@ -63,7 +64,7 @@ class Sky:
         if scene.item_id in self.hidden:
             return Reading(unread="it is night", n_requests=1)
         grounds = tuple(Ground.at(self.classes) for _ in areas)
-        return Reading(grounds=grounds, source=Source.OVERVIEW, resolution_m=160.0)
+        return Reading(grounds=grounds, source=CloudSource.OVERVIEW, resolution_m=160.0)
 
 
 def _score(recipe: Recipe, tmp_path: Path) -> tuple[pa.Table, dict[tuple[str, str], Target]]:

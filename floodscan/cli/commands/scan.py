@@ -22,9 +22,9 @@ from floodscan.cli.without_pandas import CommandWithoutPandas
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Access
-    from floodscan.clearsky.access import PixelAccess
     from floodscan.cli.options import CatalogChoice, ClusterChoice
     from floodscan.model import Recipe
+    from floodscan.planning.event_list import EventList
 
 
 @click.command(
@@ -80,7 +80,6 @@ def scan(  # noqa: PLR0913 - one parameter per option
     rules: Recipe,
     cluster_choice: ClusterChoice,
     access: Access,
-    pixels: PixelAccess,
     dry_run: bool,
     as_json: bool,
     **switches: Any,  # noqa: ANN401 - as in scanning.scan
@@ -91,11 +90,9 @@ def scan(  # noqa: PLR0913 - one parameter per option
     """
     from floodscan import scanning
     from floodscan.cli.cluster import prepare_client
-    from floodscan.cli.event_input import report_events
     from floodscan.cli.output import print_coverage, print_result, show_progress
 
-    with report_events(as_json=as_json):
-        listed = scanning.read_list(events, rules)
+    listed = _read_list(events, rules, as_json=as_json)
     if dry_run:
         return _print_job(cluster_choice, access)
     print_coverage(source := catalogs.open(events, rules), rules)
@@ -108,12 +105,19 @@ def scan(  # noqa: PLR0913 - one parameter per option
             out=out or f"floodscan-{Path(events).stem}",
             client=client,
             access=access,
-            pixels=pixels,
             search_on_driver=cluster_choice.search_on_driver,
             on_progress=on_progress,
             **switches,
         )
     return print_result(result, as_json=as_json, can_retry=True)
+
+
+def _read_list(events: str, rules: Recipe, *, as_json: bool) -> EventList:
+    from floodscan.cli.event_input import report_events
+    from floodscan.scanning import read_list
+
+    with report_events(as_json=as_json):
+        return read_list(events, rules)
 
 
 def _print_job(choice: ClusterChoice, access: Access) -> int:

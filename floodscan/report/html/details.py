@@ -73,7 +73,7 @@ class BlockMaker:
         return Block(content, columns.clouds)
 
     def _list_choices(self, manifest: ShownManifest, columns: CandidateColumns) -> list[list[Any]]:
-        """List the choices of the area: slot, coverage, runner-up and margin."""
+        """List the choices of the area: slot, coverage, runner-up, margin, clear ground."""
         choices = []
         for number, (phase, sensor) in enumerate(self.slots):
             choice = manifest.choice(phase, sensor)
@@ -87,6 +87,7 @@ class BlockMaker:
                     round(choice["coverage_frac"], _SHARE_DIGITS),
                     second and columns.numbers.get((manifest.event_id, second["id"])),
                     margin and [margin["by"], margin["selected"], margin["runner_up"]],
+                    choice.get("clear_frac"),
                 ]
             )
         return choices

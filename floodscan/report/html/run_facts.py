@@ -65,11 +65,12 @@ def describe_run(folder: RunFolder, run: Json) -> Json:
 
 
 def _sum_searches(folder: RunFolder) -> list[Json]:
-    """Sum up the searches of each collection, a batch at a time."""
+    """Sum up the searches by the collections that they ask for, a batch at a time."""
     sums: dict[str, Counter[str]] = {}
-    for _, rows in folder.searches.batches(["collection", "complete", "cached", *_SUMMED]):
-        for name in sorted(set(rows["collection"].to_pylist())):
-            own = rows.filter(pc.field("collection") == name)
+    for _, rows in folder.searches.batches(["collections", "complete", "cached", *_SUMMED]):
+        asked = pc.binary_join(rows["collections"], ", ")
+        for name in sorted(set(asked.to_pylist())):
+            own = rows.filter(pc.equal(asked, name))
             sums.setdefault(name, Counter()).update(
                 {
                     "searches": len(own),

@@ -4,6 +4,9 @@ const MEASURES = {
   overlap_frac: ["coverage of the area", percent],
   cloud_cover: ["cloud", (value) => (value == null ? "unknown" : `${value.toFixed(1)} %`)],
   days_from_phase: ["days from the phase's date", (value) => `${value}`],
+  clear_ground: ["what is known of clear ground", String],
+  clear_share: ["clear ground", percent],
+  area_cloud: ["cloud over the area", (value) => (value == null ? "unknown" : `${value.toFixed(1)} %`)],
   datetime: ["earlier time", (value) => `${value}`.slice(0, 16).replace("T", " ")],
   relative_orbit: ["smaller relative orbit", (value) => `${value}`],
   orbit_state: ["orbit state", (value) => `${value}`],
@@ -28,7 +31,7 @@ function choiceCells(run, event, target, slot, number) {
     sceneNames(chosen.map((row) => row.scene)),
     slot[0] && timeParts(first.seconds),
     slot[0] && first.seconds != null && hoursText((first.seconds - event.onset * 60) / 3600),
-    choice ? percent(choice[1]) : slot[0] == null ? `${chosen.length} tiles` : null,
+    choice ? coverageText(choice) : slot[0] == null ? `${chosen.length} tiles` : null,
     meanCloud(chosen),
     [first.platform, placeText(first)].filter(Boolean).join(" "),
     h("span", null, reasonText(choice, own, slot),
@@ -54,6 +57,9 @@ function emptyReason(event, target, [phase, sensor]) {
   const found = event.empty.find(([t, p, name]) => t === target && p === phase && name === sensor);
   return found ? h("span", null, found[3], ". ", h("span", { class: "quiet" }, found[4])) : null;
 }
+
+const coverageText = ([, covered, , , clear]) =>
+  clear == null ? percent(covered) : `${percent(covered)}, ${percent(clear)} clear`;
 
 const timeParts = (seconds) => seconds == null ? null
   : utc(seconds).slice(0, 16).split("T").map((part) => [h("span", { class: "whole" }, part), " "]);
