@@ -18,6 +18,7 @@ from floodscan.assessment.missing_passes import (
     name_missing_passes,
 )
 from floodscan.assessment.outcomes import find_empty_slots
+from floodscan.assessment.verdict_counts import count_verdicts
 from floodscan.catalogs.base import Answer
 from floodscan.schemas import ITEMS
 from floodscan.testing.fake_catalog import FakeCatalog
@@ -98,7 +99,8 @@ def hints_of(*items: Item, onset: datetime | None = None) -> dict[str, str]:
     world = World(make_event(onset=onset), [*items], CHANGE_DETECTION)
     answers = {search: Answer(items=ITEMS.empty_table()) for search in world.plan.searches}
     chosen = world.chosen()
-    empty: list[EmptySlot] = find_empty_slots(world.plan, chosen, answers, world.recipe)
+    verdicts = count_verdicts(chosen, world.recipe).get(world.plan.event.event_id, {})
+    empty: list[EmptySlot] = find_empty_slots(world.plan, verdicts, answers, world.recipe)
     named = name_missing_passes(empty, world.plan, chosen, world.recipe)
     assert [each.code for each in named] == [each.code for each in empty]
     return {
@@ -144,7 +146,8 @@ def test_a_failed_search_names_no_pass() -> None:
     world = World(make_event(), [s1_item("before", day(-10), ALL)], CHANGE_DETECTION)
     failed = Answer(items=ITEMS.empty_table(), complete=False)
     answers = dict.fromkeys(world.plan.searches, failed)
-    empty = find_empty_slots(world.plan, world.chosen(), answers, world.recipe)
+    (verdicts,) = count_verdicts(world.chosen(), world.recipe).values()
+    empty = find_empty_slots(world.plan, verdicts, answers, world.recipe)
     assert name_missing_passes(empty, world.plan, world.chosen(), world.recipe) == empty
 
 
