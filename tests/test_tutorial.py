@@ -46,7 +46,7 @@ def test_every_cell_runs_and_shows_something(tmp_path: Path) -> None:
     outputs = [output for cell in cells for output in cell.outputs]
     assert [each for each in outputs if each.get("name") == "stderr"] == []
     kinds = [kind for each in outputs for kind in each.get("data", ())]
-    assert kinds.count("image/png") == 2
+    assert kinds.count("image/png") == 3
     shown = [each.data["text/html"] for each in outputs if "text/html" in each.get("data", ())]
     assert sum("<svg" in page for page in shown) >= 4
 

@@ -10,6 +10,7 @@ from floodscan.assessment.outcomes import find_empty_slots, summarize_event
 from floodscan.assessment.quality import assess
 from floodscan.assessment.shown_rows import list_shown_rows
 from floodscan.assessment.verdict_counts import count_verdicts
+from floodscan.schemas import CANDIDATES, split_by_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,23 +42,23 @@ def assess_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
-    candidates = selection.candidates
-    assessments, rows = assess(plans, candidates, recipe), list_shown_rows(candidates)
-    verdicts = count_verdicts(candidates, recipe)
-    manifests, outcomes, writer = {}, [], ManifestWriter(recipe, catalog_id)
+    of_event = split_by_event(selection.candidates)
+    assessments = assess(plans, selection.candidates, recipe)
+    verdicts = count_verdicts(selection.candidates, recipe)
+    rows = list_shown_rows(selection.candidates)
+    writer, manifests, outcomes = ManifestWriter(recipe, catalog_id), {}, []
     for plan, answered in zip(plans, answers, strict=True):
-        event_id, assessment = plan.event.event_id, assessments[plan.event.event_id]
-        counts = verdicts.get(event_id, {})
-        empty_slots = find_empty_slots(plan, counts, answered, recipe)
-        empty_slots = name_missing_passes(empty_slots, plan, candidates, recipe)
+        own = of_event.get(event_id := plan.event.event_id, CANDIDATES.empty_table())
+        found = find_empty_slots(plan, verdicts.get(event_id, {}), answered, recipe)
+        empty = name_missing_passes(found, plan, own, recipe)
         manifest = writer.build(
             plan,
             rows.get(event_id, {}),
             answers=answered,
-            empty_slots=empty_slots,
-            assessment=assessment,
+            empty_slots=empty,
+            assessment=assessments[event_id],
             alternatives=selection.alternatives.get(event_id, {}),
         )
         manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(summarize_event(plan, counts, answered, empty_slots, assessment))
+        outcomes.append(summarize_event(plan, len(own), answered, empty, assessments[event_id]))
     return manifests, outcomes

@@ -51,7 +51,7 @@ def name_missing_passes(
     Args:
         empty_slots: The empty slots of an event.
         plan: The event and its slots.
-        candidates: CANDIDATES of this event, and of others.
+        candidates: CANDIDATES of this event.
         recipe: The rules.
     """
     slots = {
@@ -65,7 +65,7 @@ def name_missing_passes(
         else None
         for empty in empty_slots
     ]
-    seen = list_passes(candidates, plan.event.event_id) if any(asked) else {}
+    seen = list_passes(candidates) if any(asked) and len(candidates) else {}
     named = []
     for empty, slot in zip(empty_slots, asked, strict=True):
         found = [] if slot is None else find_missing_passes(slot, plan, seen, recipe)
@@ -108,10 +108,11 @@ def find_missing_passes(
     return found
 
 
-def list_passes(candidates: pa.Table, event_id: str) -> dict[str, list[Pass]]:
-    """List when scenes of Sentinel-1 cover some of each target of an event, in all phases."""
-    own = (pc.field("event_id") == event_id) & (pc.field("sensor") == Sensor.S1RTC)
-    rows = candidates.filter(own & (pc.field("overlap_frac") > 0)).select(_COLUMNS).to_pylist()
+def list_passes(candidates: pa.Table) -> dict[str, list[Pass]]:
+    """List when scenes of Sentinel-1 cover some of each target, in all phases."""
+    radar = (pc.field("sensor") == Sensor.S1RTC) & (pc.field("overlap_frac") > 0)
+    needed = candidates.select([*_COLUMNS, "sensor", "overlap_frac"])
+    rows = needed.filter(radar).select(_COLUMNS).to_pylist()
     found: dict[str, list[Pass]] = {}
     for target_id, *facts in map(dict.values, rows):
         if None not in facts:

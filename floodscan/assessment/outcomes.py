@@ -182,7 +182,7 @@ def find_empty_slots(
 
 def summarize_event(
     plan: EventPlan,
-    verdicts: VerdictCounts,
+    n_candidates: int,
     answers: Mapping[Search, Answer],
     empty_slots: Sequence[EmptySlot],
     assessment: Assessment,
@@ -191,7 +191,7 @@ def summarize_event(
 
     Args:
         plan: The event and its slots.
-        verdicts: The candidates of each slot by verdict.
+        n_candidates: Number of its candidates.
         answers: The answer to each search of the plan.
         empty_slots: The slots without a scene.
         assessment: Coverage and warnings of its choices.
@@ -206,7 +206,7 @@ def summarize_event(
         reasons=tuple(empty_slots),
         n_slots=len(plan.slots),
         n_filled=n_filled,
-        n_candidates=sum(each.n for found in verdicts.values() for each in found.values()),
+        n_candidates=n_candidates,
         n_requests=sum(answer.n_requests for answer in asked),
         seconds=sum(answer.seconds for answer in asked),
         joint_frac=assessment.complete_joint_frac(AOI),

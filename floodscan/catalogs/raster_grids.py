@@ -35,6 +35,7 @@ _N_TERMS = 6
 _MOST_PIXELS = np.iinfo(np.int32).max
 _LONGEST_TEXT = 1000  # bytes; nine numbers take 200
 _NONE = type(None)
+_ANY = msgspec.json.Decoder()
 _NULL = b"null"
 _NO_ASSET = Asset()
 _NO_PROPERTIES: Any = Properties()
@@ -100,12 +101,11 @@ def parse_grids(items: Sequence[Item], keys: Sequence[str]) -> Columns:
     shapes: list[Shape | None] = []
     edges: list[object] = []
     for item in items:
-        assets, common = item.assets or {}, item.properties or _NO_PROPERTIES
-        common_shape = bytes(common.proj_shape)
-        for key in keys:
-            asset = assets.get(key)
-            text = _NULL if asset is None else bytes(asset.shape)
-            shapes.append(read[common_shape if text == _NULL else text])
+        get, common = (item.assets or {}).get, item.properties or _NO_PROPERTIES
+        texts = [bytes((get(key) or _NO_ASSET).shape) for key in keys]
+        if (common_shape := bytes(common.proj_shape)) != _NULL:
+            texts = [common_shape if text == _NULL else text for text in texts]
+        shapes += [read[text] for text in texts]
         edges.append(_read_edges(item, keys, shapes[-len(keys)] if keys else None))
     return parse_edges(edges), _map_shapes(keys, shapes, len(items))
 
@@ -138,7 +138,7 @@ def _decode_first(one: msgspec.Raw, other: msgspec.Raw) -> object:
 def _decode(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """Decode a JSON text; one that can't be decoded, or is too long, is None."""
     with suppress(msgspec.DecodeError):  # such as a number beyond the range of a float
-        return msgspec.json.decode(text) if len(text) <= _LONGEST_TEXT else None
+        return _ANY.decode(text) if len(text) <= _LONGEST_TEXT else None
     return None
 
 

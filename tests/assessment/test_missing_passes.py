@@ -74,7 +74,7 @@ def test_passes_that_are_named_are_those_that_were_dropped() -> None:
     (plan,) = [World(DEMO, [], CHANGE_DETECTION).plan]
     (slot,) = [s for s in plan.slots if s.key == ("event", "S1RTC")]
     there, left = (r.folder.read_candidates(DEMO.event_id) for r in (whole, found))
-    missing = find_missing_passes(slot, plan, list_passes(left, DEMO.event_id), CHANGE_DETECTION)
+    missing = find_missing_passes(slot, plan, list_passes(left), CHANGE_DETECTION)
     named = {(f"{each.time:%Y-%m-%d}", each.track, each.platform) for each in missing}
     dropped = passes_of(there) - passes_of(left)
     assert named

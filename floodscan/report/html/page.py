@@ -24,6 +24,7 @@ _SCRIPTS = (
     *("table.js", "timeline.js", "marks.js", "event_map.js", "choices.js", "event.js", "main.js"),
 )
 _LEVEL = 6
+_ASIDES = re.compile(r"(?m)^\s*(?://.*\n|/\*\*.*\*/\n)|^\s+")  # comments, and indentation
 _SOURCE_MAP = re.compile(r"(?m)^(?://# sourceMappingURL=.*|/\*# sourceMappingURL=.*\*/)$")
 
 
@@ -91,7 +92,7 @@ def _read_scripts() -> str:
         for name in library["files"]
         if name.endswith(".js")
     ]
-    own = _join([_ROOM / "page" / name for name in _SCRIPTS])
+    own = _ASIDES.sub("", _join([_ROOM / "page" / name for name in _SCRIPTS]))
     return f'{_join(vendored)}\n(() => {{\n"use strict";\n{own}\n}})();\n'
 
 
