@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -130,8 +131,10 @@ def join_shard(
             else:
                 missing += archive.list_missing(each, collections)
         answers = writer.finish()
-    with scratch(_path(folder, number, "answers")) as path, path.open("wb") as opened:
-        np.savez(opened, **answers._asdict())
+    content = BytesIO()  # numpy hides the cause if the disk is full
+    np.savez(content, **answers._asdict())
+    with scratch(_path(folder, number, "answers")) as path:
+        path.write_bytes(content.getbuffer())
     pa.default_memory_pool().release_unused()
     return tuple(missing)
 
