@@ -75,14 +75,16 @@ def measure(sweep: Sweep, client: Client) -> Json:
         wall, driver = time.perf_counter() - started, time.process_time() - driver
     counted = take_seconds(client)
     n_threads = sum(client.nthreads().values())
-    n_searches = len(result.folder.searches.read(["batch"]))
+    found = result.folder.searches.read(["n_items"])["n_items"].to_pylist()
     shutil.rmtree(out)
     return {
         "n_processes": len(client.nthreads()),
         "n_threads": n_threads,
         "in_flight": sweep.in_flight,
         "n_events": len(sweep.events),
-        "n_searches": n_searches,
+        "n_searches": len(found),
+        "n_items": sum(found),
+        "n_candidates": result.counts["candidates"],
         "n_tasks": len(stream.data),
         "wall_seconds": wall,
         "drawn_seconds": counted["drawn"],

@@ -1,0 +1,148 @@
+"""An estimate of a sweep: how long it takes, and which part of the system limits it.
+
+A sweep keeps four things busy at the same time, and the busiest one sets its time:
+
+    requests at once     requests × seconds of a request / requests at once
+    requests a second    requests / requests a second
+    workers              their CPU seconds / their cores
+    driver               its CPU seconds and those of the scheduler, on one core
+
+Then comes the time in which they are not all busy: the first requests on the way, and the last
+batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AT_ONCE: Final = "requests at once"
+A_SECOND: Final = "requests a second"
+WORKERS: Final = "workers"
+DRIVER: Final = "driver"
+
+_SEARCHES_PER_TASK: Final = 16
+_ROUND_TRIPS: Final = 2  # the landing page and the last search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """CPU seconds on one core of the machine that ``benchmarks.model`` measured.
+
+    Attributes:
+        event: Of a worker, for an event without candidates: its slots, its part of the files.
+        request: Of a worker, for a request.
+        item: Of a worker, for an item that is found.
+        candidate: Of a worker, for a candidate of a slot.
+        choice: Of a worker, for the choices of an event with candidates.
+        driver_event: Of the driver, for an event: it is read, planned and merged.
+        task: Of the driver and its scheduler, for a task.
+    """
+
+    event: float
+    request: float
+    item: float
+    candidate: float
+    choice: float
+    driver_event: float
+    task: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSize:
+    """How much a sweep does.
+
+    Attributes:
+        n_events: Number of events.
+        n_requests: Number of requests to the catalog.
+        n_items: Number of items in their answers.
+        n_candidates: Number of candidates of all slots.
+        n_choices: Number of events with candidates.
+    """
+
+    n_events: int
+    n_requests: float
+    n_items: float
+    n_candidates: float
+    n_choices: int
+
+    @property
+    def n_tasks(self) -> float:
+        """Number of Dask tasks: searches in groups, choices of parts, and one write for a batch."""
+        return (
+            self.n_requests / _SEARCHES_PER_TASK
+            + self.n_events / PART_EVENTS
+            + self.n_events / MIN_BATCH_EVENTS
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Where a sweep runs, and what its catalog allows.
+
+    Attributes:
+        n_cores: Cores that the workers can use.
+        request_seconds: Time of a request.
+        in_flight: Most requests at once; None for no limit.
+        per_second: Most requests in a second; None for no limit.
+        driver_apart: Whether the driver has a core of its own.
+    """
+
+    n_cores: float
+    request_seconds: float
+    in_flight: int | None = None
+    per_second: float | None = None
+    driver_apart: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The time of a sweep.
+
+    Attributes:
+        seconds: From the first request to the merged tables.
+        limits: Seconds for which each part of the system is busy.
+    """
+
+    seconds: float
+    limits: Mapping[str, float]
+
+    @property
+    def bottleneck(self) -> str:
+        """The part that is busy for the longest time."""
+        return max(self.limits, key=lambda name: self.limits[name])
+
+
+def read_costs() -> Costs:
+    """Read the measured costs."""
+    found = orjson.loads((files("floodscan.data") / "costs.json").read_bytes())
+    return Costs(**{field.name: found["costs"][field.name] for field in fields(Costs)})
+
+
+def estimate(size: SweepSize, setup: Setup, costs: Costs) -> Estimate:
+    """Estimate the time of a sweep, and name what limits it."""
+    worker_cpu = (
+        size.n_events * costs.event
+        + size.n_requests * costs.request
+        + size.n_items * costs.item
+        + size.n_candidates * costs.candidate
+        + size.n_choices * costs.choice
+    )
+    driver_cpu = size.n_events * costs.driver_event + size.n_tasks * costs.task
+    waiting = size.n_requests * setup.request_seconds
+    limits = {
+        AT_ONCE: waiting / setup.in_flight if setup.in_flight else 0.0,
+        A_SECOND: size.n_requests / setup.per_second if setup.per_second else 0.0,
+        WORKERS: (worker_cpu + (0.0 if setup.driver_apart else driver_cpu)) / setup.n_cores,
+        DRIVER: driver_cpu,
+    }
+    tail = _ROUND_TRIPS * setup.request_seconds
+    return Estimate(max(limits.values()) + tail, limits)
