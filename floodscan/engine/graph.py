@@ -15,14 +15,13 @@ hence the groups of 16.
 from __future__ import annotations
 
 import uuid
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from dask.base import annotate
 from dask.delayed import delayed
-from distributed import secede
 from distributed.protocol import pickle
 
 from floodscan.catalogs.archive.joined import join_shard
@@ -158,25 +157,17 @@ def _on_workers_with(resource: str, run: Run) -> AbstractContextManager[None]:
 def search_group(run: Run, group: SearchGroup) -> list[Answer]:
     """Run a search task.
 
-    It leaves its place to another task, because it hardly computes: it waits for permits and for
-    the catalog. So the searches of all batches in flight wait for permits side by side, while the
-    threads of the workers choose, and no permit stays unused before the last searches.
-
     Returns:
         The answer to each search of the group.
     """
-    if _remember_worker():
-        secede()
+    _remember_worker()
     return ask(run, group)
 
 
-def _remember_worker() -> bool:
-    """Note the worker that runs this task; False without a cluster, which needs none."""
-    try:
+def _remember_worker() -> None:
+    """Note the worker that runs this task; without a cluster there is none, and none is needed."""
+    with suppress(ValueError):
         remember_worker()
-    except ValueError:
-        return False
-    return True
 
 
 def choose_part(
