@@ -166,7 +166,7 @@ class StacApiCatalog:
             if err.status == HTTPStatus.NOT_FOUND:
                 return None
             raise CatalogError(self.location, err.reason) from None  # its cause may quote the URL
-        except _NOT_STAC:
+        except _ODD_STAC:
             problem = f"can't be read: '{collection}' is not a STAC collection"
             raise CatalogError(self.location, problem) from None  # as above
 

@@ -121,7 +121,7 @@ def test_no_secret_of_a_catalog_is_logged(tmp_path: Path, lean_api: StacApi, run
         printed = run(*words, "--out", tmp_path / f"out{number}", "-vv", "--log-file", log)
         logs.append("\n".join([*read_records(log), *printed[1:]]))
     assert "a request is repeated in " in logs[0]
-    assert "search of sentinel-2-l2a" in logs[1]
+    assert "search of sentinel-1-rtc and sentinel-2-l2a" in logs[1]
     assert "hidden" not in "".join(logs)
 
 

@@ -50,7 +50,7 @@ MISTAKES = {
     "bad range": ("scan demo --workers 4:2", "4:2: must be at least 1, and MAX at least MIN"),
     "bad number": ("scan demo --workers many", "'many' is neither a number nor MIN:MAX"),
     "range": ("scan demo --cluster local --workers 1:2", "local has a fixed size; use slurm"),
-    "unknown option": ("scan demo --cloud 40", "No such option"),
+    "unknown option": ("scan demo --clouds 40", "No such option"),
     "unknown event": ("explain {demo} nobody", "has no event 'nobody'"),
     "unknown phase": ("explain {demo} {event} pre-event", "did you mean 'pre_event'?"),
     "unknown target": ("explain {demo} {event} --target tile_1_1", "has no target 'tile_1_1'"),
