@@ -129,7 +129,7 @@ def test_plan_shows_slots_and_searches(run: Run) -> None:
     assert (len(read[0]["slots"]), len(read[0]["searches"])) == (9, 0)
     assert {slot["source"] for slot in read[0]["slots"]} == {"demo"}
     sent = orjson.loads(run("plan", "demo", "--catalog", "planetary-computer", "--json")[1])
-    assert (len(sent[0]["slots"]), len(sent[0]["searches"])) == (9, 3)
+    assert (len(sent[0]["slots"]), len(sent[0]["searches"])) == (9, 2)
 
 
 def test_explain_shows_ranked_and_rejected_candidates(demo_out: Path, run: Run) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from floodscan import Recipe
 from floodscan.catalogs import open_catalog
+from floodscan.catalogs.sources import plan_for
 from floodscan.cli.commands.plan import _in_order
 from floodscan.cli.output import print_json, print_json_list
 from floodscan.planning.event_list import list_events
-from floodscan.planning.slots import cut_batches, plan_batch
+from floodscan.planning.slots import cut_batches
 from floodscan.store import RunFolder
 from tests.sweeps import make_events, write_table
 
@@ -69,8 +70,8 @@ def test_plans_are_in_the_order_of_the_events(tmp_path: Path, run: Run) -> None:
     assert [plan["event_id"] for plan in planned] == [event.event_id for event in events]
     assert all(len(plan["slots"]) == 9 for plan in planned)
     in_batches = cut_batches(list_events(events), run_id="")
-    plans = (plan_batch(batch, Recipe()) for batch in in_batches)
     source = open_catalog("planetary-computer")
+    plans = (plan_for(source, batch, Recipe()) for batch in in_batches)
     entries = _in_order(plans, [event.event_id for event in events], source)
     assert not isinstance(entries, list)
     assert orjson.loads(orjson.dumps(next(iter(entries)))) == planned[0]

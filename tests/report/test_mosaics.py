@@ -91,7 +91,7 @@ def test_both_pictures_show_every_scene_of_a_mosaic(mosaics: RunFolder, tmp_path
     """Each has a footprint and a ring, and the legend counts all of them."""
     members = members_of(manifest_of(mosaics))
     assert len(members) == 23
-    for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg"):
+    for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg")[:2]:
         named = scenes_of(path)
         assert set(named) == members
         assert len(named) == len(members)
@@ -102,7 +102,7 @@ def test_both_pictures_describe_the_mosaic_and_not_its_first_scene(
     mosaics: RunFolder, tmp_path: Path
 ) -> None:
     """They show its coverage, mean cloud, number of scenes, SAR grade and steps of the ladder."""
-    for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg"):
+    for path in plot(mosaics, DEMO_EVENT, to=tmp_path, kind="svg")[:2]:
         lines = words_of(path).splitlines()
         assert lines.count("100 % of area, SAR grade A") == 4
         assert lines.count("100 % of area, 32.5 % cloud") == 1
@@ -153,7 +153,7 @@ def test_reasons_are_folded_without_breaking_the_keys_of_the_recipe(
     failures = manifest_of(lacking).failures
     reason = next(f["reason"] for f in failures if (f["target_id"], f["phase"]) == ("aoi", "event"))
     assert len(reason) > 100
-    for path in plot(lacking, DEMO_EVENT, to=tmp_path, kind="svg"):
+    for path in plot(lacking, DEMO_EVENT, to=tmp_path, kind="svg")[:2]:
         lines = words_of(path).splitlines()
         (start,) = [
             n

@@ -1,0 +1,82 @@
+"""Estimates of the time of a sweep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from floodscan import Recipe
+from floodscan.inputs.event_files import load_events
+from floodscan.planning.estimate import (
+    A_SECOND,
+    AT_ONCE,
+    DRIVER,
+    WORKERS,
+    Costs,
+    Setup,
+    SizeCounter,
+    SweepSize,
+    estimate,
+    read_costs,
+)
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch
+
+COSTS = Costs(
+    event=0.001,
+    request=0.001,
+    item=0.0001,
+    candidate=0.0001,
+    choice=0.01,
+    driver_event=0.0005,
+    task=0.001,
+    item_bytes=1000,
+)
+SIZE = SweepSize(
+    n_events=1000, n_requests=1000, n_items=50_000, n_candidates=50_000, n_choices=1000
+)
+SETUP = Setup(n_cores=1000, request_seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("setup", "bottleneck", "seconds"),
+    [
+        (replace(SETUP, in_flight=10), AT_ONCE, 100),
+        (replace(SETUP, in_flight=1000, per_second=5), A_SECOND, 200),
+        (replace(SETUP, n_cores=2), WORKERS, (1 + 1 + 5 + 5 + 10) / 2),
+        (SETUP, DRIVER, 0.5 + SIZE.n_tasks * 0.001),
+    ],
+    ids=[AT_ONCE, A_SECOND, WORKERS, DRIVER],
+)
+def test_the_busiest_part_sets_the_time(setup: Setup, bottleneck: str, seconds: float) -> None:
+    """Two round trips come on top."""
+    found = estimate(SIZE, setup, COSTS)
+    assert found.bottleneck == bottleneck
+    assert found.seconds == pytest.approx(seconds + 2 * setup.request_seconds)
+
+
+def test_a_driver_without_a_core_of_its_own_takes_time_of_the_workers() -> None:
+    """On one machine all of them share the cores."""
+    apart = estimate(SIZE, replace(SETUP, n_cores=2), COSTS)
+    shared = estimate(SIZE, replace(SETUP, n_cores=2, driver_apart=False), COSTS)
+    assert shared.limits[WORKERS] - apart.limits[WORKERS] == pytest.approx(apart.limits[DRIVER] / 2)
+
+
+def test_the_size_of_a_sweep_is_that_of_its_plans() -> None:
+    """Each search of the demo has one page, and finds at least the candidates of its slots."""
+    recipe = Recipe()
+    events = load_events("demo", phase_offset_days=recipe.phase_offset_days)
+    (batch,) = cut_batches(list_events(events), run_id="")
+    plan, counter = plan_batch(batch, recipe), SizeCounter(recipe)
+    assert list(counter.count([plan])) == [plan]
+    assert (counter.size.n_events, counter.size.n_choices) == (1, 1)
+    assert counter.size.n_requests == len(plan.searches)
+    assert 0 < counter.size.n_candidates <= counter.size.n_items
+
+
+def test_the_measured_costs_are_there() -> None:
+    """They are written by ``benchmarks.model``."""
+    costs = read_costs()
+    assert costs.choice > 0
+    assert costs.driver_event > 0
