@@ -234,3 +234,12 @@ def test_peers_are_compared(tmp_path: Path) -> None:
     assert together[1:4] == ["0", "0", "0"]
     assert all(float(way[header.index("requests")]) > 0 for way in ways if way[1] == "api")
     assert (tmp_path / "peers.png").stat().st_size > 10_000
+
+
+def test_a_model_is_checked_against_sweeps() -> None:
+    """It has a row for each sweep that ran, and says what limits those that can't run here."""
+    words = ("--events", "8", "--wait", "0.01", "--batches", "4", "--nodes", "1", "8")
+    output = run("model", *words, "--pace", "0.01")
+    assert "| 2 | 64 | 0.01 | " in output
+    assert "40 tasks on 8 places took " in output
+    assert "| 256 | 100 | " in output

@@ -24,19 +24,24 @@ from benchmarks.model.check import check
 from benchmarks.model.costs import fit_costs, measure_points
 from benchmarks.model.simulation import Simulation, simulate
 from benchmarks.scaling.summary import describe_machine
-from floodscan.planning.estimate import Costs, Setup, SweepSize, estimate
+from floodscan import Recipe, read_events
+from floodscan.planning.estimate import Costs, Setup, SizeCounter, SweepSize, estimate
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import cut_batches, plan_batch
+from floodscan.testing.event_lists import write_event_list
 
 _COSTS_PATH = Path(__file__).parents[2] / "floodscan" / "data" / "costs.json"
 _N_EVENTS = 1_000_000
 _N_CORES = 16 * 128
 _REQUEST_SECONDS = 1.7
 _LIMITS = ((64, None), (256, 100.0), (256, None), (2048, 100.0), (2048, None))
-_ITEMS_OF_AN_EVENT, _CANDIDATES_OF_AN_EVENT = 330, 180  # of the 913 floods of the Dartmouth list
+_SAMPLE_EVENTS = 2000
 
 
 def show_costs(costs: Costs) -> str:
     """Write the costs as a table."""
-    rows = [f"| {name} | {seconds * 1000:.3f} |" for name, seconds in asdict(costs).items()]
+    seconds = {name: cost for name, cost in asdict(costs).items() if name != "item_bytes"}
+    rows = [f"| {name} | {cost * 1000:.3f} |" for name, cost in seconds.items()]
     return "\n".join(["| cost of | CPU, ms |", "|---|---:|", *rows])
 
 
@@ -49,15 +54,21 @@ def show_simulation(found: Simulation) -> str:
     )
 
 
-def show_predictions(costs: Costs, requests_of_an_event: float) -> str:
+def expect_size(folder: Path) -> SweepSize:
+    """Plan a sample of generated floods, and return the size of a million of them."""
+    path, recipe = folder / "floods.parquet", Recipe()
+    write_event_list(path, n_events=_SAMPLE_EVENTS)
+    events = read_events(path, phase_offset_days=recipe.phase_offset_days)
+    counter = SizeCounter(recipe)
+    planned = (plan_batch(batch, recipe) for batch in cut_batches(list_events(events), run_id=""))
+    for _ in counter.count(planned):
+        pass
+    factor = _N_EVENTS // _SAMPLE_EVENTS
+    return SweepSize(**{name: count * factor for name, count in asdict(counter.size).items()})
+
+
+def show_predictions(costs: Costs, size: SweepSize) -> str:
     """Write the time of a million events for several limits of the catalog."""
-    size = SweepSize(
-        n_events=_N_EVENTS,
-        n_requests=_N_EVENTS * requests_of_an_event,
-        n_items=_N_EVENTS * _ITEMS_OF_AN_EVENT,
-        n_candidates=_N_EVENTS * _CANDIDATES_OF_AN_EVENT,
-        n_choices=_N_EVENTS,
-    )
     lines = ["| requests at once | a second | hours | bottleneck |", "|---:|---:|---:|---|"]
     for in_flight, per_second in _LIMITS:
         setup = Setup(
@@ -80,17 +91,18 @@ def main() -> None:
     options.add_argument("--batches", type=int, default=400, help="of the simulation")
     options.add_argument("--nodes", type=int, nargs=2, default=[8, 256], metavar=("N", "PLACES"))
     options.add_argument("--pace", type=float, default=1.0, help="factor for the time of tasks")
-    options.add_argument("--requests", type=float, default=1.0, help="of an event; default 1.0")
+    options.add_argument("--wait", type=float, default=0.25, help="mean seconds of a request")
     options.add_argument("--write", action="store_true", help="keep the costs for floodscan plan")
     given = options.parse_args()
     costs = fit_costs(measure_points(given.events))
     print(show_costs(costs), end="\n\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        print(check(costs, n_events=given.events, folder=Path(folder)), end="\n\n", flush=True)
+        size = expect_size(Path(folder))
+        print(check(costs, given.events, given.wait, Path(folder)), end="\n\n", flush=True)
     n_nodes, n_places = given.nodes
     found = simulate(given.batches, n_nodes=n_nodes, n_threads=n_places, scale=given.pace)
     print(show_simulation(found), end="\n\n", flush=True)
-    print(show_predictions(costs, given.requests))
+    print(show_predictions(costs, size))
     if given.write:
         kept = {"costs": asdict(costs), "measured": describe_machine()}
         _COSTS_PATH.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2) + b"\n")

@@ -42,14 +42,14 @@ class Case(NamedTuple):
     seconds: float
 
 
-def check(costs: Costs, *, n_events: int, folder: Path) -> str:
+def check(costs: Costs, n_events: int, wait: float, folder: Path) -> str:
     """Run sweeps, and write their measured times beside those of the model."""
     lines = [_HEADER, "|---:" * 6 + "|---|"]
     n_cores = psutil.cpu_count() or 1
     for n_workers in range(1, n_cores + 1):
         cases = [Case(n_workers, None, 0.0)]
         if n_workers == n_cores:
-            cases += [Case(n_workers, in_flight, 0.25) for in_flight in _IN_FLIGHT]
+            cases += [Case(n_workers, in_flight, wait) for in_flight in _IN_FLIGHT]
         with open_local_client(n_workers) as client:
             client.wait_for_workers(n_workers)
             measure(_plan(Case(n_workers, None, 0.0), 48, folder), client)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from benchmarks.scaling.events import make_events
 from benchmarks.scaling.steps import take_seconds
 from floodscan import Recipe
 from floodscan.clusters.local import open_local_client
-from floodscan.model import SearchPrices
+from floodscan.model import Search, SearchPrices, Sensor, TimeWindow
 from floodscan.planning.estimate import Costs, SweepSize
 from floodscan.testing.fake_catalog import NoItems
 from floodscan.testing.made_up_items import MadeUpItems
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Catalog
 
 _WARM_UP_EVENTS = 48
+_BOX, _DAYS = (5.0, 49.0, 7.0, 51.0), 10
 _WIDE_PRICE = 2000  # of a request, in items: searches are merged until many items are extra
 
 
@@ -92,6 +94,18 @@ def _run(catalog: Catalog, recipe: Recipe, n_events: int, client: Client, out: P
     )
 
 
+def measure_item_bytes() -> float:
+    """Return the mean size of items that have only the members that floodscan reads."""
+    items, window = MadeUpItems(lean=True), TimeWindow.around(date(2021, 7, 15), _DAYS)
+    searches = [
+        Search(asked.collection, _BOX, window, asked.assets)
+        for sensor, asked in Recipe().sensors.items()
+        if sensor is not Sensor.DEM
+    ]
+    n_items = sum(len(items.search(search).items) for search in searches)
+    return sum(len(items.make_page(search)) for search in searches) / n_items
+
+
 def fit_costs(points: list[Point]) -> Costs:
     """Split the CPU times of sweeps among what they did, by least squares of relative errors."""
     done = [[*asdict(point.size).values()] for point in points]
@@ -99,7 +113,8 @@ def fit_costs(points: list[Point]) -> Costs:
     of_worker = _fit(done, [point.worker_cpu for point in points])
     of_driver = _fit(scheduled, [point.driver_cpu for point in points])
     names = [field.name for field in fields(Costs)]
-    return Costs(**dict(zip(names, [*of_worker, *of_driver], strict=True)))
+    found = [*of_worker, *of_driver, measure_item_bytes()]
+    return Costs(**dict(zip(names, found, strict=True)))
 
 
 def _fit(counts: list[list[float]], seconds: list[float]) -> list[float]:

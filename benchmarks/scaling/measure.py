@@ -76,6 +76,7 @@ def measure(sweep: Sweep, client: Client) -> Json:
     counted = take_seconds(client)
     n_threads = sum(client.nthreads().values())
     found = result.folder.searches.read(["n_items"])["n_items"].to_pylist()
+    n_candidates = result.counts["candidates"]
     shutil.rmtree(out)
     return {
         "n_processes": len(client.nthreads()),
@@ -84,7 +85,7 @@ def measure(sweep: Sweep, client: Client) -> Json:
         "n_events": len(sweep.events),
         "n_searches": len(found),
         "n_items": sum(found),
-        "n_candidates": result.counts["candidates"],
+        "n_candidates": n_candidates,
         "n_tasks": len(stream.data),
         "wall_seconds": wall,
         "drawn_seconds": counted["drawn"],

@@ -165,7 +165,7 @@ class _Extents:
     Attributes:
         lows: West, south and start of each box, shape (3, ...).
         highs: East, north and end of each box, shape (3, ...). East is above 180° across the
-            across the antimeridian.
+            antimeridian.
         searched: Whether each sensor is searched in each box, shape (sensors, ...).
     """
 
@@ -209,18 +209,47 @@ def _corners(search: Search) -> tuple[float, ...]:
     return west, south, start, east + _TURN * search.crosses_antimeridian, north, end
 
 
-def _price(extents: _Extents, sensors: Sequence[Sensor], prices: SearchPrices) -> Numbers:
-    """Estimate the cost of a search of each box, in items: its items, and a request per page.
+def expect_items(
+    searches: Sequence[Search], sensors: Mapping[str, Sensor], prices: SearchPrices
+) -> Numbers:
+    """Estimate how many items each search finds, shape (n,).
+
+    Args:
+        searches: The searches, n of them.
+        sensors: The sensor of each collection.
+        prices: How densely each sensor takes pictures.
+    """
+    if not searches:
+        return np.empty(0)
+    found = [{sensors[name] for name in search.wanted} for search in searches]
+    distinct = sorted(set().union(*found))
+    searched = [[sensor in each for each in found] for sensor in distinct]
+    return _expect_items(_Extents.of(searches, searched), distinct, prices)
+
+
+def _expect_items(extents: _Extents, sensors: Sequence[Sensor], prices: SearchPrices) -> Numbers:
+    """Estimate how many items a search of each box finds.
 
     A footprint is found if any part of it is in the box. So a box finds the footprints whose
     centres are in the box widened by one footprint.
     """
     width, height, days = extents.highs - extents.lows
-    items = np.zeros_like(width)
+    items: Numbers = np.zeros_like(width)
     for sensor, searched in zip(sensors, extents.searched, strict=True):
         footprint = prices.footprint_degrees[sensor]
         n_footprints = (width / footprint + 1) * (height / footprint + 1)
         items += searched * n_footprints * days * prices.items_per_day[sensor]
-    n_pages = np.maximum(np.ceil(items / prices.page_items), 1)
-    total: Numbers = items + prices.request_items * n_pages
+    return items
+
+
+def _price(extents: _Extents, sensors: Sequence[Sensor], prices: SearchPrices) -> Numbers:
+    """Estimate the cost of a search of each box, in items: its items, and a request per page."""
+    items = _expect_items(extents, sensors, prices)
+    total: Numbers = items + prices.request_items * count_pages(items, prices)
     return total
+
+
+def count_pages(items: Numbers, prices: SearchPrices) -> Numbers:
+    """Return the number of pages of so many items; a page without items is one, too."""
+    pages: Numbers = np.maximum(np.ceil(items / prices.page_items), 1)
+    return pages

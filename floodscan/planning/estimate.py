@@ -19,10 +19,14 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from floodscan.planning.coalescing import count_pages, expect_items
 from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from floodscan.model import Recipe
+    from floodscan.planning.slots import BatchPlan
 
 AT_ONCE: Final = "requests at once"
 A_SECOND: Final = "requests a second"
@@ -45,6 +49,7 @@ class Costs:
         choice: Of a worker, for the choices of an event with candidates.
         driver_event: Of the driver, for an event: it is read, planned and merged.
         task: Of the driver and its scheduler, for a task.
+        item_bytes: Bytes of an item in an answer that has only the searched members.
     """
 
     event: float
@@ -54,6 +59,7 @@ class Costs:
     choice: float
     driver_event: float
     task: float
+    item_bytes: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,49 @@ class SweepSize:
             self.n_requests / _SEARCHES_PER_TASK
             + self.n_events / PART_EVENTS
             + self.n_events / MIN_BATCH_EVENTS
+        )
+
+
+@dataclass(slots=True)
+class SizeCounter:
+    """Counts how much a sweep will do at an API, as its batches are planned.
+
+    Attributes:
+        recipe: The rules, which say how many items to expect.
+    """
+
+    recipe: Recipe
+    _n_events: int = 0
+    _n_requests: float = 0.0
+    _n_items: float = 0.0
+    _n_candidates: float = 0.0
+
+    def count(self, batches: Iterable[BatchPlan]) -> Iterator[BatchPlan]:
+        """Count batches as they pass by."""
+        for batch in batches:
+            self._add(batch)
+            yield batch
+
+    def _add(self, batch: BatchPlan) -> None:
+        prices = self.recipe.searches
+        sensors = {asked.collection: sensor for sensor, asked in self.recipe.sensors.items()}
+        sent = [search for search in batch.searches if not search.joined]
+        items = expect_items(sent, sensors, prices)
+        slot_searches = [search for plan in batch.plans for search in plan.searches]
+        self._n_events += len(batch.plans)
+        self._n_requests += float(count_pages(items, prices).sum())
+        self._n_items += float(items.sum())
+        self._n_candidates += float(expect_items(slot_searches, sensors, prices).sum())
+
+    @property
+    def size(self) -> SweepSize:
+        """The size of the batches so far."""
+        return SweepSize(
+            n_events=self._n_events,
+            n_requests=self._n_requests,
+            n_items=self._n_items,
+            n_candidates=self._n_candidates,
+            n_choices=self._n_events,
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, time
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
 
+from floodscan.catalogs.access import MAX_IN_FLIGHT
 from floodscan.catalogs.pixel_access import MAX_SCENES
 from floodscan.clearsky.overviews import HEAD_BYTES
+from floodscan.planning.estimate import Setup, estimate, read_costs
 from floodscan.report.screen import MOST_ROWS, print_line, show
 
 if TYPE_CHECKING:
@@ -19,9 +22,14 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.usage import SourceUse
     from floodscan.model import Search, TimeWindow
+    from floodscan.planning.estimate import SweepSize
     from floodscan.planning.slots import BatchPlan, EventPlan
 
+REQUEST_SECONDS = 1.7
+"""Time of a request to Planetary Computer, roughly; each catalog has its own."""
+
 _EVENTS_SHOWN_WHOLE = 3
+_LONG_SECONDS = 120
 _LAST_SECOND = time(23, 59, 59)
 
 
@@ -82,6 +90,23 @@ def show_reads(console: Console, n_events: int) -> None:
     size = decimal(n_scenes * HEAD_BYTES)
     text = f"at most {_count(n_scenes, 'scene', 'scenes')} ({MAX_SCENES} an event), about {size}"
     print_line(console, f"clouds over the areas are read: {text}")
+
+
+def show_estimate(console: Console, size: SweepSize) -> None:
+    """Print the requests of a sweep, and how long it takes on this machine, by measured costs."""
+    if not size.n_requests:
+        return
+    costs, n_cores = read_costs(), os.cpu_count() or 1
+    setup = Setup(n_cores=n_cores, request_seconds=REQUEST_SECONDS, in_flight=MAX_IN_FLIGHT)
+    found = estimate(size, setup, costs)
+    taken = f"about {size.n_requests:,.0f} requests, {size.n_items:,.0f} items"
+    print_line(console, f"estimate: {taken} and {decimal(round(size.n_items * costs.item_bytes))}")
+    machine = f"{n_cores} cores, {MAX_IN_FLIGHT} requests at once of {REQUEST_SECONDS} s"
+    print_line(console, f"with {machine}: {_time(found.seconds)}, limited by {found.bottleneck}")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _LONG_SECONDS else f"{seconds / 60:,.0f} minutes"
 
 
 def _count(n: int, one: str, many: str) -> str:

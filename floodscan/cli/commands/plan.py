@@ -53,24 +53,25 @@ def plan(
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
     from floodscan.inputs.event_files import iterate_events
+    from floodscan.planning.estimate import SizeCounter
     from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches
-    from floodscan.report.plans import show_plans, show_reads, show_sources
+    from floodscan.report.plans import show_estimate, show_plans, show_reads, show_sources
     from floodscan.selection.clearness import reads_area
 
     source = catalogs.open(events, rules)
-    counter = UsageCounter(source)
+    counter, sizes = UsageCounter(source), SizeCounter(rules)
     with report_events(as_json=as_json):
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
     _log.info("%d events are read from %s", len(listed), events)
-    batches = counter.count(
-        plan_for(source, batch, rules) for batch in cut_batches(listed, run_id="")
-    )
+    planned = (plan_for(source, batch, rules) for batch in cut_batches(listed, run_id=""))
+    batches = counter.count(sizes.count(planned))
     if as_json:
         print_json_list(_in_order(batches, listed.ids, source))
         return
     show_plans(open_console(), batches, listed.ids)
     show_sources(open_console(), counter.list_uses())
+    show_estimate(open_console(), sizes.size)
     if reads_area(rules):
         show_reads(open_console(), len(listed))
 
