@@ -93,7 +93,8 @@ def test_real_items_across_the_antimeridian_are_chosen_and_measured(foreign_data
         chosen = select(score(table, plan.slots, recipe), [plan], recipe)
         assert chosen.filter(chosen["selected"])["item_id"].to_pylist() == [item["id"]]
         found = assess([plan], chosen, recipe)[event.event_id]
-        assert found.joint_frac["aoi"] == pytest.approx(1.0, abs=1e-3)
+        # the ground is that of the raster; these footprints exceed it by up to 1.5 %
+        assert found.joint_frac["aoi"] == pytest.approx(1.0, abs=0.02)
         optical = found.forecast.sets[Sensor.S2L2A]
         assert len(optical.missing) == len(Phase) - 1  # all phases have the same date
 
