@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from floodscan.geometry.footprints import Geometries
 
 _EDGE_PARTS = 128  # parts of a tile's edge: under a kilometre long, and straight to 3 cm
+_POLAR_DEGREES = 75.0
 _WHOLE = 0.9999
 _BEND_STEPS = 8
 _HALF_TURN = 180.0
@@ -77,13 +78,18 @@ def _draw(footprint: bytes, epsg: int | None, edges: tuple[float, ...]) -> BaseG
 
 
 def _fill_square(footprint: BaseGeometry, epsg: int, edges: tuple[float, ...]) -> BaseGeometry:
-    """Bend a footprint so that its lines between the raster's corners become the raster's edges."""
+    """Bend a footprint so that its lines between the raster's corners become the raster's edges.
+
+    A part of a tile near a pole keeps its outline: bent, it would lose 1.5 % at 80° south.
+    """
     square = _square(epsg, edges)
     if square is None or not shapely.intersects(footprint, square.area):
         return footprint
     shares = shapely.transform(footprint, square.to_shares)
     if shares.area > _WHOLE:
         return square.area
+    if abs(square.corners[:, 1]).max() > _POLAR_DEGREES:
+        return footprint
     bent: BaseGeometry = repair(square.bend(np.array([shapely.make_valid(shares)])))[0]
     return bent
 
