@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -171,10 +170,8 @@ def local_signing(
 @contextlib.contextmanager
 def signing_by(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let `planetary_computer` sign with tokens of an endpoint, from an empty cache."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from planetary_computer import sas  # noqa: PLC0415
-        from planetary_computer.settings import Settings  # noqa: PLC0415
+    from planetary_computer import sas  # noqa: PLC0415
+    from planetary_computer.settings import Settings  # noqa: PLC0415
 
     monkeypatch.setenv("PC_SDK_SAS_URL", url)
     monkeypatch.delenv("PC_SDK_SUBSCRIPTION_KEY", raising=False)

@@ -15,6 +15,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,11 +153,12 @@ def open_system(address: Address) -> fs.FileSystem:
 
 
 def forget_system(address: Address) -> None:
-    """Drop a file system whose credential was refused, and its SAS token."""
-    from planetary_computer import sas  # noqa: PLC0415 - takes half a second to import
-
+    """Drop a file system whose credential was refused, and its token of Planetary Computer."""
     with _OPENING:
-        _OPENED.pop(address, None)
+        held = _OPENED.pop(address, None)
+    if held is not None and isfinite(held.renewed_at):  # the user's own credential has no end here
+        from planetary_computer import sas  # noqa: PLC0415 - takes half a second to import
+
         sas.TOKEN_CACHE.clear()
 
 
