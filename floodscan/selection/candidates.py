@@ -48,6 +48,7 @@ _JUDGED = {
 MEASURED = pa.schema([field for field in CANDIDATES if field.name not in _JUDGED])
 """CANDIDATES without the columns that depend on the rules and on other candidates."""
 
+_PLACES = ["collection", "datetime", "geometry", "extent"]  # what decides on candidates
 _DAY = 86_400_000_000  # microseconds
 _LAST_SECOND = 86_399_000_000  # microseconds of a day
 
@@ -77,18 +78,24 @@ def score(
     """
     if len(items) == 0:
         return CANDIDATES.empty_table()
-    items = unique_items(items)
-    footprints = shapely.from_wkb(items["geometry"].to_numpy())
+    items = check_table(items, ITEMS)
+    rows = find_unique(items)
+    places = items.select(_PLACES).take(pa.array(rows)).combine_chunks()
+    outlines = places["geometry"].combine_chunks().dictionary_encode()
+    of_outline = np.asarray(outlines.indices)  # passes over the same ground share their outlines
+    footprints = shapely.from_wkb(outlines.dictionary.to_numpy(zero_copy_only=False))
     targets = list(dict.fromkeys(slot.target for slot in slots))
-    pair_targets, pair_items = _pair_with_targets(items, footprints, targets)
-    overlaps = _measure_overlaps(footprints, targets, pair_targets, pair_items)
+    pair_targets, pair_items = _pair_with_targets(places, footprints[of_outline], targets)
     pairs, of_slots = _pair_with_slots(slots, targets, pair_targets)
-    inside = _inside_window(items, pair_items[pairs], slots, of_slots)
-    inside &= _is_of_collection(items, pair_items[pairs], slots, of_slots, recipe)
+    inside = _inside_window(places, pair_items[pairs], slots, of_slots)
+    inside &= _is_of_collection(places, pair_items[pairs], slots, of_slots, recipe)
     pairs, of_slots = pairs[inside], of_slots[inside]
-    order = np.lexsort((pair_items[pairs], of_slots))  # items are sorted by id
+    order = np.lexsort((pair_items[pairs], of_slots))  # unique rows are sorted by id
     pairs, of_slots = pairs[order], of_slots[order]
-    measured = _measure(items, slots, recipe, pair_items[pairs], of_slots, overlaps[pairs])
+    of_items = pair_items[pairs]
+    overlaps = _measure_overlaps(footprints, of_outline[of_items], targets, pair_targets[pairs])
+    found = items.take(pa.array(rows[of_items]))
+    measured = _measure(found, slots, recipe, of_slots, overlaps)
     answered, known = (_take_flags(flags, of_slots) for flags in (complete, covered))
     return judge(measured, recipe, complete=answered, covered=known)
 
@@ -100,13 +107,13 @@ def _take_flags(flags: Sequence[bool] | None, of_slots: Indices) -> Mask:
     return np.array(flags, dtype=bool)[of_slots]
 
 
-def unique_items(items: pa.Table) -> pa.Table:
-    """Sort items by collection and id, and keep one of each."""
-    items = check_table(items, ITEMS).sort_by(
-        [("collection", "ascending"), ("item_id", "ascending")]
-    )
-    first = group_starts([encode(items[name]) for name in ("collection", "item_id")])
-    return items.filter(pa.array(first)).combine_chunks()
+def find_unique(items: pa.Table) -> Indices:
+    """Return one row of each item, sorted by collection and id."""
+    keys = items.select(["collection", "item_id"])
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
+    ordered = keys.take(order)
+    first = group_starts([encode(column) for column in ordered.columns])
+    return np.asarray(order).astype(np.int64)[first]
 
 
 def _pair_with_targets(
@@ -126,13 +133,17 @@ def _pair_with_targets(
 
 
 def _measure_overlaps(
-    footprints: Geometries, targets: Sequence[Target], pair_targets: Indices, pair_items: Indices
+    footprints: Geometries, of_outline: Indices, targets: Sequence[Target], of_targets: Indices
 ) -> NDArray[np.float64]:
-    overlaps = np.zeros(len(pair_items))
-    ends = np.searchsorted(pair_targets, np.arange(len(targets) + 1))
-    for target, start, end in zip(targets, ends[:-1], ends[1:], strict=True):
-        overlaps[start:end] = overlap_fractions(footprints[pair_items[start:end]], target.area)
-    return overlaps
+    """Measure the overlap of each row's footprint and target, once for equal ones, shape (n,)."""
+    keys, of_keys = np.unique(of_targets * len(footprints) + of_outline, return_inverse=True)
+    key_targets, key_outlines = np.divmod(keys, len(footprints))
+    ends = np.searchsorted(key_targets, np.arange(len(targets) + 1))
+    overlaps = [
+        overlap_fractions(footprints[key_outlines[start:end]], target.area)
+        for target, start, end in zip(targets, ends[:-1], ends[1:], strict=True)
+    ]
+    return np.concatenate(overlaps)[of_keys]
 
 
 def _pair_with_slots(
@@ -185,14 +196,13 @@ def _is_of_collection(
 
 
 def _measure(
-    items: pa.Table,
+    taken: pa.Table,
     slots: Sequence[Slot],
     recipe: Recipe,
-    of_items: Indices,
     of_slots: Indices,
     overlaps: NDArray[np.float64],
 ) -> pa.Table:
-    taken = items.take(pa.array(of_items))
+    """Add the measures of a row's slot to each item."""
     days, offsets = _days(taken["datetime"], slots, of_slots)
     sensors = [slot.sensor for slot in slots]
     of_sensors = np.array(sensors, dtype=object)[of_slots]
