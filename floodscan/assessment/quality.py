@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
@@ -68,7 +68,13 @@ class ChoiceWarning:
 
     def to_dict(self) -> Json:
         """Return it in JSON types."""
-        return asdict(self)
+        return {
+            "code": self.code,
+            "target_id": self.target_id,
+            "phase": self.phase,
+            "sensor": self.sensor,
+            "text": self.text,
+        }
 
     def __str__(self) -> str:
         """Name the code and the place."""

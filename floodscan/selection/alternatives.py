@@ -104,8 +104,8 @@ def _complete(
     """Choose the sensor's slots with a pass of ``event``, on the track of that pass alone."""
     slots = _with_event(options.options[sensor], event)
     tracks = Tracks(main=event.track, lead=_EVENT)
-    fill = best_fill_score(slots, tracks)
-    if fill.empty or fill.no_event:
+    fill = best_fill_score(slots, tracks) if all(slots) else None
+    if fill is None or fill.empty:
         slots = _with_event(options.make_all[sensor](event.track), event)
         fill = best_fill_score(slots, tracks)
     states = combine([State(joint=base)], slots, tracks, limit=fill)

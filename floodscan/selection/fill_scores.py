@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from floodscan.selection.mosaics import PassOption
 
     Slots = Sequence[Sequence[PassOption]]
-    Costs = tuple[int, int, int, int, int, int]  # the fields of FillScore without the level
+    Costs = tuple[int, int, int, int, int, int, int]  # the fields of FillScore
+    # a way to fill the slots so far: its costs, its end, and the passes not to be taken once more
+    # after their number
+    Way = tuple[Costs, int, int, frozenset[int]]
 
 BEFORE_ALL = -(2**63)  # microseconds
 _by_end = attrgetter("end")
@@ -97,19 +100,8 @@ class _Fill(NamedTuple):
     steps: int
 
 
-class _Way(NamedTuple):
-    """A way to fill the slots so far: its costs, its end, and passes not to be taken once more."""
-
-    costs: Costs
-    end: int
-    used: frozenset[int]
-
-
 def best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
     """Find how well slots can be filled, whatever the passes cover.
-
-    The first fields of a score come before its level. So they are found with all levels, and then
-    the lowest level that reaches them.
 
     Args:
         slots: Options of each phase.
@@ -118,15 +110,7 @@ def best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
     if fills_perfectly(slots, track=tracks.main):
         return PERFECT
     fills = [_list_fills(options, tracks) for options in slots]
-    levels = sorted({0, *(fill.level for found in fills for fill in found)})
-    goal = _least_costs(fills, tracks.lead)[:4]
-    for level in levels:
-        allowed = [[fill for fill in found if fill.level <= level] for found in fills]
-        found = _least_costs(allowed, tracks.lead)
-        if found[:4] == goal:
-            break
-    no_event, empty, unknown, peak_days, off_track, steps = found
-    return FillScore(no_event, empty, unknown, peak_days, level, off_track, steps)
+    return FillScore(*_least_costs(fills, tracks.lead))
 
 
 def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
@@ -145,45 +129,51 @@ def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
 
 def _least_costs(slots: Sequence[Sequence[_Fill]], lead: int | None) -> Costs:
     """Find the least costs of filling slots, one after the other."""
-    ways = [_Way((0, 0, 0, 0, 0, 0), BEFORE_ALL, frozenset())]
+    ways: list[Way] = [(PERFECT, BEFORE_ALL, 0, frozenset())]
     for number, (fills, last) in enumerate(zip(slots, find_last_starts(slots), strict=True)):
-        grown = []
-        for costs, end, used in ways:
-            no_event, empty, unknown, peak_days, off_track, steps = costs
+        grown: list[Way] = []
+        for costs, end, n_used, used in ways:
+            no_event, empty, unknown, peak_days, level, off_track, steps = costs
             skipped = (no_event + (number == lead), empty + 1, *costs[2:])
-            grown.append(_Way(skipped, end, used))
+            grown.append((skipped, end, n_used, used))
             for fill in fills:
                 if fill.start <= end or fill.pass_id in used:
                     continue
-                returns = last.get(fill.pass_id, BEFORE_ALL) > fill.end
                 filled = (
                     no_event,
                     empty,
                     unknown + fill.unknown,
                     peak_days + fill.peak_days,
+                    max(level, fill.level),
                     off_track + fill.off_track,
                     steps + fill.steps,
                 )
+                returns = last.get(fill.pass_id, BEFORE_ALL) > fill.end
                 now_used = used | {fill.pass_id} if returns else used
-                grown.append(_Way(filled, fill.end, now_used))
+                grown.append((filled, fill.end, len(now_used), now_used))
         ways = _undominated(grown)
-    return ways[0].costs
+    return ways[0][0]
 
 
-def _undominated(ways: Sequence[_Way]) -> list[_Way]:
-    """Keep the ways that no other one dominates, the least costs first."""
-    kept: list[_Way] = []
-    for way in sorted(ways, key=_order):
-        for better in kept:
-            if better.end <= way.end and better.used <= way.used:
+def _undominated(ways: Sequence[Way]) -> list[Way]:
+    """Keep the ways that no other one dominates, the least costs first.
+
+    A later pass may need the higher level anyway. So a way with a lower level only dominates one
+    with the same costs before the level if its costs after the level are no larger either.
+    """
+    kept: list[Way] = []
+    for way in sorted(ways):
+        costs, end, _, used = way
+        for better, earlier, _, fewer in kept:
+            if (
+                earlier <= end
+                and fewer <= used
+                and (better[5:] <= costs[5:] or better[:4] < costs[:4])
+            ):
                 break
         else:
             kept.append(way)
     return kept
-
-
-def _order(way: _Way) -> tuple[Costs, int, int]:
-    return way.costs, way.end, len(way.used)
 
 
 def fills_perfectly(slots: Slots, *, track: int) -> bool:

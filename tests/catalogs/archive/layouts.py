@@ -14,7 +14,7 @@ import shapely
 from floodscan import Recipe
 from floodscan.catalogs import open_catalog
 from floodscan.model import Search
-from floodscan.selection.candidates import unique_items
+from floodscan.selection.candidates import find_unique
 from floodscan.testing.build_demo import DEMO_FOLDER
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def demo_table(collection: str = OPTICAL) -> pa.Table:
 def find_all(address: str | Path, collection: str = OPTICAL) -> pa.Table:
     """Find all items of a collection, sorted."""
     search = Search(collection, WORLD, None, ASSETS[collection])
-    return unique_items(open_catalog(str(address)).search(search).items)
+    items = open_catalog(str(address)).search(search).items
+    return items.take(find_unique(items)).combine_chunks()
 
 
 def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:  # noqa: ANN401 - an array
