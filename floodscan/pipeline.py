@@ -8,10 +8,10 @@ A batch is a group of neighbouring events. Workers do these steps with it:
         decide(scored, plans, answers)                 → ranked CANDIDATES, manifests, outcomes
     result = write(run.folder, name, parts)            files; the outcomes last
 
-``run_batch`` does all of this in one process. On a cluster, the engine runs ``ask`` and ``choose``
-several times in parallel, each for a part of the batch, and ``write`` once. Choosing again from
-stored candidates (``reselection.py``) begins with ``decide``. Only the small result of ``write``
-returns to the process that drives the run.
+In one process ``finish_batch`` does all that comes after ``ask``. On a cluster, the engine runs
+``ask`` and ``choose`` several times in parallel, each for a part of the batch, and ``write`` once.
+Choosing again from stored candidates (``reselection.py``) begins with ``decide``. Only the small
+result of ``write`` returns to the process that drives the run.
 """
 
 from __future__ import annotations
@@ -142,9 +142,8 @@ class BatchResult:
     counts: Mapping[str, int]
 
 
-def run_batch(run: Run, plan: BatchPlan) -> BatchResult:
-    """Search, choose and write in this process."""
-    answers = dict(zip(plan.searches, ask(run, plan.searches), strict=True))
+def finish_batch(run: Run, plan: BatchPlan, answers: Mapping[Search, Answer]) -> BatchResult:
+    """Choose and write in this process, once all searches of a batch are answered."""
     parts = [choose(run, part, answers) for part in plan.parts()]
     return write(run.folder, plan.name, parts, given_up=())
 

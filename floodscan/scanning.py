@@ -21,7 +21,6 @@ from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_ra
 from floodscan.catalogs.early import forget_early
 from floodscan.catalogs.sources import find_request_seconds, list_archives, plan_for, send_early
 from floodscan.clearsky.access import open_reader
-from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
 from floodscan.engine.progress import Progress, sum_up
@@ -70,6 +69,9 @@ if TYPE_CHECKING:
     OnProgress = Callable[[int, int], None]
 
 _log = logging.getLogger(__name__)
+
+EARLY_EVENTS = 32
+"""The searches of so few events are sent before the catalog is known to answer."""
 
 MOST_MANIFEST_FILES = 1000
 """Runs with more events pack their manifests, one file per batch."""
@@ -207,7 +209,7 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     """Check the catalog's collections, set the price of requests, name folder and reader."""
     source = access.keep(catalog)
     forget_early()
-    if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
+    if few := len(events) <= EARLY_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events)
     catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
     folder = _choose_folder(out, n_events=len(events), packed=packed)

@@ -68,13 +68,7 @@ class ChoiceWarning:
 
     def to_dict(self) -> Json:
         """Return it in JSON types."""
-        return {
-            "code": self.code,
-            "target_id": self.target_id,
-            "phase": self.phase,
-            "sensor": self.sensor,
-            "text": self.text,
-        }
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def __str__(self) -> str:
         """Name the code and the place."""

@@ -1,14 +1,21 @@
-"""Batches in this process, one after the other, without Dask: to import it takes a second."""
+"""Batches in this process, one after the other, without Dask: to import it takes a second.
+
+Threads search for the next batches while one batch is chosen and written.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from floodscan.errors import FloodscanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     from dask.delayed import Delayed
     from distributed import Client
@@ -20,14 +27,16 @@ B = TypeVar("B")
 
 B_contra = TypeVar("B_contra", contravariant=True)
 
+_AHEAD = 4  # batches whose answers are in memory
+
 _NO_BUGS = (FloodscanError, OSError)
 
 
 class Work(Protocol[B_contra]):
     """What is done with each batch of a run."""
 
-    def process(self, batch: B_contra) -> BatchResult:
-        """Process a batch in this process."""
+    def fetch(self, batch: B_contra) -> Callable[[], BatchResult]:
+        """Search for a batch, and return what is left to do in this process."""
 
     def draw(self, batch: B_contra) -> Delayed:
         """Draw the graph of a batch; its result is a BatchResult."""
@@ -41,8 +50,24 @@ class Work(Protocol[B_contra]):
 
 def run_in_process(work: Work[B], batches: Iterable[B]) -> Iterator[BatchResult]:
     """Run batches in this process, see ``run_batches``."""
-    for batch in batches:
-        yield keep_going(work, batch, partial(work.process, batch))
+    todo = iter(batches)
+    fetched: deque[tuple[B, Future[Callable[[], BatchResult]]]] = deque()
+    with ThreadPoolExecutor(_AHEAD) as threads:
+        try:
+            while True:
+                for batch in islice(todo, _AHEAD - len(fetched)):
+                    fetched.append((batch, threads.submit(work.fetch, batch)))
+                if not fetched:
+                    return
+                batch, future = fetched.popleft()
+                yield keep_going(work, batch, partial(_finish, future))
+        finally:
+            for _, future in fetched:
+                future.cancel()
+
+
+def _finish(fetched: Future[Callable[[], BatchResult]]) -> BatchResult:
+    return fetched.result()()
 
 
 def keep_going(

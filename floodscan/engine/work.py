@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import give_up
 from floodscan.errors import ClusterError, public_traceback
-from floodscan.pipeline import run_batch, write
+from floodscan.pipeline import ask, finish_batch, write
 from floodscan.reselection import reselect_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dask.delayed import Delayed
     from distributed import Client
 
@@ -36,9 +39,11 @@ class ScanWork:
 
     run: Run
 
-    def process(self, batch: Batch) -> BatchResult:
-        """Search, choose and write in this process."""
-        return run_batch(self.run, self.run.plan(batch))
+    def fetch(self, batch: Batch) -> Callable[[], BatchResult]:
+        """Search, and return a call that chooses and writes."""
+        plan = self.run.plan(batch)
+        answers = dict(zip(plan.searches, ask(self.run, plan.searches), strict=True))
+        return partial(finish_batch, self.run, plan, answers)
 
     def draw(self, batch: Batch) -> Delayed:
         """Draw the searches, choices and the write of a batch."""
@@ -76,9 +81,9 @@ class ReselectionWork:
 
     reselection: Reselection
 
-    def process(self, batch: StoredBatch) -> BatchResult:
-        """Choose again in this process."""
-        return reselect_batch(self.reselection, batch)
+    def fetch(self, batch: StoredBatch) -> Callable[[], BatchResult]:
+        """Return a call that chooses again: there is nothing to search for."""
+        return partial(reselect_batch, self.reselection, batch)
 
     def draw(self, batch: StoredBatch) -> Delayed:
         """Draw the one task of a batch."""

@@ -81,19 +81,7 @@ def score(
     items = check_table(items, ITEMS)
     rows = find_unique(items)
     places = items.select(_PLACES).take(pa.array(rows)).combine_chunks()
-    outlines = places["geometry"].combine_chunks().dictionary_encode()
-    of_outline = np.asarray(outlines.indices)  # passes over the same ground share their outlines
-    footprints = shapely.from_wkb(outlines.dictionary.to_numpy(zero_copy_only=False))
-    targets = list(dict.fromkeys(slot.target for slot in slots))
-    pair_targets, pair_items = _pair_with_targets(places, footprints[of_outline], targets)
-    pairs, of_slots = _pair_with_slots(slots, targets, pair_targets)
-    inside = _inside_window(places, pair_items[pairs], slots, of_slots)
-    inside &= _is_of_collection(places, pair_items[pairs], slots, of_slots, recipe)
-    pairs, of_slots = pairs[inside], of_slots[inside]
-    order = np.lexsort((pair_items[pairs], of_slots))  # unique rows are sorted by id
-    pairs, of_slots = pairs[order], of_slots[order]
-    of_items = pair_items[pairs]
-    overlaps = _measure_overlaps(footprints, of_outline[of_items], targets, pair_targets[pairs])
+    of_items, of_slots, overlaps = _pair(places, slots, recipe)
     found = items.take(pa.array(rows[of_items]))
     measured = _measure(found, slots, recipe, of_slots, overlaps)
     answered, known = (_take_flags(flags, of_slots) for flags in (complete, covered))
@@ -114,6 +102,31 @@ def find_unique(items: pa.Table) -> Indices:
     ordered = keys.take(order)
     first = group_starts([encode(column) for column in ordered.columns])
     return np.asarray(order).astype(np.int64)[first]
+
+
+def _pair(
+    places: pa.Table, slots: Sequence[Slot], recipe: Recipe
+) -> tuple[Indices, Indices, NDArray[np.float64]]:
+    """Pair each slot with its candidates, and measure what they cover of its target.
+
+    Returns:
+        Numbers of the items, of the slots, and shares of the targets, shape (n,) each; ascending by
+        slot, then by item.
+    """
+    outlines = places["geometry"].combine_chunks().dictionary_encode()
+    of_outline = np.asarray(outlines.indices)  # passes over the same ground share their outlines
+    footprints = shapely.from_wkb(outlines.dictionary.to_numpy(zero_copy_only=False))
+    targets = list(dict.fromkeys(slot.target for slot in slots))
+    pair_targets, pair_items = _pair_with_targets(places, footprints[of_outline], targets)
+    pairs, of_slots = _pair_with_slots(slots, targets, pair_targets)
+    inside = _inside_window(places, pair_items[pairs], slots, of_slots)
+    inside &= _is_of_collection(places, pair_items[pairs], slots, of_slots, recipe)
+    pairs, of_slots = pairs[inside], of_slots[inside]
+    order = np.lexsort((pair_items[pairs], of_slots))
+    pairs, of_slots = pairs[order], of_slots[order]
+    of_items = pair_items[pairs]
+    overlaps = _measure_overlaps(footprints, of_outline[of_items], targets, pair_targets[pairs])
+    return of_items, of_slots, overlaps
 
 
 def _pair_with_targets(

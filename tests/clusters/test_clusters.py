@@ -110,10 +110,13 @@ def scheduler_elsewhere(folder: Path) -> Iterator[tuple[str, subprocess.Popen[by
     with child(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", *words], log=log
     ) as scheduler:
+        file = folder / "scheduler.json"
         wait_for(
-            lambda: "Scheduler at:" in log.read_text(), "the scheduler does not start", seconds=120
+            lambda: file.exists() and file.read_bytes().rstrip().endswith(b"}"),
+            "the scheduler does not start",
+            seconds=120,
         )
-        yield orjson.loads((folder / "scheduler.json").read_bytes())["address"], scheduler
+        yield orjson.loads(file.read_bytes())["address"], scheduler
 
 
 @contextmanager

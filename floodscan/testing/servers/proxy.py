@@ -44,11 +44,13 @@ class Visit:
         began: Time in seconds when it was read, on the monotonic clock.
         fault: The fault of its answer.
         others: Number of other searches at the same time.
+        body: Body of the request.
     """
 
     began: float
     fault: str | None
     others: int
+    body: bytes = b""
 
 
 @dataclass(slots=True)
@@ -127,7 +129,7 @@ class FaultProxy:
         fault = None
         if is_search:
             fault = self.script(len(self.visits))
-            visit = Visit(time.monotonic(), fault, self._inside)
+            visit = Visit(time.monotonic(), fault, self._inside, body)
             self.visits.append(visit)
             self._inside += 1
         try:
