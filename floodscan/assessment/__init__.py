@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from floodscan.assessment.acquired_passes import check_slots, describe_checks, warn_of_checks
 from floodscan.assessment.manifest import ManifestWriter, dump_manifest
 from floodscan.assessment.missing_passes import name_missing_passes
 from floodscan.assessment.outcomes import find_empty_slots, summarize_event
@@ -50,15 +52,20 @@ def assess_events(
     for plan, answered in zip(plans, answers, strict=True):
         own = of_event.get(event_id := plan.event.event_id, CANDIDATES.empty_table())
         found = find_empty_slots(plan, verdicts.get(event_id, {}), answered, recipe)
-        empty = name_missing_passes(found, plan, own, recipe)
+        checks = check_slots(plan, answered, shown := rows.get(event_id, {}), recipe)
+        empty = name_missing_passes(found, plan, own, recipe, checks)
+        assessed = assessments[event_id]
+        warnings = (*assessed.warnings, *warn_of_checks(checks, answered, recipe))
+        assessed = replace(assessed, warnings=warnings)
         manifest = writer.build(
             plan,
-            rows.get(event_id, {}),
+            shown,
             answers=answered,
             empty_slots=empty,
-            assessment=assessments[event_id],
+            assessment=assessed,
             alternatives=selection.alternatives.get(event_id, {}),
         )
+        manifest |= describe_checks(plan, checks, recipe)
         manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(summarize_event(plan, len(own), answered, empty, assessments[event_id]))
+        outcomes.append(summarize_event(plan, len(own), answered, empty, assessed))
     return manifests, outcomes

@@ -101,6 +101,12 @@ class WarningCode(StrEnum):
     MIXED_OFFSETS = "mixed_offsets"
     """Sentinel-2 phases are of processing baselines with and without an offset of the pixels."""
 
+    NOT_IN_COLLECTION = "not_in_collection"
+    """A pass was acquired for the slot, but the collection of its scenes lacks it."""
+
+    NOT_CHECKED = "not_checked"
+    """The collection ``acquired_in`` gave no complete answer, so missing passes are not known."""
+
     LOW_COVERAGE = "low_coverage"
     """The scenes of a slot cover less of the target than the recipe's ``warn_coverage_below``."""
 
