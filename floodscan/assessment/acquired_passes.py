@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from floodscan.assessment.items import format_time
@@ -14,7 +14,6 @@ from floodscan.selection.acquired import is_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date
 
     from floodscan.assessment.shown_rows import RowsByTarget
     from floodscan.catalogs.base import Answer
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 MANIFEST_KEY: Final = "not_in_collection"
 _ONE_PASS: Final = timedelta(minutes=10)  # over one area; the next pass of a track is days away
 _MOST_NAMED: Final = 3
+_UNKNOWN: Final = (
+    "{acquired_in} gave no complete answer: whether {collection} lacks passes is not known"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,8 @@ def warn_of_checks(
             text = _list_passes(check, asked)
             yield ChoiceWarning(WarningCode.NOT_IN_COLLECTION, *check.place, text)
         elif check.scenes is None and answers[check.slot.search].complete:
-            cause = f"{asked.acquired_in} gave no complete answer"
-            text = f"{cause}: whether {asked.collection} lacks passes is not known"
+            names = {"acquired_in": asked.acquired_in, "collection": asked.collection}
+            text = _UNKNOWN.format_map(names)
             yield ChoiceWarning(WarningCode.NOT_CHECKED, *check.place, text)
 
 
@@ -223,4 +225,17 @@ def _list_passes(check: SlotCheck, asked: SensorRecipe) -> str:
     target_id = check.slot.target.target_id
     texts = [describe_pass(each, target_id, **names) for each in passes[:_MOST_NAMED]]
     more = len(passes) - len(texts)
-    return "; ".join([*texts, *([f"and {more} more passes"] if more else [])])
+    return "; ".join([*texts, *([f"and {more} more"] if more else [])])
+
+
+def describe_slot(manifest: Json, target_id: str, phase: str | None, sensor: str) -> list[str]:
+    """Say in a sentence for each pass what the collection of a slot lacks, from a manifest."""
+    known = manifest[MANIFEST_KEY]
+    place = {"target_id": target_id, "phase": phase, "sensor": sensor}
+    (own,) = [each for each in known["slots"] if each.items() >= place.items()]
+    names = {"acquired_in": known["acquired_in"], "collection": manifest["collections"][sensor]}
+    if not own["checked"]:
+        return [_UNKNOWN.format_map(names)]
+    scenes = [scene for scene in read_scenes(manifest) if scene.item_id in own["items"]]
+    passes = group_passes(scenes, date.fromisoformat(manifest["event"]["phase_dates"][phase]))
+    return [describe_pass(each, target_id, **names) for each in passes]

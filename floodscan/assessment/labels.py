@@ -43,16 +43,6 @@ class Reason(StrEnum):
     """A bug stopped the batch of the event."""
 
 
-TRANSIENT_REASONS = (
-    Reason.INCOMPLETE,
-    Reason.NOT_COVERED,
-    Reason.SEARCH_FAILED,
-    Reason.WORKER_LOST,
-    Reason.INTERNAL_ERROR,
-)
-"""Reasons that may be gone at the next try."""
-
-
 class WarningCode(StrEnum):
     """What to know about a choice before it is used."""
 
@@ -118,3 +108,14 @@ class WarningCode(StrEnum):
 
     LOW_JOINT_COVERAGE = "low_joint_coverage"
     """All chosen scenes together cover less of the target than ``warn_coverage_below``."""
+
+
+TRANSIENT = (
+    Reason.INCOMPLETE,
+    Reason.NOT_COVERED,
+    Reason.SEARCH_FAILED,
+    Reason.WORKER_LOST,
+    Reason.INTERNAL_ERROR,
+    WarningCode.NOT_CHECKED,
+)
+"""Reasons and warnings that may be gone at the next try."""

@@ -101,6 +101,18 @@ def check_collections(catalog: Catalog, recipe: Recipe) -> tuple[str, Recipe, di
         return catalog.describe(left.collections), left, dict.fromkeys(recipe.checks, NOT_HELD)
 
 
+def find_unheld(catalog: Catalog, recipe: Recipe) -> list[str]:
+    """List the collections for what was acquired that an archive should have, and lacks.
+
+    Whether an API has them is known once it is asked.
+    """
+    return [
+        name
+        for name in recipe.checks
+        if (source := _find_archive_of(catalog, name)) and name not in source.index.collections
+    ]
+
+
 def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
     """Return the catalog that answers a search, and why it does."""
     if isinstance(catalog, JoinedCatalog):
@@ -162,11 +174,16 @@ def find_request_seconds(catalog: Catalog) -> float | None:
 def measure_coverages(catalog: Catalog, collections: Iterable[str]) -> Iterator[Coverage]:
     """Measure what archives cover of collections; a collection of another catalog is left out."""
     for collection in collections:
-        sources = catalog.by_collection if isinstance(catalog, Sources) else {}
-        main = catalog.main if isinstance(catalog, Sources) else catalog
-        source = sources.get(collection, main)
-        if isinstance(source, ArchiveCatalog):
+        if source := _find_archive_of(catalog, collection):
             yield source.measure_coverage(collection)
+
+
+def _find_archive_of(catalog: Catalog, collection: str) -> ArchiveCatalog | None:
+    """Return the archive of a collection; None if another catalog has it."""
+    sources = catalog.by_collection if isinstance(catalog, Sources) else {}
+    main = catalog.main if isinstance(catalog, Sources) else catalog
+    source = sources.get(collection, main)
+    return source if isinstance(source, ArchiveCatalog) else None
 
 
 def list_archives(catalog: Catalog) -> list[ArchiveCatalog]:

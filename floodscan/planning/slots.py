@@ -36,7 +36,7 @@ MAX_BATCH_EVENTS = 80
 PART_EVENTS = 16
 """Events of a batch that one task scores."""
 
-_EDGE_DEGREES = 0.25
+_EDGE_DEGREES = 0.1
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 
 

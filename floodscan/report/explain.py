@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from floodscan.assessment.acquired_passes import MANIFEST_KEY, describe_slot
 from floodscan.assessment.manifest_files import read_manifest
 from floodscan.assessment.margins import margin
 from floodscan.errors import InputError, suggest
@@ -58,7 +59,9 @@ def explain(
         runner-up, ``objective``, ``alternatives`` and ``candidates``, in the order of time.
         ``alternatives`` are passes that could fill ``event``, as manifests have them. ``objective``
         lists what decided if all slots were chosen together (see ``describe_objective``), and is
-        empty otherwise. Slots without any candidate come last.
+        empty otherwise. Slots without any candidate come last. Slots of a sensor for which the
+        recipe names ``acquired_in`` have ``not_in_collection``, a sentence for each pass that was
+        acquired and is not in the collection.
 
     Raises:
         InputError: The run has no such event, target, phase or sensor.
@@ -72,12 +75,14 @@ def explain(
     candidates = folder.read_candidates(event_id).to_pylist()
     found = {slot: list(rows) for slot, rows in groupby(candidates, _slot)}
     own = [row for row in candidates if row["target_id"] == target_id]
+    not_checked = folder.read_run().get("not_checked", {})
     clouds = {row["item_id"]: _counted_cloud(row, manifest) for row in own}
     return [
         {
             **_explain_slot(slot, rows, failures.get(slot), manifest),
             "objective": _objective(manifest, slot, clouds),
             "alternatives": _alternatives(manifest, slot),
+            **_name_acquired(manifest, slot, not_checked),
         }
         for slot, rows in (found | {slot: [] for slot in failures if slot not in found}).items()
         if slot[0] == target_id and _is_wanted(words, slot[1], slot[2])
@@ -133,6 +138,17 @@ def _alternatives(manifest: Json, slot: Slot) -> list[Json]:
     target_id, phase, sensor = slot
     found: list[Json] = manifest["alternatives"].get(sensor, [])
     return found if (target_id, phase) == (AOI, Phase.EVENT) else []
+
+
+def _name_acquired(manifest: Json, slot: Slot, not_checked: Mapping[str, str]) -> Json:
+    """Name the passes that the collection of a slot lacks, if the recipe asks for them."""
+    target_id, phase, sensor = slot
+    if sensor != Sensor.S1RTC:
+        return {}
+    if MANIFEST_KEY not in manifest:
+        texts = [f"not checked: {name}: {why}" for name, why in not_checked.items()]
+        return {MANIFEST_KEY: texts} if texts else {}
+    return {MANIFEST_KEY: describe_slot(manifest, target_id, phase, sensor)}
 
 
 def _explain_slot(slot: Slot, rows: list[Json], failure: Json | None, manifest: Json) -> Json:
