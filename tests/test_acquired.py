@@ -18,6 +18,7 @@ from floodscan.assessment.labels import WarningCode
 from floodscan.catalogs.sources import NOT_HELD
 from floodscan.cli.group import cli
 from floodscan.clusters import open_client
+from floodscan.geometry.footprints import bbox_polygon
 from floodscan.model import SearchPrices
 from floodscan.reselection import NOT_ASKED
 from floodscan.testing.fake_catalog import FakeCatalog, ItemsInMemory, RaiseError
@@ -52,6 +53,7 @@ def asking(recipe: Recipe) -> Recipe:
 
 PLAIN = Recipe(tile_size_m=40_000)
 ASKING = asking(PLAIN)
+ASKING_DEMO = asking(Recipe())
 CHANGE_DETECTION = asking(Recipe(policy=Policy.CHANGE_DETECTION))
 
 
@@ -222,6 +224,16 @@ def test_an_api_gives_the_bytes_of_the_archive(
     assert result.counts["requests"] == (2 if request_items else 15)
 
 
+def test_merged_searches_ask_for_both_collections_at_once(lean: str) -> None:
+    """Without a request more, and with the items that the guide names."""
+    counts = []
+    for recipe in (Recipe(), ASKING_DEMO):
+        result = floodscan.scan(DEMO, catalog=lean, recipe=recipe)
+        n_items = sum(result.folder.searches.read()["n_items"].to_pylist())
+        counts.append((result.counts["requests"], n_items))
+    assert counts == [(2, 189), (2, 297)]
+
+
 @pytest.mark.processes
 def test_a_cluster_gives_the_bytes_of_one_process(
     archive: str, expected: dict[str, bytes], tmp_path: Path
@@ -288,9 +300,6 @@ def test_a_run_that_did_not_ask_can_be_chosen_from(tmp_path: Path) -> None:
     result = floodscan.reselect(tmp_path / "plain", recipe=ASKING_DEMO, out=tmp_path / "again")
     assert result.folder.read_run()["not_checked"] == {PRODUCTS: NOT_ASKED}
     assert contents(tmp_path / "again") == contents(tmp_path / "plain")
-
-
-ASKING_DEMO = asking(Recipe())
 
 
 def test_a_catalog_without_the_products_is_no_error(tmp_path: Path) -> None:
@@ -406,3 +415,68 @@ def test_products_without_the_channels_of_the_recipe_are_no_loss(tmp_path: Path)
     manifest = result.manifests[DEMO.event_id].content
     assert len(manifest["not_in_collection"]["scenes"]) == 1
     assert not any(slot["items"] for slot in slots_of(manifest).values())
+
+
+def test_the_plan_says_what_is_searched_and_what_is_not_checked(
+    archive: str, tmp_path: Path
+) -> None:
+    """An archive says by itself whether it has the products."""
+    recipe = tmp_path / "acquired.toml"
+    recipe.write_text(f"[S1RTC]\nacquired_in = '{PRODUCTS}'\n")
+    words = ["plan", "demo", "--recipe", str(recipe), "--catalog"]
+    without, both = (CliRunner().invoke(cli, [*words, name]) for name in ("demo", archive))
+    assert f"not checked: {PRODUCTS}: {NOT_HELD}" in without.stderr
+    assert PRODUCTS not in without.stdout
+    assert PRODUCTS in both.stdout
+    assert both.stderr == ""
+
+
+def test_a_scan_says_what_is_not_checked(archive: str, tmp_path: Path) -> None:
+    """At its end, where it also counts the slots that lack passes."""
+    recipe = tmp_path / "acquired.toml"
+    recipe.write_text(f"[S1RTC]\nacquired_in = '{PRODUCTS}'\n")
+    for name, expected in (
+        ("demo", f"passes that are missing in the catalog are not known: {PRODUCTS}: {NOT_HELD}"),
+        (archive, f"2 {WarningCode.NOT_IN_COLLECTION}"),
+    ):
+        words = ["scan", "demo", "--recipe", str(recipe), "--catalog", name]
+        done = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / name[-4:])])
+        assert expected in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("west", [179.2, 179.93, -179.97])
+def test_events_at_the_antimeridian(
+    west: float, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The larger box of the scenes may cross it where that of the products does not."""
+    template = lost_scene()
+    scenes = [
+        {
+            **template,
+            "id": f"S1A_IW_GRDH_1SDV_{number}_rtc",
+            "bbox": [-180.0, 50.0, 180.0, 52.0],
+            "geometry": shapely.geometry.mapping(bbox_polygon(178.0, 50.0, -178.5, 52.0)),
+            "properties": {**template["properties"], "datetime": f"2021-07-1{number}T05:50:00Z"},
+        }
+        for number in (6, 7)
+    ]
+    products = [
+        {**scene, "id": scene["id"].removesuffix("_rtc"), "collection": PRODUCTS}
+        for scene in scenes
+    ]
+    items = [*demo_items(), scenes[0], *products]  # those of the demo cover all windows
+    write_archive(tmp_path / "archive", items, row_group_size=5)
+    collections = records.collections_for(items, records.demo_collections())
+    catalog_files.write(tmp_path, collections=collections, items=items)
+    box = (west, 50.5, west + 0.05, 50.55)
+    event = replace(DEMO, aoi=shapely.box(*box), bbox=box)
+    recipe = Recipe(sensors={Sensor.S1RTC: ASKING_DEMO.sensors[Sensor.S1RTC]})
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with lean_server(tmp_path, landing_id=CATALOG_ID, log=log) as server:
+        found = floodscan.scan(event, catalog=server.url, recipe=recipe, out=tmp_path / "api")
+    joined = str(tmp_path / "archive")
+    floodscan.scan(event, catalog=joined, recipe=recipe, out=tmp_path / "joined")
+    assert result_bytes(tmp_path / "api") == result_bytes(tmp_path / "joined")
+    manifest = found.manifests[event.event_id].content
+    lost = [scene["id"] for scene in manifest["not_in_collection"]["scenes"]]
+    assert lost == ["S1A_IW_GRDH_1SDV_7"]
