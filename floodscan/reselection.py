@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import shapely
 
-from floodscan.assessment.acquired_passes import read_scenes
+from floodscan.assessment.acquired_passes import restore_acquired
 from floodscan.assessment.outcomes import read_outcomes
 from floodscan.catalogs.base import Answer, MissingKind, MissingPart
 from floodscan.errors import InputError
@@ -213,15 +213,16 @@ def decide_again(
     contents = reselection.source.read_manifests(batch, event_ids)
     manifests = [orjson.loads(content) for content in contents]
     plans = [
-        replace(
-            plan_event(read_event(manifest["event"]), recipe, decisions.get(event_id)),
-            acquired=read_scenes(manifest),
-        )
+        plan_event(read_event(manifest["event"]), recipe, decisions.get(event_id))
         for event_id, manifest in zip(event_ids, manifests, strict=True)
     ]
     answers = [
         _restore_answers(plan, manifest["provenance"]["searches"])
         for plan, manifest in zip(plans, manifests, strict=True)
+    ]
+    plans = [
+        restore_acquired(plan, answered, manifest)
+        for plan, answered, manifest in zip(plans, answers, manifests, strict=True)
     ]
     measured = _narrow(candidates, recipe)
     complete, covered = _find_flags(measured, plans, answers)

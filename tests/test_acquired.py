@@ -16,10 +16,11 @@ import floodscan
 from floodscan import CatalogError, Phase, Policy, Recipe, Sensor
 from floodscan.assessment.labels import WarningCode
 from floodscan.catalogs.sources import NOT_HELD
+from floodscan.choosing import choose
 from floodscan.cli.group import cli
 from floodscan.clusters import open_client
 from floodscan.geometry.footprints import bbox_polygon
-from floodscan.model import SearchPrices
+from floodscan.model import Decision, SearchPrices
 from floodscan.reselection import NOT_ASKED
 from floodscan.testing.fake_catalog import FakeCatalog, ItemsInMemory, RaiseError
 from floodscan.testing.servers import catalog as catalog_files
@@ -284,14 +285,29 @@ def test_the_candidates_are_those_of_a_run_that_does_not_ask(archive: str, tmp_p
     ],
     ids=["reference", "another onset", "no ladder"],
 )
-def test_choosing_again_says_what_a_scan_says(
-    rules: Recipe, memory: ItemsInMemory, tmp_path: Path
-) -> None:
+def test_choosing_again_says_what_a_scan_says(rules: Recipe, tmp_path: Path) -> None:
     """By other windows, and by another side of the onset."""
-    floodscan.scan(DEMO, catalog=memory, recipe=CHANGE_DETECTION, out=tmp_path / "wide")
-    floodscan.scan(DEMO, catalog=memory, recipe=asking(rules), out=tmp_path / "scan")
+    scene = lost_scene()
+    days = ("2021-06-06", "2021-06-16", "2021-07-05", "2021-07-14", "2021-07-15", "2021-07-30")
+    products = [
+        product_of({**scene, "id": day, "properties": {**scene["properties"], "datetime": time}})
+        for day in days
+        for time in [f"{day}T05:50:00Z"]
+    ]
+    items = [item for item in demo_items() if item["collection"] != PRODUCTS] + products
+    assets = {asked.collection: asked.assets for asked in Recipe().sensors.values()}
+    catalog = ItemsInMemory.read(items, {**assets, PRODUCTS: ()})
+    wide = floodscan.scan(DEMO, catalog=catalog, recipe=CHANGE_DETECTION, out=tmp_path / "wide")
+    named = wide.manifests[DEMO.event_id].content["not_in_collection"]["scenes"]
+    assert [scene["id"] for scene in named] == [*days]
+    floodscan.scan(DEMO, catalog=catalog, recipe=asking(rules), out=tmp_path / "scan")
     floodscan.reselect(tmp_path / "wide", recipe=asking(rules), out=tmp_path / "again")
     assert contents(tmp_path / "again") == contents(tmp_path / "scan")
+    floodscan.reselect(tmp_path / "wide", out=tmp_path / "same")
+    assert contents(tmp_path / "same") == contents(tmp_path / "wide")
+    decision = Decision(track=139)
+    manifest = choose(tmp_path / "wide", DEMO.event_id, decision)
+    assert manifest.content["not_in_collection"]["scenes"] == named
 
 
 def test_a_run_that_did_not_ask_can_be_chosen_from(tmp_path: Path) -> None:

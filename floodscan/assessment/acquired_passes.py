@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -152,6 +152,21 @@ def _scene_to_dict(scene: AcquiredScene) -> Json:
         "polarizations": list(scene.polarizations),
         "overlap_frac": dict(scene.overlap_frac),
     }
+
+
+def restore_acquired(
+    plan: EventPlan, answers: Mapping[Search, Answer], manifest: Json
+) -> EventPlan:
+    """Add to an event the products in its manifest that a scan by its windows would find."""
+    windows = {
+        slot.window for slot in plan.slots if slot.window is not None and is_checked(slot, answers)
+    }
+    kept = (
+        scene
+        for scene in read_scenes(manifest)
+        if any(window.start <= scene.time <= window.end for window in windows)
+    )
+    return replace(plan, acquired=tuple(kept))
 
 
 def read_scenes(manifest: Json) -> tuple[AcquiredScene, ...]:

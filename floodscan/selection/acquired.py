@@ -17,7 +17,7 @@ import shapely
 
 from floodscan.geometry.footprints import bbox_polygon
 from floodscan.model import AcquiredScene, Sensor
-from floodscan.selection.candidates import score, unique_items
+from floodscan.selection.candidates import score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 _SUFFIX: Final = "_rtc"
-_SAME_SCENE: Final = timedelta(seconds=10)  # the next scene of a pass is 25 seconds away
+_SAME_SCENE: Final = timedelta(seconds=5)  # the next scene of a pass is 25 seconds away
 _COLUMNS: Final = (
     *("event_id", "target_id", "item_id", "datetime", "platform", "relative_orbit"),
     *("orbit_state", "polarizations", "overlap_frac"),
@@ -65,12 +65,14 @@ def add_acquired(
         plan.event.event_id: [slot for slot in plan.slots if is_checked(slot, answered)]
         for plan, answered in zip(plans, answers, strict=True)
     }
-    scenes = unique_items(items.filter(pc.field("collection") == asked.collection))
+    slots = [slot for own in checked.values() for slot in own]
+    if not slots:
+        return plans
+    scenes = items.filter(pc.field("collection") == asked.collection)
     lacking = _Lacking(scenes, checked)
     products = items.filter(pc.field("collection") == asked.acquired_in)
     as_scenes = replace(asked, collection=asked.acquired_in, assets=())
     rules = replace(recipe, sensors={Sensor.S1RTC: as_scenes})
-    slots = [slot for own in checked.values() for slot in own]
     found = _gather(score(products, slots, rules).select(_COLUMNS), lacking)
     return [replace(plan, acquired=found.get(plan.event.event_id, ())) for plan in plans]
 
