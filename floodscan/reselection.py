@@ -160,7 +160,6 @@ class Reselection:
         recipe: The new rules, for which the stored candidates are enough.
         catalog_id: STAC id of the catalog of the candidates.
         decisions: Decisions of persons, by event id.
-        not_checked: As in ``Run``.
     """
 
     source: RunFolder
@@ -168,7 +167,6 @@ class Reselection:
     recipe: Recipe
     catalog_id: str
     decisions: Mapping[str, Decision] = field(default_factory=dict)
-    not_checked: Mapping[str, str] = field(default_factory=dict)
 
     def batches(self) -> Iterator[StoredBatch]:
         """Read the batches of the source, one after the other."""

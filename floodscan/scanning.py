@@ -63,7 +63,7 @@ from floodscan.selection.clearness import reads_area
 from floodscan.store import FILES, PACKED, RunFolder, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
@@ -157,14 +157,9 @@ def reselect(  # noqa: PLR0913 - one parameter per setting
         folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
         catalog_id, decisions = searched["catalog"]["id"], held.read_decisions()
         again = Reselection(
-            source=held,
-            out=folder,
-            recipe=rules,
-            catalog_id=catalog_id,
-            decisions=decisions,
-            not_checked=not_checked,
+            source=held, out=folder, recipe=rules, catalog_id=catalog_id, decisions=decisions
         )
-        _choose_again(again, searched, opener, report=on_progress)
+        _choose_again(again, searched, opener, not_checked=not_checked, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
     return ScanResult(folder, IdSet(chain.from_iterable(ids)))
 
@@ -299,10 +294,15 @@ def _finish(
 
 
 def _choose_again(
-    again: Reselection, searched: Json, opener: Opener, *, report: OnProgress | None
+    again: Reselection,
+    searched: Json,
+    opener: Opener,
+    *,
+    not_checked: Mapping[str, str],
+    report: OnProgress | None,
 ) -> None:
     """Choose again for all batches of a run."""
-    head = describe_reselection(searched, again.recipe, again.not_checked)
+    head = describe_reselection(searched, again.recipe, not_checked)
     planned = searched["planned"]
     n_events, n_batches = planned["events"], planned["batches"]
     with _taken(again.out, head):

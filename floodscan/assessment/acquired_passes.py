@@ -15,6 +15,7 @@ from floodscan.selection.acquired import is_checked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from floodscan.assessment.quality import Assessment
     from floodscan.assessment.shown_rows import RowsByTarget
     from floodscan.catalogs.base import Answer
     from floodscan.model import Recipe, Search, SensorRecipe
@@ -216,13 +217,20 @@ def describe_pass(
     return f"{name_pass(scenes)} {there}; {cover} {' and '.join(shares)} of the target"
 
 
-def warn_of_checks(
+def add_warnings(
+    assessment: Assessment,
+    checks: Sequence[SlotCheck],
+    answers: Mapping[Search, Answer],
+    recipe: Recipe,
+) -> Assessment:
+    """Add warnings of slots with passes that the collection lacks, and of slots without a check."""
+    return replace(assessment, warnings=(*assessment.warnings, *_warn(checks, answers, recipe)))
+
+
+def _warn(
     checks: Sequence[SlotCheck], answers: Mapping[Search, Answer], recipe: Recipe
 ) -> Iterator[ChoiceWarning]:
-    """Warn of each slot with passes that the collection lacks, and of slots without a check.
-
-    Slots without an answer to their own search are empty, and say why.
-    """
+    """Warn of slots; those without an answer to their own search are empty, and say why."""
     for check in checks:
         asked = recipe.sensors[check.slot.sensor]
         if check.scenes:

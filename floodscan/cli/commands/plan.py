@@ -48,10 +48,10 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import NOT_HELD, find_unheld, plan_for
+    from floodscan.catalogs.sources import plan_for
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
-    from floodscan.cli.output import open_console, print_json_list, print_problem
+    from floodscan.cli.output import open_console, print_json_list
     from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.estimate import SizeCounter
     from floodscan.planning.event_list import list_events
@@ -60,9 +60,7 @@ def plan(
     from floodscan.selection.clearness import reads_area
 
     source = catalogs.open(events, rules)
-    if unheld := find_unheld(source, rules):
-        print_problem(f"not checked: {', '.join(unheld)}: {NOT_HELD}")
-        rules = rules.without_checks()
+    rules = _drop_unheld(source, rules)
     counter, sizes = UsageCounter(source), SizeCounter(rules)
     with report_events(as_json=as_json):
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
@@ -77,6 +75,18 @@ def plan(
     show_estimate(open_console(), sizes.size)
     if reads_area(rules):
         show_reads(open_console(), len(listed))
+
+
+def _drop_unheld(source: Catalog, rules: Recipe) -> Recipe:
+    """Do without a collection for what was acquired that an archive lacks, and say so."""
+    from floodscan.catalogs.sources import NOT_HELD, find_unheld
+    from floodscan.cli.output import print_problem
+
+    unheld = find_unheld(source, rules)
+    if not unheld:
+        return rules
+    print_problem(f"not checked: {', '.join(unheld)}: {NOT_HELD}")
+    return rules.without_checks()
 
 
 def _in_order(

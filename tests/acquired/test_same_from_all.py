@@ -1,0 +1,188 @@
+"""What was acquired is the same from any catalog, on any cluster, and for any number of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+import shapely
+
+import floodscan
+from floodscan import Policy, Recipe
+from floodscan.choosing import choose
+from floodscan.clusters import open_client
+from floodscan.geometry.footprints import bbox_polygon
+from floodscan.model import Decision, SearchPrices
+from floodscan.testing.fake_catalog import ItemsInMemory
+from floodscan.testing.servers import catalog as catalog_files
+from floodscan.testing.servers.launch import lean_server
+from tests.acquired.products import (
+    ASKING,
+    CATALOG_ID,
+    CHANGE_DETECTION,
+    PLAIN,
+    PRODUCTS,
+    RADAR,
+    TILED,
+    asking,
+    demo_items,
+    lost_scene,
+    product_of,
+)
+from tests.catalogs.archive.test_same_as_api import write_archive
+from tests.runs import result_bytes
+from tests.servers import records
+from tests.sweeps import DEMO
+from tests.test_reselection import contents
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def expected(archive: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The results from the archive, in this process."""
+    out = tmp_path_factory.mktemp("expected") / "out"
+    floodscan.scan(DEMO, catalog=archive, recipe=TILED, out=out)
+    return result_bytes(out)
+
+
+@pytest.mark.parametrize("api", ["products_lean_api", "products_pgstac_api"])
+@pytest.mark.parametrize("request_items", [1000, 0])
+def test_an_api_gives_the_bytes_of_the_archive(
+    api: str,
+    request_items: int,
+    expected: dict[str, bytes],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    """With merged searches, and with a search for each slot."""
+    recipe = replace(TILED, searches=SearchPrices(request_items=request_items))
+    result = floodscan.scan(
+        DEMO, catalog=request.getfixturevalue(api), recipe=recipe, out=tmp_path / "out"
+    )
+    assert result_bytes(tmp_path / "out") == expected
+    assert result.counts["requests"] == (2 if request_items else 15)
+
+
+def test_merged_searches_ask_for_both_collections_at_once(products_lean_api: str) -> None:
+    """Without a request more, and with the items that the guide names."""
+    counts = []
+    for recipe in (Recipe(), ASKING):
+        result = floodscan.scan(DEMO, catalog=products_lean_api, recipe=recipe)
+        n_items = sum(result.folder.searches.read()["n_items"].to_pylist())
+        counts.append((result.counts["requests"], n_items))
+    assert counts == [(2, 189), (2, 297)]
+
+
+@pytest.mark.processes
+def test_a_cluster_gives_the_bytes_of_one_process(
+    archive: str, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    """A second scan into the same folder changes nothing."""
+    with open_client("local", n_workers=2) as client:
+        for _ in range(2):
+            floodscan.scan(DEMO, catalog=archive, recipe=TILED, out=tmp_path / "out", client=client)
+    assert result_bytes(tmp_path / "out") == expected
+
+
+def test_a_run_that_continues_says_the_same(archive: str, tmp_path: Path) -> None:
+    """The batch of a run that was cut off is run again."""
+    out = tmp_path / "out"
+    floodscan.scan(DEMO, catalog=archive, recipe=TILED, out=out)
+    whole = result_bytes(out)
+    run = orjson.loads((out / "run.json").read_bytes())
+    del run["finished"], run["counts"]
+    (out / "run.json").write_bytes(orjson.dumps(run))
+    (out / "events.parquet").unlink()
+    for part in (out / "events").glob("*.parquet"):
+        part.unlink()
+    floodscan.scan(DEMO, catalog=archive, recipe=TILED, out=out)
+    assert result_bytes(out) == whole
+
+
+def test_the_candidates_are_those_of_a_run_that_does_not_ask(archive: str, tmp_path: Path) -> None:
+    """Products are never candidates, and no choice depends on them."""
+    for name, recipe in (("plain", PLAIN), ("asking", TILED)):
+        floodscan.scan(DEMO, catalog=archive, recipe=recipe, out=tmp_path / name)
+    tables = [
+        pq.read_table(file)
+        for name in ("plain", "asking")
+        for file in (tmp_path / name / "candidates").glob("*.parquet")
+    ]
+    assert len(tables) == 2
+    assert tables[0].equals(tables[1])
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Recipe(),
+        Recipe(assumed_onset_hour=12),
+        Recipe(policy=Policy.CHANGE_DETECTION, relax=(), onset_guard_minutes=60),
+    ],
+    ids=["reference", "another onset", "no ladder"],
+)
+def test_choosing_again_says_what_a_scan_says(rules: Recipe, tmp_path: Path) -> None:
+    """By other windows, and by another side of the onset."""
+    scene = lost_scene()
+    days = ("2021-06-06", "2021-06-16", "2021-07-05", "2021-07-14", "2021-07-15", "2021-07-30")
+    products = [
+        product_of({**scene, "id": day, "properties": {**scene["properties"], "datetime": time}})
+        for day in days
+        for time in [f"{day}T05:50:00Z"]
+    ]
+    items = [item for item in demo_items() if item["collection"] != PRODUCTS] + products
+    assets = {asked.collection: asked.assets for asked in Recipe().sensors.values()}
+    catalog = ItemsInMemory.read(items, {**assets, PRODUCTS: ()})
+    wide = floodscan.scan(DEMO, catalog=catalog, recipe=CHANGE_DETECTION, out=tmp_path / "wide")
+    named = wide.manifests[DEMO.event_id].content["not_in_collection"]["scenes"]
+    assert [scene["id"] for scene in named] == [*days]
+    floodscan.scan(DEMO, catalog=catalog, recipe=asking(rules), out=tmp_path / "scan")
+    floodscan.reselect(tmp_path / "wide", recipe=asking(rules), out=tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(tmp_path / "scan")
+    floodscan.reselect(tmp_path / "wide", out=tmp_path / "same")
+    assert contents(tmp_path / "same") == contents(tmp_path / "wide")
+    decision = Decision(track=139)
+    manifest = choose(tmp_path / "wide", DEMO.event_id, decision)
+    assert manifest.content["not_in_collection"]["scenes"] == named
+
+
+@pytest.mark.parametrize("west", [179.2, 179.93, -179.97])
+def test_events_at_the_antimeridian(
+    west: float, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The larger box of the scenes may cross it where that of the products does not."""
+    template = lost_scene()
+    scenes = [
+        {
+            **template,
+            "id": f"S1A_IW_GRDH_1SDV_{number}_rtc",
+            "bbox": [-180.0, 50.0, 180.0, 52.0],
+            "geometry": shapely.geometry.mapping(bbox_polygon(178.0, 50.0, -178.5, 52.0)),
+            "properties": {**template["properties"], "datetime": f"2021-07-1{number}T05:50:00Z"},
+        }
+        for number in (6, 7)
+    ]
+    products = [
+        {**scene, "id": scene["id"].removesuffix("_rtc"), "collection": PRODUCTS}
+        for scene in scenes
+    ]
+    items = [*demo_items(), scenes[0], *products]  # those of the demo cover all windows
+    write_archive(tmp_path / "archive", items, row_group_size=5)
+    collections = records.collections_for(items, records.demo_collections())
+    catalog_files.write(tmp_path, collections=collections, items=items)
+    box = (west, 50.5, west + 0.05, 50.55)
+    event = replace(DEMO, aoi=shapely.box(*box), bbox=box)
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with lean_server(tmp_path, landing_id=CATALOG_ID, log=log) as server:
+        found = floodscan.scan(event, catalog=server.url, recipe=RADAR, out=tmp_path / "api")
+    joined = str(tmp_path / "archive")
+    floodscan.scan(event, catalog=joined, recipe=RADAR, out=tmp_path / "joined")
+    assert result_bytes(tmp_path / "api") == result_bytes(tmp_path / "joined")
+    manifest = found.manifests[event.event_id].content
+    lost = [scene["id"] for scene in manifest["not_in_collection"]["scenes"]]
+    assert lost == ["S1A_IW_GRDH_1SDV_7"]
