@@ -78,10 +78,11 @@ def show_sources(console: Console, uses: Iterable[SourceUse], checks: Collection
         if use.coverage is not None:
             notes.append(f"{use.collection}: the archive covers {use.coverage}")
         if use.n_not_covered:
-            effect = "lack passes unseen" if use.collection in checks else "stay empty"
+            unknown = "it is not known which passes they lack"
+            effect = unknown if use.collection in checks else "they stay empty"
             notes.append(
                 f"{use.collection}: {use.n_not_covered} of {use.n_slots} slots are not covered; "
-                f"they {effect} without --fallback-catalog"
+                f"{effect} without --fallback-catalog"
             )
         if use.n_without_id:
             notes.append(f"{use.collection}: {use.n_without_id} rows without an id are left out")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +21,7 @@ from floodscan.model import Decision, SearchPrices
 from floodscan.testing.fake_catalog import ItemsInMemory
 from floodscan.testing.servers import catalog as catalog_files
 from floodscan.testing.servers.launch import lean_server
+from floodscan.testing.synthetic import Region, make_items, region_frames
 from tests.acquired.products import (
     ASKING,
     CATALOG_ID,
@@ -26,20 +29,25 @@ from tests.acquired.products import (
     PLAIN,
     PRODUCTS,
     RADAR,
+    SCENES,
     TILED,
     asking,
     demo_items,
     lost_scene,
     product_of,
 )
-from tests.catalogs.archive.test_same_as_api import write_archive
+from tests.catalogs.archive.test_same_as_api import events_between, write_archive
 from tests.runs import result_bytes
 from tests.servers import records
 from tests.sweeps import DEMO
 from tests.test_reselection import contents
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from floodscan import Event
+    from tests.acquired.products import Item
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +194,41 @@ def test_events_at_the_antimeridian(
     manifest = found.manifests[event.event_id].content
     lost = [scene["id"] for scene in manifest["not_in_collection"]["scenes"]]
     assert lost == ["S1A_IW_GRDH_1SDV_7"]
+
+
+def test_many_events_name_exactly_what_was_lost(tmp_path: Path) -> None:
+    """Generated passes over a large area, a fifth of whose scenes is lost: archive and searches."""
+    start, end = datetime(2021, 5, 20, tzinfo=UTC), datetime(2021, 8, 5, tzinfo=UTC)
+    frames = region_frames(Region((6.0, 49.0, 9.0, 51.0), start, end), from_first=True)
+    scenes = list(make_items(frames=frames, scenes=(), dem_cells=()))
+    draw = np.random.default_rng(0)
+    lost = {item["id"] for item in scenes if draw.random() < 0.2}
+    products = [product_of(scene) for scene in scenes]
+    items = [*(scene for scene in scenes if scene["id"] not in lost), *products]
+    write_archive(tmp_path / "archive", items, row_group_size=100)
+    memory = ItemsInMemory.read(items, {SCENES: ("vv", "vh"), PRODUCTS: ()})
+    events = events_between(60, (6.0, 49.0, 9.0, 51.0))
+    floodscan.scan(events, catalog=memory, recipe=RADAR, out=tmp_path / "searched")
+    joined = floodscan.scan(
+        events, catalog=str(tmp_path / "archive"), recipe=RADAR, out=tmp_path / "joined"
+    )
+    assert result_bytes(tmp_path / "joined") == result_bytes(tmp_path / "searched")
+    lost_products = [each for each in products if f"{each['id']}_rtc" in lost]
+    n_named = 0
+    for event in events:
+        named = joined.manifests[event.event_id].content["not_in_collection"]["scenes"]
+        assert {each["id"] for each in named} == expect_lost(event, lost_products)
+        n_named += len(named)
+    assert n_named > 100
+
+
+def expect_lost(event: Event, lost: Sequence[Item]) -> set[str]:
+    """List the lost products over an event, up to four days from the date of a phase."""
+    found = set()
+    for product in lost:
+        day = datetime.fromisoformat(product["properties"]["datetime"]).date()
+        near = any(abs((day - date).days) <= 4 for date in event.phase_dates.values())
+        footprint = shapely.geometry.shape(product["geometry"])
+        if near and footprint.intersection(event.aoi).area > 0:
+            found.add(product["id"])
+    return found
