@@ -58,6 +58,6 @@ def assess_events(
         manifest = writer.build(
             plan, shown, answers=answered, empty_slots=empty, assessment=assessed, alternatives=more
         )
-        manifests[event_id] = dump_manifest(manifest | describe_checks(plan, checks, recipe))
+        manifests[event_id] = dump_manifest(manifest | describe_checks(plan, checks))
         outcomes.append(summarize_event(plan, len(own), answered, empty, assessed))
     return manifests, outcomes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from floodscan.assessment.items import format_time
 from floodscan.assessment.labels import WarningCode
 from floodscan.assessment.quality import ChoiceWarning
-from floodscan.model import AcquiredScene, Phase, Sensor
+from floodscan.model import AcquiredScene, Phase
 from floodscan.selection.acquired import is_checked
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class SlotCheck:
 
     slot: Slot
     scenes: tuple[AcquiredScene, ...] | None
+
+    @property
+    def collection(self) -> str:
+        """The collection of the products."""
+        return self.slot.acquired.collection if self.slot.acquired else ""
 
     @property
     def place(self) -> tuple[str, str | None, str]:
@@ -130,13 +135,13 @@ def is_on_side(time: datetime, phase: Phase | None, plan: EventPlan, recipe: Rec
     return time >= recipe.onset_of(plan.event)
 
 
-def describe_checks(plan: EventPlan, checks: Sequence[SlotCheck], recipe: Recipe) -> Json:
-    """Describe the checks of an event for its manifest; nothing if the recipe asks for none."""
-    if Sensor.S1RTC not in recipe.sensors or recipe.sensors[Sensor.S1RTC].acquired_in is None:
+def describe_checks(plan: EventPlan, checks: Sequence[SlotCheck]) -> Json:
+    """Describe the checks of an event for its manifest; nothing without any."""
+    if not checks:
         return {}
     return {
         MANIFEST_KEY: {
-            "acquired_in": recipe.sensors[Sensor.S1RTC].acquired_in,
+            "acquired_in": checks[0].collection,
             "scenes": [_scene_to_dict(scene) for scene in plan.acquired],
             "slots": [check.to_dict() for check in checks],
         }
@@ -202,19 +207,26 @@ def group_passes(scenes: Iterable[AcquiredScene], day: date) -> list[list[Acquir
 def name_pass(scenes: Sequence[AcquiredScene]) -> str:
     """Name the pass of some products, such as "Sentinel-1A track 37, 2021-07-18 05:50 UTC"."""
     first = scenes[0]
-    platform = (first.platform or "a satellite").title()
-    track = "an unknown track" if first.relative_orbit is None else f"track {first.relative_orbit}"
-    return f"{platform} {track}, {first.time:%Y-%m-%d %H:%M} UTC"
+    platform = first.platform.title() if first.platform else "an unknown satellite"
+    track = first.relative_orbit
+    on_track = "on an unknown track" if track is None else f"track {track}"
+    return f"{platform} {on_track}, {first.time:%Y-%m-%d %H:%M} UTC"
 
 
 def describe_pass(
     scenes: Sequence[AcquiredScene], target_id: str, *, acquired_in: str, collection: str
 ) -> str:
-    """Say in a sentence that a pass was acquired, and how much of a target it covers."""
-    shares = [f"{scene.overlap_frac[target_id]:.1%}" for scene in scenes]
-    cover = "it covers" if len(shares) == 1 else f"its {len(shares)} scenes cover"
-    there = f"was acquired ({acquired_in}) but is not in {collection}"
-    return f"{name_pass(scenes)} {there}; {cover} {' and '.join(shares)} of the target"
+    """Say in a sentence which scenes of a pass were acquired, and what they cover of a target.
+
+    The collection may have other scenes of the pass.
+    """
+    shares = " and ".join(f"{scene.overlap_frac[target_id]:.1%}" for scene in scenes)
+    name = name_pass(scenes)
+    if len(scenes) == 1:
+        there = f"was acquired ({acquired_in}) but is not in {collection}"
+        return f"a scene of {name} {there}; it covers {shares} of the target"
+    there = f"were acquired ({acquired_in}) but are not in {collection}"
+    return f"{len(scenes)} scenes of {name} {there}; they cover {shares} of the target"
 
 
 def add_warnings(
@@ -237,14 +249,14 @@ def _warn(
             text = _list_passes(check, asked)
             yield ChoiceWarning(WarningCode.NOT_IN_COLLECTION, *check.place, text)
         elif check.scenes is None and answers[check.slot.search].complete:
-            names = {"acquired_in": asked.acquired_in, "collection": asked.collection}
+            names = {"acquired_in": check.collection, "collection": asked.collection}
             text = _UNKNOWN.format_map(names)
             yield ChoiceWarning(WarningCode.NOT_CHECKED, *check.place, text)
 
 
 def _list_passes(check: SlotCheck, asked: SensorRecipe) -> str:
     passes = check.passes
-    names = {"acquired_in": str(asked.acquired_in), "collection": asked.collection}
+    names = {"acquired_in": check.collection, "collection": asked.collection}
     target_id = check.slot.target.target_id
     texts = [describe_pass(each, target_id, **names) for each in passes[:_MOST_NAMED]]
     more = len(passes) - len(texts)

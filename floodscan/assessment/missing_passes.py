@@ -88,9 +88,9 @@ def name_missing_passes(
 
 
 def _name_acquired(check: SlotCheck, recipe: Recipe) -> list[str]:
-    asked = recipe.sensors[check.slot.sensor]
+    collection = recipe.sensors[check.slot.sensor].collection
     return [
-        f"take the pass of {name_pass(each)} from {asked.acquired_in}: {asked.collection} lacks it"
+        f"take from {check.collection} what {collection} lacks of {name_pass(each)}"
         for each in check.passes[:_MOST_NAMED]
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,8 +12,10 @@ from click.testing import CliRunner
 
 import floodscan
 from floodscan import Phase, Recipe, Sensor
+from floodscan.assessment.acquired_passes import describe_pass, group_passes, name_pass
 from floodscan.assessment.labels import WarningCode
 from floodscan.cli.group import cli
+from floodscan.model import AcquiredScene
 from floodscan.testing.fake_catalog import ItemsInMemory
 from tests.acquired.products import (
     ASKING,
@@ -74,7 +76,7 @@ def test_a_warning_and_a_sentence_name_the_pass(memory: ItemsInMemory, tmp_path:
         if (each["code"], each["phase"]) == (WarningCode.NOT_IN_COLLECTION, "event")
     ]
     sentence = (
-        "Sentinel-1A track 37, 2021-07-15 05:51 UTC was acquired (sentinel-1-grd) "
+        "a scene of Sentinel-1A track 37, 2021-07-15 05:51 UTC was acquired (sentinel-1-grd) "
         "but is not in sentinel-1-rtc; it covers 100.0% of the target"
     )
     assert warning["text"].startswith(sentence)
@@ -96,8 +98,8 @@ def test_the_hint_of_an_empty_slot_names_the_pass(memory: ItemsInMemory, tmp_pat
     result = floodscan.scan(DEMO, catalog=memory, recipe=recipe, out=tmp_path / "out")
     failures = result.manifests[DEMO.event_id].failures
     (failure,) = [each for each in failures if each["phase"] == "event"]
-    hint = "take the pass of Sentinel-1A track 37, 2021-07-15 05:51 UTC from sentinel-1-grd"
-    assert f"{hint}: sentinel-1-rtc lacks it" in failure["hint"]
+    hint = "take from sentinel-1-grd what sentinel-1-rtc lacks of Sentinel-1A track 37, 2021-07-15"
+    assert hint in failure["hint"]
     assert "look in Sentinel-1 GRD" not in failure["hint"]
 
 
@@ -151,3 +153,29 @@ def test_products_without_the_channels_of_the_recipe_are_no_loss(tmp_path: Path)
     manifest = result.manifests[DEMO.event_id].content
     assert len(manifest["not_in_collection"]["scenes"]) == 1
     assert not any(slot["items"] for slot in slots_of(manifest).values())
+
+
+def test_scenes_of_one_pass_are_one_sentence() -> None:
+    """With what each of them covers, the pass nearest to the phase's date first."""
+    scene = AcquiredScene(
+        item_id="a",
+        time=datetime(2021, 7, 18, 5, 50, tzinfo=UTC),
+        platform="SENTINEL-1A",
+        relative_orbit=37,
+        orbit_state="descending",
+        polarizations=("VV", "VH"),
+        overlap_frac={"aoi": 0.654},
+    )
+    after = timedelta(seconds=25)
+    next_scene = replace(scene, item_id="b", time=scene.time + after, overlap_frac={"aoi": 0.33})
+    other = replace(scene, item_id="c", time=scene.time + timedelta(days=1), relative_orbit=None)
+    unknown = replace(other, item_id="d", platform=None, time=scene.time - timedelta(days=3))
+    day = scene.time.date()
+    passes = group_passes([unknown, other, next_scene, scene], day)
+    assert [[each.item_id for each in found] for found in passes] == [["a", "b"], ["c"], ["d"]]
+    names = {"acquired_in": PRODUCTS, "collection": SCENES}
+    assert describe_pass(passes[0], "aoi", **names) == (
+        "2 scenes of Sentinel-1A track 37, 2021-07-18 05:50 UTC were acquired (sentinel-1-grd) "
+        "but are not in sentinel-1-rtc; they cover 65.4% and 33.0% of the target"
+    )
+    assert name_pass(passes[2]) == "an unknown satellite on an unknown track, 2021-07-15 05:50 UTC"

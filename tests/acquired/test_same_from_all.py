@@ -76,6 +76,19 @@ def test_an_api_gives_the_bytes_of_the_archive(
     assert result.counts["requests"] == (2 if request_items else 15)
 
 
+def test_the_products_may_have_a_source_of_their_own(
+    expected: dict[str, bytes], products_lean_api: str, tmp_path: Path
+) -> None:
+    """Scenes from an archive without products, and products from an API."""
+    scenes = [item for item in demo_items() if item["collection"] != PRODUCTS]
+    write_archive(tmp_path / "archive", scenes, row_group_size=50)
+    recipe = replace(TILED, sources={PRODUCTS: products_lean_api})
+    main = str(tmp_path / "archive")
+    result = floodscan.scan(DEMO, catalog=main, recipe=recipe, out=tmp_path / "out")
+    assert result.counts["requests"] == 1
+    assert result_bytes(tmp_path / "out") == expected
+
+
 def test_merged_searches_ask_for_both_collections_at_once(products_lean_api: str) -> None:
     """Without a request more, and with the items that the guide names."""
     counts = []
