@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import shapely
+import yaml
 from click.testing import CliRunner
 
 import floodscan
 from floodscan import Phase, Recipe, Sensor
 from floodscan.assessment.acquired_passes import describe_pass, group_passes, name_pass
 from floodscan.assessment.labels import WarningCode
+from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.page_json import decode_items
 from floodscan.cli.group import cli
 from floodscan.model import AcquiredScene
 from floodscan.testing.fake_catalog import ItemsInMemory
@@ -179,3 +182,35 @@ def test_scenes_of_one_pass_are_one_sentence() -> None:
         "but are not in sentinel-1-rtc; they cover 65.4% and 33.0% of the target"
     )
     assert name_pass(passes[2]) == "an unknown satellite on an unknown track, 2021-07-15 05:50 UTC"
+
+
+def test_real_scenes_have_the_ids_and_times_of_their_products(foreign_data: Path) -> None:
+    """Planetary Computer: a scene is derived from the product with its id, and has its time."""
+    folder = foreign_data / "planetary-computer"
+    scenes = orjson.loads((folder / "sentinel-1-rtc-pc.json").read_bytes())
+    assert scenes
+    for scene in scenes:
+        (link,) = [each["href"] for each in scene["links"] if each["rel"] == "derived_from"]
+        assert link.endswith(f"{PRODUCTS}/items/{scene['id'].removesuffix('_rtc')}")
+    recorded = yaml.safe_load(
+        (folder / "odd" / "s1-grd_empty-multipolygon-member.yaml").read_text("utf-8")
+    )
+    product = orjson.loads(recorded["interactions"][0]["response"]["body"]["string"])
+    for item in (product, *scenes):
+        times = (item["properties"][name] for name in ("start_datetime", "end_datetime"))
+        start, end = map(datetime.fromisoformat, times)
+        middle = start + (end - start) / 2
+        taken = datetime.fromisoformat(item["properties"]["datetime"])
+        assert abs(taken - middle) < timedelta(microseconds=2)
+
+
+def test_a_real_product_is_read(foreign_data: Path) -> None:
+    """Its orbit, channels and footprint, of which one part is empty."""
+    path = foreign_data / "planetary-computer" / "odd" / "s1-grd_empty-multipolygon-member.yaml"
+    recorded = yaml.safe_load(path.read_text("utf-8"))
+    product = orjson.loads(recorded["interactions"][0]["response"]["body"]["string"])
+    table = parse_items(decode_items([product]), collection=PRODUCTS, assets=())
+    (row,) = table.to_pylist()
+    assert (row["platform"], row["relative_orbit"]) == ("SENTINEL-1A", 111)
+    assert (row["orbit_state"], row["polarizations"]) == ("ascending", ["HH"])
+    assert not shapely.is_empty(shapely.from_wkb(row["geometry"]))

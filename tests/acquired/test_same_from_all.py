@@ -11,10 +11,12 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 import shapely
+from click.testing import CliRunner
 
 import floodscan
 from floodscan import Policy, Recipe
 from floodscan.choosing import choose
+from floodscan.cli.group import cli
 from floodscan.clusters import open_client
 from floodscan.geometry.footprints import bbox_polygon
 from floodscan.model import Decision, SearchPrices
@@ -74,6 +76,20 @@ def test_an_api_gives_the_bytes_of_the_archive(
     )
     assert result_bytes(tmp_path / "out") == expected
     assert result.counts["requests"] == (2 if request_items else 15)
+
+
+def test_an_own_archive_has_what_its_recipe_searches(
+    expected: dict[str, bytes], products_lean_api: str, tmp_path: Path
+) -> None:
+    """Scenes in the larger box, and products."""
+    recipe = tmp_path / "acquired.toml"
+    recipe.write_text(f"tile_size_m = 40000\n[S1RTC]\nacquired_in = '{PRODUCTS}'\n")
+    own = str(tmp_path / "own")
+    words = ["archive", "build", "demo", "--recipe", str(recipe), "--out", own]
+    built = CliRunner().invoke(cli, [*words, "--catalog", products_lean_api])
+    assert built.exit_code == 0, built.output
+    floodscan.scan(DEMO, catalog=own, recipe=TILED, out=tmp_path / "out")
+    assert result_bytes(tmp_path / "out") == expected
 
 
 def test_the_products_may_have_a_source_of_their_own(
