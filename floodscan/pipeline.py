@@ -45,6 +45,7 @@ from floodscan.schemas import (
     unpack_table,
 )
 from floodscan.selection import select_scenes
+from floodscan.selection.acquired import add_acquired
 from floodscan.selection.candidates import score
 from floodscan.selection.decisions import is_obeyed
 
@@ -76,6 +77,7 @@ class Run:
         search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
         decisions: Decisions of persons, by event id.
+        not_checked: Why a collection of what was acquired is not searched, by collection.
         reader: Reads the clouds over the areas; None if the recipe does not ask for them.
     """
 
@@ -86,6 +88,7 @@ class Run:
     search_on_driver: bool = False
     keep_going: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    not_checked: Mapping[str, str] = field(default_factory=dict)
     reader: Reader | None = None
 
     def plan(self, batch: Batch) -> BatchPlan:
@@ -182,7 +185,8 @@ def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> Batch
         covered=[answer.is_covered for answer in of_slots],
     )
     scored, reads = _read(run, part, scored)
-    plans = [replace(plan, decision=run.decisions.get(plan.event.event_id)) for plan in part.plans]
+    plans = add_acquired(part.plans, items, by_event, run.recipe)
+    plans = [replace(plan, decision=run.decisions.get(plan.event.event_id)) for plan in plans]
     chosen = decide(scored, plans, by_event, recipe=run.recipe, catalog_id=run.catalog_id)
     return replace(chosen, searches=tabulate_searches(part, answers), reads=reads)
 

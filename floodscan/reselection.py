@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 import shapely
 
+from floodscan.assessment.acquired_passes import restore_acquired
 from floodscan.assessment.outcomes import read_outcomes
 from floodscan.catalogs.base import Answer, MissingKind, MissingPart
 from floodscan.errors import InputError
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
     from floodscan.assessment.outcomes import Outcome
     from floodscan.model import Decision, Recipe, Relaxation, Search, Sensor, SensorRecipe
     from floodscan.pipeline import BatchPart, BatchResult
-    from floodscan.planning.slots import EventPlan, Slot
+    from floodscan.planning.slots import EventPlan
     from floodscan.store import RunFolder
 
     Json = dict[str, Any]
     Mask = NDArray[np.bool_]
+
+
+NOT_ASKED = "the stored run did not search it"
+"""Why a reselection does not know what was acquired."""
 
 
 def read_finished(folder: RunFolder) -> Json:
@@ -65,6 +70,23 @@ def fit_ladder(recipe: Recipe, searched: Recipe) -> Recipe:
         step for sensor in searched.sensors for step in _steps_beyond(recipe, searched, sensor)
     ]
     return replace(recipe, relax=tuple(step for step in recipe.relax if step not in unfit))
+
+
+def fit_checks(recipe: Recipe, searched: Recipe, record: Json) -> tuple[Recipe, dict[str, str]]:
+    """Do without what was acquired, if the stored run did not search for it.
+
+    Args:
+        recipe: The new rules.
+        searched: The rules of the stored run.
+        record: Record of the stored run.
+
+    Returns:
+        The rules, and why a collection of what was acquired is not searched.
+    """
+    unknown: dict[str, str] = record.get("not_checked", {})
+    if not recipe.checks or searched.checks:
+        return recipe, unknown
+    return recipe.without_checks(), dict.fromkeys(recipe.checks, NOT_ASKED) | unknown
 
 
 def _steps_beyond(recipe: Recipe, searched: Recipe, sensor: Sensor) -> list[Relaxation]:
@@ -116,6 +138,9 @@ def _find_problems(
     if asked.collection != stored.collection:
         found = f"but the stored run searched {stored.collection}"
         yield f"{sensor}.collection is {asked.collection}, {found}"
+    if asked.acquired_in not in {None, stored.acquired_in}:
+        found = f"but the stored run searched {stored.acquired_in}"
+        yield f"{sensor}.acquired_in is {asked.acquired_in}, {found}"
     if missing := sorted(set(asked.assets) - set(stored.assets)):
         yield f"{sensor}.assets {', '.join(missing)} are not in the stored run"
     wanted = asked.window_days
@@ -193,6 +218,10 @@ def decide_again(
         _restore_answers(plan, manifest["provenance"]["searches"])
         for plan, manifest in zip(plans, manifests, strict=True)
     ]
+    plans = [
+        restore_acquired(plan, answered, manifest)
+        for plan, answered, manifest in zip(plans, answers, manifests, strict=True)
+    ]
     measured = _narrow(candidates, recipe)
     complete, covered = _find_flags(measured, plans, answers)
     scored = judge(measured, recipe, complete=complete, covered=covered)
@@ -229,30 +258,30 @@ def _restore_answers(plan: EventPlan, searches: Sequence[Json]) -> dict[Search, 
     searches in the manifest were.
     """
     nothing = ITEMS.empty_table()
-    return {slot.search: _restore_answer(slot, searches, nothing) for slot in plan.slots}
+    return {search: _restore_answer(search, searches, nothing) for search in plan.searches}
 
 
-def _restore_answer(slot: Slot, searches: Sequence[Json], nothing: pa.Table) -> Answer:
-    made = _find_incomplete(slot, searches)
+def _restore_answer(search: Search, searches: Sequence[Json], nothing: pa.Table) -> Answer:
+    made = _find_incomplete(search, searches)
     if made is None:
         return Answer(items=nothing)
     if "missing" not in made:
         return Answer(items=nothing, complete=False)
-    part = MissingPart(slot.search, made["reason"], MissingKind(made["missing"]))
+    part = MissingPart(search, made["reason"], MissingKind(made["missing"]))
     return Answer(items=nothing, complete=False, missing_parts=(part,), problem=made["reason"])
 
 
-def _find_incomplete(slot: Slot, searches: Sequence[Json]) -> Json | None:
-    """Find a stored search that may have found candidates of a slot, and was not complete.
+def _find_incomplete(search: Search, searches: Sequence[Json]) -> Json | None:
+    """Find a stored search that may have found items of a slot search, and was not complete.
 
-    The search of the slot itself is known if the windows of that run are those of this one.
+    The search itself is known if the windows of that run are those of this one.
     """
-    whole = (slot.search.collection, slot.window and str(slot.window))
+    whole = (search.collection, search.window and str(search.window))
     own = [made for made in searches if (made["collection"], made["datetime"]) == whole]
     for made in own or searches:
-        if made["collection"] == slot.search.collection and not made["complete"]:
+        if made["collection"] == search.collection and not made["complete"]:
             opens, _, closes = (made["datetime"] or "/").partition("/")
-            wanted = ("", "") if slot.window is None else str(slot.window).split("/")
+            wanted = ("", "") if search.window is None else str(search.window).split("/")
             if not opens or not wanted[0] or (opens <= wanted[1] and wanted[0] <= closes):
                 return made
     return None

@@ -19,7 +19,13 @@ from weakref import finalize
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
 from floodscan.catalogs.early import forget_early
-from floodscan.catalogs.sources import find_request_seconds, list_archives, plan_for, send_early
+from floodscan.catalogs.sources import (
+    check_collections,
+    find_request_seconds,
+    list_archives,
+    plan_for,
+    send_early,
+)
 from floodscan.clearsky.access import open_reader
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
@@ -45,6 +51,7 @@ from floodscan.planning.slots import cut_batches
 from floodscan.reselection import (
     Reselection,
     check_answerable,
+    fit_checks,
     fit_ladder,
     has_default_ladder,
     read_finished,
@@ -55,7 +62,7 @@ from floodscan.selection.clearness import reads_area
 from floodscan.store import FILES, PACKED, RunFolder, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from floodscan.catalogs import Catalog
     from floodscan.catalogs.rate_limiter import RateLimits
@@ -147,14 +154,14 @@ def reselect(  # noqa: PLR0913 - one parameter per setting
     """
     held = RunFolder(Path(source).absolute())
     searched = read_finished(held)
-    rules = _rules_for(searched, policy, cloud, recipe, held)
+    rules, not_checked = _rules_for(searched, policy, cloud, recipe, held)
     with prepare_given(client) as opener:
         folder = _choose_other_folder(held, out, packed=searched["manifests"] == PACKED)
         catalog_id, decisions = searched["catalog"]["id"], held.read_decisions()
         again = Reselection(
             source=held, out=folder, recipe=rules, catalog_id=catalog_id, decisions=decisions
         )
-        _choose_again(again, searched, opener, report=on_progress)
+        _choose_again(again, searched, opener, not_checked=not_checked, report=on_progress)
     ids = (rows["event_id"].to_pylist() for _, rows in folder.events.batches(["event_id"]))
     return ScanResult(folder, IdSet(chain.from_iterable(ids)))
 
@@ -211,12 +218,19 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     forget_early()
     if few := len(events) <= EARLY_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events)
-    catalog_id = source.describe([asked.collection for asked in rules.sensors.values()])
+    catalog_id, rules, not_checked = check_collections(source, rules)
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
     if not few:
         rules = replace(rules, searches=_price_requests(rules.searches, access, source, folder))
-    return Run(catalog=source, catalog_id=catalog_id, recipe=rules, folder=folder, reader=reader)
+    return Run(
+        catalog=source,
+        catalog_id=catalog_id,
+        recipe=rules,
+        folder=folder,
+        not_checked=not_checked,
+        reader=reader,
+    )
 
 
 def _price_requests(
@@ -282,10 +296,16 @@ def _finish(
 
 
 def _choose_again(
-    again: Reselection, searched: Json, opener: Opener, *, report: OnProgress | None
+    again: Reselection,
+    searched: Json,
+    opener: Opener,
+    *,
+    not_checked: Mapping[str, str],
+    report: OnProgress | None,
 ) -> None:
     """Choose again for all batches of a run."""
-    head, planned = describe_reselection(searched, again.recipe), searched["planned"]
+    head = describe_reselection(searched, again.recipe, not_checked)
+    planned = searched["planned"]
     n_events, n_batches = planned["events"], planned["batches"]
     with _taken(again.out, head):
         record = begin_record(again.out, head, n_events=n_events, n_batches=n_batches)
@@ -350,8 +370,12 @@ def _rules_for(
     cloud: CloudScope | None,
     recipe: Recipe | None,
     held: RunFolder,
-) -> Recipe:
-    """Return the rules of a reselection, and check that the candidates of a run are enough."""
+) -> tuple[Recipe, dict[str, str]]:
+    """Return the rules of a reselection, and check that the candidates of a run are enough.
+
+    Returns:
+        The rules, and why a collection of what was acquired is not searched.
+    """
     first = recipe_from_dict(searched["recipe"], source=str(held.run_path))
     rules = recipe or first
     if policy is not None:
@@ -360,8 +384,9 @@ def _rules_for(
         rules = rules.with_cloud(cloud)
     if recipe is None or has_default_ladder(recipe):
         rules = fit_ladder(rules, first)
+    rules, not_checked = fit_checks(rules, first, searched)
     check_answerable(rules, first, held)
-    return rules
+    return rules, not_checked
 
 
 def _conclude(folder: RunFolder, ids: IdSet, *, temporary: bool) -> ScanResult:

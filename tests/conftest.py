@@ -62,6 +62,8 @@ FIXTURE_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "data_api": ("server",),
     "seaweed": ("server",),
     "foreign_lean_api": ("server",),
+    "products_lean_api": ("server",),
+    "products_pgstac_api": ("server", "pgstac"),
     "foreign_pgstac_api": ("server", "pgstac"),
     "foreign_data": ("foreign_data",),
     "demo_out": ("processes",),

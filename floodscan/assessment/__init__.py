@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from floodscan.assessment.acquired_passes import add_warnings, check_slots, describe_checks
 from floodscan.assessment.manifest import ManifestWriter, dump_manifest
 from floodscan.assessment.missing_passes import name_missing_passes
 from floodscan.assessment.outcomes import find_empty_slots, summarize_event
@@ -42,23 +43,21 @@ def assess_events(
     Returns:
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
-    of_event = split_by_event(selection.candidates)
-    assessments = assess(plans, selection.candidates, recipe)
-    verdicts = count_verdicts(selection.candidates, recipe)
-    rows = list_shown_rows(selection.candidates)
+    candidates = selection.candidates
+    of_event, rows = split_by_event(candidates), list_shown_rows(candidates)
+    assessments = assess(plans, candidates, recipe)
+    verdicts = count_verdicts(candidates, recipe)
     writer, manifests, outcomes = ManifestWriter(recipe, catalog_id), {}, []
     for plan, answered in zip(plans, answers, strict=True):
         own = of_event.get(event_id := plan.event.event_id, CANDIDATES.empty_table())
         found = find_empty_slots(plan, verdicts.get(event_id, {}), answered, recipe)
-        empty = name_missing_passes(found, plan, own, recipe)
+        shown, more = rows.get(event_id, {}), selection.alternatives.get(event_id, {})
+        checks = check_slots(plan, answered, shown, recipe)
+        empty = name_missing_passes(found, plan, own, recipe, checks)
+        assessed = add_warnings(assessments[event_id], checks, answered, recipe)
         manifest = writer.build(
-            plan,
-            rows.get(event_id, {}),
-            answers=answered,
-            empty_slots=empty,
-            assessment=assessments[event_id],
-            alternatives=selection.alternatives.get(event_id, {}),
+            plan, shown, answers=answered, empty_slots=empty, assessment=assessed, alternatives=more
         )
-        manifests[event_id] = dump_manifest(manifest)
-        outcomes.append(summarize_event(plan, len(own), answered, empty, assessments[event_id]))
+        manifests[event_id] = dump_manifest(manifest | describe_checks(plan, checks))
+        outcomes.append(summarize_event(plan, len(own), answered, empty, assessed))
     return manifests, outcomes

@@ -43,16 +43,6 @@ class Reason(StrEnum):
     """A bug stopped the batch of the event."""
 
 
-TRANSIENT_REASONS = (
-    Reason.INCOMPLETE,
-    Reason.NOT_COVERED,
-    Reason.SEARCH_FAILED,
-    Reason.WORKER_LOST,
-    Reason.INTERNAL_ERROR,
-)
-"""Reasons that may be gone at the next try."""
-
-
 class WarningCode(StrEnum):
     """What to know about a choice before it is used."""
 
@@ -101,6 +91,12 @@ class WarningCode(StrEnum):
     MIXED_OFFSETS = "mixed_offsets"
     """Sentinel-2 phases are of processing baselines with and without an offset of the pixels."""
 
+    NOT_IN_COLLECTION = "not_in_collection"
+    """A pass was acquired for the slot, but the collection of its scenes lacks it."""
+
+    NOT_CHECKED = "not_checked"
+    """The collection ``acquired_in`` gave no complete answer, so missing passes are not known."""
+
     LOW_COVERAGE = "low_coverage"
     """The scenes of a slot cover less of the target than the recipe's ``warn_coverage_below``."""
 
@@ -112,3 +108,14 @@ class WarningCode(StrEnum):
 
     LOW_JOINT_COVERAGE = "low_joint_coverage"
     """All chosen scenes together cover less of the target than ``warn_coverage_below``."""
+
+
+TRANSIENT = (
+    Reason.INCOMPLETE,
+    Reason.NOT_COVERED,
+    Reason.SEARCH_FAILED,
+    Reason.WORKER_LOST,
+    Reason.INTERNAL_ERROR,
+    WarningCode.NOT_CHECKED,
+)
+"""Reasons and warnings that may be gone at the next try."""

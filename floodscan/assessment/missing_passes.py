@@ -2,7 +2,8 @@
 
 A satellite flies each track again after exactly twelve days. Where the collection has its pass of
 the cycle before or after, and none at the time itself, no picture was taken, or its product is
-missing. Sentinel-1 GRD, of which terrain-corrected scenes are made, shows which.
+missing. Sentinel-1 GRD, of which terrain-corrected scenes are made, shows which. Where the recipe
+asks for it, the missing passes are known, and none is guessed.
 
 Source: https://sentiwiki.copernicus.eu/web/s1-mission
 """
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow.compute as pc
 
+from floodscan.assessment.acquired_passes import is_on_side, name_pass
 from floodscan.assessment.labels import Reason
-from floodscan.model import Phase, Sensor
+from floodscan.model import Sensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from floodscan.assessment.acquired_passes import SlotCheck
     from floodscan.assessment.outcomes import EmptySlot
     from floodscan.model import Recipe
     from floodscan.planning.slots import EventPlan, Slot
@@ -44,7 +47,11 @@ class Pass(NamedTuple):
 
 
 def name_missing_passes(
-    empty_slots: Sequence[EmptySlot], plan: EventPlan, candidates: pa.Table, recipe: Recipe
+    empty_slots: Sequence[EmptySlot],
+    plan: EventPlan,
+    candidates: pa.Table,
+    recipe: Recipe,
+    checks: Sequence[SlotCheck] = (),
 ) -> list[EmptySlot]:
     """Add the passes that the collection lacks to the hints of empty SAR slots.
 
@@ -53,7 +60,9 @@ def name_missing_passes(
         plan: The event and its slots.
         candidates: CANDIDATES of this event.
         recipe: The rules.
+        checks: What was acquired for the slots; none if the recipe does not ask for it.
     """
+    known = {each.place: each for each in checks if each.scenes is not None}
     slots = {
         (slot.target.target_id, *slot.key): slot
         for slot in plan.slots
@@ -68,10 +77,22 @@ def name_missing_passes(
     seen = list_passes(candidates) if any(asked) and len(candidates) else {}
     named = []
     for empty, slot in zip(empty_slots, asked, strict=True):
-        found = [] if slot is None else find_missing_passes(slot, plan, seen, recipe)
-        hints = [_describe(each, recipe) for each in found[:_MOST_NAMED]]
+        place = (str(empty.target_id), empty.phase, str(empty.sensor))
+        if place in known:
+            hints = _name_acquired(known[place], recipe)
+        else:
+            found = [] if slot is None else find_missing_passes(slot, plan, seen, recipe)
+            hints = [_describe(each, recipe) for each in found[:_MOST_NAMED]]
         named.append(replace(empty, hint=", or ".join([empty.hint, *hints])))
     return named
+
+
+def _name_acquired(check: SlotCheck, recipe: Recipe) -> list[str]:
+    collection = recipe.sensors[check.slot.sensor].collection
+    return [
+        f"take from {check.collection} what {collection} lacks of {name_pass(each)}"
+        for each in check.passes[:_MOST_NAMED]
+    ]
 
 
 def _describe(missing: Pass, recipe: Recipe) -> str:
@@ -123,8 +144,5 @@ def list_passes(candidates: pa.Table) -> dict[str, list[Pass]]:
 def _is_admitted(time: datetime, slot: Slot, plan: EventPlan, recipe: Recipe) -> bool:
     """Return whether a pass is in the window of a slot, on its side of the onset."""
     window = slot.window
-    if window is None or not window.start <= time <= window.end:
-        return False
-    if slot.phase in {Phase.PRE_MONTH, Phase.PRE_EVENT}:
-        return time < recipe.last_before(plan.event)
-    return time >= recipe.onset_of(plan.event)
+    inside = window is not None and window.start <= time <= window.end
+    return inside and is_on_side(time, slot.phase, plan, recipe)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.assessment.labels import TRANSIENT_REASONS, Reason, Status
+from floodscan.assessment.labels import TRANSIENT, Reason, Status
 from floodscan.assessment.quality import ChoiceWarning
 from floodscan.assessment.time_limits import why_no_window_helps
 from floodscan.catalogs.base import MissingKind
@@ -270,12 +270,14 @@ def read_outcomes(events: pa.Table) -> list[Outcome]:
 def is_worth_a_retry(events: pa.Table) -> pa.ChunkedArray:
     """Return for each EVENTS row whether another try may help, shape (n,).
 
-    It may if every slot is empty, or if a reason is transient.
+    It may if every slot is empty, or if a reason or a warning is transient.
     """
-    rows, codes = _codes_by_row(events["reasons"])
-    transient = rows.filter(pc.is_in(codes, pa.array(TRANSIENT_REASONS, pa.string())))
-    numbers = pa.array(range(len(events)), rows.type)
-    return pc.or_(pc.equal(events["status"], Status.FAILED), pc.is_in(numbers, transient))
+    found = pc.equal(events["status"], Status.FAILED)
+    for column in ("reasons", "choice_warnings"):
+        rows, codes = _codes_by_row(events[column])
+        transient = rows.filter(pc.is_in(codes, pa.array(TRANSIENT, pa.string())))
+        found = pc.or_(found, pc.is_in(pa.array(range(len(events)), rows.type), transient))
+    return found
 
 
 def count_outcomes(events: pa.Table) -> Counter[str]:

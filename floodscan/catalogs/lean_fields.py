@@ -10,12 +10,18 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
+_SCHEMAS = ("product", "calibration", "noise")
+_CHANNELS = ("vv", "vh", "hh", "hv")
 _OTHER_ASSETS = {
     "sentinel-2-l2a": (
         *("AOT", "SCL", "WVP", "visual", "preview", "tilejson", "rendered_preview"),
         *("product-metadata", "granule-metadata", "inspire-metadata", "datastrip-metadata"),
         "safe-manifest",
-    )
+    ),
+    "sentinel-1-grd": (
+        *("thumbnail", "safe-manifest", "tilejson", "rendered_preview"),
+        *(f"schema-{kind}-{channel}" for kind in _SCHEMAS for channel in _CHANNELS),
+    ),
 }
 """Assets beside the bands, for collections where these make up much of an item.
 

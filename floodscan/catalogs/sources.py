@@ -10,6 +10,7 @@ from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.joined import JoinedCatalog
 from floodscan.catalogs.cache import CachedCatalog
 from floodscan.catalogs.stac_api import REQUEST_SECONDS, StacApiCatalog
+from floodscan.errors import MissingCollectionError
 from floodscan.planning.slots import plan_batch
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from floodscan.catalogs.base import Answer, Catalog
     from floodscan.model import Recipe, Search
     from floodscan.planning.slots import Batch, BatchPlan
+
+
+NOT_HELD = "the catalog has no such collection"
+"""Why it is not known what was acquired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,39 @@ class Sources:
             {name: change(each) for name, each in self.by_collection.items()},
             self.fallback and change(self.fallback),
         )
+
+
+def check_collections(catalog: Catalog, recipe: Recipe) -> tuple[str, Recipe, dict[str, str]]:
+    """Check that a catalog has the collections of a recipe.
+
+    If it lacks one that is searched only for what was acquired, the recipe does without it.
+
+    Returns:
+        The STAC id of the catalog, the recipe, and why a collection of what was acquired is not
+        searched, by collection.
+
+    Raises:
+        CatalogError: The catalog does not answer, or lacks a collection of a sensor.
+    """
+    try:
+        return catalog.describe(recipe.collections), recipe, {}
+    except MissingCollectionError:
+        if not recipe.checks:
+            raise
+        left = recipe.without_checks()
+        return catalog.describe(left.collections), left, dict.fromkeys(recipe.checks, NOT_HELD)
+
+
+def find_unheld(catalog: Catalog, recipe: Recipe) -> list[str]:
+    """List the collections for what was acquired that an archive should have, and lacks.
+
+    Whether an API has them is known once it is asked.
+    """
+    return [
+        name
+        for name in recipe.checks
+        if (source := _find_archive_of(catalog, name)) and name not in source.index.collections
+    ]
 
 
 def find_source(catalog: Catalog, search: Search) -> tuple[Catalog, str]:
@@ -136,11 +174,16 @@ def find_request_seconds(catalog: Catalog) -> float | None:
 def measure_coverages(catalog: Catalog, collections: Iterable[str]) -> Iterator[Coverage]:
     """Measure what archives cover of collections; a collection of another catalog is left out."""
     for collection in collections:
-        sources = catalog.by_collection if isinstance(catalog, Sources) else {}
-        main = catalog.main if isinstance(catalog, Sources) else catalog
-        source = sources.get(collection, main)
-        if isinstance(source, ArchiveCatalog):
+        if source := _find_archive_of(catalog, collection):
             yield source.measure_coverage(collection)
+
+
+def _find_archive_of(catalog: Catalog, collection: str) -> ArchiveCatalog | None:
+    """Return the archive of a collection; None if another catalog has it."""
+    sources = catalog.by_collection if isinstance(catalog, Sources) else {}
+    main = catalog.main if isinstance(catalog, Sources) else catalog
+    source = sources.get(collection, main)
+    return source if isinstance(source, ArchiveCatalog) else None
 
 
 def list_archives(catalog: Catalog) -> list[ArchiveCatalog]:

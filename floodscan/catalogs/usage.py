@@ -78,11 +78,11 @@ class UsageCounter:
         sent: set[tuple[Search, Key]] = set()
         for plan in batch.plans:
             keys = {search: self._add_search(search) for search in plan.searches}
-            for slot in plan.slots:
-                self._n_slots[keys[slot.search]] += 1
-                archive = find_archive(self.catalog, slot.search)
-                if archive is not None and not archive.covers(slot.search):
-                    self._n_not_covered[keys[slot.search]] += 1
+            for search in (search for slot in plan.slots for search in slot.searches):
+                self._n_slots[keys[search]] += 1
+                archive = find_archive(self.catalog, search)
+                if archive is not None and not archive.covers(search):
+                    self._n_not_covered[keys[search]] += 1
             sent |= {(batch.merged_search_for(search), key) for search, key in keys.items()}
         self._n_searches.update(key for search, key in sent if not search.joined)
 

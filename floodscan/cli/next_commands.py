@@ -32,7 +32,7 @@ def list_next_commands(result: ScanResult) -> Iterator[tuple[str, str]]:
 
 def list_retries(result: ScanResult) -> Iterator[tuple[str, str]]:
     """Yield the command of this process with a retry, if that may fill slots of a scan."""
-    tables = result.folder.events.batches(["status", "reasons"])
+    tables = result.folder.events.batches(["status", "reasons", "choice_warnings"])
     if any(pc.any(is_worth_a_retry(rows)).as_py() for _, rows in tables):
         words = [word for word in sys.argv[1:] if word != _RETRY]
         again = command(*words, _RETRY)

@@ -22,7 +22,7 @@ from rich.progress import (
 
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import count_warnings
-from floodscan.catalogs.sources import measure_coverages
+from floodscan.catalogs.sources import find_unheld, measure_coverages
 from floodscan.clearsky.counts import count_reads, count_reasons
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.cli.interrupts import INTERRUPTS
@@ -160,6 +160,7 @@ def print_coverage(catalog: Catalog, rules: Recipe) -> None:
     if catalog.location == DEMO:
         return
     dated = [each.collection for each in rules.sensors.values() if each.window_days is not None]
+    dated += [name for name in rules.checks if name not in find_unheld(catalog, rules)]
     for each in measure_coverages(catalog, dated):
         print_problem(f"{each.collection}: the archive has {each.n_rows:,} items and covers {each}")
 
@@ -199,6 +200,7 @@ def show_result(console: Console, result: ScanResult) -> None:
     _print_files(console, result)
     print_commands(console, list_next_commands(result))
     _print_not_covered(console, result)
+    _print_not_checked(console, result)
     _print_warnings(console, result)
 
 
@@ -244,6 +246,12 @@ def _print_not_covered(console: Console, result: ScanResult) -> None:
     if n_slots:
         where = f"{n_slots} slots of {n_events} of {result.counts['events']} events"
         text = f"not covered by the archive: {where}; --fallback-catalog fills them"
+        print_line(console, text, style="yellow")
+
+
+def _print_not_checked(console: Console, result: ScanResult) -> None:
+    for name, why in result.folder.read_run().get("not_checked", {}).items():
+        text = f"passes that are missing in the catalog are not known: {name}: {why}"
         print_line(console, text, style="yellow")
 
 

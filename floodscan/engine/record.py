@@ -50,18 +50,22 @@ def describe_scan(run: Run) -> Json:
     return {
         "run_id": run_id,
         **facts,
+        **({"not_checked": run.not_checked} if run.not_checked else {}),
         "manifests": manifests,
         "request_items": run.recipe.searches.request_items,
         "versions": _versions(),
     }
 
 
-def describe_reselection(source: Mapping[str, Any], recipe: Recipe) -> Json:
+def describe_reselection(
+    source: Mapping[str, Any], recipe: Recipe, not_checked: Mapping[str, str]
+) -> Json:
     """Return the settings of a run that chooses again.
 
     Args:
         source: Record of the run whose candidates it uses.
         recipe: The rules.
+        not_checked: As in ``Run``.
     """
     facts: Json = {
         "floodscan": version("floodscan"),
@@ -71,7 +75,8 @@ def describe_reselection(source: Mapping[str, Any], recipe: Recipe) -> Json:
         **({"clear_sky": source["clear_sky"]} if "clear_sky" in source else {}),
         "reselected_from": source["run_id"],
     }
-    return {"run_id": _digest(facts), **facts, "versions": _versions()}
+    more = {"not_checked": not_checked} if not_checked else {}
+    return {"run_id": _digest(facts), **facts, **more, "versions": _versions()}
 
 
 def begin_record(folder: RunFolder, head: Json, *, n_events: int, n_batches: int) -> Json:

@@ -34,6 +34,7 @@ _Ring = Annotated[list[tuple[float, float]], msgspec.Meta(min_length=4)]
 _BBOX_3D = 6
 _TURN = 360.0
 _HALF_TURN = 180.0
+_RIGHT_ANGLE = 90.0
 _REPAIR_PASSES = 3
 
 
@@ -43,6 +44,22 @@ def bbox_polygon(west: float, south: float, east: float, north: float) -> BaseGe
         return shapely.box(west, south, east, north)
     return shapely.MultiPolygon(
         [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
+    )
+
+
+def grow_bbox(bbox: BBox, degrees: float) -> BBox:
+    """Return a bbox that is larger on each side; it may cross the antimeridian then."""
+    west, south, east, north = bbox
+    width = east - west + _TURN * (west > east)
+    south, north = max(south - degrees, -_RIGHT_ANGLE), min(north + degrees, _RIGHT_ANGLE)
+    if width + 2 * degrees >= _TURN:
+        return -_HALF_TURN, south, _HALF_TURN, north
+    west, east = west - degrees, east + degrees
+    return (
+        west + _TURN * (west < -_HALF_TURN),
+        south,
+        east - _TURN * (east > _HALF_TURN),
+        north,
     )
 
 

@@ -79,6 +79,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
     reader = FieldReader(source)
     reader.check_keys("", raw, [f.name for f in fields(Recipe)] + list(Sensor))
     sensors = _parse_sensors(reader, raw)
+    _check_acquired_in(reader, sensors)
     min_coverage = reader.fraction("min_coverage", raw.get("min_coverage", 0.5))
     recipe = Recipe(
         policy=Policy(reader.choice("policy", raw.get("policy", "reference"), list(Policy))),
@@ -95,7 +96,7 @@ def parse_recipe(raw: Mapping[str, Any], *, source: str) -> Recipe:
             "warn_coverage_below", raw.get("warn_coverage_below", 0.9)
         ),
         searches=_parse_prices(reader, raw.get("searches", {})),
-        sources=_parse_sources(reader, raw.get("sources", {}), sensors),
+        sources=_parse_sources(reader, raw.get("sources", {}), Recipe(sensors=sensors)),
     )
     reader.finish()
     return recipe
@@ -122,10 +123,10 @@ def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRec
         "polarizations": reader.texts,
         "max_cloud_percent": reader.percent,
         "cloud": lambda field, value: CloudScope(reader.choice(field, value, list(CloudScope))),
+        "acquired_in": reader.text,
     }
-    applies = [
-        name for name in checks if name in {"collection", "assets"} or getattr(default, name)
-    ]
+    always = {"collection", "assets", *(["acquired_in"] if sensor is Sensor.S1RTC else [])}
+    applies = [name for name in checks if name in always or getattr(default, name)]
     if not isinstance(raw, dict):
         reader.fail(str(sensor), "must be a table")
         return default
@@ -137,6 +138,13 @@ def _parse_sensor(reader: FieldReader, sensor: Sensor, raw: object) -> SensorRec
         if k in applies
     }
     return replace(default, **given)
+
+
+def _check_acquired_in(reader: FieldReader, sensors: Mapping[Sensor, SensorRecipe]) -> None:
+    taken = [asked.collection for asked in sensors.values()]
+    for sensor, asked in sensors.items():
+        if asked.acquired_in in taken:
+            reader.fail(f"{sensor}.acquired_in", "must not be the collection of a sensor")
 
 
 def _parse_offsets(reader: FieldReader, raw: object) -> dict[Phase, int]:
@@ -171,13 +179,11 @@ def _parse_prices(reader: FieldReader, raw: object) -> SearchPrices:
     return replace(default, **given)
 
 
-def _parse_sources(
-    reader: FieldReader, raw: object, sensors: Mapping[Sensor, SensorRecipe]
-) -> Mapping[str, str]:
+def _parse_sources(reader: FieldReader, raw: object, recipe: Recipe) -> Mapping[str, str]:
     if not isinstance(raw, dict):
         reader.fail("sources", "must be a table of catalogs by collection")
         return {}
-    reader.check_keys("sources.", raw, [asked.collection for asked in sensors.values()])
+    reader.check_keys("sources.", raw, recipe.collections)
     return {name: reader.text(f"sources.{name}", source) for name, source in raw.items()}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from floodscan.model.acquired import (
+    AcquiredScene,
+)
 from floodscan.model.decision import Decision
 from floodscan.model.event import (
     ACTIVATION_GUARD_MINUTES,
@@ -34,6 +37,7 @@ __all__ = [
     "DEFAULT_PHASE_OFFSET_DAYS",
     "DEFAULT_SENSORS",
     "DEMO",
+    "AcquiredScene",
     "CloudScope",
     "DateKind",
     "Decision",

@@ -55,6 +55,8 @@ class SensorRecipe:
         max_cloud_percent: The cloud cover of a scene must be below this; None accepts any.
         cloud: Which clouds count: for ``max_cloud_percent``, for costs, and with ``AREA`` also for
             what a scene covers. None for sensors that see through clouds.
+        acquired_in: Id of the collection of the products that the scenes are made of. It is
+            searched too, to name the products that ``collection`` lacks; None does not search it.
     """
 
     collection: str
@@ -63,6 +65,14 @@ class SensorRecipe:
     polarizations: tuple[str, ...] = ()
     max_cloud_percent: float | None = None
     cloud: CloudScope | None = None
+    acquired_in: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rules in JSON types; ``acquired_in`` is left out without a value."""
+        rules = {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+        if self.acquired_in is None:
+            del rules["acquired_in"]
+        return rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +309,23 @@ class Recipe:
         }
         return replace(self, sensors=sensors)
 
+    @property
+    def checks(self) -> list[str]:
+        """The collections that are searched only for what was acquired."""
+        return [each.acquired_in for each in self.sensors.values() if each.acquired_in is not None]
+
+    @property
+    def collections(self) -> list[str]:
+        """All collections that are searched."""
+        return [*(each.collection for each in self.sensors.values()), *self.checks]
+
+    def without_checks(self) -> Recipe:
+        """Return these rules without a search for what was acquired."""
+        sensors = {
+            sensor: replace(asked, acquired_in=None) for sensor, asked in self.sensors.items()
+        }
+        return replace(self, sensors=sensors)
+
     def limits_of(self, sensor: Sensor) -> dict[str, Any]:
         """Return the rules of a sensor that a ladder can loosen; none for one that is left out."""
         asked = self.sensors.get(sensor)
@@ -332,10 +359,7 @@ class Recipe:
             "phase_offset_days": {
                 str(phase): days for phase, days in self.phase_offset_days.items()
             },
-            "sensors": {
-                str(sensor): {f.name: _plain(getattr(asked, f.name)) for f in fields(asked)}
-                for sensor, asked in self.sensors.items()
-            },
+            "sensors": {str(sensor): asked.to_dict() for sensor, asked in self.sensors.items()},
             "relax": [step.to_dict() for step in self.relax],
             "mosaics": self.mosaics,
             "min_coverage": self.min_coverage,

@@ -122,9 +122,10 @@ def _group(
         next     [a, c]  [b]  [d]
     """
     groups = [[number] for number in range(len(searches))]
-    distinct = sorted(set(sensors))
-    extents = _Extents.of(searches, [[sensor is each for sensor in sensors] for each in distinct])
-    while pairs := _find_best_pairs(extents, distinct, prices):
+    kinds = [(sensor, each.collection) for each, sensor in zip(searches, sensors, strict=True)]
+    distinct = sorted(set(kinds))
+    extents = _Extents.of(searches, [[kind == each for kind in kinds] for each in distinct])
+    while pairs := _find_best_pairs(extents, [sensor for sensor, _ in distinct], prices):
         partner_of = dict(pairs)
         kept = sorted(set(range(len(groups))) - set(partner_of.values()))
         partners = [partner_of.get(group, group) for group in kept]
@@ -166,7 +167,7 @@ class _Extents:
         lows: West, south and start of each box, shape (3, ...).
         highs: East, north and end of each box, shape (3, ...). East is above 180° across the
             antimeridian.
-        searched: Whether each sensor is searched in each box, shape (sensors, ...).
+        searched: Whether each collection is searched in each box, shape (collections, ...).
     """
 
     lows: Numbers
@@ -221,10 +222,11 @@ def expect_items(
     """
     if not searches:
         return np.empty(0)
-    found = [{sensors[name] for name in search.wanted} for search in searches]
-    distinct = sorted(set().union(*found))
-    searched = [[sensor in each for each in found] for sensor in distinct]
-    return _expect_items(_Extents.of(searches, searched), distinct, prices)
+    found = [search.wanted for search in searches]
+    distinct = sorted(set().union(*found), key=lambda name: (sensors[name], name))
+    searched = [[name in each for each in found] for name in distinct]
+    extents = _Extents.of(searches, searched)
+    return _expect_items(extents, [sensors[name] for name in distinct], prices)
 
 
 def _expect_items(extents: _Extents, sensors: Sequence[Sensor], prices: SearchPrices) -> Numbers:

@@ -112,7 +112,12 @@ class SizeCounter:
 
     def _add(self, batch: BatchPlan) -> None:
         prices = self.recipe.searches
-        sensors = {asked.collection: sensor for sensor, asked in self.recipe.sensors.items()}
+        sensors = {
+            name: sensor
+            for sensor, asked in self.recipe.sensors.items()
+            for name in (asked.collection, asked.acquired_in)
+            if name is not None
+        }
         sent = [search for search in batch.searches if not search.joined]
         items = expect_items(sent, sensors, prices)
         slot_searches = [search for plan in batch.plans for search in plan.searches]

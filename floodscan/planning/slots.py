@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from floodscan.geometry.footprints import grow_bbox
 from floodscan.model import CloudScope, Recipe, Search, Sensor, TimeWindow
 from floodscan.planning.coalescing import coalesce, enclose
 from floodscan.planning.targets import Target, plan_targets
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from datetime import date
 
-    from floodscan.model import Decision, Event, Phase, SensorRecipe
+    from floodscan.model import AcquiredScene, Decision, Event, Phase, SensorRecipe
     from floodscan.planning.event_list import EventList, PackedEvent
 
     Joins = Callable[[Search], bool]
@@ -35,6 +36,7 @@ MAX_BATCH_EVENTS = 80
 PART_EVENTS = 16
 """Events of a batch that one task scores."""
 
+_EDGE_DEGREES = 0.1
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 
 
@@ -59,6 +61,8 @@ class Slot:
         day: UTC date of the phase; None for the DEM.
         search: The search that finds all its candidates. It covers the whole AOI, so that the
             slots of all tiles share it.
+        acquired: The search that finds what was acquired in the same window; None if the recipe
+            does not ask for it.
     """
 
     event_id: str
@@ -67,6 +71,12 @@ class Slot:
     sensor: Sensor
     day: date | None
     search: Search
+    acquired: Search | None = None
+
+    @property
+    def searches(self) -> tuple[Search, ...]:
+        """Both searches, or the only one."""
+        return (self.search,) if self.acquired is None else (self.search, self.acquired)
 
     @property
     def window(self) -> TimeWindow | None:
@@ -89,6 +99,8 @@ class EventPlan:
         slots: The slots to fill.
         searches: The slot searches, each once. A batch may merge them into fewer searches.
         decision: A person's decision about the scenes; None leaves them to the policy.
+        acquired: Products over the event of which the collection has no scene, as the searches
+            found them.
     """
 
     event: Event
@@ -96,6 +108,7 @@ class EventPlan:
     slots: tuple[Slot, ...]
     searches: tuple[Search, ...]
     decision: Decision | None = None
+    acquired: tuple[AcquiredScene, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +190,11 @@ def plan_event(event: Event, recipe: Recipe, decision: Decision | None = None) -
     targets = plan_targets(event, recipe.tile_size_m)
     kinds = list(_plan_searches(event, recipe))
     slots = tuple(
-        Slot(event.event_id, target, phase, sensor, day, search)
+        Slot(event.event_id, target, phase, sensor, day, search, acquired)
         for target in targets
-        for phase, day, sensor, search in kinds
+        for phase, day, sensor, search, acquired in kinds
     )
-    searches = tuple(dict.fromkeys(slot.search for slot in slots))
+    searches = tuple(dict.fromkeys(search for slot in slots for search in slot.searches))
     return EventPlan(event, tuple(targets), slots, searches, decision)
 
 
@@ -265,10 +278,10 @@ def _merge_searches(
     slot_searches: dict[Sensor, list[Search]] = {}
     for plan in plans:
         for slot in plan.slots:
-            if slot.search not in joined:
-                slot_searches.setdefault(slot.sensor, []).append(slot.search)
-    collections = {asked.collection for asked in recipe.sensors.values()}
-    if len(collections) < len(recipe.sensors):  # an answer would mix the assets of two sensors
+            sent = (search for search in slot.searches if search not in joined)
+            slot_searches.setdefault(slot.sensor, []).extend(sent)
+    collections = recipe.collections
+    if len(set(collections)) < len(collections):  # an answer would mix the assets of two sensors
         find_api = _of_no_api
     return coalesce(slot_searches, prices=recipe.searches, find_api=find_api)
 
@@ -282,17 +295,29 @@ def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
 
 def _plan_searches(
     event: Event, recipe: Recipe
-) -> Iterator[tuple[Phase | None, date | None, Sensor, Search]]:
-    """List the slots of each target of an event: phase, date of the phase, sensor and search."""
+) -> Iterator[tuple[Phase | None, date | None, Sensor, Search, Search | None]]:
+    """List the slots of each target of an event: phase, date of the phase, sensor and searches."""
     for phase, day in event.phase_dates.items():
         for sensor, rules in recipe.rules.items():
             asked, days = rules.asked, rules.widest_window_days
             if sensor is not Sensor.DEM and days is not None:
                 window = TimeWindow.around(day, days)
-                assets = _searched_assets(asked)
-                yield phase, day, sensor, Search(asked.collection, event.bbox, window, assets)
+                search = Search(asked.collection, event.bbox, window, _searched_assets(asked))
+                yield phase, day, sensor, *_add_check(search, asked)
     if dem := recipe.sensors.get(Sensor.DEM):
-        yield None, None, Sensor.DEM, Search(dem.collection, event.bbox, None, dem.assets)
+        yield None, None, Sensor.DEM, Search(dem.collection, event.bbox, None, dem.assets), None
+
+
+def _add_check(search: Search, asked: SensorRecipe) -> tuple[Search, Search | None]:
+    """Add the search for what was acquired, if the recipe asks for it.
+
+    The footprints of a scene and of the product that it was made of differ a little at their edges.
+    So scenes are searched in a larger box: one that just misses the area is not missing.
+    """
+    if asked.acquired_in is None:
+        return search, None
+    wider = grow_bbox(search.bbox, _EDGE_DEGREES)
+    return replace(search, bbox=wider), replace(search, collection=asked.acquired_in, assets=())
 
 
 def _searched_assets(asked: SensorRecipe) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from floodscan.assessment.acquired_passes import MANIFEST_KEY, describe_slot
 from floodscan.assessment.manifest_files import read_manifest
 from floodscan.assessment.margins import margin
 from floodscan.errors import InputError, suggest
@@ -58,30 +59,36 @@ def explain(
         runner-up, ``objective``, ``alternatives`` and ``candidates``, in the order of time.
         ``alternatives`` are passes that could fill ``event``, as manifests have them. ``objective``
         lists what decided if all slots were chosen together (see ``describe_objective``), and is
-        empty otherwise. Slots without any candidate come last.
+        empty otherwise. Slots without any candidate come last. With ``acquired_in``, SAR slots have
+        ``not_in_collection``: a sentence for each pass that the collection lacks.
 
     Raises:
         InputError: The run has no such event, target, phase or sensor.
     """
     check_words(words)
     check_event(folder, event_id)
-    manifest = read_manifest(folder.path, event_id).content
-    if target_id not in {AOI, *(tile["target_id"] for tile in manifest["tiles"])}:
-        raise InputError(f"{event_id} has no target '{target_id}'")
+    manifest = _read_manifest(folder, event_id, target_id)
     failures = {_slot(failure): failure for failure in manifest["failures"]}
     candidates = folder.read_candidates(event_id).to_pylist()
     found = {slot: list(rows) for slot, rows in groupby(candidates, _slot)}
-    own = [row for row in candidates if row["target_id"] == target_id]
-    clouds = {row["item_id"]: _counted_cloud(row, manifest) for row in own}
+    clouds = _list_clouds(candidates, target_id, manifest)
     return [
         {
             **_explain_slot(slot, rows, failures.get(slot), manifest),
             "objective": _objective(manifest, slot, clouds),
             "alternatives": _alternatives(manifest, slot),
+            **_name_acquired(manifest, slot, folder),
         }
         for slot, rows in (found | {slot: [] for slot in failures if slot not in found}).items()
         if slot[0] == target_id and _is_wanted(words, slot[1], slot[2])
     ]
+
+
+def _read_manifest(folder: RunFolder, event_id: str, target_id: str) -> Json:
+    manifest = read_manifest(folder.path, event_id).content
+    if target_id not in {AOI, *(tile["target_id"] for tile in manifest["tiles"])}:
+        raise InputError(f"{event_id} has no target '{target_id}'")
+    return manifest
 
 
 def check_words(words: Sequence[str]) -> None:
@@ -104,6 +111,12 @@ def _is_wanted(words: Sequence[str], phase: str | None, sensor: str) -> bool:
     phases = [word for word in words if word in list(Phase)]
     sensors = [word for word in words if word in list(Sensor)]
     return (not phases or phase in phases) and (not sensors or sensor in sensors)
+
+
+def _list_clouds(candidates: list[Json], target_id: str, manifest: Json) -> dict[str, float | None]:
+    """List the cloud of each candidate of a target that counts, by item id."""
+    own = [row for row in candidates if row["target_id"] == target_id]
+    return {row["item_id"]: _counted_cloud(row, manifest) for row in own}
 
 
 def _counted_cloud(row: Json, manifest: Json) -> float | None:
@@ -133,6 +146,18 @@ def _alternatives(manifest: Json, slot: Slot) -> list[Json]:
     target_id, phase, sensor = slot
     found: list[Json] = manifest["alternatives"].get(sensor, [])
     return found if (target_id, phase) == (AOI, Phase.EVENT) else []
+
+
+def _name_acquired(manifest: Json, slot: Slot, folder: RunFolder) -> Json:
+    """Name the passes that the collection of a slot lacks, if the recipe asks for them."""
+    target_id, phase, sensor = slot
+    if sensor != Sensor.S1RTC:
+        return {}
+    if MANIFEST_KEY not in manifest:
+        not_checked = folder.read_run().get("not_checked", {})
+        texts = [f"not checked: {name}: {why}" for name, why in not_checked.items()]
+        return {MANIFEST_KEY: texts} if texts else {}
+    return {MANIFEST_KEY: describe_slot(manifest, target_id, phase, sensor)}
 
 
 def _explain_slot(slot: Slot, rows: list[Json], failure: Json | None, manifest: Json) -> Json:

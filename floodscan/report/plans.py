@@ -61,8 +61,14 @@ def show_plans(console: Console, batches: Iterable[BatchPlan], event_ids: Collec
         print_line(console, f"{len(event_ids)} events: {n_slots} slots, {n_searches} searches")
 
 
-def show_sources(console: Console, uses: Iterable[SourceUse]) -> None:
-    """Print which source feeds the slots of each collection, and what is taken from it."""
+def show_sources(console: Console, uses: Iterable[SourceUse], checks: Collection[str] = ()) -> None:
+    """Print which source feeds the slots of each collection, and what is taken from it.
+
+    Args:
+        console: Where to print.
+        uses: The use of each source.
+        checks: The collections that only say what was acquired.
+    """
     rows, notes = [], []
     for use in uses:
         taken = _count(use.n_searches, "search", "searches")
@@ -72,9 +78,11 @@ def show_sources(console: Console, uses: Iterable[SourceUse]) -> None:
         if use.coverage is not None:
             notes.append(f"{use.collection}: the archive covers {use.coverage}")
         if use.n_not_covered:
+            unknown = "it is not known which passes they lack"
+            effect = unknown if use.collection in checks else "they stay empty"
             notes.append(
                 f"{use.collection}: {use.n_not_covered} of {use.n_slots} slots are not covered; "
-                "they stay empty without --fallback-catalog"
+                f"{effect} without --fallback-catalog"
             )
         if use.n_without_id:
             notes.append(f"{use.collection}: {use.n_without_id} rows without an id are left out")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from floodscan.assessment.acquired_passes import MANIFEST_KEY
 from floodscan.assessment.forecasts import ALL_SENSORS
 from floodscan.assessment.labels import Status
 from floodscan.model import Sensor
@@ -198,6 +199,8 @@ def show_explanation(console: Console, slots: Iterable[Json]) -> None:
         print_line(console, f"{place}: {slot['decision']}", style="bold")
         for part in slot["objective"]:
             print_indented(console, f"{part['part'].replace('_', ' ')}: {part['text']}")
+        for text in slot.get(MANIFEST_KEY, ()):
+            print_indented(console, text)
         _show_alternatives(console, slot)
         cells = [_candidate_cells(candidate) for candidate in slot["candidates"]]
         show_rows(console, [*(cells[0] if cells else ())], [[*row.values()] for row in cells])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan import Phase, Recipe, SensorRecipe, read_events
+from floodscan import Phase, Recipe, Sensor, SensorRecipe, read_events
 from floodscan.inputs.event_records import FIELDS_OF_TOML
 from floodscan.inputs.recipe_files import load_recipe, parse_recipe
 from floodscan.model import DEFAULT_SENSORS, Relaxation, SearchPrices
@@ -75,6 +75,7 @@ def test_recipe_is_the_default_and_has_every_key() -> None:
     assert raw.keys() - set(DEFAULT_SENSORS) == {f.name for f in fields(Recipe)} - {"rules"}
     for sensor, default in DEFAULT_SENSORS.items():
         asked = {f.name for f in fields(SensorRecipe) if getattr(default, f.name)}
+        asked |= {"acquired_in"} if sensor == Sensor.S1RTC else set()
         assert raw[sensor].keys() == asked
     assert raw["searches"].keys() == {f.name for f in fields(SearchPrices)}
     assert raw["phase_offset_days"].keys() == set(Phase)

@@ -14,6 +14,7 @@ import shapely
 from floodscan.geometry.footprints import (
     bbox_of,
     bbox_polygon,
+    grow_bbox,
     overlap_fractions,
     parse_footprints,
     repair,
@@ -24,6 +25,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
+
+GROWN = {
+    (10.0, 50.0, 11.0, 51.0): (9.5, 49.5, 11.5, 51.5),
+    (179.0, 50.0, 179.75, 51.0): (178.5, 49.5, -179.75, 51.5),
+    (-179.75, 50.0, -179.0, 51.0): (179.75, 49.5, -178.5, 51.5),
+    (179.5, 50.0, -179.5, 51.0): (179.0, 49.5, -179.0, 51.5),
+    (10.0, 89.75, 11.0, 90.0): (9.5, 89.25, 11.5, 90.0),
+    (10.0, -90.0, 11.0, -89.75): (9.5, -90.0, 11.5, -89.25),
+    (-180.0, 0.0, 180.0, 1.0): (-180.0, -0.5, 180.0, 1.5),
+    (-179.75, 0.0, 179.75, 1.0): (-180.0, -0.5, 180.0, 1.5),
+    (10.25, 0.0, 10.0, 1.0): (-180.0, -0.5, 180.0, 1.5),
+}
+"""Boxes, and the boxes with half a degree more on each side."""
 
 RING = [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0], [0.0, 0.0]]
 HOLE = [[0.5, 0.5], [0.5, 1.5], [1.5, 1.5], [1.5, 0.5], [0.5, 0.5]]
@@ -186,3 +200,9 @@ def test_an_outline_that_geos_repairs_only_in_two_passes_becomes_valid(foreign_d
     repaired = repair(invalid)
     assert shapely.is_valid(repaired).all()
     assert not shapely.is_empty(repaired).any()
+
+
+@pytest.mark.parametrize("bbox", GROWN)
+def test_a_box_grows_on_each_side(bbox: tuple[float, float, float, float]) -> None:
+    """Across the antimeridian too, not beyond the poles, and not around the Earth."""
+    assert grow_bbox(bbox, 0.5) == GROWN[bbox]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import Recipe, RecipeError, Sensor, load_recipe
+from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.model import TimeWindow
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ BAD = {
         "[S1RTC]\nwindow_days = 'four'",
         "'S1RTC.window_days': must be a whole number",
     ),
+    "products of an optical sensor": (
+        "[S2L2A]\nacquired_in = 'sentinel-2-l1c'",
+        "'S2L2A.acquired_in': unknown",
+    ),
+    "products that are the scenes": (
+        "[S1RTC]\nacquired_in = 'sentinel-1-rtc'",
+        "'S1RTC.acquired_in': must not be the collection of a sensor",
+    ),
     "cloud above all": ("[S2L2A]\nmax_cloud_percent = 101", "at most 100"),
     "text as cloud": ("[S2L2A]\nmax_cloud_percent = 'few'", "must be a number"),
     "empty asset": ("[DEM]\nassets = ['']", "list of texts"),
@@ -93,6 +102,18 @@ def test_invalid_recipe_is_reported_with_its_field(tmp_path: Path, case: str) ->
         load(tmp_path, text)
     assert expected in str(error.value)
     assert "recipe.toml" in str(error.value)
+
+
+def test_the_collection_of_products_is_a_rule_like_others(tmp_path: Path) -> None:
+    """It may have a source, and run.json has it; without it, nothing is written."""
+    text = "[S1RTC]\nacquired_in = 'sentinel-1-grd'\n[sources]\nsentinel-1-grd = 'demo'"
+    recipe = load(tmp_path, text)
+    assert recipe.checks == ["sentinel-1-grd"]
+    assert recipe.collections[-1] == "sentinel-1-grd"
+    written = recipe.to_dict()
+    assert recipe_from_dict(written, source="run.json").to_dict() == written
+    assert recipe.without_checks().to_dict() == Recipe().to_dict()
+    assert "acquired_in" not in Recipe().to_dict()["sensors"]["S1RTC"]
 
 
 def test_missing_recipe_is_reported(tmp_path: Path) -> None:

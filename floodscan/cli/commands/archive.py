@@ -155,7 +155,7 @@ def _search_box(
     if end < start:
         raise InputError(f"--end {end:%Y-%m-%d}: is before --start {start:%Y-%m-%d}")
     dated = {each.collection: each.window_days is not None for each in rules.sensors.values()}
-    names: Iterable[str] = dated
+    names: Iterable[str] = rules.collections
     if collections is not None:
         names = [name.strip() for name in collections.split(",") if name.strip()]
     first, last = TimeWindow.around(start.date(), 0), TimeWindow.around(end.date(), 0)

@@ -60,6 +60,7 @@ def plan(
     from floodscan.selection.clearness import reads_area
 
     source = catalogs.open(events, rules)
+    rules = _drop_unheld(source, rules)
     counter, sizes = UsageCounter(source), SizeCounter(rules)
     with report_events(as_json=as_json):
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
@@ -70,10 +71,22 @@ def plan(
         print_json_list(_in_order(batches, listed.ids, source))
         return
     show_plans(open_console(), batches, listed.ids)
-    show_sources(open_console(), counter.list_uses())
+    show_sources(open_console(), counter.list_uses(), rules.checks)
     show_estimate(open_console(), sizes.size)
     if reads_area(rules):
         show_reads(open_console(), len(listed))
+
+
+def _drop_unheld(source: Catalog, rules: Recipe) -> Recipe:
+    """Do without a collection for what was acquired that an archive lacks, and say so."""
+    from floodscan.catalogs.sources import NOT_HELD, find_unheld
+    from floodscan.cli.output import print_problem
+
+    unheld = find_unheld(source, rules)
+    if not unheld:
+        return rules
+    print_problem(f"not checked: {', '.join(unheld)}: {NOT_HELD}")
+    return rules.without_checks()
 
 
 def _in_order(

@@ -1,0 +1,1 @@
+"""Passes that were acquired, and that the collection of their scenes lacks."""
