@@ -55,6 +55,12 @@ def measure(path: Path) -> Figures:
     return Figures(read - started, cut - read, planned - cut, peak, n_batches, n_searches)
 
 
+def measure_alone(path: Path) -> Figures:
+    """Measure in a fresh process, whose peak of memory is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, (path,))
+
+
 def report(n_events: int, figures: Figures) -> str:
     """Write the figures as a table, with the limits of a million floods."""
     total = figures.read + figures.cut + figures.plan
@@ -85,10 +91,7 @@ def main() -> None:
         path = given.file or Path(folder) / "events.parquet"
         if given.file is None:
             write_event_list(path, n_events=given.events)
-        # a fresh process, whose peak of memory does not include that of writing the list
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            figures = pool.apply(measure, (path,))
-    print(report(given.events, figures))
+        print(report(given.events, measure_alone(path)))
 
 
 if __name__ == "__main__":

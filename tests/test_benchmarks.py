@@ -100,10 +100,37 @@ def test_parse_and_score_gives_the_results_of_the_plain_loop() -> None:
     assert "plain / this" in output
 
 
-def test_selection_is_timed() -> None:
-    """Both policies choose among made-up candidates."""
-    output = run("selection", "--events", "4")
-    assert "change-detection is" in output
+def test_cost_of_an_event_is_measured() -> None:
+    """The table has both policies, with answers and without."""
+    output = run("event_cost", "--events", "2", "--repeats", "1")
+    rows = [line.split(" | ")[:2] for line in output.splitlines()[3:]]
+    policies = ("reference", "change-detection")
+    assert rows == [[f"| {policy}", kind] for policy in policies for kind in ("full", "empty")]
+
+
+def test_start_is_measured() -> None:
+    """Help, demo and one event at a catalog run, each as a process."""
+    output = run("start_up", "--repeats", "1", "--latency", "0")
+    assert output.count("| ≤ ") == 3
+
+
+def test_a_sweep_is_compared_with_its_bare_requests() -> None:
+    """The bare client sends as many searches as the sweep."""
+    output = run("saturation", "--events", "2", "--latency", "0", "--repeats", "1")
+    assert re.search(r"its [1-9]\d* requests by a bare client", output)
+
+
+def test_one_page_has_all_promises(tmp_path: Path) -> None:
+    """Each promise has a figure, a limit, a verdict and a command, and nothing is left out."""
+    run("speed", "--tiny", "--out", str(tmp_path / "speed.md"))
+    lines = (tmp_path / "speed.md").read_text("utf-8").splitlines()
+    rows = [line.strip("|").split(" | ") for line in lines if "| `benchmarks." in line]
+    assert len(rows) == 16
+    assert {row[3] for row in rows} <= {"yes", "**no**"}
+    assert [line[3:] for line in lines if line.startswith("## ")] == [
+        "CPU of an event by stage, ms", "Sweeps, and their requests by a bare client", "Peers",
+        "A long event list",
+    ]  # fmt: skip
 
 
 def test_long_event_list_is_read_and_planned() -> None:

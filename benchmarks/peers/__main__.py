@@ -81,7 +81,7 @@ def run_way(kind: str, name: str, source: str, events: Path, in_flight: int) -> 
 def run_all(proxy: FaultProxy, files: Path, events: Path, given: argparse.Namespace) -> list[Row]:
     """Run all ways once, and count their requests and what they received or read."""
     rows = []
-    for name in API_WAYS:
+    for name in (way for way in API_WAYS if way not in given.without):
         requests, received = proxy.n_requests, proxy.n_bytes
         row = run_way("api", name, proxy.url, events, given.in_flight)
         row["requests"] = proxy.n_requests - requests
@@ -166,6 +166,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--without", nargs="*", default=[], help="ways to leave out")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     rows = compare(given)
