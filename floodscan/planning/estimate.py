@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from floodscan.planning.coalescing import count_pages, expect_items
+from floodscan.planning.extents import Extents, count_pages
 from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS
 
 if TYPE_CHECKING:
@@ -114,12 +114,12 @@ class SizeCounter:
         prices = self.recipe.searches
         sensors = {asked.collection: sensor for sensor, asked in self.recipe.sensors.items()}
         sent = [search for search in batch.searches if not search.joined]
-        items = expect_items(sent, sensors, prices)
+        items = _expect_items(sent, sensors, prices)
         slot_searches = [search for plan in batch.plans for search in plan.searches]
         self._n_events += len(batch.plans)
         self._n_requests += float(count_pages(items, prices).sum())
         self._n_items += float(items.sum())
-        self._n_candidates += float(expect_items(slot_searches, sensors, prices).sum())
+        self._n_candidates += float(_expect_items(slot_searches, sensors, prices).sum())
 
     @property
     def size(self) -> SweepSize:
@@ -131,6 +131,13 @@ class SizeCounter:
             n_candidates=self._n_candidates,
             n_choices=self._n_events,
         )
+
+
+def _expect_items(
+    searches: Sequence[Search], sensors: Mapping[str, Sensor], prices: SearchPrices
+) -> NDArray[np.float64]:
+    found = [frozenset(sensors[name] for name in search.wanted) for search in searches]
+    return Extents.of(searches, found).expect_items(prices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
