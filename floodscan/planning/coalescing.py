@@ -11,17 +11,18 @@ too.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from floodscan.model import Search, TimeWindow
-from floodscan.planning.extents import Extents
+from floodscan.planning.extents import Extents, number_each
 from floodscan.planning.grouping import group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
+    from floodscan.geometry.footprints import BBox
     from floodscan.model import SearchPrices, Sensor
     from floodscan.planning.extents import Indices
 
@@ -59,21 +60,20 @@ def coalesce_each(
     prices: SearchPrices,
     find_api: FindApi = lambda _: None,
 ) -> list[dict[Search, Search]]:
-    """Merge the searches of each batch as ``coalesce`` does, which takes less time for many at once.
+    """Merge the searches of each batch as ``coalesce`` does, which is faster for many at once.
 
     No search is merged with one of another batch.
     """
     sensor_of = [
-        {search: sensor for sensor, found in batch.items() for search in found}
-        for batch in batches
+        {search: sensor for sensor, found in batch.items() for search in found} for batch in batches
     ]
     searches = [search for sensors in sensor_of for search in sensors]
     sensors = [sensor for sensors in sensor_of for sensor in sensors.values()]
     of_batch = np.repeat(np.arange(len(batches)), list(map(len, sensor_of)))
-    apis = map(find_api, searches)
-    kinds = _number_each(map(_kind, searches, sensors, apis)) * len(batches) + of_batch
-    extents = Extents.of(searches, [frozenset([sensor]) for sensor in sensors])
-    order = _sort(searches, kinds, extents)
+    numbers, looks = number_each(map(_Look.of, searches, sensors, map(find_api, searches)))
+    kinds = number_each(look.kind for look in looks)[0][numbers] * len(batches) + of_batch
+    extents = Extents.of(searches, numbers, [{look.sensor} for look in looks])
+    order = _sort(numbers, looks, kinds, extents)
     groups: dict[int, list[int]] = {}
     firsts = group(extents.take(order), kinds[order], prices)
     for number, first in zip(order.tolist(), firsts.tolist(), strict=True):
@@ -100,33 +100,52 @@ def enclose(slot_searches: Sequence[Search]) -> Search:
     return replace(whole, joined=True)
 
 
-def _kind(search: Search, sensor: Sensor, api: str | None) -> Hashable:
-    """Return the properties that merged searches must share.
+class _Look(NamedTuple):
+    """What many searches have in common.
 
-    Boxes across the antimeridian are merged only if they are equal: no plain union of such a box
-    and another box is small. A search without a window is merged with none of another collection:
-    it would find all their items of all time.
+    Attributes:
+        collection: STAC collection id.
+        assets: Keys of the wanted assets.
+        sensor: The sensor.
+        api: Location of the API that answers; None if another catalog does.
+        has_window: Whether the search has a time window.
+        crossing: The box, if it crosses the antimeridian.
     """
-    alone = (search.collection, sensor)
-    return (
-        api if api is not None and search.window else alone,
-        search.window is None,
-        search.bbox if search.crosses_antimeridian else None,
-    )
+
+    collection: str
+    assets: tuple[str, ...]
+    sensor: Sensor
+    api: str | None
+    has_window: bool
+    crossing: BBox | None
+
+    @classmethod
+    def of(cls, search: Search, sensor: Sensor, api: str | None) -> _Look:
+        """Return the look of a search."""
+        crossing = search.bbox if search.crosses_antimeridian else None
+        return cls(
+            search.collection, search.assets, sensor, api, search.window is not None, crossing
+        )
+
+    @property
+    def kind(self) -> Hashable:
+        """The properties that merged searches must share.
+
+        Boxes across the antimeridian are merged only if they are equal: no plain union of such a
+        box and another box is small. A search without a window is merged with none of another
+        collection: it would find all their items of all time.
+        """
+        alone = (self.collection, self.sensor)
+        source = self.api if self.has_window and self.api is not None else alone
+        return source, self.has_window, self.crossing
 
 
-def _number_each(values: Iterable[Hashable]) -> Indices:
-    """Number values: equal ones have the same number, shape (n,)."""
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
-
-
-def _sort(searches: Sequence[Search], kinds: Indices, extents: Extents) -> Indices:
+def _sort(numbers: Indices, looks: Sequence[_Look], kinds: Indices, extents: Extents) -> Indices:
     """Return the order of searches by kind, collection, box, window and assets."""
-    wanted = [(search.collection, search.assets) for search in searches]
-    ranks = {each: rank for rank, each in enumerate(sorted(set(wanted)))}
-    assets = [ranks[each] for each in wanted]
-    collections = _number_each(collection for collection, _ in ranks)[assets]
+    by_collection = sorted({look.collection for look in looks})
+    by_assets = sorted({look.assets for look in looks})
+    collections = np.array([by_collection.index(look.collection) for look in looks])[numbers]
+    assets = np.array([by_assets.index(look.assets) for look in looks])[numbers]
     (west, south, start), (east, north, end) = extents.lows, extents.highs
     return np.lexsort((assets, end, start, north, east, south, west, collections, kinds))
 

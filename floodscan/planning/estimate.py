@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from floodscan.planning.extents import Extents, count_pages
+from floodscan.planning.extents import Extents, count_pages, number_each
 from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from floodscan.model import Recipe
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.extents import Numbers
     from floodscan.planning.slots import BatchPlan
 
 AT_ONCE: Final = "requests at once"
@@ -111,15 +112,13 @@ class SizeCounter:
             yield batch
 
     def _add(self, batch: BatchPlan) -> None:
-        prices = self.recipe.searches
-        sensors = {asked.collection: sensor for sensor, asked in self.recipe.sensors.items()}
         sent = [search for search in batch.searches if not search.joined]
-        items = _expect_items(sent, sensors, prices)
+        items = _expect_items(sent, self.recipe)
         slot_searches = [search for plan in batch.plans for search in plan.searches]
         self._n_events += len(batch.plans)
-        self._n_requests += float(count_pages(items, prices).sum())
+        self._n_requests += float(count_pages(items, self.recipe.searches).sum())
         self._n_items += float(items.sum())
-        self._n_candidates += float(_expect_items(slot_searches, sensors, prices).sum())
+        self._n_candidates += float(_expect_items(slot_searches, self.recipe).sum())
 
     @property
     def size(self) -> SweepSize:
@@ -133,11 +132,13 @@ class SizeCounter:
         )
 
 
-def _expect_items(
-    searches: Sequence[Search], sensors: Mapping[str, Sensor], prices: SearchPrices
-) -> NDArray[np.float64]:
-    found = [frozenset(sensors[name] for name in search.wanted) for search in searches]
-    return Extents.of(searches, found).expect_items(prices)
+def _expect_items(searches: Sequence[Search], recipe: Recipe) -> Numbers:
+    sensors = {asked.collection: sensor for sensor, asked in recipe.sensors.items()}
+    looks, found = number_each((search.collection, search.also) for search in searches)
+    wanted = [
+        {sensors[collection], *(sensors[name] for name, _ in also)} for collection, also in found
+    ]
+    return Extents.of(searches, looks, wanted).expect_items(recipe.searches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

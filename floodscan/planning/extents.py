@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from floodscan.model import Sensor
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from floodscan.model import Search, SearchPrices, Sensor
+    from floodscan.model import Search, SearchPrices, TimeWindow
 
     Numbers = NDArray[np.float64]
     Indices = NDArray[np.int64]
+
+_Value = TypeVar("_Value", bound=Hashable)
 
 _TURN = 360.0
 _DAY_SECONDS = 86_400
@@ -37,23 +43,24 @@ class Extents:
     searched: Mapping[Sensor, NDArray[np.bool_]]
 
     @classmethod
-    def of(cls, searches: Sequence[Search], sensors: Sequence[frozenset[Sensor]]) -> Extents:
+    def of(
+        cls, searches: Sequence[Search], looks: Indices, sensors: Sequence[Container[Sensor]]
+    ) -> Extents:
         """Return the boxes of searches. A search of all time counts as one day.
 
         Args:
             searches: The searches, n of them.
-            sensors: The sensors of each search, shape (n,).
+            looks: A number for each search, shape (n,); those of the same sensors may share it.
+            sensors: The sensors of each number.
         """
-        corners = np.array(list(map(_corners, searches))).reshape(-1, 6).T
-        distinct = sorted(set().union(*sensors))
-        searched = {each: np.array([each in found for found in sensors]) for each in distinct}
-        return cls(corners[:3], corners[3:], searched)
-
-    @property
-    def days(self) -> Numbers:
-        """Days of each box, shape (n,)."""
-        days: Numbers = self.highs[2] - self.lows[2]
-        return days
+        west, south, east, north = np.array([each.bbox for each in searches]).reshape(-1, 4).T
+        start, end = np.array([_span(each.window) for each in searches]).reshape(-1, 2).T
+        east = east + _TURN * (west > east)
+        searched = {
+            sensor: np.array([sensor in found for found in sensors], dtype=bool)[looks]
+            for sensor in sorted(Sensor)
+        }
+        return cls(np.stack([west, south, start]), np.stack([east, north, end]), searched)
 
     def take(self, boxes: Indices) -> Extents:
         """Return some of the boxes."""
@@ -98,16 +105,22 @@ class Extents:
         return total
 
 
+def number_each(values: Iterable[_Value]) -> tuple[Indices, list[_Value]]:
+    """Number values: equal ones have the same number, shape (n,). Return the values by number."""
+    numbers: dict[_Value, int] = {}
+    found = [numbers.setdefault(value, len(numbers)) for value in values]
+    return np.array(found, dtype=np.int64), list(numbers)
+
+
 def count_pages(items: Numbers, prices: SearchPrices) -> Numbers:
     """Return the number of pages of so many items; a page without items is one, too."""
     pages: Numbers = np.maximum(np.ceil(items / prices.page_items), 1)
     return pages
 
 
-def _corners(search: Search) -> tuple[float, ...]:
-    west, south, east, north = search.bbox
-    start, end = 0.0, 1.0
-    if search.window:
-        start = search.window.start.timestamp() / _DAY_SECONDS
-        end = search.window.end.timestamp() / _DAY_SECONDS
-    return west, south, start, east + _TURN * search.crosses_antimeridian, north, end
+@lru_cache(maxsize=1 << 15)
+def _span(window: TimeWindow | None) -> tuple[float, float]:
+    """Return start and end in days; many searches share a window."""
+    if window is None:
+        return 0.0, 1.0
+    return window.start.timestamp() / _DAY_SECONDS, window.end.timestamp() / _DAY_SECONDS

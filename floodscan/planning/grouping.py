@@ -6,11 +6,10 @@ other::
     groups   [a]  [b]  [c]  [d]      a and c save most with each other
     next     [a, c]  [b]  [d]
 
-Most pairs of groups are far apart in time, and are never compared. Let a group G have the price p.
-To join it with another group, the days of G that the other one lacks are searched there, too. That
-costs at least ``daily`` items for each of these days, the least that any group of this kind finds
-in a day. So the two save at most p - ``daily`` × these days. If G saves more with a neighbour, the
-two are no candidates.
+Most groups are far apart in time, and are never compared. Let a search for group A find ``daily``
+items a day. A search for A and B finds as many on each of their days. So in comparison with a
+search for B alone, it costs at least ``daily`` for each day of A that B lacks, and A and B save
+that much less than A costs. If A saves more with its neighbour, B is no candidate for it.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from floodscan.model import SearchPrices
     from floodscan.planning.extents import Extents, Indices, Numbers
 
-_PAIRS_AT_ONCE = 1 << 15
-_NEIGHBOURS = (1, 2)
+_PAIRS_AT_ONCE = 1 << 12  # their arrays fit into a cache
+_NEIGHBOURS = (1,)
 _SLACK_ITEMS = 1e-3  # far above any rounding
 _LEAST_DAILY = 1e-9
 
@@ -94,93 +93,89 @@ def _choose_pairs(groups: _Groups, prices: SearchPrices) -> Indices:
     """Choose the pairs of groups that save most with each other, no group twice.
 
     Returns:
-        Pairs, the one with the first box first, shape (pairs, 2).
+        Pairs, the group with the first box first, shape (pairs, 2).
     """
     alone = groups.extents.price(prices)
     best = np.zeros(len(alone))
     found = []
-    for rows, columns in _list_candidates(groups, alone, prices):
-        savings = _save(groups, alone, rows, columns, prices)
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        best[rows[starts]] = np.maximum.reduceat(savings, starts)
-        chosen = np.flatnonzero((savings == best[rows]) & (savings > 0))
-        found.append(np.stack([rows[chosen], columns[chosen]]))
-    rows, columns = np.concatenate(found, axis=1)
-    mutual = (best[rows] == best[columns]) & (groups.firsts[rows] < groups.firsts[columns])
-    return _drop_overlapping(np.stack([rows, columns], axis=1)[mutual], groups.firsts)
+    for pairs in _list_candidates(groups, alone, prices):
+        savings = _save(groups, alone, pairs, prices)
+        for members in pairs:
+            np.maximum.at(best, members, savings)
+        chosen = np.flatnonzero((savings == best[pairs]).all(axis=0) & (savings > 0))
+        found.append((pairs[:, chosen], savings[chosen]))
+    pairs = np.concatenate([pairs for pairs, _ in found], axis=1)
+    savings = np.concatenate([savings for _, savings in found])
+    mutual = pairs[:, (savings == best[pairs]).all(axis=0)]  # later pairs may have saved more
+    by_firsts = np.argsort(groups.firsts[mutual], axis=0)
+    return _drop_overlapping(np.take_along_axis(mutual, by_firsts, axis=0).T, groups.firsts)
 
 
 def _drop_overlapping(pairs: Indices, firsts: Indices) -> Indices:
     """Drop pairs with a group that is in an earlier pair."""
-    by_firsts = pairs[np.lexsort(firsts[pairs].T[::-1])]
+    alone = (np.bincount(pairs.ravel(), minlength=1)[pairs] == 1).all(axis=1)
+    others = pairs[~alone]
     paired: set[int] = set()
     kept = []
-    for pair in by_firsts.tolist():
+    for pair in others[np.lexsort(firsts[others].T[::-1])].tolist():
         if paired.isdisjoint(pair):
             paired.update(pair)
             kept.append(pair)
-    return np.array(kept, dtype=np.int64).reshape(-1, 2)
+    return np.concatenate([pairs[alone], np.array(kept, dtype=np.int64).reshape(-1, 2)])
 
 
-def _save(
-    groups: _Groups, alone: Numbers, rows: Indices, columns: Indices, prices: SearchPrices
-) -> Numbers:
-    """Return what each pair saves, if it is joined; 0 for a group with itself."""
-    together = groups.extents.take(rows).union(groups.extents.take(columns)).price(prices)
-    savings: Numbers = alone[rows] + alone[columns] - together
-    savings[rows == columns] = 0.0
+def _save(groups: _Groups, alone: Numbers, pairs: Indices, prices: SearchPrices) -> Numbers:
+    """Return what each of the pairs, shape (2, n), saves if it is joined, shape (n,)."""
+    first, second = (groups.extents.take(members) for members in pairs)
+    savings: Numbers = alone[pairs[0]] + alone[pairs[1]] - first.union(second).price(prices)
     return savings
 
 
-def _list_candidates(
-    groups: _Groups, alone: Numbers, prices: SearchPrices
-) -> Iterator[tuple[Indices, Indices]]:
-    """List the candidates of each group, and itself, some thousand pairs at once."""
-    starts, stops = _find_ranges(groups, _spare_days(groups, alone, prices))
-    counts = stops - starts
+def _list_candidates(groups: _Groups, alone: Numbers, prices: SearchPrices) -> Iterator[Indices]:
+    """List pairs of candidates, each pair once, shape (2, n), some thousand pairs at once."""
+    counts = _find_last(groups, _spare_days(groups, alone, prices)) - np.arange(len(alone))
     ends = np.cumsum(counts)
     first = 0
     while first < len(counts):
         limit = ends[first] - counts[first] + _PAIRS_AT_ONCE
-        last = max(int(np.searchsorted(ends, limit, side="right")), first + 1)
-        rows = np.repeat(np.arange(first, last), counts[first:last])
-        yield rows, starts[rows] + ragged_arange(counts[first:last])
-        first = last
+        stop = max(int(np.searchsorted(ends, limit, side="right")), first + 1)
+        rows = np.repeat(np.arange(first, stop), counts[first:stop])
+        yield np.stack([rows, rows + 1 + ragged_arange(counts[first:stop])])
+        first = stop
 
 
 def _spare_days(groups: _Groups, alone: Numbers, prices: SearchPrices) -> Numbers:
-    """Return the most days of each group that a candidate may lack."""
+    """Return the most days of each group that a candidate for it may lack."""
+    earlier = np.flatnonzero(groups.kinds[:-1] == groups.kinds[1:])
+    neighbours = np.stack([earlier, earlier + 1])
+    savings = _save(groups, alone, neighbours, prices)
     best = np.zeros(len(alone))
-    for step in _NEIGHBOURS:
-        rows = np.flatnonzero(groups.kinds[:-step] == groups.kinds[step:])
-        savings = _save(groups, alone, rows, rows + step, prices)
-        best[rows] = np.maximum(best[rows], savings)
-        best[rows + step] = np.maximum(best[rows + step], savings)
-    kind_starts = np.flatnonzero(np.diff(groups.kinds, prepend=-1))
-    daily = np.minimum.reduceat(groups.extents.expect_items(prices, days=1.0), kind_starts)
-    n_groups = np.diff(kind_starts, append=len(alone))
-    daily = np.repeat(np.maximum(daily, _LEAST_DAILY), n_groups)
-    spare: Numbers = (alone - best + _SLACK_ITEMS) / daily
+    for members in neighbours:
+        best[members] = np.maximum(best[members], savings)
+    daily = groups.extents.expect_items(prices, days=1.0)
+    spare: Numbers = (alone - best + _SLACK_ITEMS) / np.maximum(daily, _LEAST_DAILY)
     return spare
 
 
-def _find_ranges(groups: _Groups, spare_days: Numbers) -> tuple[Indices, Indices]:
-    """Find the candidates of each group: a range of groups, which are sorted by kind and start.
+def _find_last(groups: _Groups, spare_days: Numbers) -> Indices:
+    """Find the last candidate of each group among those behind it, sorted by kind and start.
 
-    The last candidate starts within the spare days after the group's start. No group before the
-    first candidate ends within the spare days before the group's end, or later.
+    All groups up to that one are compared with the group. A candidate for a group starts within
+    the group's spare days after the group's start, and ends within them before its end, or later.
 
     Returns:
-        The first candidate of each group, shape (n,), and the one behind the last, shape (n,).
+        Shape (n,); the group itself if it has no candidate behind it.
     """
     epoch = groups.extents.lows[2].min()
     span = groups.extents.highs[2].max() - epoch + 1
     base = groups.kinds * span  # a time axis on which the kinds follow each other
     starts, ends = groups.extents.lows[2] - epoch, groups.extents.highs[2] - epoch
-    first = np.searchsorted(
-        np.maximum.accumulate(base + ends), base + np.maximum(ends - spare_days, 0.0)
-    )
-    stop = np.searchsorted(
-        base + starts, base + np.minimum(starts + spare_days, span - 1), side="right"
-    )
-    return first, stop
+    latest = base + np.minimum(starts + spare_days, span - 1)
+    last = np.searchsorted(base + starts, latest, side="right") - 1
+    # a group may be a candidate for one far behind it
+    earliest = base + np.maximum(ends - spare_days, 0.0)
+    first = np.searchsorted(np.maximum.accumulate(base + ends), earliest)
+    behind = np.zeros_like(last)
+    np.maximum.at(behind, first, np.arange(len(first)))
+    found: Indices = np.maximum(last, np.maximum.accumulate(behind))
+    return found
