@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from floodscan.model import Sensor
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value", bound=Hashable)
 
+_SENSORS = sorted(Sensor)
 _TURN = 360.0
 _DAY_SECONDS = 86_400
 
@@ -35,12 +37,12 @@ class Extents:
         lows: West, south and start of each box, shape (3, n).
         highs: East, north and end of each box, shape (3, n). East is above 180° across the
             antimeridian.
-        searched: Whether each sensor is searched in each box.
+        searched: Whether each sensor is searched in each box, shape (sensors, n).
     """
 
     lows: Numbers
     highs: Numbers
-    searched: Mapping[Sensor, NDArray[np.bool_]]
+    searched: NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -53,21 +55,20 @@ class Extents:
             looks: A number for each search, shape (n,); those of the same sensors may share it.
             sensors: The sensors of each number.
         """
-        west, south, east, north = np.array([each.bbox for each in searches]).reshape(-1, 4).T
-        start, end = np.array([_span(each.window) for each in searches]).reshape(-1, 2).T
+        boxes = chain.from_iterable(each.bbox for each in searches)
+        spans = chain.from_iterable(_span(each.window) for each in searches)
+        west, south, east, north = np.fromiter(boxes, np.float64).reshape(-1, 4).T
+        start, end = np.fromiter(spans, np.float64).reshape(-1, 2).T
         east = east + _TURN * (west > east)
-        searched = {
-            sensor: np.array([sensor in found for found in sensors], dtype=bool)[looks]
-            for sensor in sorted(Sensor)
-        }
-        return cls(np.stack([west, south, start]), np.stack([east, north, end]), searched)
+        searched = np.array([[sensor in found for found in sensors] for sensor in _SENSORS], bool)
+        return cls(np.stack([west, south, start]), np.stack([east, north, end]), searched[:, looks])
 
     def take(self, boxes: Indices) -> Extents:
         """Return some of the boxes."""
         return Extents(
             self.lows.take(boxes, axis=1),
             self.highs.take(boxes, axis=1),
-            {sensor: searched.take(boxes) for sensor, searched in self.searched.items()},
+            self.searched.take(boxes, axis=1),
         )
 
     def union(self, other: Extents) -> Extents:
@@ -75,7 +76,7 @@ class Extents:
         return Extents(
             np.minimum(self.lows, other.lows),
             np.maximum(self.highs, other.highs),
-            {sensor: found | other.searched[sensor] for sensor, found in self.searched.items()},
+            self.searched | other.searched,
         )
 
     def expect_items(self, prices: SearchPrices, *, days: Numbers | float | None = None) -> Numbers:
@@ -91,7 +92,7 @@ class Extents:
         width, height, own_days = self.highs - self.lows
         days = own_days if days is None else days
         items: Numbers = np.zeros_like(width)
-        for sensor, searched in self.searched.items():
+        for sensor, searched in zip(_SENSORS, self.searched, strict=True):
             if searched.any():
                 footprint = prices.footprint_degrees[sensor]
                 n_footprints = (width / footprint + 1) * (height / footprint + 1)
