@@ -65,7 +65,7 @@ def _pack(event: Event, wkb: bytes) -> bytes:
 
 def _restore(area: BaseGeometry, values: tuple[Any, ...]) -> Event:
     phases, times, kind, others = values
-    moments = [time and datetime.fromisoformat(time) for time in times]
+    moments: list[Any] = [time and datetime.fromisoformat(time) for time in times]
     return Event(
         aoi=area,
         phase_dates={Phase(phase): day for phase, day in phases.items()},

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from floodscan.planning.extents import Extents, Indices, Numbers
 
 _PAIRS_AT_ONCE = 1 << 12  # their arrays fit into a cache
-_NEIGHBOURS = (1,)
 _SLACK_ITEMS = 1e-3  # far above any rounding
 _LEAST_DAILY = 1e-9
 
