@@ -16,10 +16,8 @@ result of ``write`` returns to the process that drives the run.
 
 from __future__ import annotations
 
-import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
@@ -33,6 +31,7 @@ from floodscan.catalogs.base import Answer
 from floodscan.catalogs.sources import find_api, plan_for
 from floodscan.clearsky import Clearness, read_clearness
 from floodscan.errors import CatalogError, FloodscanError, public_traceback
+from floodscan.planning.garbage import garbage_collector_off
 from floodscan.schemas import (
     CANDIDATES,
     ITEMS,
@@ -50,7 +49,7 @@ from floodscan.selection.candidates import score
 from floodscan.selection.decisions import is_obeyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from floodscan.assessment.outcomes import Outcome
     from floodscan.catalogs.base import Catalog
@@ -223,7 +222,7 @@ def decide(
     Returns:
         The choices, without SEARCHES.
     """
-    with _garbage_collector_off():
+    with garbage_collector_off():
         selection = select_scenes(scored, plans, recipe)
         if unmet := _find_unmet(selection.candidates, plans):
             plans = [unmet.get(plan.event.event_id, plan) for plan in plans]
@@ -237,23 +236,6 @@ def decide(
         manifests=manifests,
         outcomes=tuple(outcomes),
     )
-
-
-@contextmanager
-def _garbage_collector_off() -> Iterator[None]:
-    """Switch the garbage collector off.
-
-    The choices and the manifests of a part are tens of thousands of small tuples and dicts, and
-    every few hundred of them start a collection. It finds nothing: they form no cycles, so their
-    reference counts free them.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _find_unmet(candidates: pa.Table, plans: Sequence[EventPlan]) -> dict[str, EventPlan]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -38,6 +39,7 @@ def read_endpoint(client: Client, url: str) -> Endpoint:
     return Endpoint(address, client.conforms_to(ConformanceClasses.FIELDS))
 
 
+@lru_cache
 def public_url(url: str) -> str:
     """Remove from a URL what may be secret: user, password, query and fragment."""
     parts = urlsplit(url)

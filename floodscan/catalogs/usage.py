@@ -77,21 +77,21 @@ class UsageCounter:
         """Count the slots and searches of a batch."""
         sent: set[tuple[Search, Key]] = set()
         for plan in batch.plans:
-            keys = {search: self._add_search(search) for search in plan.searches}
-            for search in (search for slot in plan.slots for search in slot.searches):
-                self._n_slots[keys[search]] += 1
-                archive = find_archive(self.catalog, search)
-                if archive is not None and not archive.covers(search):
-                    self._n_not_covered[keys[search]] += 1
-            sent |= {(batch.merged_search_for(search), key) for search, key in keys.items()}
+            asked = Counter(search for slot in plan.slots for search in slot.searches)
+            for search, n_slots in asked.items():
+                key = self._add_search(search, n_slots)
+                sent.add((batch.merged_search_for(search), key))
         self._n_searches.update(key for search, key in sent if not search.joined)
 
-    def _add_search(self, search: Search) -> Key:
+    def _add_search(self, search: Search, n_slots: int) -> Key:
         source, why = find_source(self.catalog, search)
         key = (search.collection, source.location)
         self._reasons[key] = why
+        self._n_slots[key] += n_slots
         if (archive := find_archive(self.catalog, search)) is not None:
             self._joined.setdefault(key, (archive, []))[1].append((search, 0))
+            if not archive.covers(search):
+                self._n_not_covered[key] += n_slots
         return key
 
     def list_uses(self) -> Iterator[SourceUse]:

@@ -237,9 +237,9 @@ def _on_earth(longitude: float, latitude: float) -> bool:
     return abs(longitude) <= _HALF_TURN and abs(latitude) <= _POLAR
 
 
-def utm_crs(aoi: BaseGeometry) -> str:
-    """Return the UTM zone at the centre of an area's bbox."""
-    west, south, east, north = bbox_of(aoi)
+def utm_crs(bbox: BBox) -> str:
+    """Return the UTM zone at the centre of a bbox."""
+    west, south, east, north = bbox
     longitude = (west + (east - west) % 360 / 2 + 180) % 360
     hemisphere = 32600 if south + north >= 0 else 32700
     return f"EPSG:{hemisphere + int(longitude // 6) + 1}"

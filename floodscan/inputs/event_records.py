@@ -11,7 +11,6 @@ import pyproj
 import shapely
 
 from floodscan.errors import EventError, InputProblem
-from floodscan.geometry.footprints import bbox_of
 from floodscan.geometry.pixel_grid import plan_grid
 from floodscan.inputs.areas import CheckedArea, check_areas, parse_area, parse_bbox, utm_crs
 from floodscan.inputs.columns import GEOMETRY
@@ -116,7 +115,7 @@ def _parse_event(
         aoi=aoi,
         bbox=bbox,
         phase_dates=phase_dates,
-        target_crs=_parse_crs(record.get("target_crs"), aoi),
+        target_crs=_parse_crs(record.get("target_crs"), bbox),
         **times,
     )
 
@@ -152,9 +151,9 @@ def _parse_place(record: Record, load_aoi: LoadAoi, note: Note) -> tuple[BaseGeo
     return parse_area(field, shapely.union_all(parts), note)
 
 
-def _parse_crs(value: object, aoi: BaseGeometry) -> str:
+def _parse_crs(value: object, bbox: BBox) -> str:
     if is_missing(value):
-        return utm_crs(aoi)
+        return utm_crs(bbox)
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise FieldError("target_crs", f"must be a text like EPSG:32632, but is {quote(value)}")
     try:
@@ -167,18 +166,18 @@ def _parse_crs(value: object, aoi: BaseGeometry) -> str:
     if not crs.is_projected:
         raise FieldError(
             "target_crs",
-            f"{quote(str(value))} is not a projected system; write one like {utm_crs(aoi)}",
+            f"{quote(str(value))} is not a projected system; write one like {utm_crs(bbox)}",
         )
-    if not _holds(str(value), aoi):
+    if not _holds(str(value), bbox):
         raise FieldError(
-            "target_crs", f"{quote(str(value))} does not cover the area; {utm_crs(aoi)} does"
+            "target_crs", f"{quote(str(value))} does not cover the area; {utm_crs(bbox)} does"
         )
     return str(value)
 
 
-def _holds(crs: str, aoi: BaseGeometry) -> bool:
+def _holds(crs: str, bbox: BBox) -> bool:
     """Return whether a system has a grid for an area."""
     try:
-        return plan_grid(bbox_of(aoi), crs) is not None
+        return plan_grid(bbox, crs) is not None
     except pyproj.exceptions.ProjError:
         return False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TIME_FIELDS: Final = ("onset", "assumed_onset_hour", "peak", "end", "date_kind")
 """Fields of a record, beside the dates of phases, that are times or say how to take them."""
 
+_PHASES: Final = tuple(Phase)
 _NOON: Final = time(12)
 _LAST_SECOND: Final = time(23, 59, 59)
 _HOURS: Final = 24
@@ -108,7 +109,7 @@ def _parse_phases(record: Record, offsets: Mapping[Phase, int]) -> tuple[dict[Ph
     """Return the dates, and the onset of an event that names no other."""
     given = record.get("phase_dates")
     if is_missing(given):
-        given = {name: record[name] for name in Phase if not is_missing(record.get(name))}
+        given = {name: record[name] for name in _PHASES if not is_missing(record.get(name))}
     if not isinstance(given, dict):
         raise FieldError("phase_dates", "must be a table with a date for each phase")
     for name in given:
@@ -119,7 +120,7 @@ def _parse_phases(record: Record, offsets: Mapping[Phase, int]) -> tuple[dict[Ph
     if not given:
         moment = _parse_moment("event_date", record.get("event_date"))
         day = moment.time.date()
-        return {phase: day + timedelta(days=offsets[phase]) for phase in Phase}, moment
+        return {phase: day + timedelta(days=offsets[phase]) for phase in _PHASES}, moment
     dates = {
         phase: _parse_moment(f"phase_dates.{phase}", given.get(phase)).time.date()
         for phase in Phase
@@ -135,7 +136,7 @@ def _parse_moment(field: str, value: object, hour: time = time.min) -> Moment:
     """Read a date, which gets an hour, or a time; one without a zone is UTC."""
     if is_missing(value):
         raise FieldError(field, "is missing")
-    text = _SLASHES.sub(r"\1-\2-\3", str(value).strip())
+    text = _SLASHES.sub(r"\1-\2-\3", value.strip()) if isinstance(value, str) else str(value)
     moment = _read_moment(field, value, text)
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise FieldError(field, f"{quote(str(value))} is not from {_FIRST_YEAR} to {_LAST_YEAR}")
@@ -166,6 +167,8 @@ def _is_bare_date(value: object, text: str, moment: datetime) -> bool:
     """
     if isinstance(value, datetime):
         return moment.tzinfo is None and moment.time() == time.min
+    if isinstance(value, date):
+        return True
     try:
         date.fromisoformat(text)
     except ValueError:

@@ -85,7 +85,7 @@ class Event:
 
     def digest_with(self, wkb: bytes) -> str:
         """Return the digest of an event whose area is known as WKB too."""
-        phases = [f"{phase}={day}" for phase, day in self.phase_dates.items()]
+        phases = [phase + "=" + str(day) for phase, day in self.phase_dates.items()]
         facts = [
             self.event_id,
             wkb.hex().upper(),

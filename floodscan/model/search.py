@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -65,9 +65,10 @@ class Search:
     collection: str
     bbox: BBox
     window: TimeWindow | None
-    assets: tuple[str, ...]
-    joined: bool = False
-    also: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    # a run hashes its searches many times, and the members above nearly always differ
+    assets: tuple[str, ...] = field(hash=False)
+    joined: bool = field(default=False, hash=False)
+    also: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), hash=False)
 
     @property
     def wanted(self) -> dict[str, tuple[str, ...]]:

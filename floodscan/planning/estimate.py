@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from floodscan.planning.coalescing import count_pages, expect_items
+from floodscan.planning.extents import Extents, count_pages, number_each
 from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from floodscan.model import Recipe
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.extents import Numbers
     from floodscan.planning.slots import BatchPlan
 
 AT_ONCE: Final = "requests at once"
@@ -111,20 +112,13 @@ class SizeCounter:
             yield batch
 
     def _add(self, batch: BatchPlan) -> None:
-        prices = self.recipe.searches
-        sensors = {
-            name: sensor
-            for sensor, asked in self.recipe.sensors.items()
-            for name in (asked.collection, asked.acquired_in)
-            if name is not None
-        }
         sent = [search for search in batch.searches if not search.joined]
-        items = expect_items(sent, sensors, prices)
+        items = _expect_items(sent, self.recipe)
         slot_searches = [search for plan in batch.plans for search in plan.searches]
         self._n_events += len(batch.plans)
-        self._n_requests += float(count_pages(items, prices).sum())
+        self._n_requests += float(count_pages(items, self.recipe.searches).sum())
         self._n_items += float(items.sum())
-        self._n_candidates += float(expect_items(slot_searches, sensors, prices).sum())
+        self._n_candidates += float(_expect_items(slot_searches, self.recipe).sum())
 
     @property
     def size(self) -> SweepSize:
@@ -136,6 +130,20 @@ class SizeCounter:
             n_candidates=self._n_candidates,
             n_choices=self._n_events,
         )
+
+
+def _expect_items(searches: Sequence[Search], recipe: Recipe) -> Numbers:
+    sensors = {
+        name: sensor
+        for sensor, asked in recipe.sensors.items()
+        for name in (asked.collection, asked.acquired_in)
+        if name is not None
+    }
+    looks, found = number_each((search.collection, search.also) for search in searches)
+    wanted = [
+        {(sensors[name], name) for name in (collection, *dict(also))} for collection, also in found
+    ]
+    return Extents.of(searches, looks, wanted).expect_items(recipe.searches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,23 +8,31 @@ from __future__ import annotations
 import pickle
 import sqlite3
 from dataclasses import dataclass, fields
+from datetime import datetime
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import shapely
 
 from floodscan.errors import EventError, InputProblem, OutputError
-from floodscan.model import Event
+from floodscan.model import DateKind, Event, Phase
 from floodscan.planning.scratch import IdSet, ScratchDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from shapely.geometry.base import BaseGeometry
+
 CURVE_BITS = 12  # cells of 0.09° by 0.04°
 _BLOCK_EVENTS = 256
-_OTHERS = tuple(field.name for field in fields(Event) if field.name != "aoi")
-_list_others = attrgetter(*_OTHERS)
+_TIMES = ("onset", "peak", "end")
+_OTHERS = tuple(
+    field.name
+    for field in fields(Event)
+    if field.name not in {"aoi", "phase_dates", "date_kind", *_TIMES}
+)
+_list_times, _list_others = attrgetter(*_TIMES), attrgetter(*_OTHERS)
 
 
 class PackedEvent(NamedTuple):
@@ -33,17 +41,38 @@ class PackedEvent(NamedTuple):
     Attributes:
         place: The sort key: place on the curve, days since the year 1, and the event's id.
         digest: Digest of the event.
-        content: The event, see ``unpack``.
+        content: The event, see ``unpack_events``.
     """
 
     place: tuple[int, int, str]
     digest: bytes
     content: bytes
 
-    def unpack(self) -> Event:
-        """Return the event."""
-        wkb, others = pickle.loads(self.content)  # noqa: S301 - our own bytes
-        return Event(aoi=shapely.from_wkb(wkb), **dict(zip(_OTHERS, others, strict=True)))
+
+def unpack_events(packed: Iterable[PackedEvent]) -> list[Event]:
+    """Return the events."""
+    contents = [pickle.loads(each.content) for each in packed]  # noqa: S301 - our own bytes
+    areas = shapely.from_wkb([wkb for wkb, _ in contents])
+    return [_restore(area, values) for area, (_, values) in zip(areas, contents, strict=True)]
+
+
+def _pack(event: Event, wkb: bytes) -> bytes:
+    """Pack an event. Pickle would take longest for times, names of phases and the kind of date."""
+    phases = {str(phase): day for phase, day in event.phase_dates.items()}
+    times = [time and time.isoformat() for time in _list_times(event)]
+    return pickle.dumps((wkb, (phases, times, str(event.date_kind), _list_others(event))))
+
+
+def _restore(area: BaseGeometry, values: tuple[Any, ...]) -> Event:
+    phases, times, kind, others = values
+    moments: list[Any] = [time and datetime.fromisoformat(time) for time in times]
+    return Event(
+        aoi=area,
+        phase_dates={Phase(phase): day for phase, day in phases.items()},
+        date_kind=DateKind(kind),
+        **dict(zip(_TIMES, moments, strict=True)),
+        **dict(zip(_OTHERS, others, strict=True)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +134,7 @@ def _pack_each(events: Iterable[Event], ids: IdSet) -> Iterator[tuple[int, int, 
                     f"event {number}", "event_id", f"'{event.event_id}' is used twice"
                 )
                 raise EventError("events", [problem])
-            content = pickle.dumps((wkb, _list_others(event)))
-            yield *_place(event), bytes.fromhex(event.digest_with(wkb)), content
+            yield *_place(event), bytes.fromhex(event.digest_with(wkb)), _pack(event, wkb)
 
 
 def _sorted_blocks(unsorted: ScratchDatabase) -> Iterator[list[PackedEvent]]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from floodscan.geometry.footprints import grow_bbox
 from floodscan.model import CloudScope, Recipe, Search, Sensor, TimeWindow
-from floodscan.planning.coalescing import coalesce, enclose
+from floodscan.planning.coalescing import coalesce_each, enclose
+from floodscan.planning.event_list import unpack_events
+from floodscan.planning.garbage import garbage_collector_off
 from floodscan.planning.targets import Target, plan_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from floodscan.model import AcquiredScene, Decision, Event, Phase, SensorRecipe
@@ -36,6 +40,7 @@ MAX_BATCH_EVENTS = 80
 PART_EVENTS = 16
 """Events of a batch that one task scores."""
 
+_BATCHES_AT_ONCE = 32
 _EDGE_DEGREES = 0.1
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 
@@ -127,7 +132,7 @@ class Batch:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events, unpacked."""
-        return tuple(event.unpack() for event in self.packed)
+        return tuple(unpack_events(self.packed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +192,7 @@ def plan_event(event: Event, recipe: Recipe, decision: Decision | None = None) -
     The slots of the AOI are first, then the slots of each tile; the phases are in order, and the
     DEM is last.
     """
-    targets = plan_targets(event, recipe.tile_size_m)
-    kinds = list(_plan_searches(event, recipe))
-    slots = tuple(
-        Slot(event.event_id, target, phase, sensor, day, search, acquired)
-        for target in targets
-        for phase, day, sensor, search, acquired in kinds
-    )
-    searches = tuple(dict.fromkeys(search for slot in slots for search in slot.searches))
-    return EventPlan(event, tuple(targets), slots, searches, decision)
+    return _plan_event(event, recipe, _list_scenes(recipe), decision)
 
 
 def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
@@ -234,9 +231,36 @@ def plan_batch(
         find_api: Returns the location of the API that answers a slot search; searches of one API
             may be merged whatever their collections are. None if no API answers it.
     """
-    plans = tuple(plan_event(event, recipe) for event in batch.events)
-    joined = _join_searches(plans, joins)
-    return BatchPlan(batch.name, plans, joined | _merge_searches(plans, recipe, joined, find_api))
+    (plan,) = plan_batches([batch], recipe, joins=joins, find_api=find_api)
+    return plan
+
+
+def plan_batches(
+    batches: Iterable[Batch],
+    recipe: Recipe,
+    *,
+    joins: Joins = _sends_all,
+    find_api: FindApi = _of_no_api,
+) -> Iterator[BatchPlan]:
+    """Plan batches as ``plan_batch`` does, some at once, which takes less time."""
+    remaining = iter(batches)
+    while lot := list(islice(remaining, _BATCHES_AT_ONCE)):
+        with garbage_collector_off():
+            plans = _plan_lot(lot, recipe, joins, find_api)
+        yield from plans
+
+
+def _plan_lot(
+    lot: Sequence[Batch], recipe: Recipe, joins: Joins, find_api: FindApi
+) -> list[BatchPlan]:
+    scenes = _list_scenes(recipe)
+    plans = [tuple(_plan_event(event, recipe, scenes) for event in batch.events) for batch in lot]
+    joined = [_join_searches(each, joins) for each in plans]
+    merged = _merge_searches(plans, recipe, joined, find_api)
+    return [
+        BatchPlan(batch.name, each, own_joined | own_merged)
+        for batch, each, own_joined, own_merged in zip(lot, plans, joined, merged, strict=True)
+    ]
 
 
 def narrow_plan(
@@ -247,8 +271,8 @@ def narrow_plan(
     Joined searches stay as they are, because the join has been made.
     """
     joined = {search: each for search, each in plan.merged_searches.items() if each.joined}
-    merged = joined | _merge_searches(plans, recipe, joined, find_api)
-    return replace(plan, plans=tuple(plans), merged_searches=merged)
+    (merged,) = _merge_searches([plans], recipe, [joined], find_api)
+    return replace(plan, plans=tuple(plans), merged_searches=joined | merged)
 
 
 def _join_searches(plans: Sequence[EventPlan], joins: Joins) -> dict[Search, Search]:
@@ -258,7 +282,7 @@ def _join_searches(plans: Sequence[EventPlan], joins: Joins) -> dict[Search, Sea
         kinds: dict[tuple[str, tuple[str, ...]], list[Search]] = {}
         for plan in plans[start : start + PART_EVENTS]:
             for search in plan.searches:
-                if search not in joined and joins(search):
+                if joins(search) and search not in joined:
                     kinds.setdefault((search.collection, search.assets), []).append(search)
         for found in kinds.values():
             joined |= dict.fromkeys(found, enclose(found))
@@ -266,24 +290,35 @@ def _join_searches(plans: Sequence[EventPlan], joins: Joins) -> dict[Search, Sea
 
 
 def _merge_searches(
-    plans: Sequence[EventPlan], recipe: Recipe, joined: Container[Search], find_api: FindApi
-) -> dict[Search, Search]:
-    """Merge the slot searches of events that are not joined, where that saves requests.
+    batches: Sequence[Sequence[EventPlan]],
+    recipe: Recipe,
+    joined: Sequence[Mapping[Search, Search]],
+    find_api: FindApi,
+) -> list[dict[Search, Search]]:
+    """Merge the slot searches of each batch that are not joined, where that saves requests.
 
     Returns:
-        For each slot search the search to send.
+        For each slot search of a batch the search to send.
     """
     if recipe.searches.request_items == 0:
-        return {}
+        return [{} for _ in batches]
+    collections = recipe.collections
+    if len(set(collections)) < len(collections):  # an answer would mix the assets of two sensors
+        find_api = _of_no_api
+    slot_searches = list(map(_list_unjoined, batches, joined))
+    return coalesce_each(slot_searches, prices=recipe.searches, find_api=find_api)
+
+
+def _list_unjoined(
+    plans: Sequence[EventPlan], joined: Mapping[Search, Search]
+) -> dict[Sensor, list[Search]]:
+    """List the slot searches of each sensor that are not joined."""
     slot_searches: dict[Sensor, list[Search]] = {}
     for plan in plans:
         for slot in plan.slots:
             sent = (search for search in slot.searches if search not in joined)
             slot_searches.setdefault(slot.sensor, []).extend(sent)
-    collections = recipe.collections
-    if len(set(collections)) < len(collections):  # an answer would mix the assets of two sensors
-        find_api = _of_no_api
-    return coalesce(slot_searches, prices=recipe.searches, find_api=find_api)
+    return slot_searches
 
 
 def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
@@ -293,31 +328,85 @@ def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
     return Batch(f"{members[0].place[0]:06x}-{digest[:16]}", tuple(members))
 
 
+class _Scenes(NamedTuple):
+    """What a recipe searches for one sensor, whatever the event.
+
+    Attributes:
+        sensor: The sensor.
+        collection: STAC collection id.
+        assets: Keys of the assets whose hrefs are wanted.
+        days: Days to search before and after a phase's date; None searches all time.
+        acquired_in: Collection of what was acquired; None if the recipe does not ask for it.
+    """
+
+    sensor: Sensor
+    collection: str
+    assets: tuple[str, ...]
+    days: int | None
+    acquired_in: str | None = None
+
+
+def _list_scenes(recipe: Recipe) -> list[_Scenes]:
+    """List what a recipe searches for; the DEM is last."""
+    scenes = [
+        _Scenes(
+            sensor=sensor,
+            collection=asked.collection,
+            assets=_searched_assets(asked),
+            days=rules.widest_window_days,
+            acquired_in=asked.acquired_in,
+        )
+        for sensor, rules in recipe.rules.items()
+        if sensor is not Sensor.DEM and rules.widest_window_days is not None
+        for asked in [rules.asked]
+    ]
+    dem = recipe.sensors.get(Sensor.DEM)
+    return [*scenes, *([_Scenes(Sensor.DEM, dem.collection, dem.assets, None)] if dem else [])]
+
+
+def _plan_event(
+    event: Event, recipe: Recipe, scenes: Sequence[_Scenes], decision: Decision | None = None
+) -> EventPlan:
+    targets = plan_targets(event, recipe.tile_size_m)
+    kinds = list(_plan_searches(event, scenes))
+    slots = tuple(
+        Slot(event.event_id, target, phase, sensor, day, search, acquired)
+        for target in targets
+        for phase, day, sensor, search, acquired in kinds
+    )
+    asked = (search for *_, own, acquired in kinds for search in (own, acquired))
+    searches = tuple(dict.fromkeys(search for search in asked if search is not None))
+    return EventPlan(event, tuple(targets), slots, searches, decision)
+
+
 def _plan_searches(
-    event: Event, recipe: Recipe
+    event: Event, scenes: Sequence[_Scenes]
 ) -> Iterator[tuple[Phase | None, date | None, Sensor, Search, Search | None]]:
     """List the slots of each target of an event: phase, date of the phase, sensor and searches."""
     for phase, day in event.phase_dates.items():
-        for sensor, rules in recipe.rules.items():
-            asked, days = rules.asked, rules.widest_window_days
-            if sensor is not Sensor.DEM and days is not None:
-                window = TimeWindow.around(day, days)
-                search = Search(asked.collection, event.bbox, window, _searched_assets(asked))
-                yield phase, day, sensor, *_add_check(search, asked)
-    if dem := recipe.sensors.get(Sensor.DEM):
-        yield None, None, Sensor.DEM, Search(dem.collection, event.bbox, None, dem.assets), None
+        for sensor, collection, assets, days, acquired_in in scenes:
+            if days is not None:
+                search = Search(collection, event.bbox, _window_around(day, days), assets)
+                yield phase, day, sensor, *_add_check(search, acquired_in)
+    for sensor, collection, assets, days, _ in scenes:
+        if days is None:
+            yield None, None, sensor, Search(collection, event.bbox, None, assets), None
 
 
-def _add_check(search: Search, asked: SensorRecipe) -> tuple[Search, Search | None]:
+def _add_check(search: Search, acquired_in: str | None) -> tuple[Search, Search | None]:
     """Add the search for what was acquired, if the recipe asks for it.
 
     The footprints of a scene and of the product that it was made of differ a little at their edges.
     So scenes are searched in a larger box: one that just misses the area is not missing.
     """
-    if asked.acquired_in is None:
+    if acquired_in is None:
         return search, None
     wider = grow_bbox(search.bbox, _EDGE_DEGREES)
-    return replace(search, bbox=wider), replace(search, collection=asked.acquired_in, assets=())
+    return replace(search, bbox=wider), replace(search, collection=acquired_in, assets=())
+
+
+_window_around = lru_cache(maxsize=1 << 15)(TimeWindow.around)
+"""Windows are shared by the events of all lists: there are as many as days."""
 
 
 def _searched_assets(asked: SensorRecipe) -> tuple[str, ...]:

@@ -175,7 +175,7 @@ def test_onset_keeps_its_zone(tmp_path: Path) -> None:
 )
 def test_utm_zone_is_that_of_the_centre(box: tuple[float, float, float, float], zone: str) -> None:
     """Zones are six degrees wide, from 180° west."""
-    assert utm_crs(shapely.box(*box)) == zone
+    assert utm_crs(box) == zone
 
 
 BAD_TOML = {

@@ -17,6 +17,7 @@ from floodscan.planning.slots import (
     BatchPlan,
     cut_batches,
     plan_batch,
+    plan_batches,
     plan_event,
 )
 
@@ -138,3 +139,10 @@ def merged_searches_of(plan: BatchPlan) -> list[Search]:
     return [
         plan.merged_search_for(slot_search) for each in plan.plans for slot_search in each.searches
     ]
+
+
+def test_many_batches_at_once_get_the_plans_of_each_alone() -> None:
+    """No search is merged with one of another batch."""
+    batches = list(cut_batches(list_events(copies(200)), run_id="run"))
+    assert len(batches) > 2
+    assert list(plan_batches(batches, RECIPE)) == [plan_batch(each, RECIPE) for each in batches]

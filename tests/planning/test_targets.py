@@ -25,7 +25,7 @@ def event(*bbox: float) -> Event:
         bbox=bbox_of(aoi),
         phase_dates=dict.fromkeys(Phase, day),
         onset=datetime(2021, 7, 15, tzinfo=UTC),
-        target_crs=utm_crs(aoi),
+        target_crs=utm_crs(bbox_of(aoi)),
     )
 
 

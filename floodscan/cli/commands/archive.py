@@ -136,11 +136,11 @@ def _search_for(events: str, rules: Recipe) -> list[Search]:
     """List the searches that a scan sends."""
     from floodscan.inputs.event_files import iterate_events
     from floodscan.planning.event_list import list_events
-    from floodscan.planning.slots import cut_batches, plan_batch
+    from floodscan.planning.slots import cut_batches, plan_batches
 
     listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
-    batches = cut_batches(listed, run_id="")
-    return [search for batch in batches for search in plan_batch(batch, rules).searches]
+    plans = plan_batches(cut_batches(listed, run_id=""), rules)
+    return [search for plan in plans for search in plan.searches]
 
 
 def _search_box(

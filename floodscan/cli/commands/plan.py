@@ -48,7 +48,7 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import plan_for
+    from floodscan.catalogs.sources import plan_each
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
@@ -65,7 +65,7 @@ def plan(
     with report_events(as_json=as_json):
         listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
     _log.info("%d events are read from %s", len(listed), events)
-    planned = (plan_for(source, batch, rules) for batch in cut_batches(listed, run_id=""))
+    planned = plan_each(source, cut_batches(listed, run_id=""), rules)
     batches = counter.count(sizes.count(planned))
     if as_json:
         print_json_list(_in_order(batches, listed.ids, source))
