@@ -152,7 +152,6 @@ class Pager:
         seen: set[tuple[str | None, str]] = set()
         n_empty = n_dropped = 0
         while request:
-            asked.add(_digest(request))
             keep = _PageFacts.keep_items(found, request)
             page = self.transport.ask(request, counters.budget, decode=self._decode, use=keep)
             counters.n_pages += 1
@@ -162,10 +161,11 @@ class Pager:
             n_dropped += page.n_dropped
             if found.too_many:
                 raise TooManyItemsError(found.too_many)
-            request = self._next(page, request)
+            last, request = request, self._next(page, request)
             if not request:
                 self._check_end(page, len(seen) + n_dropped)
                 return
+            asked.add(_digest(last))
             self.full_page = max(self.full_page, len(page.ids))
             if _digest(request) in asked or n_empty > _MAX_EMPTY_PAGES:
                 raise NotTheEndError("the next links lead in a circle, or only to empty pages")
