@@ -227,28 +227,28 @@ def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def _list_checked(schema: pa.Schema) -> list[pa.Field]:
-    """List the fields that may have forbidden nulls."""
-    return [field for field in schema if not field.nullable or _has_structs(field)]
-
-
-def _has_structs(field: pa.Field) -> bool:
-    return bool(pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type))
-
-
-_CHECKED = {id(each): _list_checked(each) for each in (ITEMS, CANDIDATES, EVENTS, SEARCHES, READS)}
-"""Such fields of the schemas of this module: small tables are checked often."""
-
-
 def _find_nulls(values: pa.ChunkedArray, field: pa.Field) -> Iterator[str]:
     """Name the column if it has forbidden nulls, and likewise the fields of a list of structs."""
-    if values.null_count and not field.nullable:
+    if not field.nullable and values.null_count:
         yield field.name
     if _has_structs(field):
         structs = pc.list_flatten(values)
         for member in field.type.value_type:
             for name in _find_nulls(pc.struct_field(structs, member.name), member):
                 yield f"{field.name}.{name}"
+
+
+def _has_structs(field: pa.Field) -> bool:
+    return bool(pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type))
+
+
+def _list_checked(schema: pa.Schema) -> list[pa.Field]:
+    """List the fields that may have forbidden nulls."""
+    return [field for field in schema if not field.nullable or _has_structs(field)]
+
+
+_CHECKED = {id(each): _list_checked(each) for each in (ITEMS, CANDIDATES, EVENTS, SEARCHES, READS)}
+"""These fields of the schemas above: to list them takes longer than to check a small table."""
 
 
 def check_candidates(candidates: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ enough.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
@@ -20,12 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.catalogs.page_json import Asset
+from floodscan.catalogs.repeated import repeat
 from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     Shape = tuple[int, int]  # rows, columns
+    Row = tuple[Shape | None, ...]  # of the wanted assets of an item
     Columns = tuple[pa.Array, pa.MapArray]
 
 T = TypeVar("T", bound="Hashable")
@@ -106,16 +109,22 @@ def parse_grids(
         The columns ``proj_bbox`` and ``proj_shapes`` of ITEMS.
     """
     each = iter([asset.shape for asset in assets])
-    rows = [*zip(*[each] * len(keys), common["proj:shape"], strict=False)]
-    texts = [*map(_SEPARATOR.join, rows)]
-    read = _ShapeReader()
-    shapes = {text: read.row(*row) for text, row in dict(zip(texts, rows, strict=True)).items()}
+    texts = [*map(_SEPARATOR.join, zip(*[each] * len(keys), common["proj:shape"], strict=False))]
+    shapes = _read_rows(dict.fromkeys(texts))
     edges = _read_edges(
-        assets[:: len(keys)] if keys else [_NO_ASSET] * len(rows),
+        assets[:: len(keys)] if keys else [_NO_ASSET] * len(texts),
         common,
         [shapes[text][0] if keys else None for text in texts],
     )
     return edges, _map_rows(keys, shapes, texts)
+
+
+def _read_rows(texts: Collection[bytes]) -> dict[bytes, Row]:
+    """Read the shapes of the assets of each text; all pages of Sentinel-2 have the same few."""
+    if len(texts) == 1 and max(map(len, texts)) <= _LONGEST_TEXT:
+        return {text: _recall_row(text) for text in texts}
+    read = _ShapeReader()
+    return {text: read.row(text) for text in texts}
 
 
 class _ShapeReader(dict[bytes, "Shape | None"]):
@@ -125,15 +134,18 @@ class _ShapeReader(dict[bytes, "Shape | None"]):
         self[text] = shape = read_shape(_decode(text))
         return shape
 
-    def row(self, *texts: msgspec.Raw) -> list[Shape | None]:
-        """Read the shapes of an item's assets; the last text is that of the whole item."""
-        *own, common = map(bytes, texts)
-        return [self[common if text == _NULL else text] for text in own]
+    def row(self, text: bytes) -> Row:
+        """Read the shapes of an item's assets; the last one is that of the whole item."""
+        *own, common = text.split(_SEPARATOR)
+        return tuple([self[common if each == _NULL else each] for each in own])
 
 
-def _map_rows(
-    keys: Sequence[str], shapes: Mapping[T, Sequence[Shape | None]], rows: Sequence[T]
-) -> pa.MapArray:
+@lru_cache(maxsize=32)
+def _recall_row(text: bytes) -> Row:
+    return _ShapeReader().row(text)
+
+
+def _map_rows(keys: Sequence[str], shapes: Mapping[T, Row], rows: Sequence[T]) -> pa.MapArray:
     """Make a map per item: asset key → rows and columns, of the assets whose shape is known.
 
     Args:
@@ -142,14 +154,14 @@ def _map_rows(
         rows: Which of them each item has, shape (n,).
     """
     pairs = [
-        [(key, shape) for key, shape in zip(keys, row, strict=True) if shape]
+        tuple([(key, shape) for key, shape in zip(keys, row, strict=True) if shape])
         for row in shapes.values()
     ]
+    if len(pairs) == 1:
+        return repeat("proj_shapes", pairs[0], len(rows))
     maps = pa.array(pairs, _SHAPES)
     if len(maps) == len(rows):
         return maps
-    if len(maps) == 1:
-        return pa.repeat(maps[0], len(rows))
     numbers = {row: number for number, row in enumerate(shapes)}
     return maps.take(pa.array([numbers[row] for row in rows], pa.int32()))
 
@@ -174,9 +186,9 @@ def _read_edges(
     if None in values:
         own = [asset.transform for asset in firsts]
         transforms = map(_decode, _first_texts(own, common["proj:transform"]))
-        found = zip(values, transforms, shapes, strict=True)
         values = [
-            find_edges(terms, each) if value is None else value for value, terms, each in found
+            find_edges(terms, shape) if value is None else value
+            for value, terms, shape in zip(values, transforms, shapes, strict=True)
         ]
     return parse_edges(values)
 
