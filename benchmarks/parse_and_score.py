@@ -185,7 +185,11 @@ def plain_loop(pages: list[bytes], event: Event, day: date) -> Ranking:
 def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
     """Rank in arrays."""
     tables = [
-        parse_items(decode_page(page).features or [], collection=COLLECTION, assets=OPTICAL.assets)
+        parse_items(
+            decode_page(page, OPTICAL.assets).features or [],
+            collection=COLLECTION,
+            assets=OPTICAL.assets,
+        )
         for page in pages
     ]
     targets = tuple(plan_targets(event, None))

@@ -19,8 +19,8 @@ from floodscan.catalogs.page_json import (
     SCENE_PROPERTIES,
     STAC_NAMES,
     TIME_PROPERTIES,
-    Asset,
     Properties,
+    take_assets,
 )
 from floodscan.catalogs.raster_grids import coerce_number, parse_grids
 from floodscan.catalogs.repeated import repeat, repeat_keys
@@ -48,7 +48,7 @@ def parse_items(
     Args:
         items: Decoded STAC items, shape (n,).
         collection: Collection of the items that name none.
-        assets: Keys of the assets to keep.
+        assets: Keys of the assets to keep; they are among those that were decoded.
         locate: Returns the address of an item, to which its relative hrefs refer; without it they
             stay as they are.
 
@@ -59,7 +59,7 @@ def parse_items(
     footprints, extents = parse_footprints(
         [_geometry(item) for item in items], [item.bbox for item in items]
     )
-    wanted = _take_assets(items, assets)
+    wanted = take_assets(items, assets)
     edges, shapes = parse_grids(wanted, properties, assets)
     hrefs, refused = _parse_hrefs([asset.href for asset in wanted], items, assets, locate)
     columns = {
@@ -184,7 +184,6 @@ def _coerce_texts(value: object) -> list[str] | None:
 
 _NONE = type(None)
 _NO_PROPERTIES = Properties()
-_NO_ASSET = Asset()
 _KINDS = {field.name: field.type for field in ITEMS}
 _EPSG = re.compile(r"EPSG:([0-9]{4,6})")  # the form of ``proj:code`` in newer items
 _EXPECTED: dict[str, set[type]] = {
@@ -200,14 +199,6 @@ _COERCE: dict[str, Callable[[object], object]] = {
     "string": _coerce_text,
     "list<item: string>": _coerce_texts,
 }
-
-
-def _take_assets(items: Sequence[Item], wanted: Sequence[str]) -> list[Asset]:
-    """Return the wanted assets of all items, shape (n · wanted,); an empty one if it is missing."""
-    found: list[Asset | None] = []
-    for item in items:
-        found += map((item.assets or {}).get, wanted)
-    return [asset or _NO_ASSET for asset in found]
 
 
 def _parse_hrefs(
