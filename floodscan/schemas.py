@@ -221,7 +221,7 @@ def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
         message = f"expected columns\n{schema}\ngot\n{table.schema}"
         raise TypeError(message)
     checked = _CHECKED.get(id(schema)) or _list_checked(schema)
-    if nulls := [name for field in checked for name in _find_nulls(table[field.name], field)]:
+    if nulls := [name for field, at in checked for name in _find_nulls(table.column(at), field)]:
         message = f"nulls in columns that allow none: {', '.join(nulls)}"
         raise TypeError(message)
     return table
@@ -229,7 +229,7 @@ def check_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _find_nulls(values: pa.ChunkedArray, field: pa.Field) -> Iterator[str]:
     """Name the column if it has forbidden nulls, and likewise the fields of a list of structs."""
-    if not field.nullable and values.null_count:
+    if values.null_count and not field.nullable:
         yield field.name
     if _has_structs(field):
         structs = pc.list_flatten(values)
@@ -242,9 +242,11 @@ def _has_structs(field: pa.Field) -> bool:
     return bool(pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type))
 
 
-def _list_checked(schema: pa.Schema) -> list[pa.Field]:
-    """List the fields that may have forbidden nulls."""
-    return [field for field in schema if not field.nullable or _has_structs(field)]
+def _list_checked(schema: pa.Schema) -> list[tuple[pa.Field, int]]:
+    """List the fields that may have forbidden nulls, and their places."""
+    return [
+        (field, at) for at, field in enumerate(schema) if not field.nullable or _has_structs(field)
+    ]
 
 
 _CHECKED = {id(each): _list_checked(each) for each in (ITEMS, CANDIDATES, EVENTS, SEARCHES, READS)}

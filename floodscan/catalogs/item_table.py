@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
+from itertools import repeat as endlessly
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,9 +66,13 @@ def parse_items(
     hrefs, refused = _parse_hrefs([asset.href for asset in wanted], items, assets, locate)
     columns = {
         "collection": _name_collections(items, collection),
-        "item_id": pa.array([item.id for item in items], pa.string()),
         "datetime": _parse_times(properties),
-        **{name: _column(name, properties) for name in SCENE_PROPERTIES},
+        **_parse_columns(
+            {
+                "item_id": [item.id for item in items],
+                **{name: _coalesce(name, properties) for name in SCENE_PROPERTIES},
+            }
+        ),
         "proj_bbox": edges,
         "proj_shapes": shapes,
         "refused_assets": refused,
@@ -135,24 +141,43 @@ def _geometry(item: Item) -> bytes | None:
     return text if text.startswith(b"{") else None
 
 
-def _column(name: str, properties: Mapping[str, Sequence[Any]]) -> pa.Array:
-    values, *others = (properties[source] for source in SCENE_PROPERTIES[name])
-    types = set(map(type, values))
+def _coalesce(column: str, properties: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+    """Return the values of a column of ITEMS, each from the first property that has one."""
+    values, *others = (properties[source] for source in SCENE_PROPERTIES[column])
     for other in others:
-        if _NONE in types:
-            values = _fill(values, other) if len(types) > 1 else other
-            types = set(map(type, values))
-    kind = _KINDS[name]
-    if types == {_NONE}:
-        return pa.nulls(len(values), kind)
-    if types <= _EXPECTED_OF[name]:
+        if None in values:
+            values = tuple(
+                [
+                    instead if value is None else value
+                    for value, instead in zip(values, other, strict=True)
+                ]
+            )
+    return values
+
+
+def _parse_columns(values: Mapping[str, Sequence[object]]) -> dict[str, pa.Array]:
+    """Make columns of ITEMS; those of one type together, which takes as long as one of them."""
+    columns: dict[str, pa.Array] = {}
+    for names in _ALIKE.values():
+        columns |= _parse_alike({name: values[name] for name in names})
+    return columns
+
+
+def _parse_alike(values: Mapping[str, Sequence[object]]) -> dict[str, pa.Array]:
+    """Make columns of the same type, from values of any type."""
+    kind = _KINDS[next(iter(values))]
+    together = [*chain.from_iterable(values.values())]
+    if set(map(type, together)) <= _EXPECTED[str(kind)]:
         with suppress(pa.ArrowException, OverflowError):
-            return pa.array(values, kind)
-    return coerce_values(values, kind)
-
-
-def _fill(values: Sequence[object], others: Sequence[object]) -> list[object]:
-    return [other if value is None else value for value, other in zip(values, others, strict=True)]
+            column = pa.array(together, kind)
+            n_rows = len(together) // len(values)
+            return {name: column.slice(at * n_rows, n_rows) for at, name in enumerate(values)}
+    if len(values) == 1:
+        return {name: coerce_values(column, kind) for name, column in values.items()}
+    columns: dict[str, pa.Array] = {}
+    for name, column in values.items():
+        columns |= _parse_alike({name: column})
+    return columns
 
 
 def name_tiles(texts: pa.Array) -> pa.Array:
@@ -182,6 +207,7 @@ def _coerce_texts(value: object) -> list[str] | None:
     return [str(v) for v in value] if isinstance(value, list) else None
 
 
+_PLAIN = "https://"
 _NONE = type(None)
 _NO_PROPERTIES = Properties()
 _KINDS = {field.name: field.type for field in ITEMS}
@@ -192,7 +218,10 @@ _EXPECTED: dict[str, set[type]] = {
     "string": {str, _NONE},
     "list<item: string>": {list, _NONE},
 }
-_EXPECTED_OF = {name: _EXPECTED[str(_KINDS[name])] for name in SCENE_PROPERTIES}
+_ALIKE = {
+    kind: [name for name in ("item_id", *SCENE_PROPERTIES) if str(_KINDS[name]) == kind]
+    for kind in _EXPECTED
+}
 _COERCE: dict[str, Callable[[object], object]] = {
     "double": coerce_number,
     "int32": _coerce_int32,
@@ -216,12 +245,11 @@ def _parse_hrefs(
         Key → href of each item, and key → reason of its refused hrefs (null without any).
     """
     hrefs = _texts(found)
-    plain = pc.starts_with(hrefs, "https://")
-    if plain.true_count == len(hrefs):
+    if _are_plain(found):
         ends, keys = repeat_keys(tuple(wanted), len(items))
         refused = pa.nulls(len(items), _KINDS["refused_assets"])
     else:
-        hrefs, refused = _resolve(hrefs, plain, items, wanted, locate)
+        hrefs, refused = _resolve(hrefs, items, wanted, locate)
         there = np.asarray(pc.binary_length(hrefs)) > 0  # null is not above 0
         places = np.flatnonzero(there)
         ends = pa.array(
@@ -232,18 +260,21 @@ def _parse_hrefs(
     return pa.MapArray.from_arrays(ends, keys, _unsign(hrefs)), refused
 
 
+def _are_plain(found: Sequence[Any]) -> bool:
+    """Return whether all are surely addresses of files, as nearly all are."""
+    try:
+        return all(map(str.startswith, found, endlessly(_PLAIN)))
+    except TypeError:  # not all are texts
+        return False
+
+
 def _resolve(
-    hrefs: pa.Array,
-    plain: pa.BooleanArray,
-    items: Sequence[Item],
-    wanted: Sequence[str],
-    locate: Locate | None,
+    hrefs: pa.Array, items: Sequence[Item], wanted: Sequence[str], locate: Locate | None
 ) -> tuple[pa.Array, pa.Array]:
     """Make the hrefs of all items absolute, and refuse those that are no addresses of files.
 
     Args:
         hrefs: As the items have them, shape (n · wanted,); null where there is none.
-        plain: Whether each is surely the address of a file.
         items: The items, shape (n,).
         wanted: Keys of the assets.
         locate: As in ``parse_items``.
@@ -253,7 +284,8 @@ def _resolve(
     """
     texts = hrefs.to_pylist()
     refused: dict[int, list[tuple[str, str]]] = {}
-    for place in np.flatnonzero(~np.asarray(pc.fill_null(plain, True))).tolist():
+    plain = np.asarray(pc.fill_null(pc.starts_with(hrefs, _PLAIN), True))
+    for place in np.flatnonzero(~plain).tolist():
         row, column = divmod(place, len(wanted))
         try:
             texts[place] = resolve(texts[place], lambda: locate and locate(items[row]))  # noqa: B023 - called at once
