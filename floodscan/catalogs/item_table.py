@@ -66,13 +66,7 @@ def parse_items(
     hrefs, refused = _parse_hrefs([asset.href for asset in wanted], items, assets, locate)
     columns = {
         "collection": _name_collections(items, collection),
-        "datetime": _parse_times(properties),
-        **_parse_columns(
-            {
-                "item_id": [item.id for item in items],
-                **{name: _coalesce(name, properties) for name in SCENE_PROPERTIES},
-            }
-        ),
+        **_parse_properties(items, properties),
         "proj_bbox": edges,
         "proj_shapes": shapes,
         "refused_assets": refused,
@@ -80,8 +74,6 @@ def parse_items(
         "geometry": pa.array(shapely.to_wkb(footprints), pa.binary()),
         "extent": _write_extents(extents),
     }
-    if _contain(columns["mgrs_tile"], GRID_PREFIX):
-        columns["mgrs_tile"] = name_tiles(columns["mgrs_tile"])
     # ``pa.table`` takes ten times as long
     rows = pa.RecordBatch.from_arrays([columns[name] for name in _KINDS], schema=ITEMS)
     return check_table(pa.Table.from_batches([rows]), ITEMS)
@@ -106,6 +98,20 @@ def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
     return dict(
         zip(STAC_NAMES, list(zip(*rows, strict=True)) or [()] * len(STAC_NAMES), strict=True)
     )
+
+
+def _parse_properties(
+    items: Sequence[Item], properties: Mapping[str, Sequence[Any]]
+) -> dict[str, pa.Array]:
+    """Make the columns of ITEMS that are an id or properties."""
+    values = {name: _coalesce(name, properties) for name in SCENE_PROPERTIES}
+    values["item_id"] = [item.id for item in items]
+    columns = {"datetime": _parse_times(properties)}
+    for names in _ALIKE.values():
+        columns |= _parse_alike({name: values[name] for name in names})
+    if _contain(columns["mgrs_tile"], GRID_PREFIX):
+        columns["mgrs_tile"] = name_tiles(columns["mgrs_tile"])
+    return columns
 
 
 def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
@@ -155,16 +161,8 @@ def _coalesce(column: str, properties: Mapping[str, Sequence[Any]]) -> Sequence[
     return values
 
 
-def _parse_columns(values: Mapping[str, Sequence[object]]) -> dict[str, pa.Array]:
-    """Make columns of ITEMS; those of one type together, which takes as long as one of them."""
-    columns: dict[str, pa.Array] = {}
-    for names in _ALIKE.values():
-        columns |= _parse_alike({name: values[name] for name in names})
-    return columns
-
-
 def _parse_alike(values: Mapping[str, Sequence[object]]) -> dict[str, pa.Array]:
-    """Make columns of the same type, from values of any type."""
+    """Make columns of one type, together: that takes as long as one of them."""
     kind = _KINDS[next(iter(values))]
     together = [*chain.from_iterable(values.values())]
     if set(map(type, together)) <= _EXPECTED[str(kind)]:
