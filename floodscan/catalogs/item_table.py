@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import chain
-from itertools import repeat as endlessly
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -164,7 +163,7 @@ def _coalesce(column: str, properties: Mapping[str, Sequence[Any]]) -> Sequence[
 def _parse_alike(values: Mapping[str, Sequence[object]]) -> dict[str, pa.Array]:
     """Make columns of one type, together: that takes as long as one of them."""
     kind = _KINDS[next(iter(values))]
-    together = [*chain.from_iterable(values.values())]
+    together = [*itertools.chain.from_iterable(values.values())]
     if set(map(type, together)) <= _EXPECTED[str(kind)]:
         with suppress(pa.ArrowException, OverflowError):
             column = pa.array(together, kind)
@@ -254,14 +253,14 @@ def _parse_hrefs(
             np.searchsorted(places, np.arange(len(items) + 1) * len(wanted)), pa.int32()
         )
         keys = pa.array(wanted, pa.string()).take(pa.array(places % len(wanted)))
-        hrefs = hrefs.take(pa.array(places))
+        hrefs = hrefs if there.all() else hrefs.take(pa.array(places))
     return pa.MapArray.from_arrays(ends, keys, _unsign(hrefs)), refused
 
 
 def _are_plain(found: Sequence[Any]) -> bool:
     """Return whether all are surely addresses of files, as nearly all are."""
     try:
-        return all(map(str.startswith, found, endlessly(_PLAIN)))
+        return all(map(str.startswith, found, itertools.repeat(_PLAIN)))
     except TypeError:  # not all are texts
         return False
 
@@ -280,9 +279,12 @@ def _resolve(
     Returns:
         The hrefs, null where they are refused; and key → reason of each item.
     """
+    kind = _KINDS["refused_assets"]
+    plain = np.asarray(pc.fill_null(pc.starts_with(hrefs, _PLAIN), True))
+    if plain.all():
+        return hrefs, pa.nulls(len(items), kind)
     texts = hrefs.to_pylist()
     refused: dict[int, list[tuple[str, str]]] = {}
-    plain = np.asarray(pc.fill_null(pc.starts_with(hrefs, _PLAIN), True))
     for place in np.flatnonzero(~plain).tolist():
         row, column = divmod(place, len(wanted))
         try:
@@ -290,7 +292,6 @@ def _resolve(
         except RefusedHrefError as err:
             texts[place] = None
             refused.setdefault(row, []).append((wanted[column], str(err)))
-    kind = _KINDS["refused_assets"]
     return pa.array(texts, pa.string()), pa.array(map(refused.get, range(len(items))), kind)
 
 
