@@ -1,7 +1,7 @@
 """Work that is done side by side, in threads that are used again.
 
-To start a thread takes as much CPU as to read a page of ten items: its memory is its own, and
-Arrow's too. So threads stay when their work is done, and wait for the next.
+To start a thread takes a good part of the CPU of a small search: it gets memory of its own, from
+Arrow too. So threads stay when their work is done, and wait for the next.
 """
 
 from __future__ import annotations

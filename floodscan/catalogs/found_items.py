@@ -86,7 +86,7 @@ class FoundItems:
                 assets=assets,
                 locate=partial(self._locate, page_url),
             )
-            # twice as much, because columns may share buffers; ``nbytes`` takes ten times as long
+            # twice as much, as columns may share buffers; ``nbytes`` takes several times as long
             self._table_bytes += 2 * table.get_total_buffer_size()
             yield table
 

@@ -73,7 +73,7 @@ def parse_items(
         "geometry": pa.array(shapely.to_wkb(footprints), pa.binary()),
         "extent": _write_extents(extents),
     }
-    # ``pa.table`` takes ten times as long
+    # ``pa.table`` takes several times as long
     rows = pa.RecordBatch.from_arrays([columns[name] for name in _KINDS], schema=ITEMS)
     return check_table(pa.Table.from_batches([rows]), ITEMS)
 

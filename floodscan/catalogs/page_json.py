@@ -165,8 +165,8 @@ def decode_page(text: str | bytes | bytearray, keys: Iterable[str] | None = None
 
     Args:
         text: The page.
-        keys: Keys of the assets that ``take_assets`` may be asked for; None is all. Fewer assets
-            take less memory, which makes a page of hundreds of items up to twice as fast.
+        keys: Keys of the assets that ``take_assets`` may be asked for; None is all. The others are
+            skipped: a large page is decoded faster if it takes less memory.
 
     Raises:
         TooLargeError: The page has so many values that they would take too much memory.

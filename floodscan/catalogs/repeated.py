@@ -1,7 +1,7 @@
 """Columns with the same value in each row, made once per process.
 
-Small tables are mostly the fixed cost of their columns. A part of a column that exists is a
-twentieth of a new one.
+The cost of a small table is mostly that of making its columns, however few rows they have. To take
+a part of a column that exists costs much less.
 """
 
 from __future__ import annotations
