@@ -116,7 +116,7 @@ def ask(http: requests.Session, url: str, body: dict[str, object]) -> tuple[byte
 def cpu_of_reading(content: bytes, asked: SensorRecipe) -> float:
     """Measure the CPU seconds to make a table of an answer."""
     started = time.process_time()
-    features = decode_page(content).features or []
+    features = decode_page(content, asked.assets).features or []
     parse_items(features, collection=asked.collection, assets=asked.assets)
     return time.process_time() - started
 

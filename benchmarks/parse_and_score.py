@@ -4,9 +4,11 @@ The plain loop is what people write in a notebook: pystac objects, signed, and o
 intersection at a time. Both get the same pages in the same run, in turn, and must return the same
 ids in the same order with the same overlaps.
 
-    uv run python -m benchmarks.parse_and_score [--items FILE] [--n-items N] [--repeats N]
+    uv run python -m benchmarks.parse_and_score [--items FILE] [--n-items N] [--page-items N]
+        [--repeats N]
 
-``--items`` takes Sentinel-2 items from a stac-geoparquet file instead of the bundled demo.
+``--items`` takes Sentinel-2 items from a stac-geoparquet file instead of the bundled demo. The
+pages of a sweep are often small: ``--page-items`` sets the number of items on a page.
 """
 
 from __future__ import annotations
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Ranking = list[tuple[str, float]]
 
-PAGE_ITEMS = 250
 COLLECTION = "sentinel-2-l2a"
 HOST = "sentinel2l2a01.blob.core.windows.net"
 OPTICAL = Recipe().sensors[Sensor.S2L2A]
@@ -61,12 +62,16 @@ def main() -> None:
     )
     parser.add_argument("--items", type=Path)
     parser.add_argument("--n-items", type=int, default=1000)
+    parser.add_argument("--page-items", type=int, default=250)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     items = load_items(given.items, n_items=given.n_items)
     event, day = middle(items)
     stock_token()
-    pages = {"whole": paginate(items), "lean": paginate([project(item) for item in items])}
+    pages = {
+        "whole": paginate(items, given.page_items),
+        "lean": paginate([project(item) for item in items], given.page_items),
+    }
     expected = plain_loop(pages["whole"], event, day)
     for name, each in pages.items():
         check_ranking(floodscan_way(each, event, day), expected)
@@ -76,6 +81,7 @@ def main() -> None:
     }
     for name, each in pages.items():
         ways[f"orjson.loads alone, {name} pages"] = partial(loads, each)
+        ways[f"tables alone, {name} pages"] = partial(read_tables, each)
         ways[f"floodscan, {name} pages"] = partial(floodscan_way, each, event, day)
     report(measure(ways, repeats=given.repeats), n_items=len(items), n_ranked=len(expected))
 
@@ -141,9 +147,9 @@ def stock_token() -> None:
     sas.TOKEN_CACHE[url] = sas.SASToken(**token)  # type: ignore[arg-type]
 
 
-def paginate(items: list[Json]) -> list[bytes]:
+def paginate(items: list[Json], page_items: int = 250) -> list[bytes]:
     """Write items as the pages of a search."""
-    chunks = [items[start : start + PAGE_ITEMS] for start in range(0, len(items), PAGE_ITEMS)]
+    chunks = [items[start : start + page_items] for start in range(0, len(items), page_items)]
     return [
         orjson.dumps({"type": "FeatureCollection", "features": chunk, "links": []})
         for chunk in chunks
@@ -182,12 +188,21 @@ def plain_loop(pages: list[bytes], event: Event, day: date) -> Ranking:
     return [(key[-1], -key[0]) for key in sorted(found)]
 
 
-def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
-    """Rank in arrays."""
-    tables = [
-        parse_items(decode_page(page).features or [], collection=COLLECTION, assets=OPTICAL.assets)
+def read_tables(pages: list[bytes]) -> list[pa.Table]:
+    """Read pages as ITEMS tables."""
+    return [
+        parse_items(
+            decode_page(page, OPTICAL.assets).features or [],
+            collection=COLLECTION,
+            assets=OPTICAL.assets,
+        )
         for page in pages
     ]
+
+
+def floodscan_way(pages: list[bytes], event: Event, day: date) -> Ranking:
+    """Rank in arrays."""
+    tables = read_tables(pages)
     targets = tuple(plan_targets(event, None))
     search = Search(COLLECTION, event.bbox, TimeWindow.around(day, 3660), OPTICAL.assets)
     slot = Slot(event.event_id, targets[0], Phase.EVENT, Sensor.S2L2A, day, search)

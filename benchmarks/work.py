@@ -82,7 +82,7 @@ def list_stages() -> dict[str, Callable[[], object]]:
 def parse(pages: Iterable[bytes]) -> None:
     """Read pages of Sentinel-2 items."""
     for page in pages:
-        features = decode_page(page).features or []
+        features = decode_page(page, OPTICAL.assets).features or []
         parse_items(features, collection=COLLECTION, assets=OPTICAL.assets)
 
 

@@ -17,7 +17,6 @@ result of ``write`` returns to the process that drives the run.
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
@@ -47,6 +46,7 @@ from floodscan.selection import select_scenes
 from floodscan.selection.acquired import add_acquired
 from floodscan.selection.candidates import score
 from floodscan.selection.decisions import is_obeyed
+from floodscan.threads import map_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,8 +60,6 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
-
-_MAX_THREADS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +154,7 @@ def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
     A search that the catalog can't answer gives an answer without items, with the problem in it.
     Any other exception is a bug: it is logged with its traceback and its search, and raised.
     """
-    with ThreadPoolExecutor(min(max(len(searches), 1), _MAX_THREADS)) as threads:
-        return list(threads.map(partial(_ask_one, run), searches))
+    return map_in_threads(partial(_ask_one, run), searches)
 
 
 def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> BatchPart:

@@ -130,11 +130,13 @@ class CachedCatalog:
 
 
 def _dump(items: pa.Table) -> bytes:
+    # a table of one piece would be written as it lies in memory, which is not always the same
+    items = pa.concat_tables([items.schema.empty_table(), items]).combine_chunks()
     sink = pa.BufferOutputStream()
     with ipc.new_file(
         sink, items.schema, options=ipc.IpcWriteOptions(compression="zstd")
     ) as writer:
-        writer.write_table(items.combine_chunks())
+        writer.write_table(items)
     return bytes(sink.getvalue())
 
 

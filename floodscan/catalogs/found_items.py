@@ -51,7 +51,8 @@ class FoundItems:
     too_many: str | None = None
     _tables: list[pa.Table] = field(default_factory=list)
     _keys: set[tuple[str, str]] = field(default_factory=set)
-    _bytes: int = 0
+    _key_bytes: int = 0
+    _table_bytes: int = 0  # they take at most so much
 
     @property
     def n_items(self) -> int:
@@ -66,11 +67,11 @@ class FoundItems:
             page_url: Address of the page.
         """
         for start in range(0, len(items), _AT_ONCE):
-            new = [item for item in items[start : start + _AT_ONCE] if self._is_new(item)]
+            new = self._take_new(items[start : start + _AT_ONCE])
             if not new:
                 continue
             self._tables += self._parse(new, page_url)
-            self._bytes += sum(_KEY_BYTES + len(item.id) for item in new)
+            self._key_bytes += sum([_KEY_BYTES + len(item.id) for item in new])
             self._check_size()
 
     def _parse(self, items: Sequence[Item], page_url: str) -> Iterator[pa.Table]:
@@ -85,16 +86,19 @@ class FoundItems:
                 assets=assets,
                 locate=partial(self._locate, page_url),
             )
-            self._bytes += table.nbytes
+            # twice as much, as columns may share buffers; ``nbytes`` takes several times as long
+            self._table_bytes += 2 * table.get_total_buffer_size()
             yield table
 
     def table(self) -> pa.Table:
         """Return the items as an ITEMS table; it has no rows if there are more than may be kept."""
-        return pa.concat_tables([ITEMS.empty_table(), *self._tables])
+        return pa.concat_tables(self._tables) if self._tables else ITEMS.empty_table()
 
     def _check_size(self) -> None:
         limit = self.limits.max_items
-        if self._bytes > self.limits.max_items_bytes:
+        if not self._fits():
+            self._table_bytes = sum(table.nbytes for table in self._tables)
+        if not self._fits():
             size = f"{self.limits.max_items_bytes / 2**20:g} MiB"
             self.too_many = f"the first {self.n_items} items take more than {size} of memory"
         elif self.n_items > limit:
@@ -104,12 +108,20 @@ class FoundItems:
         self.too_many += "; make the area or the windows smaller"
         self._tables.clear()
 
-    def _is_new(self, item: Item) -> bool:
+    def _fits(self) -> bool:
+        return self._key_bytes + self._table_bytes <= self.limits.max_items_bytes
+
+    def _take_new(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items that were not there before; none if no more are kept."""
         if self.too_many:
-            return False
-        n_before = len(self._keys)
-        self._keys.add((item.collection or self.search.collection, item.id))
-        return len(self._keys) > n_before
+            return []
+        new = []
+        for item in items:
+            key = (item.collection or self.search.collection, item.id)
+            if key not in self._keys:
+                self._keys.add(key)
+                new.append(item)
+        return new
 
     def _locate(self, page_url: str, item: Item) -> str:
         return locate(item, page_url, self.search.collection, without_links=self.without_links)

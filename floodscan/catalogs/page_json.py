@@ -7,7 +7,8 @@ collector does not have to track them (``gc=False``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 import orjson
@@ -89,6 +90,9 @@ class Asset(msgspec.Struct, gc=False):
     transform: msgspec.Raw = msgspec.field(name="proj:transform", default=_NULL)
 
 
+_AllAssets = dict[str, Asset | None]
+
+
 class Item(msgspec.Struct, gc=False):
     """A STAC item, or a part of one; only ``id`` is required."""
 
@@ -98,7 +102,13 @@ class Item(msgspec.Struct, gc=False):
     geometry: msgspec.Raw = _NULL  # its numbers go straight into arrays
     bbox: list[Any] | None = None
     properties: Properties | None = None  # type: ignore[valid-type]  # defined at run time
-    assets: dict[str, Asset | None] | None = None
+    assets: Any = None  # ``_AllAssets``, or a struct of the wanted ones; None if it has none
+
+
+class _AnyItem(Item, gc=False):
+    """An item with all its assets."""
+
+    assets: _AllAssets | None = None
 
 
 class WholeItem(Item, gc=False):
@@ -126,7 +136,7 @@ class Page(msgspec.Struct):
 class _Document(msgspec.Struct):
     """A page as it is written."""
 
-    features: list[Item] | None = None
+    features: list[_AnyItem] | None = None
     links: list[dict[str, Any]] = []
     matched: Any = msgspec.field(name="numberMatched", default=None)
 
@@ -140,17 +150,23 @@ class _OddDocument(msgspec.Struct):
 
 
 _DOCUMENT = msgspec.json.Decoder(_Document)
+_NO_ASSET = Asset()
 _ODD_DOCUMENT = msgspec.json.Decoder(_OddDocument)
-_ITEM = msgspec.json.Decoder(Item)
-_ITEMS = msgspec.json.Decoder(list[Item])
+_ITEM = msgspec.json.Decoder(_AnyItem)
+_ITEMS = msgspec.json.Decoder(list[_AnyItem])
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def decode_page(text: str | bytes | bytearray) -> Page:
+def decode_page(text: str | bytes | bytearray, keys: Iterable[str] | None = None) -> Page:
     """Decode a page.
 
     A feature without an id, with an empty one, or with one that is no text is dropped and counted:
     nothing can refer to it.
+
+    Args:
+        text: The page.
+        keys: Keys of the assets that ``take_assets`` may be asked for; None is all. The others are
+            skipped: a large page is decoded faster if it takes less memory.
 
     Raises:
         TooLargeError: The page has so many values that they would take too much memory.
@@ -158,7 +174,9 @@ def decode_page(text: str | bytes | bytearray) -> Page:
     """
     _check_values(text)
     try:
-        found = _DOCUMENT.decode(text)
+        found = (_DOCUMENT if keys is None else _decoder_for(tuple(dict.fromkeys(keys)))).decode(
+            text
+        )
     except msgspec.ValidationError:
         return _decode_odd(text, _decode_item)
     except msgspec.DecodeError as err:
@@ -170,13 +188,55 @@ def decode_page(text: str | bytes | bytearray) -> Page:
     return page
 
 
-def decode_whole_page(text: bytes | bytearray) -> Page:
-    """Decode a page, and keep the text of each item.
+@lru_cache(maxsize=32)
+def _decoder_for(keys: tuple[str, ...]) -> msgspec.json.Decoder[_Document]:
+    """Make a decoder of pages that skips all other assets."""
+    fields = [
+        (f"asset_{number}", Asset | None, msgspec.field(name=key, default=None))
+        for number, key in enumerate(keys)
+    ]
+    assets = msgspec.defstruct("Assets", fields, gc=False)
+    item = msgspec.defstruct("Item", [("assets", assets | None, None)], bases=(Item,), gc=False)
+    features = [("features", list[item] | None, None)]  # type: ignore[valid-type]  # as above
+    return msgspec.json.Decoder(msgspec.defstruct("Document", features, bases=(_Document,)))
+
+
+def take_assets(items: Iterable[Item], keys: Sequence[str]) -> list[Asset]:
+    """Return some assets of decoded items, in the order of the keys.
+
+    Returns:
+        Shape (n · keys,): the assets of an item together; an empty one if it is missing.
+    """
+    found: list[Asset | None] = []
+    takers: dict[type, Callable[[Any], Iterable[Asset | None]]] = {}
+    for item in items:
+        kind = type(item.assets)
+        if kind not in takers:
+            takers[kind] = _taker_of(kind, keys)
+        found += takers[kind](item.assets)
+    if all(found):
+        return cast("list[Asset]", found)
+    return [asset or _NO_ASSET for asset in found]
+
+
+def _taker_of(kind: type, keys: Sequence[str]) -> Callable[[Any], Iterable[Asset | None]]:
+    """Return a function that takes assets from ``Item.assets`` of some type."""
+    if not issubclass(kind, msgspec.Struct):
+        return lambda assets: map((assets or {}).get, keys)
+    if kind.__struct_encode_fields__ == tuple(keys):
+        return msgspec.structs.astuple
+    places = [*map(kind.__struct_encode_fields__.index, keys)]
+    return lambda assets: map(msgspec.structs.astuple(assets).__getitem__, places)
+
+
+def decode_whole_page(text: bytes | bytearray, keys: Iterable[str] | None = None) -> Page:
+    """Decode a page, and keep the text of each item, which has all its assets.
 
     Raises:
         TooLargeError: The page has so many values that they would take too much memory.
         ValueError: The text is not JSON.
     """
+    del keys
     _check_values(text)
     try:
         return _decode_odd(text, _decode_whole_item)
@@ -195,7 +255,7 @@ def _count_values(text: str | bytes | bytearray) -> int:
     return sum(content.count(sign) for sign in (b",", b"[", b"{"))
 
 
-def decode_items(features: Iterable[object]) -> list[Item]:
+def decode_items(features: Iterable[object]) -> Sequence[Item]:
     """Decode items that are Python objects already.
 
     Raises:

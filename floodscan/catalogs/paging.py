@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
@@ -23,7 +25,7 @@ from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.transport import Request, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from floodscan.catalogs.limits import Budget
     from floodscan.catalogs.page_json import Item, Page
@@ -126,13 +128,13 @@ class Pager:
         url: Searches are posted here.
         full_page: Most items on a page with a ``next`` link so far; it may be less than the limit
             of the request.
-        decode_page: Decodes a page.
+        decode_page: Decodes a page with the assets of these keys.
     """
 
     transport: Transport
     url: str
     full_page: int = 0
-    decode_page: Callable[[bytes | bytearray], Page] = decode_page
+    decode_page: Callable[[bytes | bytearray, Iterable[str]], Page] = decode_page
 
     def read(self, body: Json, counters: SearchCounters, found: ItemSink) -> None:
         """Read all pages of a search.
@@ -151,10 +153,10 @@ class Pager:
         asked: set[bytes] = set()
         seen: set[tuple[str | None, str]] = set()
         n_empty = n_dropped = 0
+        decode = partial(self._decode, keys=[*chain(*found.search.wanted.values())])
         while request:
-            asked.add(_digest(request))
             keep = _PageFacts.keep_items(found, request)
-            page = self.transport.ask(request, counters.budget, decode=self._decode, use=keep)
+            page = self.transport.ask(request, counters.budget, decode=decode, use=keep)
             counters.n_pages += 1
             repeats = bool(page.ids) and page.ids <= seen
             seen |= page.ids
@@ -162,10 +164,11 @@ class Pager:
             n_dropped += page.n_dropped
             if found.too_many:
                 raise TooManyItemsError(found.too_many)
-            request = self._next(page, request)
+            last, request = request, self._next(page, request)
             if not request:
                 self._check_end(page, len(seen) + n_dropped)
                 return
+            asked.add(_digest(last))
             self.full_page = max(self.full_page, len(page.ids))
             if _digest(request) in asked or n_empty > _MAX_EMPTY_PAGES:
                 raise NotTheEndError("the next links lead in a circle, or only to empty pages")
@@ -174,8 +177,8 @@ class Pager:
             if counters.budget.spent:
                 raise RequestError(counters.budget.spent)
 
-    def _decode(self, content: bytes | bytearray) -> Page:
-        page = self.decode_page(content)
+    def _decode(self, content: bytes | bytearray, *, keys: Iterable[str]) -> Page:
+        page = self.decode_page(content, keys)
         if page.features is None:
             raise ValueError("the answer is not a page of items")
         return page

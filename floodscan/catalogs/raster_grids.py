@@ -11,36 +11,46 @@ enough.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from floodscan.catalogs.page_json import Asset, Properties
+from floodscan.catalogs.page_json import Asset
+from floodscan.catalogs.repeated import repeat, repeat_keys
 from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from floodscan.catalogs.page_json import Item
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     Shape = tuple[int, int]  # rows, columns
+    Row = tuple[Shape | None, ...]  # of the wanted assets of an item
     Columns = tuple[pa.Array, pa.MapArray]
 
+T = TypeVar("T", bound="Hashable")
+
+_N_AXES = 2
 _N_EDGES = 4
 _N_TERMS = 6
-_MOST_PIXELS = np.iinfo(np.int32).max
+_MOST_PIXELS = 2**31 - 1
+_Pixels = Annotated[int, msgspec.Meta(gt=0, le=_MOST_PIXELS)]
 _LONGEST_TEXT = 1000  # bytes; nine numbers take 200
 _NONE = type(None)
 _ANY = msgspec.json.Decoder()
 _NULL = b"null"
+_SEPARATOR = b"\0"  # no JSON text has it
 _NO_ASSET = Asset()
-_NO_PROPERTIES: Any = Properties()
 _EDGES = ITEMS.field("proj_bbox").type
-_SHAPE = ITEMS.field("proj_shapes").type.item_type
+_SHAPES = ITEMS.field("proj_shapes").type
+_ALL_SHAPES = msgspec.json.Decoder(list[tuple[_Pixels, _Pixels] | None])
+_ALL_EDGES = msgspec.json.Decoder(
+    list[Annotated[list[float], msgspec.Meta(min_length=_N_EDGES, max_length=_N_EDGES)] | None]
+)
 
 
 class GridValues(NamedTuple):
@@ -81,58 +91,157 @@ def make_grids(keys: Sequence[str], own: GridValues, common: GridValues) -> Colu
             strict=True,
         )
     ]
-    return parse_edges(edges), _map_shapes(keys, shapes, len(edges))
+    n_keys = len(keys)
+    rows = [tuple(shapes[row * n_keys : (row + 1) * n_keys]) for row in range(len(edges))]
+    return parse_edges(edges), _map_rows(keys, dict(zip(rows, rows, strict=True)), rows)
 
 
-def parse_grids(items: Sequence[Item], keys: Sequence[str]) -> Columns:
+def parse_grids(
+    assets: Sequence[Asset], common: Mapping[str, Sequence[msgspec.Raw]], keys: Sequence[str]
+) -> Columns:
     """Read the grids of decoded items, as ``make_grids`` does.
 
-    Nearly all texts of shapes are alike, and few transforms are needed. So an equal text is decoded
-    once, and a transform only if there are no edges.
+    Nearly all items of a page have assets of the same shapes. So the shapes of all assets of an
+    item are looked up at once, by their JSON texts.
 
     Args:
-        items: Shape (n,).
+        assets: The wanted assets, shape (n · keys,): those of an item together.
+        common: ``GRID_FIELDS`` of the whole items, shape (n,) each.
         keys: Keys of the wanted assets.
 
     Returns:
         The columns ``proj_bbox`` and ``proj_shapes`` of ITEMS.
     """
-    read = _ShapeReader()
-    shapes: list[Shape | None] = []
-    edges: list[object] = []
-    for item in items:
-        get, common = (item.assets or {}).get, item.properties or _NO_PROPERTIES
-        texts = [bytes((get(key) or _NO_ASSET).shape) for key in keys]
-        if (common_shape := bytes(common.proj_shape)) != _NULL:
-            texts = [common_shape if text == _NULL else text for text in texts]
-        shapes += [read[text] for text in texts]
-        edges.append(_read_edges(item, keys, shapes[-len(keys)] if keys else None))
-    return parse_edges(edges), _map_shapes(keys, shapes, len(items))
+    each = iter([asset.shape for asset in assets])
+    texts = [*map(_SEPARATOR.join, zip(*[each] * len(keys), common["proj:shape"], strict=False))]
+    shapes = _read_rows(dict.fromkeys(texts))
+    edges = _read_edges(
+        assets[:: len(keys)] if keys else [_NO_ASSET] * len(texts),
+        common,
+        [shapes[text][0] if keys else None for text in texts],
+    )
+    return edges, _map_rows(keys, shapes, texts)
+
+
+def _read_rows(texts: Collection[bytes]) -> dict[bytes, Row]:
+    """Read the shapes of the assets of each text; all pages of Sentinel-2 have the same few."""
+    if len(texts) == 1 and max(map(len, texts)) <= _LONGEST_TEXT:
+        return {text: _recall_row(text) for text in texts}
+    rows = [text.split(_SEPARATOR) for text in texts]
+    read = _ShapeReader.of(rows)
+    return {text: read.row(*row) for text, row in zip(texts, rows, strict=True)}
 
 
 class _ShapeReader(dict[bytes, "Shape | None"]):
     """Shapes by their JSON texts, each read once."""
 
+    @classmethod
+    def of(cls, rows: Iterable[Iterable[bytes]]) -> _ShapeReader:
+        """Read the shapes of some texts in one call, if each is a shape or ``null``."""
+        texts = {*chain.from_iterable(rows)}
+        if any(len(text) > _LONGEST_TEXT for text in texts):
+            return cls()
+        with suppress(msgspec.DecodeError):
+            return cls(zip(texts, _ALL_SHAPES.decode(_write_list(texts)), strict=True))
+        return cls()
+
     def __missing__(self, text: bytes) -> Shape | None:
         self[text] = shape = read_shape(_decode(text))
         return shape
 
-
-def _read_edges(item: Item, keys: Sequence[str], shape: Shape | None) -> object:
-    """Return the JSON value of an item's edges, or else its edges by the transform."""
-    own = (item.assets or {}).get(keys[0]) if keys else None
-    own = own or _NO_ASSET
-    common: Any = item.properties or _NO_PROPERTIES
-    edges = _decode_first(own.edges, common.proj_bbox)
-    if edges is None:
-        return find_edges(_decode_first(own.transform, common.proj_transform), shape)
-    return edges
+    def row(self, *texts: bytes) -> Row:
+        """Read the shapes of an item's assets; the last text is that of the whole item."""
+        *own, common = texts
+        return tuple([self[common if text == _NULL else text] for text in own])
 
 
-def _decode_first(one: msgspec.Raw, other: msgspec.Raw) -> object:
-    """Decode the first of two texts that is not ``null``."""
-    text = bytes(one)
-    return _decode(bytes(other) if text == _NULL else text)
+@lru_cache(maxsize=32)
+def _recall_row(text: bytes) -> Row:
+    return _ShapeReader().row(*text.split(_SEPARATOR))
+
+
+def _write_list(texts: Iterable[bytes]) -> bytes:
+    """Write a JSON list of JSON values."""
+    return b"[" + b",".join(texts) + b"]"
+
+
+def _map_rows(keys: Sequence[str], shapes: Mapping[T, Row], rows: Sequence[T]) -> pa.MapArray:
+    """Make a map per item: asset key → rows and columns, of the assets whose shape is known.
+
+    Args:
+        keys: Keys of the assets.
+        shapes: The distinct rows: shapes of the assets of an item.
+        rows: Which of them each item has, shape (n,).
+    """
+    if len(shapes) == 1:
+        (row,) = shapes.values()
+        return repeat("proj_shapes", tuple(_pair(keys, row)), len(rows))
+    maps = _make_maps(keys, [*shapes.values()])
+    if len(maps) == len(rows):
+        return maps
+    numbers = {row: number for number, row in enumerate(shapes)}
+    return maps.take(pa.array([numbers[row] for row in rows], pa.int32()))
+
+
+def _make_maps(keys: Sequence[str], rows: Sequence[Row]) -> pa.MapArray:
+    known = [shape for row in rows for shape in row if shape]
+    if len(known) < len(keys) * len(rows):
+        return pa.array([_pair(keys, row) for row in rows], _SHAPES)
+    # 250 rows take a quarter of the time of nested lists
+    ends, repeated = repeat_keys(tuple(keys), len(rows))
+    numbers = np.fromiter(chain.from_iterable(known), dtype=np.int32)
+    starts = np.arange(0, len(numbers) + 1, _N_AXES, dtype=np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(starts), pa.array(numbers))
+    return pa.MapArray.from_arrays(ends, repeated, lists)
+
+
+def _pair(keys: Sequence[str], row: Row) -> list[tuple[str, Shape]]:
+    return [(key, shape) for key, shape in zip(keys, row, strict=True) if shape]
+
+
+def _read_edges(
+    firsts: Sequence[Asset],
+    common: Mapping[str, Sequence[msgspec.Raw]],
+    shapes: Sequence[Shape | None],
+) -> pa.Array:
+    """Read the edges of items, or find them by transform and shape.
+
+    Args:
+        firsts: The first wanted asset of each item, shape (n,).
+        common: ``GRID_FIELDS`` of the whole items, shape (n,) each.
+        shapes: Shapes of the assets.
+    """
+    texts = _first_texts([asset.edges for asset in firsts], common["proj:bbox"])
+    edges = _decode_edges(texts)
+    if edges is not None and None not in edges:
+        return pa.array(edges, _EDGES)
+    values = [*map(_decode, texts)]
+    if None in values:
+        own = [asset.transform for asset in firsts]
+        transforms = map(_decode, _first_texts(own, common["proj:transform"]))
+        values = [
+            find_edges(terms, shape) if value is None else value
+            for value, terms, shape in zip(values, transforms, shapes, strict=True)
+        ]
+    return parse_edges(values)
+
+
+def _decode_edges(texts: Sequence[bytes]) -> list[list[float] | None] | None:
+    """Decode lists of four numbers in one call; None if a text is anything else."""
+    with suppress(msgspec.DecodeError):
+        if all(len(text) <= _LONGEST_TEXT for text in texts):
+            return _ALL_EDGES.decode(_write_list(texts))
+    return None
+
+
+def _first_texts(own: Iterable[msgspec.Raw], common: Iterable[msgspec.Raw]) -> list[bytes]:
+    """Return the first of two texts that is not ``null``, for each item."""
+    texts = [*map(bytes, own)]
+    if _NULL not in texts:
+        return texts
+    return [
+        bytes(other) if text == _NULL else text for text, other in zip(texts, common, strict=True)
+    ]
 
 
 def _decode(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -179,20 +288,6 @@ def find_edges(transform: object, shape: Shape | None) -> list[float] | None:
             rows, columns = shape
             return [west, north + height * rows, west + width * columns, north]
     return None
-
-
-def _map_shapes(keys: Sequence[str], shapes: Sequence[Shape | None], n_items: int) -> pa.MapArray:
-    """Make a map per item: asset key → rows and columns, of the assets whose shape is known."""
-    numbers: dict[Shape | None, int] = {None: 0}
-    codes = np.array([numbers.setdefault(shape, len(numbers)) for shape in shapes], dtype=np.int64)
-    places = np.flatnonzero(codes)
-    ends = np.searchsorted(places, np.arange(n_items + 1) * len(keys))
-    distinct = pa.array([shape and [*shape] for shape in numbers], _SHAPE)
-    return pa.MapArray.from_arrays(
-        pa.array(ends, pa.int32()),
-        pa.array(keys, pa.string()).take(pa.array(places % max(len(keys), 1))),
-        distinct.take(pa.array(codes[places])),
-    )
 
 
 def parse_edges(values: Sequence[object]) -> pa.Array:

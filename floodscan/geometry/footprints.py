@@ -103,7 +103,9 @@ def parse_footprints(
         Extents of the empty footprints, see ``extents_of_empty``, shape (n,).
     """
     footprints = _parse_polygons(geometries)
-    fill_from_bbox(footprints, bboxes, where=np.array([g is None for g in geometries], dtype=bool))
+    if None in geometries:
+        missing = np.array([text is None for text in geometries], dtype=bool)
+        fill_from_bbox(footprints, bboxes, where=missing)
     footprints = repair(footprints)
     return footprints, extents_of_empty(footprints, bboxes)
 
@@ -156,7 +158,7 @@ def repair(footprints: Geometries) -> Geometries:
 
 def _repair(footprints: Geometries) -> Geometries:
     repaired = footprints.copy()
-    for index in np.flatnonzero(_cross_antimeridian(footprints)):
+    for index in _find_crossing(footprints):
         repaired[index] = _cut(footprints[index])
     return _make_valid(repaired)
 
@@ -197,17 +199,18 @@ _POLYGON = msgspec.json.Decoder(_Polygon)
 
 
 def _parse_polygons(geometries: Sequence[bytes | None]) -> Geometries:
-    footprints = np.full(len(geometries), _EMPTY, dtype=object)
-    plain = _Flat()
-    places = []
+    plain, others = _Flat(), {}
     for index, text in enumerate(geometries):
-        if text is not None:
-            try:
-                plain.add(_POLYGON.decode(text).coordinates)
-                places.append(index)
-            except msgspec.DecodeError:
-                footprints[index] = _parse_one(text)
-    footprints[places] = plain.build()
+        try:
+            plain.add(_POLYGON.decode(text or b"").coordinates)
+        except msgspec.DecodeError:
+            others[index] = _EMPTY if text is None else _parse_one(text)
+    if not others:
+        return plain.build()
+    footprints = np.full(len(geometries), _EMPTY, dtype=object)
+    footprints[[index for index in range(len(geometries)) if index not in others]] = plain.build()
+    for index, footprint in others.items():
+        footprints[index] = footprint
     return footprints
 
 
@@ -308,20 +311,21 @@ def _make_valid(polygons: Geometries) -> Geometries:
     return polygons
 
 
-def _cross_antimeridian(footprints: Geometries) -> NDArray[np.bool_]:
-    """True for footprints with a part that leaves ±180° or is wider than half the Earth."""
+def _find_crossing(footprints: Geometries) -> NDArray[np.intp]:
+    """Find the footprints with a part that leaves ±180° or is wider than half the Earth."""
+    suspects = np.flatnonzero(_leave_world(footprints))
+    if not len(suspects):
+        return suspects
+    parts, owners = shapely.get_parts(footprints[suspects], return_index=True)
+    return np.unique(suspects[owners[_leave_world(parts)]])
+
+
+def _leave_world(footprints: Geometries) -> NDArray[np.bool_]:
     west, _, east, _ = shapely.bounds(footprints).T
-    suspects = np.flatnonzero(
+    leave: NDArray[np.bool_] = (
         (west < -_HALF_TURN) | (east > _HALF_TURN) | (east - west > _HALF_TURN)
     )
-    if not len(suspects):
-        return np.zeros(len(footprints), dtype=bool)
-    parts, owners = shapely.get_parts(footprints[suspects], return_index=True)
-    west, _, east, _ = shapely.bounds(parts).T
-    crossing = (west < -_HALF_TURN) | (east > _HALF_TURN) | (east - west > _HALF_TURN)
-    found = np.zeros(len(footprints), dtype=bool)
-    found[suspects[owners[crossing]]] = True
-    return found
+    return leave
 
 
 def _cut(footprint: BaseGeometry) -> BaseGeometry:

@@ -100,7 +100,7 @@ class MadeUpItems:
 
 def read_page(page: bytes, search: Search) -> Answer:
     """Decode a page as the answer to the search it was made for."""
-    features = decode_page(page).features or []
+    features = decode_page(page, search.assets).features or []
     items = parse_items(features, collection=search.collection, assets=search.assets)
     return Answer(items=items, n_requests=1, n_pages=1)
 

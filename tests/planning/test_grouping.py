@@ -29,7 +29,7 @@ def draw(n: int, seed: int, *, degrees: float, years: float, days: tuple[int, ..
     lows = np.stack([*corners, starts])
     highs = lows + np.stack([sizes, sizes, rng.choice(days, n)])
     searched = np.arange(SENSORS)[:, None] == rng.integers(0, 2, n)
-    return Extents(lows, highs, searched)
+    return Extents(lows, highs, searched, tuple(sorted(Sensor)))
 
 
 def group_all_pairs(extents: Extents, kinds: Indices, prices: SearchPrices) -> list[int]:

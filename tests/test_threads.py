@@ -1,0 +1,104 @@
+"""Work is done side by side, in threads that are used again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from floodscan import threads
+from floodscan.threads import map_in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def no_threads_before() -> Iterator[None]:
+    """Begin and end without threads of other tests."""
+    _end_threads()
+    yield
+    _end_threads()
+
+
+def _end_threads() -> None:
+    while threads._IDLE:
+        threads._IDLE.pop().shutdown()
+
+
+def test_results_are_in_the_order_of_the_values() -> None:
+    """Also if the first one takes longest."""
+
+    def wait_for(seconds: float) -> float:
+        time.sleep(seconds)
+        return seconds
+
+    assert map_in_threads(wait_for, [0.05, 0.0, 0.02]) == [0.05, 0.0, 0.02]
+    assert map_in_threads(wait_for, []) == []
+
+
+def test_threads_are_used_again() -> None:
+    """No call starts a thread if one is idle."""
+
+    def name(_: int) -> str:
+        return threading.current_thread().name
+
+    first = {thread for _ in range(3) for thread in map_in_threads(name, [1])}
+    assert len(first) == 1
+
+
+def test_calls_at_the_same_time_have_threads_of_their_own() -> None:
+    """So none waits for the work of another."""
+    barrier = threading.Barrier(4, timeout=10)
+
+    def meet(_: int) -> int:
+        return barrier.wait()
+
+    def call(_: int) -> list[int]:
+        return map_in_threads(meet, [1, 2])
+
+    met = map_in_threads(call, [1, 2])
+    assert sorted(each for found in met for each in found) == [0, 1, 2, 3]
+
+
+def test_an_error_is_raised_when_the_rest_has_ended() -> None:
+    """Work that has not begun is dropped."""
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def fail_first(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            raise LookupError("the first one")
+        time.sleep(0.05)
+        ended.append(number)
+
+    with pytest.raises(LookupError, match="the first one"):
+        map_in_threads(fail_first, range(500))
+    assert sorted([*ended, 0]) == sorted(begun)
+    assert len(begun) < 500
+    assert map_in_threads(str, [1]) == ["1"]
+
+
+def test_a_process_with_idle_threads_ends_at_once() -> None:
+    """And a forked process, which has none of them, starts its own."""
+    program = """
+import os, time
+from floodscan.threads import map_in_threads
+assert map_in_threads(str, range(20)) == [str(number) for number in range(20)]
+pid = os.fork() if hasattr(os, "fork") else None
+if pid == 0:
+    ok = map_in_threads(str, range(3)) == ["0", "1", "2"]
+    os._exit(0 if ok else 1)
+if pid is not None:
+    assert os.waitpid(pid, 0)[1] == 0
+print(time.time())
+"""
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert time.time() - float(done.stdout) < 10
