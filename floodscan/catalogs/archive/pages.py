@@ -40,7 +40,8 @@ _DATA_PAGE = _compile(
 )
 _DICTIONARY_PAGE = _compile(rb"\x15\x04\x15N\x15(N)(?:\x4c|\x15N\x3c)\x15N\x15N[\x11\x12]?\x00\x00")
 _DICTIONARY_ENCODINGS = {2, 8}
-_BOOLEANS, _INTEGERS, _BINARY = {1, 2}, {4, 5, 6}, 8
+_BOOLEANS, _BINARY = {1, 2}, 8
+_SEVEN_BITS = 0x7F
 
 
 class _UnusualPageError(Exception):
@@ -209,7 +210,7 @@ def _unpack(digits: bytes) -> int:
     """Read seven bits of each byte."""
     number = 0
     for digit in reversed(digits):
-        number = number << 7 | digit & 127
+        number = number << 7 | digit & _SEVEN_BITS
     return number
 
 
@@ -221,7 +222,7 @@ def _skip_statistics(content: bytes, start: int) -> int:
             place += 1
             if kind not in _BOOLEANS:
                 first = place
-                while content[place] > 127:
+                while content[place] > _SEVEN_BITS:
                     place += 1
                 place += 1
             if kind == _BINARY:
@@ -236,8 +237,8 @@ def _skip_statistics(content: bytes, start: int) -> int:
 def _pack(number: int) -> bytes:
     """Write seven bits a byte."""
     digits = []
-    while number > 127:
-        digits.append(number & 127 | 128)
+    while number > _SEVEN_BITS:
+        digits.append(number & _SEVEN_BITS | 0x80)
         number >>= 7
     return bytes([*digits, number])
 
