@@ -1,4 +1,4 @@
-"""A row group is read without the pages that have no wanted row, and its wanted rows are the same."""
+"""A row group is read without the pages of other rows, and its wanted rows are the same."""
 
 from __future__ import annotations
 
