@@ -42,6 +42,7 @@ _DICTIONARY_PAGE = _compile(rb"\x15\x04\x15N\x15(N)(?:\x4c|\x15N\x3c)\x15N\x15N[
 _DICTIONARY_ENCODINGS = {2, 8}
 _BOOLEANS, _BINARY = {1, 2}, 8
 _SEVEN_BITS = 0x7F
+_LEAST_BYTES = 128 << 10  # a smaller column has too few pages
 
 
 class _UnusualPageError(Exception):
@@ -94,7 +95,7 @@ class SparseFile(io.RawIOBase):
     def only(
         self, parquet: pq.ParquetFile, row_group: int, names: Iterable[str], rows: Sequence[int]
     ) -> Iterator[None]:
-        """Read some rows of a row group: the columns have nulls in other rows.
+        """Read some rows of a row group: large columns have nulls in other rows.
 
         Args:
             parquet: This file.
@@ -105,9 +106,9 @@ class SparseFile(io.RawIOBase):
         metadata = parquet.metadata.row_group(row_group)
         for number in self._find_flat(parquet, names):
             column = metadata.column(number)
-            self._n_rows[column.dictionary_page_offset or column.data_page_offset] = (
-                metadata.num_rows
-            )
+            if column.total_uncompressed_size >= _LEAST_BYTES:
+                place = column.dictionary_page_offset or column.data_page_offset
+                self._n_rows[place] = metadata.num_rows
         self._rows = rows
         try:
             yield
@@ -138,24 +139,23 @@ def _blank_pages(content: bytes, n_rows: int, rows: Sequence[int]) -> bytes:
         dictionary, pages = _split(content, n_rows)
     except _UnusualPageError:
         return content
-    parts, encodings = [], set()
+    bytes_of, encodings = memoryview(content), set()
+    parts: list[bytes | memoryview] = [b""]
     n_blank = end = 0
     for page in pages:
         start, end = end, end + page.n_rows
         if bisect_left(rows, start) == bisect_left(rows, end):
             n_blank += page.n_rows
             continue
-        if n_blank:
-            parts.append(_make_nulls(n_blank))
-            n_blank = 0
-        parts.append(content[page.start : page.end])
+        parts += [_make_nulls(n_blank), bytes_of[page.start : page.end]]
         encodings.add(page.encoding)
-    if n_blank:
-        parts.append(_make_nulls(n_blank))
-    first = content[:dictionary] if encodings & _DICTIONARY_ENCODINGS else b""
-    sparse = first + b"".join(parts)
+        n_blank = 0
+    parts.append(_make_nulls(n_blank))
+    if encodings & _DICTIONARY_ENCODINGS:
+        parts[0] = bytes_of[:dictionary]
     # a page of few bytes may be shorter than one of nulls
-    return sparse.ljust(len(content), b"\0") if len(sparse) <= len(content) else content
+    n_left = len(content) - sum(map(len, parts))
+    return b"".join([*parts, bytes(n_left)]) if n_left >= 0 else content
 
 
 class _Page(NamedTuple):
@@ -246,6 +246,8 @@ def _pack(number: int) -> bytes:
 @lru_cache(maxsize=1024)
 def _make_nulls(n_rows: int) -> bytes:
     """Make a page of nulls: a data page of version 2, without values and not compressed."""
+    if not n_rows:
+        return b""
     levels = _pack(n_rows << 1) + b"\0"  # a run of the level that is null
     size, rows = _pack(len(levels) << 1), _pack(n_rows << 1)
     inner = (rows, rows, rows, b"\0", size, b"\0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 4096
 _LEAST_ROWS = 1024
+_SPARSE = 20  # if more than one of so many rows is wanted, few pages have none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,18 +141,25 @@ def _join_file(
             yield Unreadable(left.pop(0), f"{reason}: {describe_error(err)}")
 
 
-class _Opened(NamedTuple):
+@dataclass(frozen=True)
+class _Opened:
     """An open file.
 
     Attributes:
-        parquet: It reads from the sparse file, if there is one.
-        layout: Layout of the file.
-        sparse: None for a file in a network.
+        parquet: The file.
+        layout: Its layout.
+        sparse: The same file, without the pages that have no wanted row; None in a network.
     """
 
     parquet: pq.ParquetFile
     layout: Layout
     sparse: SparseFile | None
+
+    @cached_property
+    def sparse_parquet(self) -> pq.ParquetFile:
+        """The sparse file."""
+        source = pa.PythonFile(self.sparse, mode="r")
+        return pq.ParquetFile(source, metadata=self.parquet.metadata, pre_buffer=False)
 
 
 @contextmanager
@@ -162,14 +170,12 @@ def _open(address: Address, file: str, size: int) -> Iterator[_Opened]:
     requests at once are faster than one after the other, as a sparse file is read.
     """
     is_local = address.scheme == "file"
-    with open_file(address, file) as source:
+    with open_file(address, file) as source, pq.ParquetFile(source, pre_buffer=not is_local) as it:
         if source.size() != size:
             message = "the file has changed since the run began"
             raise OSError(message)
         sparse = SparseFile(source) if is_local else None
-        wrapped = source if sparse is None else pa.PythonFile(sparse, mode="r")
-        with pq.ParquetFile(wrapped, pre_buffer=not is_local) as parquet:
-            yield _Opened(parquet, Layout.of(parquet.schema_arrow, file), sparse)
+        yield _Opened(it, Layout.of(it.schema_arrow, file), sparse)
 
 
 def _join(
@@ -177,7 +183,7 @@ def _join(
 ) -> Iterator[JoinedItems]:
     """Join a row group, in numbers first, then by footprints, and read what is left."""
     box, times = np.array(row_group.box), np.array(row_group.times)
-    parquet, layout, _ = opened
+    parquet, layout = opened.parquet, opened.layout
     read = partial(_read_rows, opened, row_group.row_group)
     places = read_places(parquet, layout, row_group.row_group, mixed=len(row_group.collections) > 1)
     for each in asked:
@@ -251,11 +257,12 @@ def _read_rows(
         names: The columns to read.
         rows: Numbers of the rows, ascending.
     """
-    if opened.sparse is None:
+    n_rows = opened.parquet.metadata.row_group(row_group).num_rows
+    if opened.sparse is None or n_rows < _LEAST_ROWS or len(rows) * _SPARSE > n_rows:
         yield from _take(opened.parquet, row_group, names, rows)
         return
     with opened.sparse.only(opened.parquet, row_group, names, rows.tolist()):
-        yield from _take(opened.parquet, row_group, names, rows)
+        yield from _take(opened.sparse_parquet, row_group, names, rows)
 
 
 def _take(
