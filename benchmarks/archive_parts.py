@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from floodscan.catalogs.archive.join import find_pairs, pair_with_answers
@@ -18,13 +19,16 @@ from floodscan.catalogs.archive.shards import cut_shards, group_searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from floodscan.catalogs import ArchiveCatalog
-    from floodscan.catalogs.archive.reading import RowGroup
+    from floodscan.catalogs.archive.reading import CollectionSearches, RowGroup
     from floodscan.catalogs.archive.shards import Shard
     from floodscan.model import Search
+
+    Opened = tuple[RowGroup, pq.ParquetFile, Layout]
 
 
 class Pieces(NamedTuple):
@@ -68,8 +72,17 @@ def find_pairs_alone(shards: Sequence[Shard]) -> float:
 
 def _pair_each(shards: Sequence[Shard]) -> Iterator[NDArray[np.int64]]:
     """Yield the answers that get items of each row group, an answer for each pair."""
+    for *_, answers in _pair_rows(shards):
+        yield answers
+
+
+def _pair_rows(
+    shards: Sequence[Shard],
+) -> Iterator[tuple[Opened, CollectionSearches, NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield each row group with the searches of a collection, and its pairs: rows and answers."""
     asked = {row_group: shard.asked for shard in shards for row_group in shard.row_groups}
-    for row_group, parquet, layout in _open_each(list(asked)):
+    for opened in _open_each(list(asked)):
+        row_group, parquet, layout = opened
         box, times = np.array(row_group.box), np.array(row_group.times)
         places = read_places(parquet, layout, row_group.row_group, mixed=False)
         for each in asked[row_group]:
@@ -77,7 +90,38 @@ def _pair_each(shards: Sequence[Shard]) -> Iterator[NDArray[np.int64]]:
                 searches = each.searches.take(each.searches.touch(box, times))
                 rows, found = find_pairs(places, searches)
                 owners = searches.owners[found]
-                yield pair_with_answers(rows, owners, len(places.times))[1]
+                yield opened, each, *pair_with_answers(rows, owners, len(places.times))
+
+
+class Copied(NamedTuple):
+    """A bare copy of the items that any search finds by box and time.
+
+    Attributes:
+        cpu: CPU seconds.
+        n_pairs: Number of pairs of an item and an answer.
+        n_items: Number of items.
+        n_bytes: Bytes that were written.
+    """
+
+    cpu: float
+    n_pairs: int
+    n_items: int
+    n_bytes: int
+
+
+def copy_bare(shards: Sequence[Shard], path: Path) -> Copied:
+    """Find the pairs by box and time, and copy the rows as they are into one Arrow file a time."""
+    started, n_pairs, n_items, n_bytes = process_time(), 0, 0, 0
+    for (row_group, parquet, layout), each, rows, _ in _pair_rows(shards):
+        found = pa.array(np.unique(rows))
+        names = [*layout.outline_columns, *layout.item_columns(each.assets)]
+        table = parquet.read_row_group(row_group.row_group, columns=names, use_threads=False)
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as items:
+            items.write_table(table.take(found))
+        n_pairs += len(rows)
+        n_items += len(found)
+        n_bytes += path.stat().st_size
+    return Copied(process_time() - started, n_pairs, n_items, n_bytes)
 
 
 def read_bare(pieces: Pieces) -> float:
@@ -91,9 +135,7 @@ def read_bare(pieces: Pieces) -> float:
     return process_time() - started
 
 
-def _open_each(
-    row_groups: Sequence[RowGroup],
-) -> Iterator[tuple[RowGroup, pq.ParquetFile, Layout]]:
+def _open_each(row_groups: Sequence[RowGroup]) -> Iterator[Opened]:
     """Open the file of each row group, once for row groups next to each other."""
     path = ""
     for row_group in row_groups:

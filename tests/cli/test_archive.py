@@ -11,6 +11,7 @@ import pytest
 from floodscan.cli.exit_status import ExitStatus
 from floodscan.testing.build_demo import DEMO_FOLDER
 from floodscan.testing.servers.process import free_port
+from floodscan.testing.servers.seaweed import KEY, KEY_ID, PRIVATE, PUBLIC
 from tests.catalogs.archive.layouts import DEM, LAYOUTS, OPTICAL, RADAR, demo_table
 from tests.catalogs.archive.test_index import serve
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floodscan.testing.servers.azurite import Azurite
+    from floodscan.testing.servers.seaweed import Seaweed
     from tests.cli.conftest import Run
     from tests.servers.fixtures import StacApi
 
@@ -76,6 +78,28 @@ def test_object_storage_is_described_as_a_disk(run: Run, azurite: Azurite) -> No
     assert "sig=" not in output
     found, disk = json.loads(output), json.loads(wanted)
     assert found["collections"] == disk["collections"]
+
+
+@pytest.mark.parametrize("bucket", [PUBLIC, PRIVATE])
+def test_a_bucket_is_described_as_a_disk(
+    run: Run, seaweed: Seaweed, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For all, or with the credentials of its owner, which no output shows."""
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name, value in (("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", KEY)):
+        if bucket == PRIVATE:
+            monkeypatch.setenv(name, value)
+        else:
+            monkeypatch.delenv(name, raising=False)
+    seaweed.upload(DEMO_FOLDER, f"{bucket}/described")
+    _, wanted, _ = run("archive", "info", DEMO_FOLDER, "--json")
+    status, output, errors = run("archive", "info", seaweed.address(bucket, "described"), "--json")
+    assert (status, errors) == (ExitStatus.OK, "")
+    assert KEY not in output
+    found, disk = json.loads(output), json.loads(wanted)
+    assert found["archive"] == f"s3://{bucket}/described"
+    for name in ("catalog", "n_files", "n_bytes", "collections"):
+        assert found[name] == disk[name]
 
 
 def test_a_file_on_a_web_server_is_described(run: Run) -> None:
