@@ -22,7 +22,7 @@ from floodscan.clearsky.base import N_CLASSES, Ground
 from floodscan.clearsky.files import UnreadError
 from floodscan.geometry.footprints import overlap_fractions
 from floodscan.geometry.projections import WGS84, open_transformer
-from floodscan.planning.slots import SCENE_CLASSES
+from floodscan.planning.slot_searches import SCENE_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

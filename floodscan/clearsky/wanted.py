@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from shapely import wkb
 
 from floodscan.clearsky.base import Scene
-from floodscan.planning.slots import SCENE_CLASSES
+from floodscan.planning.slot_searches import SCENE_CLASSES
 from floodscan.selection.clearness import counts_area
 from floodscan.selection.labels import Verdict
 

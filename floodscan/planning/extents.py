@@ -63,7 +63,7 @@ class Extents:
         east = east + _TURN * (west > east)
         distinct = sorted(set().union(*wanted))
         searched = np.array([[each in found for found in wanted] for each in distinct], bool)
-        searched = searched.reshape(len(distinct), -1)[:, looks]
+        searched = searched.reshape(len(distinct), len(wanted))[:, looks]
         lows, highs = np.stack([west, south, start]), np.stack([east, north, end])
         return cls(lows, highs, searched, tuple(sensor for sensor, _ in distinct))
 

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from floodscan.geometry.footprints import grow_bbox
-from floodscan.model import CloudScope, Recipe, Search, Sensor, TimeWindow
 from floodscan.planning.coalescing import coalesce_each, enclose
 from floodscan.planning.event_list import unpack_events
 from floodscan.planning.garbage import garbage_collector_off
+from floodscan.planning.slot_searches import list_scenes, plan_searches
 from floodscan.planning.targets import Target, plan_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from floodscan.model import AcquiredScene, Decision, Event, Phase, SensorRecipe
+    from floodscan.model import (
+        AcquiredScene,
+        Decision,
+        Event,
+        Phase,
+        Recipe,
+        Search,
+        Sensor,
+        TimeWindow,
+    )
     from floodscan.planning.event_list import EventList, PackedEvent
+    from floodscan.planning.slot_searches import Scenes
 
     Joins = Callable[[Search], bool]
     FindApi = Callable[[Search], str | None]
-
-SCENE_CLASSES = "SCL"
-"""Key of the asset with the scene classification of Sentinel-2, which tells clouds from ground."""
 
 MIN_BATCH_EVENTS = 32
 """Minimum number of events in a batch; the last batch of a run may have fewer.
@@ -41,7 +46,6 @@ PART_EVENTS = 16
 """Events of a batch that one task scores."""
 
 _BATCHES_AT_ONCE = 32
-_EDGE_DEGREES = 0.1
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 
 
@@ -192,7 +196,7 @@ def plan_event(event: Event, recipe: Recipe, decision: Decision | None = None) -
     The slots of the AOI are first, then the slots of each tile; the phases are in order, and the
     DEM is last.
     """
-    return _plan_event(event, recipe, _list_scenes(recipe), decision)
+    return _plan_event(event, recipe, list_scenes(recipe), decision)
 
 
 def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
@@ -253,7 +257,7 @@ def plan_batches(
 def _plan_lot(
     lot: Sequence[Batch], recipe: Recipe, joins: Joins, find_api: FindApi
 ) -> list[BatchPlan]:
-    scenes = _list_scenes(recipe)
+    scenes = list_scenes(recipe)
     plans = [tuple(_plan_event(event, recipe, scenes) for event in batch.events) for batch in lot]
     joined = [_join_searches(each, joins) for each in plans]
     merged = _merge_searches(plans, recipe, joined, find_api)
@@ -328,47 +332,11 @@ def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
     return Batch(f"{members[0].place[0]:06x}-{digest[:16]}", tuple(members))
 
 
-class _Scenes(NamedTuple):
-    """What a recipe searches for one sensor, whatever the event.
-
-    Attributes:
-        sensor: The sensor.
-        collection: STAC collection id.
-        assets: Keys of the assets whose hrefs are wanted.
-        days: Days to search before and after a phase's date; None searches all time.
-        acquired_in: Collection of what was acquired; None if the recipe does not ask for it.
-    """
-
-    sensor: Sensor
-    collection: str
-    assets: tuple[str, ...]
-    days: int | None
-    acquired_in: str | None = None
-
-
-def _list_scenes(recipe: Recipe) -> list[_Scenes]:
-    """List what a recipe searches for; the DEM is last."""
-    scenes = [
-        _Scenes(
-            sensor=sensor,
-            collection=asked.collection,
-            assets=_searched_assets(asked),
-            days=rules.widest_window_days,
-            acquired_in=asked.acquired_in,
-        )
-        for sensor, rules in recipe.rules.items()
-        if sensor is not Sensor.DEM and rules.widest_window_days is not None
-        for asked in [rules.asked]
-    ]
-    dem = recipe.sensors.get(Sensor.DEM)
-    return [*scenes, *([_Scenes(Sensor.DEM, dem.collection, dem.assets, None)] if dem else [])]
-
-
 def _plan_event(
-    event: Event, recipe: Recipe, scenes: Sequence[_Scenes], decision: Decision | None = None
+    event: Event, recipe: Recipe, scenes: Sequence[Scenes], decision: Decision | None = None
 ) -> EventPlan:
     targets = plan_targets(event, recipe.tile_size_m)
-    kinds = list(_plan_searches(event, scenes))
+    kinds = list(plan_searches(event, scenes))
     slots = tuple(
         Slot(event.event_id, target, phase, sensor, day, search, acquired)
         for target in targets
@@ -377,39 +345,3 @@ def _plan_event(
     asked = (search for *_, own, acquired in kinds for search in (own, acquired))
     searches = tuple(dict.fromkeys(search for search in asked if search is not None))
     return EventPlan(event, tuple(targets), slots, searches, decision)
-
-
-def _plan_searches(
-    event: Event, scenes: Sequence[_Scenes]
-) -> Iterator[tuple[Phase | None, date | None, Sensor, Search, Search | None]]:
-    """List the slots of each target of an event: phase, date of the phase, sensor and searches."""
-    for phase, day in event.phase_dates.items():
-        for sensor, collection, assets, days, acquired_in in scenes:
-            if days is not None:
-                search = Search(collection, event.bbox, _window_around(day, days), assets)
-                yield phase, day, sensor, *_add_check(search, acquired_in)
-    for sensor, collection, assets, days, _ in scenes:
-        if days is None:
-            yield None, None, sensor, Search(collection, event.bbox, None, assets), None
-
-
-def _add_check(search: Search, acquired_in: str | None) -> tuple[Search, Search | None]:
-    """Add the search for what was acquired, if the recipe asks for it.
-
-    The footprints of a scene and of the product that it was made of differ a little at their edges.
-    So scenes are searched in a larger box: one that just misses the area is not missing.
-    """
-    if acquired_in is None:
-        return search, None
-    wider = grow_bbox(search.bbox, _EDGE_DEGREES)
-    return replace(search, bbox=wider), replace(search, collection=acquired_in, assets=())
-
-
-_window_around = lru_cache(maxsize=1 << 15)(TimeWindow.around)
-"""Windows are shared by the events of all lists: there are as many as days."""
-
-
-def _searched_assets(asked: SensorRecipe) -> tuple[str, ...]:
-    """Return the assets whose hrefs are wanted: those of the recipe, and the scene's classes."""
-    more = (SCENE_CLASSES,) if asked.cloud is CloudScope.AREA else ()
-    return tuple(dict.fromkeys(asked.assets + more))
