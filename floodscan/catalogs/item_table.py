@@ -119,11 +119,19 @@ def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     texts, starts = (properties[name] for name in TIME_PROPERTIES)
     if set(map(type, texts)) <= {str}:
         with suppress(pa.ArrowException):
-            return pa.array(texts, pa.string()).cast(kind)
+            found = pa.array(texts, pa.string()).cast(kind)
+            if _are_in_calendar(found):
+                return found
     times = [
         parse_time(text) or parse_time(start) for text, start in zip(texts, starts, strict=True)
     ]
     return pa.array(times, kind)
+
+
+def _are_in_calendar(times: pa.Array) -> bool:
+    """Return whether all times are in the years 1 to 9999 in UTC: Python has no others."""
+    edges = pc.min_max(times.cast(pa.int64())).as_py()
+    return edges["min"] is None or (edges["min"] >= _FIRST_TIME and edges["max"] <= _LAST_TIME)
 
 
 def parse_time(text: object) -> datetime | None:
@@ -167,6 +175,8 @@ def _parse_alike(values: Mapping[str, Sequence[object]]) -> dict[str, pa.Array]:
     if set(map(type, together)) <= _EXPECTED[str(kind)]:
         with suppress(pa.ArrowException, OverflowError):
             column = pa.array(together, kind)
+            if pa.types.is_list(kind) and column.values.null_count:
+                raise pa.ArrowInvalid("an empty entry of a list")
             n_rows = len(together) // len(values)
             return {name: column.slice(at * n_rows, n_rows) for at, name in enumerate(values)}
     if len(values) == 1:
@@ -201,9 +211,15 @@ def _coerce_text(value: object) -> str | None:
 
 
 def _coerce_texts(value: object) -> list[str] | None:
-    return [str(v) for v in value] if isinstance(value, list) else None
+    if not isinstance(value, list):
+        return None
+    return [str(each) for each in value if each is not None]
 
 
+_FIRST_TIME, _LAST_TIME = (
+    pa.scalar(edge, ITEMS.field("datetime").type).value
+    for edge in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+)
 _PLAIN = "https://"
 _NONE = type(None)
 _NO_PROPERTIES = Properties()

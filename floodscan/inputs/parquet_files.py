@@ -64,7 +64,8 @@ def _read_rows(
     crs: Any,  # noqa: ANN401 - pyproj has no types
     keep: Keep,
 ) -> Iterator[Row]:
-    with pq.ParquetFile(path) as file:
+    # pre_buffer keeps all bytes that were read until the file is closed
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         names = [name for name in file.schema_arrow.names if keep(name) or name == column]
         number = 1
         for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names):

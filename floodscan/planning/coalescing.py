@@ -71,7 +71,9 @@ def coalesce_each(
     sensors = [sensor for sensors in sensor_of for sensor in sensors.values()]
     of_batch = np.repeat(np.arange(len(batches)), list(map(len, sensor_of)))
     numbers, looks = number_each(map(_Look.of, searches, sensors, map(find_api, searches)))
-    kinds = number_each(look.kind for look in looks)[0][numbers] * len(batches) + of_batch
+    kinds_of_looks, _ = number_each(look.kind for look in looks)
+    own_kinds = kinds_of_looks[numbers] * len(batches) + of_batch
+    kinds = np.unique(own_kinds, return_inverse=True)[1]
     extents = Extents.of(searches, numbers, [{(look.sensor, look.collection)} for look in looks])
     order = _sort(numbers, looks, kinds, extents)
     groups: dict[int, list[int]] = {}

@@ -16,6 +16,7 @@ ODD_VALUES: list[Any] = [
     *("2021-07-15T05:51:04Z", "2021-07-15 05:51:04+02:00", "soon", [], ["VV"], {}),
     *([5, 4], [5.0, 4.0], [5, 0], [2**31, 1], ["5", 4], [0, 0, 9, 9], [0.0, 0.5, 9.0, 9.0]),
     *([0, 0, 9, "9"], [0, 0, 9, 2**70], [10, 0, 100, 0, -20, 900], [10, 1, 100, 0, -20, 900]),
+    *("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", ["VV", None], ["VV", 1]),
     *("https://h/x", "https://u:p@h/x?sig=1", "x.tif", "javascript:x", [0] * 400),
 ]
 
@@ -49,6 +50,7 @@ def test_an_item_has_the_same_row_whatever_items_come_with_it() -> None:
     items = make_odd_items()
     whole = parse(items)
     assert whole["item_id"].to_pylist() == [item["id"] for item in items]
+    assert len(whole["datetime"].to_pylist()) == len(items)  # Python can read all times
     for size in (1, 2, 7):
         parts = [parse(items[start : start + size]) for start in range(0, len(items), size)]
         assert whole.equals(pa.concat_tables(parts))
