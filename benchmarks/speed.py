@@ -52,7 +52,7 @@ class Size(NamedTuple):
 
     events: int = 300
     few: int = 100
-    listed: int = 100_000
+    listed: int = 200_000
     repeats: int = 3
     latencies: float = 1.0
 

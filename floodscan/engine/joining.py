@@ -6,7 +6,7 @@
 
 An archive is read by time, but batches are neighbours in space. So each task reads some row groups
 once, and joins them with the searches of all batches of the lot. The lot is large, because each lot
-reads the row groups again; its size bounds the memory of the driver and the answers on disk.
+reads the row groups again; its size bounds the memory of the driver.
 
 Dask is imported where a cluster is used, because to import it takes a second.
 """
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     Job = tuple[ArchiveCatalog, Shard]
     Uncovered = tuple[ArchiveCatalog, str]
 
-_LOT_EVENTS = 65_536
+_LOT_EVENTS = 32_768
 _LOT_BYTES = 256 << 20
 _THREADS = 4
 

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from floodscan.catalogs.archive_build.file_metadata import SMALL_PAGES, describe_items
+from floodscan.catalogs.archive_build.file_metadata import describe_items
 from floodscan.store.atomic import replacing
 from floodscan.testing.archive_places import DEM, SENTINEL_1, SENTINEL_2, make_sources
 from floodscan.testing.archive_plan import Extent, Part, plan_parts
@@ -152,11 +152,7 @@ def _write_file(
     with (
         replacing(job.path) as temporary,
         pq.ParquetWriter(
-            temporary,
-            schema,
-            compression="zstd",
-            compression_level=_COMPRESSION_LEVEL,
-            **SMALL_PAGES,
+            temporary, schema, compression="zstd", compression_level=_COMPRESSION_LEVEL
         ) as file,
     ):
         for table in _make_tables(extent, source, job, row_group_rows):

@@ -21,7 +21,6 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from floodscan.catalogs.archive.memory import REUSED_MEMORY
 from floodscan.catalogs.archive.reading import JoinedItems, join_row_groups
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.errors import CatalogError
@@ -121,7 +120,6 @@ def join_shard(
     missing: list[MissingPart] = []
     collections = list(dict.fromkeys(each.collection for each in shard.asked))
     with (
-        REUSED_MEMORY,
         scratch(_path(folder, number, "items")) as path,
         pa.OSFile(str(path), "wb") as file,
         pa.ipc.new_file(file, ITEMS) as items,
@@ -137,6 +135,7 @@ def join_shard(
     np.savez(content, **answers._asdict())
     with scratch(_path(folder, number, "answers")) as path:
         path.write_bytes(content.getbuffer())
+    pa.default_memory_pool().release_unused()
     return tuple(missing)
 
 

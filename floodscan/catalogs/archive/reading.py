@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +17,6 @@ from floodscan.catalogs.archive.index import describe_error
 from floodscan.catalogs.archive.join import Searches, find_pairs, pair_with_answers
 from floodscan.catalogs.archive.layout import Layout
 from floodscan.catalogs.archive.outlines import find_touching
-from floodscan.catalogs.archive.pages import SparseFile
 from floodscan.catalogs.archive.places import read_places
 from floodscan.catalogs.archive.storage import forget_system, open_file
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 4096
 _LEAST_ROWS = 1024
-_SPARSE = 20  # if more than one of so many rows is wanted, few pages have none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,9 +121,11 @@ def _join_file(
     renewed = False
     while left:
         try:
-            with _open(address, file, left[0].size) as opened:
+            with open_file(address, file) as source, _open_parquet(source, address) as parquet:
+                layout = Layout.of(parquet.schema_arrow, file)
+                _check_size(source, left[0].size)
                 while left:
-                    found = list(_join(opened, left[0], asked))
+                    found = list(_join(parquet, layout, left[0], asked))
                     left.pop(0)
                     renewed = False
                     yield from found
@@ -141,50 +140,21 @@ def _join_file(
             yield Unreadable(left.pop(0), f"{reason}: {describe_error(err)}")
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """An open file.
-
-    Attributes:
-        parquet: The file.
-        layout: Its layout.
-        sparse: The same file, without the pages that have no wanted row; None in a network.
-    """
-
-    parquet: pq.ParquetFile
-    layout: Layout
-    sparse: SparseFile | None
-
-    @cached_property
-    def sparse_parquet(self) -> pq.ParquetFile:
-        """The sparse file."""
-        source = pa.PythonFile(self.sparse, mode="r")
-        return pq.ParquetFile(source, metadata=self.parquet.metadata, pre_buffer=False)
-
-
-@contextmanager
-def _open(address: Address, file: str, size: int) -> Iterator[_Opened]:
-    """Open a file that has this size.
-
-    Over a network, one request for neighbouring columns is faster than one for each, and several
-    requests at once are faster than one after the other, as a sparse file is read.
-    """
-    is_local = address.scheme == "file"
-    with open_file(address, file) as source, pq.ParquetFile(source, pre_buffer=not is_local) as it:
-        if source.size() != size:
-            message = "the file has changed since the run began"
-            raise OSError(message)
-        sparse = SparseFile(source) if is_local else None
-        yield _Opened(it, Layout.of(it.schema_arrow, file), sparse)
+def _check_size(source: pa.NativeFile, size: int) -> None:
+    if source.size() != size:
+        message = "the file has changed since the run began"
+        raise OSError(message)
 
 
 def _join(
-    opened: _Opened, row_group: RowGroup, asked: Sequence[CollectionSearches]
+    parquet: pq.ParquetFile,
+    layout: Layout,
+    row_group: RowGroup,
+    asked: Sequence[CollectionSearches],
 ) -> Iterator[JoinedItems]:
     """Join a row group, in numbers first, then by footprints, and read what is left."""
     box, times = np.array(row_group.box), np.array(row_group.times)
-    parquet, layout = opened.parquet, opened.layout
-    read = partial(_read_rows, opened, row_group.row_group)
+    read = partial(_read_rows, parquet, row_group.row_group)
     places = read_places(parquet, layout, row_group.row_group, mixed=len(row_group.collections) > 1)
     for each in asked:
         if each.collection not in row_group.collections:
@@ -246,29 +216,22 @@ def _keep(table: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
     return table if mask.all() else table.filter(pa.array(mask))
 
 
+def _open_parquet(source: pa.NativeFile, address: Address) -> pq.ParquetFile:
+    # over a network, one request for neighbouring columns is faster than one for each
+    return pq.ParquetFile(source, pre_buffer=address.scheme != "file")
+
+
 def _read_rows(
-    opened: _Opened, row_group: int, names: list[str], rows: NDArray[np.int64]
+    parquet: pq.ParquetFile, row_group: int, names: list[str], rows: NDArray[np.int64]
 ) -> Iterator[pa.Table]:
     """Read some rows of a row group, in slices of limited size.
 
     Args:
-        opened: The file.
+        parquet: The file.
         row_group: Number of the row group.
         names: The columns to read.
         rows: Numbers of the rows, ascending.
     """
-    n_rows = opened.parquet.metadata.row_group(row_group).num_rows
-    if opened.sparse is None or n_rows < _LEAST_ROWS or len(rows) * _SPARSE > n_rows:
-        yield from _take(opened.parquet, row_group, names, rows)
-        return
-    with opened.sparse.only(opened.parquet, row_group, names, rows.tolist()):
-        yield from _take(opened.sparse_parquet, row_group, names, rows)
-
-
-def _take(
-    parquet: pq.ParquetFile, row_group: int, names: list[str], rows: NDArray[np.int64]
-) -> Iterator[pa.Table]:
-    """Take rows of some thousands at once."""
     batches = parquet.iter_batches(_ROWS_AT_ONCE, [row_group], names, use_threads=False)
     found: list[pa.RecordBatch] = []
     start = 0

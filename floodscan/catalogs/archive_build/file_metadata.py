@@ -1,4 +1,4 @@
-"""How a stac-geoparquet file is written: its pages and its metadata."""
+"""The metadata of a stac-geoparquet file: its geometries, its collection and its catalog."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-SMALL_PAGES: Mapping[str, int] = {
-    "data_page_size": 64 << 10,
-    "dictionary_pagesize_limit": 64 << 10,
-    "write_batch_size": 256,  # a page may be larger by so many values
-}
-"""Options of the writer: a join decodes only pages with items that it finds."""
 
 _GEOPARQUET_VERSION = "1.1.0"
 _STAC_GEOPARQUET_VERSION = "1.1.0"

@@ -19,7 +19,7 @@ from pyarrow import ipc
 from floodscan.catalogs.archive import CATALOG_KEY
 from floodscan.catalogs.archive.columns import read_boxes
 from floodscan.catalogs.archive.searched import SEARCHED_KEY, SearchedItems
-from floodscan.catalogs.archive_build.file_metadata import SMALL_PAGES, describe_items
+from floodscan.catalogs.archive_build.file_metadata import describe_items
 from floodscan.catalogs.archive_build.rows import fit_rows, make_rows, unify_schemas
 from floodscan.catalogs.page_json import TIME_PROPERTIES
 from floodscan.store.atomic import flush, replacing
@@ -140,7 +140,7 @@ def write_file(
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             with pq.ParquetWriter(
-                temporary, schema.with_metadata(metadata), compression="zstd", **SMALL_PAGES
+                temporary, schema.with_metadata(metadata), compression="zstd"
             ) as file:
                 for group in groups:
                     # one chunk, or the bytes would depend on how the items came in
