@@ -192,7 +192,7 @@ def measure_list(size: Size, page: Page) -> None:
     seconds = (found.read + found.cut + found.plan) * 1_000_000 / size.listed
     what = f"a million events read and planned (by {size.listed:,})"
     page.at_most(what, seconds, event_list.LIMIT_SECONDS, "s", "benchmarks.event_list")
-    table, _, _ = event_list.report(size.listed, found).partition("\n\n")
+    table, _, _ = event_list.report(found).partition("\n\n")
     page.parts.append(
         ("A long event list", f"{table}\n\nPeak of memory: {found.megabytes:.0f} MB.")
     )
