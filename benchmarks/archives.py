@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -39,6 +38,7 @@ from benchmarks.archive_parts import (
     find_pieces,
     read_bare,
 )
+from benchmarks.peak_memory import measure_peak
 from floodscan import Recipe, read_events
 from floodscan.catalogs import ArchiveCatalog
 from floodscan.catalogs.archive.joined import join_shard
@@ -235,21 +235,12 @@ def run_scan(archive: ArchiveCatalog, floods: Sequence[Flood], folder: Path, pag
         result = floodscan.scan(
             str(folder / "scan.csv"), catalog=archive, out=folder / "out", client=client
         )
-        peaks = client.run(_measure_peak)
+        peaks = client.run(measure_peak)
     seconds = perf_counter() - started
     statuses = Counter(str(outcome.status) for outcome in result.outcomes)
     ends = ", ".join(f"{n:,} {status}" for status, n in sorted(statuses.items()))
     page.add(f"whole scan, {N_WORKERS} workers", f"{seconds:.0f} s: {ends}")
     page.add("most memory of a worker", f"{max(peaks.values()):.0f} MB", "≤ 1,000 MB")
-
-
-def _measure_peak() -> float:
-    """Return the most memory that this process had, in MB.
-
-    ``getrusage`` would count the memory of the process that started it.
-    """
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
-    return float(peak) * 1024 / 1e6
 
 
 def days_of(archive: ArchiveCatalog) -> tuple[date, date]:

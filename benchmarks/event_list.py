@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -21,6 +20,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.peak_memory import measure_peak
 from floodscan import Recipe
 from floodscan.catalogs.sources import plan_each
 from floodscan.catalogs.usage import UsageCounter
@@ -69,14 +69,13 @@ def measure(path: Path) -> Figures:
     n_searches = int(shown.getvalue().split()[-2])
     list(usage.list_uses())
     planned = perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Figures(
         n_events=len(listed),
         read=read - started,
         cut=cut - read,
         plan=timed.seconds,
         show=planned - cut - timed.seconds,
-        megabytes=peak,
+        megabytes=measure_peak(),
         n_batches=n_batches,
         n_searches=n_searches,
     )

@@ -25,7 +25,6 @@ from benchmarks.peers.__main__ import to_markdown as tabulate_peers
 from benchmarks.scaling.summary import describe_machine
 from benchmarks.sweeps import latest_events, plan_searches, write_catalog
 from floodscan import Policy, Recipe
-from floodscan.model import SearchPrices
 from floodscan.testing.event_lists import write_event_list
 from floodscan.testing.servers.launch import lean_server
 
@@ -74,7 +73,7 @@ class Page:
 
     def at_most(self, what: str, value: float, limit: float, unit: str, command: str) -> None:
         """Add a promise that is kept by a small value."""
-        shown = f"{value:,.2f} {unit}", f"≤ {limit:g} {unit}"
+        shown = f"{value:,.2f} {unit}".rstrip(), f"≤ {limit:g} {unit}".rstrip()
         self.rows.append((what, *shown, value <= limit, command))
 
     def at_least(self, what: str, value: float, limit: float, command: str) -> None:
@@ -115,19 +114,18 @@ def measure_events(size: Size, page: Page) -> None:
 
 
 def measure_items(size: Size, page: Page) -> None:
-    """Measure the CPU of an item from HTTP to the table, on the small answers of a sweep."""
-    apart = Recipe(searches=SearchPrices(request_items=0))
+    """Measure the CPU of an item from HTTP to the table, on the answers of a sweep."""
     with TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
         events = latest_events(size.few, folder)
-        write_catalog(events, apart, folder)
+        write_catalog(events, Recipe(), folder)
+        searches = plan_searches(events, Recipe())
         with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
-            for collection in ("sentinel-1-rtc", "sentinel-2-l2a"):
-                asked = [s for s in plan_searches(events, apart) if s.collection == collection]
-                search = partial(search_all, server.url, asked, lean=True)
-                value = cpu(search, repeats=size.repeats) / search() * 1e6
-                command = "benchmarks.client --only cpu"
-                page.at_most(f"CPU of an item of {collection}", value, 30, "µs", command)
+            search = partial(search_all, server.url, searches, lean=True)
+            n_items = search()
+            value = cpu(search, repeats=size.repeats) / n_items * 1e6
+    what = f"CPU of an item, {n_items / len(searches):.0f} items a search"
+    page.at_most(what, value, 30, "µs", "benchmarks.client --only cpu")
 
 
 def measure_start(size: Size, page: Page) -> None:

@@ -125,7 +125,7 @@ def test_one_page_has_all_promises(tmp_path: Path) -> None:
     run("speed", "--tiny", "--out", str(tmp_path / "speed.md"))
     lines = (tmp_path / "speed.md").read_text("utf-8").splitlines()
     rows = [line.strip("|").split(" | ") for line in lines if "| `benchmarks." in line]
-    assert len(rows) == 16
+    assert len(rows) == 15
     assert {row[3] for row in rows} <= {"yes", "**no**"}
     assert [line[3:] for line in lines if line.startswith("## ")] == [
         "CPU of an event by stage, ms", "Sweeps, and their requests by a bare client", "Peers",
