@@ -23,11 +23,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 import urllib3
 
-from benchmarks.sweeps import latest_events, write_catalog
+from benchmarks.start_up import run
+from benchmarks.sweeps import latest_events, serve_slowly, write_catalog
 from floodscan import Recipe
-from floodscan.cli.exit_status import ExitStatus
-from floodscan.testing.servers.launch import lean_server
-from floodscan.testing.servers.proxy import fault_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,11 +56,7 @@ def compare(
     with TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
         write_catalog(latest_events(n_events, folder), Recipe(), folder)
-        log = folder / "server.log"
-        with (
-            lean_server(folder, landing_id="generated", log=log) as server,
-            fault_proxy(server.url, latency=latency) as proxy,
-        ):
+        with serve_slowly(folder, latency) as proxy:
             return [_run_both(proxy, folder, in_flight, words, number) for number in range(repeats)]
 
 
@@ -70,23 +64,17 @@ def _run_both(
     proxy: FaultProxy, folder: Path, in_flight: int, words: Sequence[str], number: int
 ) -> Times:
     n_before = len(proxy.visits)
-    scan = ["floodscan", "scan", str(folder / "events.csv"), "--catalog", proxy.url, *words]
+    scan = ["scan", str(folder / "events.csv"), "--catalog", proxy.url, *words]
     scan += ["--max-in-flight", str(in_flight), "--out", str(folder / f"run-{number}")]
     scan += ["--cache", str(folder / f"cache-{number}")]  # an empty one
-    started = perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", *scan], stdout=subprocess.DEVNULL, check=False
-    )
-    sweep = perf_counter() - started
-    if done.returncode not in {ExitStatus.OK, ExitStatus.INCOMPLETE}:
-        raise RuntimeError(f"the sweep ended with status {done.returncode}")
+    sweep = run(scan)
     sent = [visit.body.decode() for visit in proxy.visits[n_before:]]
     path = folder / "searches.json"
     path.write_bytes(orjson.dumps(sent))
     bare = [sys.executable, "-m", "benchmarks.saturation", "--bare", str(path)]
     bare += [f"{proxy.url}/search", "--in-flight", str(in_flight)]
-    raw = subprocess.run(bare, stdout=subprocess.PIPE, check=True)
-    return Times(sweep, float(raw.stdout), len(sent))
+    done = subprocess.run(bare, stdout=subprocess.PIPE, check=True)
+    return Times(sweep, float(done.stdout), len(sent))
 
 
 def send_bare(path: Path, url: str, in_flight: int) -> float:

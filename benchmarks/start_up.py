@@ -17,11 +17,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from benchmarks.sweeps import latest_events, write_catalog
+from benchmarks.sweeps import latest_events, serve_slowly, write_catalog
 from floodscan import Recipe
 from floodscan.cli.exit_status import ExitStatus
-from floodscan.testing.servers.launch import lean_server
-from floodscan.testing.servers.proxy import fault_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +34,7 @@ def run(words: Sequence[str]) -> float:
     """Run a command of floodscan, and return its wall time, s."""
     started = perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "floodscan", *words],
+        [sys.executable, "-W", "ignore", "-m", "floodscan", *words],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     if done.returncode not in {ExitStatus.OK, ExitStatus.INCOMPLETE}:
@@ -49,11 +47,7 @@ def measure(repeats: int, latency: float) -> dict[str, tuple[list[float], float]
     with TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
         write_catalog(latest_events(1, folder), Recipe(), folder)
-        log = folder / "server.log"
-        with (
-            lean_server(folder, landing_id="generated", log=log) as server,
-            fault_proxy(server.url, latency=latency) as proxy,
-        ):
+        with serve_slowly(folder, latency) as proxy:
             scan = ["scan", str(folder / "events.csv"), "--catalog", proxy.url]
             commands = {
                 "--help": (["--help"], LIMIT_HELP_SECONDS),

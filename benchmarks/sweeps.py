@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from floodscan import Recipe, read_events
@@ -9,14 +10,17 @@ from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.testing.floods import read_floods, write_events
 from floodscan.testing.servers import catalog
+from floodscan.testing.servers.launch import lean_server
+from floodscan.testing.servers.proxy import fault_proxy
 from floodscan.testing.synthetic import COLLECTIONS, Region, generate_items, make_collection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from floodscan import Event
     from floodscan.model import Search
+    from floodscan.testing.servers.proxy import FaultProxy
 
 
 def latest_events(n_events: int, folder: Path) -> list[Event]:
@@ -49,3 +53,14 @@ def write_catalog(events: Sequence[Event], recipe: Recipe, folder: Path) -> int:
         from_first=False,
     )
     return catalog.write(folder, collections=map(make_collection, COLLECTIONS), items=items)
+
+
+@contextmanager
+def serve_slowly(folder: Path, latency: float) -> Iterator[FaultProxy]:
+    """Serve the catalog in a folder through a proxy that delays each request by some seconds."""
+    log = folder / "server.log"
+    with (
+        lean_server(folder, landing_id="generated", log=log) as server,
+        fault_proxy(server.url, latency=latency) as proxy,
+    ):
+        yield proxy

@@ -34,12 +34,10 @@ from stac_geoparquet.arrow import parse_stac_items_to_arrow
 from benchmarks.peers.picture import draw
 from benchmarks.peers.quality import measure_quality
 from benchmarks.peers.ways import API_WAYS, FILE_WAYS
-from benchmarks.sweeps import latest_events, write_catalog
+from benchmarks.sweeps import latest_events, serve_slowly, write_catalog
 from floodscan import Recipe
 from floodscan.catalogs.archive_build.file_metadata import describe_items
 from floodscan.testing.servers import catalog
-from floodscan.testing.servers.launch import lean_server
-from floodscan.testing.servers.proxy import fault_proxy
 from floodscan.testing.synthetic import make_collection
 
 if TYPE_CHECKING:
@@ -109,11 +107,7 @@ def compare(given: argparse.Namespace) -> list[Row]:
         write_catalog(events, Recipe(), folder)
         items = catalog.read(folder / catalog.ITEMS_FILE)
         files = write_files(items, folder / "files")
-        log = folder / "server.log"
-        with (
-            lean_server(folder, landing_id="generated", log=log) as server,
-            fault_proxy(server.url, latency=given.latency) as proxy,
-        ):
+        with serve_slowly(folder, given.latency) as proxy:
             rounds = [
                 run_all(proxy, files, folder / "events.csv", given) for _ in range(given.repeats)
             ]

@@ -32,37 +32,26 @@ if TYPE_CHECKING:
 _HALF_TURN = 180.0
 
 
-def coalesce(
-    slot_searches: SlotSearches,
-    *,
-    prices: SearchPrices,
-    find_api: FindApi = lambda _: None,
-) -> dict[Search, Search]:
-    """Merge searches where that costs less. The result does not depend on their order.
-
-    Args:
-        slot_searches: Searches of each sensor.
-        prices: The cost of requests and of extra items.
-        find_api: Returns the location of the API that answers a search; None if another catalog
-            does, which can't search several collections at once.
-
-    Returns:
-        For each slot search the search to send. It finds everything that the slot search finds,
-        and is the slot search itself if no merge pays.
-    """
-    (merged_searches,) = coalesce_each([slot_searches], prices=prices, find_api=find_api)
-    return merged_searches
-
-
 def coalesce_each(
     batches: Sequence[SlotSearches],
     *,
     prices: SearchPrices,
     find_api: FindApi = lambda _: None,
 ) -> list[dict[Search, Search]]:
-    """Merge the searches of each batch as ``coalesce`` does, which is faster for many at once.
+    """Merge the searches of each batch where that costs less. Their order makes no difference.
 
-    No search is merged with one of another batch.
+    No search is merged with one of another batch. Many batches at once take less time than each by
+    itself.
+
+    Args:
+        batches: Searches of each sensor, by batch.
+        prices: The cost of requests and of extra items.
+        find_api: Returns the location of the API that answers a search; None if another catalog
+            does, which can't search several collections at once.
+
+    Returns:
+        By batch, for each slot search the search to send. It finds everything that the slot search
+        finds, and is the slot search itself if no merge pays.
     """
     sensor_of = [
         {search: sensor for sensor, found in batch.items() for search in found} for batch in batches
@@ -76,17 +65,21 @@ def coalesce_each(
     kinds = np.unique(own_kinds, return_inverse=True)[1]
     extents = Extents.of(searches, numbers, [{(look.sensor, look.collection)} for look in looks])
     order = _sort(numbers, looks, kinds, extents)
-    groups: dict[int, list[int]] = {}
     firsts = group(extents.take(order), kinds[order], prices)
-    for number, first in zip(order.tolist(), firsts.tolist(), strict=True):
-        groups.setdefault(first, []).append(number)
-
     merged_searches: list[dict[Search, Search]] = [{} for _ in batches]
-    for members in groups.values():
+    for members in _list_members(order, firsts):
         found = [searches[number] for number in members]
         merged = found[0] if len(found) == 1 else _cover(found)
         merged_searches[of_batch[members[0]]] |= dict.fromkeys(found, merged)
     return merged_searches
+
+
+def _list_members(order: Indices, firsts: Indices) -> Iterable[list[int]]:
+    """List the numbers of the searches in each group."""
+    groups: dict[int, list[int]] = {}
+    for number, first in zip(order.tolist(), firsts.tolist(), strict=True):
+        groups.setdefault(first, []).append(number)
+    return groups.values()
 
 
 def enclose(slot_searches: Sequence[Search]) -> Search:

@@ -19,10 +19,10 @@ from floodscan.catalogs.bisection import (
     split_at_antimeridian,
 )
 from floodscan.model import Search, SearchPrices, Sensor, TimeWindow
-from floodscan.planning.coalescing import coalesce
+from floodscan.planning.coalescing import coalesce_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
 START = datetime(2021, 6, 1, tzinfo=UTC)
@@ -46,6 +46,17 @@ searches = st.builds(
     st.integers(0, 400),
     st.integers(1, 30),
 )
+
+
+def coalesce(
+    slot_searches: Mapping[Sensor, Iterable[Search]],
+    *,
+    prices: SearchPrices,
+    find_api: Callable[[Search], str | None] = lambda _: None,
+) -> dict[Search, Search]:
+    """Merge the searches of one batch."""
+    (merged_searches,) = coalesce_each([slot_searches], prices=prices, find_api=find_api)
+    return merged_searches
 
 
 def contains(outer: Search, inner: Search) -> bool:
