@@ -16,6 +16,7 @@ from floodscan.catalogs.base import Answer, Catalog
 from floodscan.catalogs.stac_api import REQUEST_SECONDS, StacApiCatalog
 from floodscan.schemas import ITEMS
 from floodscan.store.atomic import replacing
+from floodscan.threads import compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,7 @@ class CachedCatalog:
         answer = self.catalog.search(search)
         if answer.complete:
             counted = {_N_DROPPED: str(answer.n_dropped)}
-            self._write(path, _dump(answer.items.replace_schema_metadata(counted)))
+            self._write(path, compute(_dump, answer.items.replace_schema_metadata(counted)))
         return replace(answer, cached=False)
 
     def forget(self, before: float) -> None:
@@ -133,9 +134,8 @@ def _dump(items: pa.Table) -> bytes:
     # a table of one piece would be written as it lies in memory, which is not always the same
     items = pa.concat_tables([items.schema.empty_table(), items]).combine_chunks()
     sink = pa.BufferOutputStream()
-    with ipc.new_file(
-        sink, items.schema, options=ipc.IpcWriteOptions(compression="zstd")
-    ) as writer:
+    options = ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+    with ipc.new_file(sink, items.schema, options=options) as writer:
         writer.write_table(items)
     return bytes(sink.getvalue())
 

@@ -41,6 +41,7 @@ from urllib3.exceptions import (
 
 from floodscan.catalogs.connections import CHUNK, Connections
 from floodscan.catalogs.limits import RequestError, TooLargeError
+from floodscan.threads import compute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -175,18 +176,11 @@ class Transport:
     ) -> R:
         with ExitStack() as held:
             content = self._receive(request, budget, held)
-            try:
-                found = decode(content)
-            except TooLargeError as err:
-                reason, too_much = f"answered with {err}", True
-            except (ValueError, RecursionError):
-                reason, too_much = "answered with something that can't be read", False
-            else:
-                return use(found)
-        # the error keeps this call in its traceback until the garbage collector runs, and the
-        # error of the decoder would keep more
-        del content
-        raise RequestError(reason, passing=True, too_much=too_much)
+            found = compute(_decode, content, decode, use)
+        if isinstance(found, RequestError):
+            del content  # else the traceback keeps it in memory until the garbage collector runs
+            raise found
+        return found
 
     def _receive(self, request: Request, budget: Budget, held: ExitStack) -> bytearray:
         self._check_open()
@@ -278,6 +272,19 @@ class Transport:
         if size > self.limits.max_bytes:
             reason = f"answered with more than {self.limits.max_bytes} bytes"
             raise RequestError(reason, passing=True, too_much=True)
+
+
+def _decode(
+    content: bytearray, decode: Callable[[bytes | bytearray], T], use: Callable[[T], R]
+) -> R | RequestError:
+    """Decode and use an answer; return an error if it can't be decoded."""
+    try:
+        found = decode(content)
+    except TooLargeError as err:
+        return RequestError(f"answered with {err}", passing=True, too_much=True)
+    except (ValueError, RecursionError):
+        return RequestError("answered with something that can't be read", passing=True)
+    return use(found)
 
 
 def _unpack(response: BaseHTTPResponse) -> Iterator[bytes]:
