@@ -9,7 +9,7 @@ import logging
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from floodscan.assessment.outcomes import count_outcomes
-from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources, with_rate_limiter
+from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources
+from floodscan.catalogs.access import MAX_IN_FLIGHT
 from floodscan.catalogs.early import forget_early
 from floodscan.catalogs.sources import (
     check_collections,
@@ -27,6 +28,7 @@ from floodscan.catalogs.sources import (
     send_early,
 )
 from floodscan.clearsky.access import open_reader
+from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
 from floodscan.engine.joining import run_scan
 from floodscan.engine.progress import Progress, sum_up
@@ -37,7 +39,7 @@ from floodscan.engine.record import (
     finish_record,
 )
 from floodscan.engine.resume import check_same, find_done
-from floodscan.engine.run_batches import limit_reads, limit_requests, run_batches
+from floodscan.engine.run_batches import run_batches, share_limits
 from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
 from floodscan.inputs.event_files import iterate_events
@@ -76,9 +78,6 @@ if TYPE_CHECKING:
     OnProgress = Callable[[int, int], None]
 
 _log = logging.getLogger(__name__)
-
-EARLY_EVENTS = 32
-"""The searches of so few events are sent before the catalog is known to answer."""
 
 MOST_MANIFEST_FILES = 1000
 """Runs with more events pack their manifests, one file per batch."""
@@ -194,13 +193,13 @@ def _is_begun(out: str | Path | None) -> bool:
     return out is not None and RunFolder(Path(out).absolute()).has_run()
 
 
-def _send_early(source: Catalog, rules: Recipe, events: EventList) -> None:
-    """Send the searches of a few events while the catalog is checked."""
+def _send_early(source: Catalog, rules: Recipe, events: EventList, *, in_flight: int) -> None:
+    """Send the first searches while the catalog is checked."""
     if list_archives(source):
         return
-    for batch in cut_batches(events, run_id=""):
-        searches = plan_for(source, batch, rules).searches
-        send_early(source, (search for search in searches if not search.joined))
+    plans = (plan_for(source, batch, rules) for batch in cut_batches(events, run_id=""))
+    searches = (search for plan in plans for search in plan.searches if not search.joined)
+    send_early(source, islice(searches, in_flight))
 
 
 def _prepare_run(  # noqa: PLR0913 - what a run is made of
@@ -216,8 +215,8 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     """Check the catalog's collections, set the price of requests, name folder and reader."""
     source = access.keep(catalog)
     forget_early()
-    if few := len(events) <= EARLY_EVENTS and opener is nullcontext and not _is_begun(out):
-        _send_early(source, rules, events)
+    if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
+        _send_early(source, rules, events, in_flight=access.max_in_flight or MAX_IN_FLIGHT)
     catalog_id, rules, not_checked = check_collections(source, rules)
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
@@ -351,15 +350,8 @@ def _open_engine(
     """
     with (
         opener() as client,
-        limit_requests(client, rates) as rate_limiter,
-        limit_reads(run, client) as ready,
-        closing(
-            run_scan(
-                replace(ready, catalog=with_rate_limiter(run.catalog, rate_limiter)),
-                batches,
-                client=client,
-            )
-        ) as results,
+        share_limits(run, client, rates) as ready,
+        closing(run_scan(ready, batches, client=client)) as results,
     ):
         yield results
 

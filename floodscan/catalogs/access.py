@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from platformdirs import user_cache_path
 
@@ -53,8 +54,8 @@ class Access:
 
     def keep(self, catalog: Catalog) -> Catalog:
         """Return a catalog with these limits and this cache, if it sends requests."""
-        limited = with_rate_limiter(catalog, LocalRateLimiter(self.rates))
-        return change_sources(limited, self._cache)
+        limiter = LocalRateLimiter(self.rates, name=uuid4().hex)
+        return change_sources(with_rate_limiter(catalog, limiter), self._cache)
 
     def _cache(self, catalog: Catalog) -> Catalog:
         if self.cache is None or not isinstance(catalog, StacApiCatalog):

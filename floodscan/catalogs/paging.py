@@ -45,7 +45,7 @@ _MAX_FULL_PARTS = 24
 _USUAL_CAPS = {50, 100, 200, 250, 500}
 """Usual limits of servers on the items of a page, whatever limit the request has.
 
-A page of exactly so many items may not be the last.
+A page of exactly so many items may not be the last, unless the server has sent a longer one.
 """
 
 
@@ -128,12 +128,14 @@ class Pager:
         url: Searches are posted here.
         full_page: Most items on a page with a ``next`` link so far; it may be less than the limit
             of the request.
+        longest_page: Most items on any page so far.
         decode_page: Decodes a page with the assets of these keys.
     """
 
     transport: Transport
     url: str
     full_page: int = 0
+    longest_page: int = 0
     decode_page: Callable[[bytes | bytearray, Iterable[str]], Page] = decode_page
 
     def read(self, body: Json, counters: SearchCounters, found: ItemSink) -> None:
@@ -211,9 +213,11 @@ class Pager:
             reason = f"only {n_items} of {page.matched} items were returned"
             raise NotTheEndError(reason, max_parts=_MAX_FULL_PARTS)
         sizes = {page.n_features, len(page.ids)}  # a page may repeat items
+        self.longest_page = max(self.longest_page, len(page.ids))
+        possible_caps = {cap for cap in _USUAL_CAPS if cap >= self.longest_page}
         caps = {
             self.full_page or self.transport.limits.page_items,
-            *(() if counted else _USUAL_CAPS),
+            *(() if counted else possible_caps),
         }
         if sizes & caps or max(sizes) >= self.transport.limits.page_items:
             reason = "a full page has no link to a next page"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from floodscan.catalogs import PLANETARY_COMPUTER_URL
 from floodscan.catalogs.guard import Guard
@@ -45,7 +46,7 @@ def open_reader(catalog: Catalog, access: Access, scratch: Path) -> CloudReader:
         sources.remove(CloudSource.STATISTICS)
     if CloudSource.OVERVIEW in sources:
         check_installed()
-    limiter = LocalRateLimiter(RateLimits(pixels.max_in_flight), "reads")
+    limiter = LocalRateLimiter(RateLimits(pixels.max_in_flight), uuid4().hex)
     return CloudReader(
         sources=tuple(sources),
         data_api=data_api,

@@ -34,7 +34,7 @@ SLURM = "slurm"
 ALLOCATION = "allocation"
 _ON_SLURM = {SLURM, ALLOCATION}
 
-FEW_EVENTS = 128
+FEW_EVENTS = 512
 """Up to so many events, ``local`` starts no workers: to start them takes longer than the events."""
 
 

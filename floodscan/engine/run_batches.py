@@ -5,21 +5,19 @@ Dask is imported for a cluster only, because to import it takes a second.
 
 from __future__ import annotations
 
-import uuid
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
+from floodscan.catalogs import with_rate_limiter
+from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.engine.in_process import run_in_process
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
-    from contextlib import AbstractContextManager
 
     from distributed import Client
 
-    from floodscan.catalogs.rate_limiter import RateLimiter
     from floodscan.engine.in_process import B, Work
     from floodscan.pipeline import BatchResult, Run
 
@@ -48,25 +46,27 @@ def run_batches(
     yield from run_on_cluster(work, batches, client)
 
 
-def limit_requests(client: Client | None, rates: RateLimits) -> AbstractContextManager[RateLimiter]:
-    """Open a rate limiter for all that makes requests in a run.
+@contextmanager
+def share_limits(run: Run, client: Client | None, rates: RateLimits) -> Iterator[Run]:
+    """Yield a run whose limits hold for the requests of all workers together.
+
+    In this process, the limits of its catalog and its reader do.
 
     Args:
+        run: The run.
         client: Client of the cluster; None makes the requests in this process.
-        rates: The limits.
+        rates: Limits on requests to the catalog.
     """
     if client is None:
-        return nullcontext(LocalRateLimiter(rates, uuid.uuid4().hex))
-    from floodscan.engine.rate_limiter import open_rate_limiter  # noqa: PLC0415 - see above
-
-    return open_rate_limiter(client, rates)
-
-
-@contextmanager
-def limit_reads(run: Run, client: Client | None) -> Iterator[Run]:
-    """Yield a run whose reads of scenes have a rate limiter of their own, over all workers."""
-    if run.reader is None:
         yield run
         return
-    with limit_requests(client, RateLimits(run.reader.n_at_once)) as rate_limiter:
-        yield replace(run, reader=run.reader.limited_by(rate_limiter))
+    from floodscan.engine.rate_limiter import open_rate_limiter  # noqa: PLC0415 - see above
+
+    with ExitStack() as opened:
+        limiter = opened.enter_context(open_rate_limiter(client, rates))
+        run = replace(run, catalog=with_rate_limiter(run.catalog, limiter))
+        if run.reader is not None:
+            reads = RateLimits(run.reader.n_at_once)
+            limiter = opened.enter_context(open_rate_limiter(client, reads))
+            run = replace(run, reader=run.reader.limited_by(limiter))
+        yield run

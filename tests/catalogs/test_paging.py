@@ -60,10 +60,12 @@ def twice(given: dict[str, Any], n: int) -> dict[str, Any]:
     return {**given, "features": given["features"] + given["features"][:n]}
 
 
-def read(*pages: dict[str, Any], limits: Limits = THREE) -> tuple[list[int], Pages]:
+def read(
+    *pages: dict[str, Any], limits: Limits = THREE, longest_page: int = 0
+) -> tuple[list[int], Pages]:
     """Read pages and count the items of each."""
     transport = Pages(list(pages), limits)
-    pager = Pager(cast("Transport", transport), URL)
+    pager = Pager(cast("Transport", transport), URL, longest_page=longest_page)
     body = {"a": 1, "limit": limits.page_items}
     pager.read(body, SearchCounters(Budget(limits)), FoundItems(SEARCH, limits))
     return transport.sizes, transport
@@ -120,6 +122,15 @@ def test_a_page_with_a_usual_limit_of_servers_is_the_last_only_if_the_total_says
         read(page(n), limits=limits)
     assert read(page(n, numberMatched=n), limits=limits)[0] == [n]
     assert read(page(n + 1), limits=limits)[0] == [n + 1]
+
+
+def test_a_usual_limit_is_not_that_of_a_server_that_has_sent_a_longer_page() -> None:
+    """The page is then the last, and its search is not cut."""
+    limits = Limits(page_items=1000)
+    assert read(page(100), limits=limits, longest_page=101)[0] == [100]
+    for longest in (99, 100):
+        with pytest.raises(NotTheEndError, match="a full page has no link to a next page"):
+            read(page(100), limits=limits, longest_page=longest)
 
 
 @pytest.mark.parametrize(

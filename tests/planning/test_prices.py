@@ -50,7 +50,7 @@ def test_a_run_that_continues_keeps_its_price(
     lean_api: StacApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The price is recorded. With another one the same run has the same results."""
-    monkeypatch.setattr("floodscan.scanning.EARLY_EVENTS", 0)
+    monkeypatch.setattr("floodscan.scanning.FEW_EVENTS", 0)
     events, prices = make_events(2), []
     for out, seconds in (("slow", 60.0), ("fast", 0.0)):
         monkeypatch.setattr(
@@ -69,7 +69,7 @@ def test_a_cached_description_has_the_time_that_was_measured(
     lean_api: StacApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So a second run sends the same merged searches, and finds all answers in the cache."""
-    monkeypatch.setattr("floodscan.scanning.EARLY_EVENTS", 0)
+    monkeypatch.setattr("floodscan.scanning.FEW_EVENTS", 0)
     access, events = Access(cache=tmp_path / "cache"), make_events(2)
     scan(events, catalog=lean_api.url, access=access, out=tmp_path / "first")
     measured = REQUEST_SECONDS.pop(lean_api.url)
