@@ -342,7 +342,9 @@ def _open(catalog: StacApiCatalog, budget: Budget) -> _OpenApi:
                 budget.n_requests += own.n_requests
                 budget.n_retries += own.n_retries
                 raise
-        return _open_api(catalog, catalog.endpoint or _KNOWN[catalog.url])
+        endpoint = catalog.endpoint or _KNOWN[catalog.url]
+        # early searches, whose endpoint was guessed, share all with the later ones
+        return _open_api(replace(catalog, endpoint=None), endpoint)
 
 
 @lru_cache(maxsize=8)

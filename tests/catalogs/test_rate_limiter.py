@@ -108,3 +108,22 @@ def test_equal_rate_limiters_share_their_permits() -> None:
     for thread in threads:
         thread.join()
     assert max(most) == 3
+
+
+def test_threads_get_permits_in_the_order_in_which_they_came() -> None:
+    """So the searches of the first batch are not overtaken by those of later ones."""
+    rate_limiter = LocalRateLimiter(RateLimits(max_in_flight=1), "in order")
+    came: list[int] = []
+
+    def visit(number: int) -> None:
+        with rate_limiter.acquire():
+            came.append(number)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(20)]
+    with rate_limiter.acquire():
+        for thread in threads:
+            thread.start()
+            time.sleep(0.01)
+    for thread in threads:
+        thread.join()
+    assert came == list(range(20))
