@@ -82,7 +82,7 @@ def _first_passes(options: TargetOptions, sensor: Sensor) -> list[PassOption]:
     """List the first passes after the onset that cover enough, each at its lowest level."""
     found = _wide_passes(options.options[sensor][_EVENT])
     if len(found) < MOST_ALTERNATIVES:
-        found = _wide_passes(options.make_event[sensor]())
+        found = _wide_passes(options.all_options[sensor][_EVENT])
     return found[:MOST_ALTERNATIVES]
 
 
@@ -102,11 +102,12 @@ def _complete(
     value: Callable[[State], tuple[object, ...]],
 ) -> Combination:
     """Choose the sensor's slots with a pass of ``event``, on the track of that pass alone."""
-    slots = _with_event(options.options[sensor], event)
     tracks = Tracks(main=event.track, lead=_EVENT)
-    fill = best_fill_score(slots, tracks) if all(slots) else None
-    if fill is None or fill.empty:
-        slots = _with_event(options.make_all[sensor](event.track), event)
+    some, every = options.options[sensor], options.all_options[sensor]
+    slots = _with_event(some, event)
+    fill = best_fill_score(slots, tracks)
+    if fill.empty and some is not every:
+        slots = _with_event(every, event)
         fill = best_fill_score(slots, tracks)
     states = combine([State(joint=base)], slots, tracks, limit=fill)
     return best(states, fill, value).options
