@@ -11,6 +11,8 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from floodscan.model import Phase, Sensor
 from floodscan.selection.fill_scores import Tracks, best_fill_score
 from floodscan.selection.joint import State, best, combine
@@ -18,8 +20,6 @@ from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import pyarrow as pa
 
     from floodscan.model import Recipe
     from floodscan.selection.joint import Slots
@@ -145,20 +145,23 @@ def _describe_set(combination: Combination, base: int, recipe: Recipe, sensor: S
 _FACTS = ("pass_id", "track_id", "datetime", "hours_from_onset", "hours_from_peak")
 
 
-def describe_alternatives(found: Alternatives, candidates: pa.Table) -> Alternatives:
+def describe_alternatives(
+    found: Mapping[str, Alternatives], candidates: pa.Table
+) -> dict[str, Alternatives]:
     """Replace the row of each alternative by the facts of its first scene.
 
     Args:
-        found: The alternatives of an event.
+        found: The alternatives by event id.
         candidates: The table of the rows.
     """
+    rows = [entry["row"] for own in found.values() for entries in own.values() for entry in entries]
+    firsts = candidates.select(_FACTS).take(pa.array(rows, pa.int64())).to_pylist()
+    facts = iter(firsts)
+
+    def describe(entry: Json) -> Json:
+        return {**next(facts), **{name: fact for name, fact in entry.items() if name != "row"}}
+
     return {
-        sensor: [
-            {
-                **{name: candidates[name][entry["row"]].as_py() for name in _FACTS},
-                **{name: fact for name, fact in entry.items() if name != "row"},
-            }
-            for entry in entries
-        ]
-        for sensor, entries in found.items()
+        event_id: {sensor: [*map(describe, entries)] for sensor, entries in own.items()}
+        for event_id, own in found.items()
     }

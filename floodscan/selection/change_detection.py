@@ -77,13 +77,14 @@ from floodscan.selection.fill_scores import (
 )
 from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
-from floodscan.selection.reference import slot_numbers
 from floodscan.selection.sample_points import ALL_POINTS
 from floodscan.selection.target_options import SceneColumns, gather_options
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from floodscan.model import Event, Recipe
     from floodscan.planning.slots import EventPlan
@@ -92,16 +93,18 @@ if TYPE_CHECKING:
     from floodscan.selection.mosaics import PassOption
     from floodscan.selection.target_options import Slots, TargetOptions
 
+    Indices = NDArray[np.int64]
     Combination = tuple[PassOption | None, ...]
 
 
 def select_change_detection(
-    candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe
+    candidates: pa.Table, slots: Indices, plans: Sequence[EventPlan], recipe: Recipe
 ) -> tuple[pa.Table, dict[str, Alternatives]]:
     """Choose for all slots of each target together.
 
     Args:
         candidates: CANDIDATES table, the rows of each slot next to each other.
+        slots: Number of each row's slot, shape (n,).
         plans: The events of the candidates.
         recipe: The rules, with the ladder.
 
@@ -111,7 +114,6 @@ def select_change_detection(
         by item id. All members of a mosaic are selected, in the order in which they add the most
         points. And by event id, the alternatives of each sensor for the AOI.
     """
-    slots = slot_numbers(candidates)
     events = {plan.event.event_id: plan.event for plan in plans}
     decisions = {
         plan.event.event_id: plan.decision
