@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from floodscan.model import Phase, Sensor
-from floodscan.selection.fill_scores import Tracks, best_fill_score
+from floodscan.selection.fill_scores import (
+    PERFECT,
+    Tracks,
+    best_fill_score,
+    fills_perfectly,
+)
 from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from floodscan.model import Recipe
+    from floodscan.selection.fill_scores import FillScore
     from floodscan.selection.joint import Slots
     from floodscan.selection.mosaics import PassOption
     from floodscan.selection.target_options import TargetOptions
@@ -105,12 +111,17 @@ def _complete(
     tracks = Tracks(main=event.track, lead=_EVENT)
     some, every = options.options[sensor], options.all_options[sensor]
     slots = _with_event(some, event)
-    fill = best_fill_score(slots, tracks)
+    fill = _fill_score(slots, tracks)
     if fill.empty and some is not every:
         slots = _with_event(every, event)
-        fill = best_fill_score(slots, tracks)
+        fill = _fill_score(slots, tracks)
     states = combine([State(joint=base)], slots, tracks, limit=fill)
     return best(states, fill, value).options
+
+
+def _fill_score(slots: Slots, tracks: Tracks) -> FillScore:
+    is_perfect = fills_perfectly(slots, track=tracks.main)
+    return PERFECT if is_perfect else best_fill_score(slots, tracks)
 
 
 def _with_event(slots: Slots, event: PassOption) -> list[list[PassOption]]:

@@ -70,6 +70,7 @@ from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.columns import encode
 from floodscan.selection.fill_scores import (
     PERFECT,
+    WORST,
     FillScore,
     Tracks,
     best_fill_score,
@@ -209,16 +210,23 @@ def _choose_track(slots: Slots, allowed: Tracks) -> tuple[int, FillScore]:
     best_tracks = [track for track in tracks if fills_perfectly(slots, track=track)]
     limit = PERFECT
     if not best_tracks:
-        fills = {track: _best_fill_score(slots, allowed._replace(main=track)) for track in tracks}
-        limit = min(fills.values())
+        fills: dict[int, FillScore] = {}
+        limit = WORST
+        # a good score of the first track saves most of the search on the others
+        for track in sorted(tracks, key=lambda track: _count_on(slots, track), reverse=True):
+            on_track = allowed._replace(main=track)
+            fills[track] = best_fill_score(_on_track(slots, on_track), on_track, limit=limit)
+            limit = min(limit, fills[track])
         best_tracks = [track for track in tracks if fills[track] == limit]
     if len(best_tracks) == 1:
         return best_tracks[0], limit
     return _choose_widest_track(slots, best_tracks, limit, allowed), limit
 
 
-def _best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
-    return best_fill_score(_on_track(slots, tracks), tracks)
+def _count_on(slots: Slots, track: int) -> tuple[int, int]:
+    """Count the slots that have options on a track, and these options."""
+    counts = [sum([option.track == track for option in options]) for options in slots]
+    return sum(map(bool, counts)), sum(counts)
 
 
 def _choose_widest_track(
