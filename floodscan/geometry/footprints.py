@@ -163,7 +163,9 @@ def _repair(footprints: Geometries) -> Geometries:
     return _make_valid(repaired)
 
 
-def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[np.float64]:
+def overlap_fractions(
+    footprints: Geometries, targets: BaseGeometry | Geometries
+) -> NDArray[np.float64]:
     """Measure the share of a target that each footprint covers.
 
     The share is the planar area in lon/lat degrees of footprint ∩ target over the area of the
@@ -172,16 +174,18 @@ def overlap_fractions(footprints: Geometries, target: BaseGeometry) -> NDArray[n
 
     Args:
         footprints: Valid polygons, shape (n,).
-        target: A valid polygon or multipolygon with an area.
+        targets: Valid polygons or multipolygons with an area: of each footprint, shape (n,), or one
+            for all.
 
     Returns:
         Fractions between 0 and 1, shape (n,).
     """
-    shapely.prepare(target)
-    fractions = shapely.covered_by(target, footprints).astype(np.float64)
-    partial = np.flatnonzero((fractions == 0) & shapely.intersects(target, footprints))
-    shared = shapely.area(shapely.intersection(footprints[partial], target))
-    fractions[partial] = np.minimum(shared / target.area, 1.0)
+    targets = np.broadcast_to(np.asarray(targets, dtype=object), footprints.shape)
+    shapely.prepare(targets)
+    fractions = shapely.covered_by(targets, footprints).astype(np.float64)
+    partial = np.flatnonzero((fractions == 0) & shapely.intersects(targets, footprints))
+    shared = shapely.area(shapely.intersection(footprints[partial], targets[partial]))
+    fractions[partial] = np.minimum(shared / shapely.area(targets[partial]), 1.0)
     return np.round(fractions, OVERLAP_DECIMALS)
 
 

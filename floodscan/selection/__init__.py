@@ -62,12 +62,10 @@ def select_scenes(candidates: pa.Table, plans: Sequence[EventPlan], recipe: Reci
     events = {plan.event.event_id: plan.event for plan in plans}
     candidates = judge_clouds(check_candidates(candidates), recipe)
     candidates = measure_hours(candidates, events, recipe)
-    candidates = flag_candidates(candidates, events)
+    slots = slot_numbers(candidates)
+    candidates = flag_candidates(candidates, slots, events)
     if recipe.policy is Policy.REFERENCE:
-        return Selection(check_table(select_reference(candidates, recipe), CANDIDATES), {})
-    chosen, alternatives = select_change_detection(candidates, plans, recipe)
-    described = {
-        event_id: describe_alternatives(found, candidates)
-        for event_id, found in alternatives.items()
-    }
+        return Selection(check_table(select_reference(candidates, slots, recipe), CANDIDATES), {})
+    chosen, alternatives = select_change_detection(candidates, slots, plans, recipe)
+    described = describe_alternatives(alternatives, candidates)
     return Selection(check_table(chosen, CANDIDATES), described)

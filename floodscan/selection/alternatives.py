@@ -11,17 +11,23 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from floodscan.model import Phase, Sensor
-from floodscan.selection.fill_scores import Tracks, best_fill_score
+from floodscan.selection.fill_scores import (
+    PERFECT,
+    Tracks,
+    best_fill_score,
+    fills_perfectly,
+)
 from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pyarrow as pa
-
     from floodscan.model import Recipe
+    from floodscan.selection.fill_scores import FillScore
     from floodscan.selection.joint import Slots
     from floodscan.selection.mosaics import PassOption
     from floodscan.selection.target_options import TargetOptions
@@ -82,7 +88,7 @@ def _first_passes(options: TargetOptions, sensor: Sensor) -> list[PassOption]:
     """List the first passes after the onset that cover enough, each at its lowest level."""
     found = _wide_passes(options.options[sensor][_EVENT])
     if len(found) < MOST_ALTERNATIVES:
-        found = _wide_passes(options.make_event[sensor]())
+        found = _wide_passes(options.all_options[sensor][_EVENT])
     return found[:MOST_ALTERNATIVES]
 
 
@@ -102,14 +108,20 @@ def _complete(
     value: Callable[[State], tuple[object, ...]],
 ) -> Combination:
     """Choose the sensor's slots with a pass of ``event``, on the track of that pass alone."""
-    slots = _with_event(options.options[sensor], event)
     tracks = Tracks(main=event.track, lead=_EVENT)
-    fill = best_fill_score(slots, tracks) if all(slots) else None
-    if fill is None or fill.empty:
-        slots = _with_event(options.make_all[sensor](event.track), event)
-        fill = best_fill_score(slots, tracks)
+    some, every = options.options[sensor], options.all_options[sensor]
+    slots = _with_event(some, event)
+    fill = _fill_score(slots, tracks)
+    if fill.empty and some is not every:
+        slots = _with_event(every, event)
+        fill = _fill_score(slots, tracks)
     states = combine([State(joint=base)], slots, tracks, limit=fill)
     return best(states, fill, value).options
+
+
+def _fill_score(slots: Slots, tracks: Tracks) -> FillScore:
+    is_perfect = fills_perfectly(slots, track=tracks.main)
+    return PERFECT if is_perfect else best_fill_score(slots, tracks)
 
 
 def _with_event(slots: Slots, event: PassOption) -> list[list[PassOption]]:
@@ -144,20 +156,23 @@ def _describe_set(combination: Combination, base: int, recipe: Recipe, sensor: S
 _FACTS = ("pass_id", "track_id", "datetime", "hours_from_onset", "hours_from_peak")
 
 
-def describe_alternatives(found: Alternatives, candidates: pa.Table) -> Alternatives:
+def describe_alternatives(
+    found: Mapping[str, Alternatives], candidates: pa.Table
+) -> dict[str, Alternatives]:
     """Replace the row of each alternative by the facts of its first scene.
 
     Args:
-        found: The alternatives of an event.
+        found: The alternatives by event id.
         candidates: The table of the rows.
     """
+    rows = [entry["row"] for own in found.values() for entries in own.values() for entry in entries]
+    firsts = candidates.select(_FACTS).take(pa.array(rows, pa.int64())).to_pylist()
+    facts = iter(firsts)
+
+    def describe(entry: Json) -> Json:
+        return {**next(facts), **{name: fact for name, fact in entry.items() if name != "row"}}
+
     return {
-        sensor: [
-            {
-                **{name: candidates[name][entry["row"]].as_py() for name in _FACTS},
-                **{name: fact for name, fact in entry.items() if name != "row"},
-            }
-            for entry in entries
-        ]
-        for sensor, entries in found.items()
+        event_id: {sensor: [*map(describe, entries)] for sensor, entries in own.items()}
+        for event_id, own in found.items()
     }

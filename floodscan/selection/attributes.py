@@ -82,7 +82,7 @@ def derive_attributes(
         decisions: Decisions of persons, by event id.
     """
     verdicts = candidates["verdict"].to_numpy(zero_copy_only=False).astype(object)
-    possible = np.isin(verdicts, _CHOOSABLE)
+    possible = np.any([is_value(candidates["verdict"], each) for each in _CHOOSABLE], axis=0)
     imagery = ~is_value(candidates["sensor"], Sensor.DEM)
     timeless = imagery & possible & (microseconds(candidates["datetime"]) == NO_INSTANT)
     wrong = imagery & possible & wrong_side(candidates, events, recipe)

@@ -1,9 +1,7 @@
 """ITEMS × slots → CANDIDATES: the items that each slot may take, and their measures.
 
-A candidate of a slot is an item that a search for this slot alone would find: it is of the sensor's
-collection, its time lies in the window or is unknown, and its footprint touches the target's bbox.
-So the candidates do not depend on which searches found the items, or on further items in the
-answers.
+A candidate of a slot is an item that a search for this slot alone would find, see ``pairing``. So
+the candidates do not depend on which searches found the items, or on further items in the answers.
 """
 
 from __future__ import annotations
@@ -13,14 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 
-from floodscan.geometry.footprints import bbox_polygon, overlap_fractions
-from floodscan.geometry.scan_lines import ragged_arange
+from floodscan.planning.garbage import garbage_collector_off
 from floodscan.schemas import CANDIDATES, CLEARNESS, ITEMS, check_table
 from floodscan.selection.clearness import counted_cloud, counts_area
-from floodscan.selection.columns import NO_INSTANT, encode, group_starts, microseconds
+from floodscan.selection.columns import NO_INSTANT, is_value, microseconds
 from floodscan.selection.labels import Verdict
+from floodscan.selection.pairing import pair_items
 from floodscan.selection.passes import identify_passes, identify_tracks
 
 if TYPE_CHECKING:
@@ -28,10 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from floodscan.geometry.footprints import Geometries
     from floodscan.model import Recipe
     from floodscan.planning.slots import Slot
-    from floodscan.planning.targets import Target
+    from floodscan.selection.pairing import Pairs
 
     Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]
@@ -48,7 +44,6 @@ _JUDGED = {
 MEASURED = pa.schema([field for field in CANDIDATES if field.name not in _JUDGED])
 """CANDIDATES without the columns that depend on the rules and on other candidates."""
 
-_PLACES = ["collection", "datetime", "geometry", "extent"]  # what decides on candidates
 _DAY = 86_400_000_000  # microseconds
 _LAST_SECOND = 86_399_000_000  # microseconds of a day
 
@@ -78,13 +73,10 @@ def score(
     """
     if len(items) == 0:
         return CANDIDATES.empty_table()
-    items = check_table(items, ITEMS)
-    rows = find_unique(items)
-    places = items.select(_PLACES).take(pa.array(rows)).combine_chunks()
-    of_items, of_slots, overlaps = _pair(places, slots, recipe)
-    found = items.take(pa.array(rows[of_items]))
-    measured = _measure(found, slots, recipe, of_slots, overlaps)
-    answered, known = (_take_flags(flags, of_slots) for flags in (complete, covered))
+    with garbage_collector_off():
+        pairs = pair_items(check_table(items, ITEMS), slots, recipe)
+        measured = _measure(items, slots, recipe, pairs)
+    answered, known = (_take_flags(flags, pairs.slots) for flags in (complete, covered))
     return judge(measured, recipe, complete=answered, covered=known)
 
 
@@ -95,140 +87,21 @@ def _take_flags(flags: Sequence[bool] | None, of_slots: Indices) -> Mask:
     return np.array(flags, dtype=bool)[of_slots]
 
 
-def find_unique(items: pa.Table) -> Indices:
-    """Return one row of each item, sorted by collection and id."""
-    keys = items.select(["collection", "item_id"])
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
-    ordered = keys.take(order)
-    first = group_starts([encode(column) for column in ordered.columns])
-    return np.asarray(order).astype(np.int64)[first]
-
-
-def _pair(
-    places: pa.Table, slots: Sequence[Slot], recipe: Recipe
-) -> tuple[Indices, Indices, NDArray[np.float64]]:
-    """Pair each slot with its candidates, and measure what they cover of its target.
-
-    Returns:
-        Numbers of the items, of the slots, and shares of the targets, shape (n,) each; ascending by
-        slot, then by item.
-    """
-    outlines = places["geometry"].combine_chunks().dictionary_encode()
-    of_outline = np.asarray(outlines.indices)  # passes over the same ground share their outlines
-    footprints = shapely.from_wkb(outlines.dictionary.to_numpy(zero_copy_only=False))
-    targets = list(dict.fromkeys(slot.target for slot in slots))
-    pair_targets, pair_items = _pair_with_targets(places, footprints[of_outline], targets)
-    pairs, of_slots = _pair_with_slots(slots, targets, pair_targets)
-    inside = _inside_window(places, pair_items[pairs], slots, of_slots)
-    inside &= _is_of_collection(places, pair_items[pairs], slots, of_slots, recipe)
-    pairs, of_slots = pairs[inside], of_slots[inside]
-    order = np.lexsort((pair_items[pairs], of_slots))
-    pairs, of_slots = pairs[order], of_slots[order]
-    of_items = pair_items[pairs]
-    overlaps = _measure_overlaps(footprints, of_outline[of_items], targets, pair_targets[pairs])
-    return of_items, of_slots, overlaps
-
-
-def _pair_with_targets(
-    items: pa.Table, footprints: Geometries, targets: Sequence[Target]
-) -> tuple[Indices, Indices]:
-    """Pair each target with the items that touch its bbox.
-
-    Returns:
-        Numbers of the targets, ascending, and of the items, shape (pairs,) each.
-    """
-    extents = shapely.from_wkb(items["extent"].to_numpy())
-    searched = np.where(shapely.is_empty(footprints), extents, footprints)
-    boxes = [bbox_polygon(*target.bbox) for target in targets]
-    pair_targets, pair_items = shapely.STRtree(searched).query(boxes, predicate="intersects")
-    order = np.lexsort((pair_items, pair_targets))
-    return pair_targets[order], pair_items[order]
-
-
-def _measure_overlaps(
-    footprints: Geometries, of_outline: Indices, targets: Sequence[Target], of_targets: Indices
-) -> NDArray[np.float64]:
-    """Measure the overlap of each row's footprint and target, once for equal ones, shape (n,)."""
-    keys, of_keys = np.unique(of_targets * len(footprints) + of_outline, return_inverse=True)
-    key_targets, key_outlines = np.divmod(keys, len(footprints))
-    ends = np.searchsorted(key_targets, np.arange(len(targets) + 1))
-    overlaps = [
-        overlap_fractions(footprints[key_outlines[start:end]], target.area)
-        for target, start, end in zip(targets, ends[:-1], ends[1:], strict=True)
-    ]
-    return np.concatenate(overlaps)[of_keys]
-
-
-def _pair_with_slots(
-    slots: Sequence[Slot], targets: Sequence[Target], pair_targets: Indices
-) -> tuple[Indices, Indices]:
-    """Pair each pair of target and item with each slot of the target.
-
-    Returns:
-        Numbers of the pairs and of the slots, shape (n,) each.
-    """
-    numbers = {target: number for number, target in enumerate(targets)}
-    of_target = np.array([numbers[slot.target] for slot in slots], dtype=np.int64)
-    by_target = np.argsort(of_target, kind="stable")
-    counts = np.bincount(of_target, minlength=len(targets))
-    starts = np.cumsum(counts) - counts
-    repeats = counts[pair_targets]
-    pairs = np.repeat(np.arange(len(pair_targets)), repeats)
-    return pairs, by_target[starts[pair_targets[pairs]] + ragged_arange(repeats)]
-
-
-def _inside_window(
-    items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices
-) -> Mask:
-    """True if the item's time is in the slot's window, or either is unknown, shape (n,)."""
-    windows = [slot.window for slot in slots]
-    all_time = np.array([window is None for window in windows], dtype=bool)[of_slots]
-    opens, closes = (
-        np.array(
-            [edge and edge.replace(tzinfo=None) for edge in edges], dtype="datetime64[us]"
-        ).astype(np.int64)[of_slots]
-        for edges in (
-            [window and window.start for window in windows],
-            [window and window.end for window in windows],
-        )
-    )
-    times = microseconds(items["datetime"])[of_items]
-    inside: Mask = all_time | (times == NO_INSTANT) | ((times >= opens) & (times <= closes))
-    return inside
-
-
-def _is_of_collection(
-    items: pa.Table, of_items: Indices, slots: Sequence[Slot], of_slots: Indices, recipe: Recipe
-) -> Mask:
-    """True if the item is of the collection of the slot's sensor, shape (n,)."""
-    encoded = items["collection"].combine_chunks().dictionary_encode()
-    collections = [recipe.rules[slot.sensor].asked.collection for slot in slots]
-    asked = pc.index_in(pa.array(collections, pa.string()), encoded.dictionary)
-    same = pc.equal(encoded.indices.take(pa.array(of_items)), asked.take(pa.array(of_slots)))
-    return np.asarray(same.fill_null(False))
-
-
-def _measure(
-    taken: pa.Table,
-    slots: Sequence[Slot],
-    recipe: Recipe,
-    of_slots: Indices,
-    overlaps: NDArray[np.float64],
-) -> pa.Table:
-    """Add the measures of a row's slot to each item."""
-    days, offsets = _days(taken["datetime"], slots, of_slots)
-    sensors = [slot.sensor for slot in slots]
-    of_sensors = np.array(sensors, dtype=object)[of_slots]
+def _measure(items: pa.Table, slots: Sequence[Slot], recipe: Recipe, pairs: Pairs) -> pa.Table:
+    """Take the item of each pair, and add the measures of its slot."""
+    taken = items.take(pa.array(pairs.items))
+    days, offsets = _days(taken["datetime"], slots, pairs.slots)
+    sensors = _spread([slot.sensor for slot in slots], pairs.slots)
     own = {
-        "event_id": _spread([slot.event_id for slot in slots], of_slots),
-        "target_id": _spread([slot.target.target_id for slot in slots], of_slots),
-        "phase": _spread([slot.phase for slot in slots], of_slots),
-        "sensor": _spread(sensors, of_slots),
+        "event_id": _spread([slot.event_id for slot in slots], pairs.slots),
+        "target_id": _spread([slot.target.target_id for slot in slots], pairs.slots),
+        "phase": _spread([slot.phase for slot in slots], pairs.slots),
+        "sensor": sensors,
         "days_from_phase": days,
         "day_offset": offsets,
-        "overlap_frac": overlaps,
-        **{field.name: pa.nulls(len(of_slots), field.type) for field in CLEARNESS},
-        "missing_assets": _find_missing(taken["assets"], of_sensors, recipe),
+        "overlap_frac": pairs.overlaps,
+        **{field.name: pa.nulls(len(taken), field.type) for field in CLEARNESS},
+        "missing_assets": _find_missing(taken["assets"], sensors, recipe),
     }
     columns = [own[field.name] if field.name in own else taken[field.name] for field in MEASURED]
     return pa.table(columns, schema=MEASURED)
@@ -276,7 +149,7 @@ def judge(
         "verdict": _withhold(_find_verdicts(measured, recipe), complete, covered, recipe),
         "relaxed": pa.nulls(len(measured), CANDIDATES.field("relaxed").type),
         "superseded_by": pa.nulls(len(measured), pa.string()),
-        "flags": pa.array([[]] * len(measured), CANDIDATES.field("flags").type),
+        "flags": _list_texts([], np.zeros((len(measured), 0), dtype=bool)),
     }
     columns = [judged[name] if name in judged else measured[name] for name in CANDIDATES.names]
     return check_table(pa.table(columns, schema=CANDIDATES), CANDIDATES)
@@ -288,17 +161,19 @@ def _find_verdicts(measured: pa.Table, recipe: Recipe) -> NDArray[np.object_]:
     Returns:
         Verdicts: ``eligible``, or why the candidate cannot be chosen, shape (n,).
     """
-    sensors = np.array(measured["sensor"].to_pylist(), dtype=object)
-    outside = _outside_windows(measured["datetime"], measured["day_offset"], sensors, recipe)
     verdicts = np.full(len(measured), Verdict.ELIGIBLE, dtype=object)
-    for sensor, asked in recipe.sensors.items():
-        here = sensors == sensor
+    for sensor, rules in recipe.rules.items():
+        asked = rules.asked
+        here = is_value(measured["sensor"], sensor)
         if asked.max_cloud_percent is not None:
             is_below = counted_cloud(measured, asked) < asked.max_cloud_percent
             verdicts[here & ~is_below] = Verdict.TOO_CLOUDY
-        verdicts[here & outside] = Verdict.OUTSIDE_WINDOW
+        if asked.window_days is not None and rules.ladder:
+            outside = beyond(measured["datetime"], measured["day_offset"], asked.window_days)
+            verdicts[here & outside] = Verdict.OUTSIDE_WINDOW
         if asked.polarizations:
-            has = _has_each(measured["polarizations"], asked.polarizations, of_map_keys=False)
+            channels = measured["polarizations"].combine_chunks()
+            has = _has_each(channels, channels.values, asked.polarizations)
             verdicts[here & ~has.all(axis=1)] = Verdict.MISSING_POLARIZATIONS
     lacking = np.asarray(pc.list_value_length(measured["missing_assets"])) > 0
     verdicts[lacking] = Verdict.MISSING_ASSETS
@@ -306,31 +181,16 @@ def _find_verdicts(measured: pa.Table, recipe: Recipe) -> NDArray[np.object_]:
     return verdicts
 
 
-def _find_missing(
-    assets: pa.ChunkedArray, sensors: NDArray[np.object_], recipe: Recipe
-) -> pa.ListArray:
+def _find_missing(assets: pa.ChunkedArray, sensors: pa.Array, recipe: Recipe) -> pa.ListArray:
     """List the assets that each scene lacks."""
-    missing = np.zeros((len(assets), 0), dtype=bool)
-    keys: list[str] = []
-    for sensor, asked in recipe.sensors.items():
-        lacking = ~_has_each(assets, asked.assets, of_map_keys=True) & (sensors == sensor)[:, None]
-        missing, keys = np.hstack([missing, lacking]), [*keys, *asked.assets]
-    return _lists(keys, missing)
-
-
-def _outside_windows(
-    times: pa.ChunkedArray,
-    offsets: pa.ChunkedArray,
-    sensors: NDArray[np.object_],
-    recipe: Recipe,
-) -> Mask:
-    """True for candidates that only a wider window of the ladder admits, shape (n,)."""
-    outside = np.zeros(len(times), dtype=bool)
-    for sensor, rules in recipe.rules.items():
-        days = rules.asked.window_days
-        if days is not None and rules.ladder:
-            outside |= (sensors == sensor) & beyond(times, offsets, days)
-    return outside
+    wanted = [(sensor, key) for sensor, asked in recipe.sensors.items() for key in asked.assets]
+    keys = list(dict.fromkeys(key for _, key in wanted))
+    maps = assets.combine_chunks()
+    has = _has_each(maps, maps.keys, keys)
+    missing = np.zeros((len(maps), len(wanted)), dtype=bool)
+    for column, (sensor, key) in enumerate(wanted):
+        missing[:, column] = is_value(sensors, sensor) & ~has[:, keys.index(key)]
+    return _list_texts([key for _, key in wanted], missing)
 
 
 def beyond(
@@ -366,6 +226,8 @@ def _withhold(
     If the recipe has a ladder, its steps may admit candidates that are rejected before. So may the
     clouds over the target, once they are read.
     """
+    if complete.all():
+        return verdicts
     choosable = [Verdict.ELIGIBLE]
     if any(rules.ladder or counts_area(rules.asked) for rules in recipe.rules.values()):
         choosable += [Verdict.OUTSIDE_WINDOW, Verdict.TOO_CLOUDY]
@@ -375,19 +237,24 @@ def _withhold(
     return np.where(withheld, reasons, verdicts)
 
 
-def _has_each(lists: pa.ChunkedArray, wanted: Sequence[str], *, of_map_keys: bool) -> Mask:
-    """True where a row's list, or its map's keys, has a wanted text, shape (n, wanted)."""
-    array = lists.combine_chunks()
-    offsets = array.offsets.to_numpy()
-    values = (array.keys if of_map_keys else array.values)[offsets[0] : offsets[-1]]
-    owners = np.repeat(np.arange(len(array)), np.diff(offsets))
-    has = np.zeros((len(array), len(wanted)), dtype=bool)
-    for column, text in enumerate(wanted):
-        has[owners[pc.equal(values, text).to_numpy(zero_copy_only=False)], column] = True
-    return has
+def _has_each(lists: pa.ListArray | pa.MapArray, texts: pa.Array, wanted: Sequence[str]) -> Mask:
+    """True where a row's list has a wanted text, shape (n, wanted).
+
+    Args:
+        lists: Lists of texts, or maps; n rows.
+        texts: The texts of all rows, or the keys of all maps.
+        wanted: Different texts.
+    """
+    offsets = lists.offsets.to_numpy()
+    found = pc.index_in(texts[offsets[0] : offsets[-1]], pa.array(wanted, pa.string()))
+    columns = np.asarray(found.fill_null(len(wanted)))
+    owners = np.repeat(np.arange(len(lists)), np.diff(offsets))
+    has = np.zeros((len(lists), len(wanted) + 1), dtype=bool)  # the last column is for all others
+    has[owners, columns] = True
+    return has[:, :-1]
 
 
-def _lists(texts: Sequence[str], marked: Mask) -> pa.ListArray:
+def _list_texts(texts: Sequence[str], marked: Mask) -> pa.ListArray:
     """List the texts that are marked in each row."""
     ends = np.append(0, np.cumsum(marked.sum(axis=1)))
     columns = np.nonzero(marked)[1]

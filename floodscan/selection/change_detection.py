@@ -70,6 +70,7 @@ from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.columns import encode
 from floodscan.selection.fill_scores import (
     PERFECT,
+    WORST,
     FillScore,
     Tracks,
     best_fill_score,
@@ -77,13 +78,14 @@ from floodscan.selection.fill_scores import (
 )
 from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
-from floodscan.selection.reference import slot_numbers
 from floodscan.selection.sample_points import ALL_POINTS
 from floodscan.selection.target_options import SceneColumns, gather_options
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from floodscan.model import Event, Recipe
     from floodscan.planning.slots import EventPlan
@@ -92,16 +94,18 @@ if TYPE_CHECKING:
     from floodscan.selection.mosaics import PassOption
     from floodscan.selection.target_options import Slots, TargetOptions
 
+    Indices = NDArray[np.int64]
     Combination = tuple[PassOption | None, ...]
 
 
 def select_change_detection(
-    candidates: pa.Table, plans: Sequence[EventPlan], recipe: Recipe
+    candidates: pa.Table, slots: Indices, plans: Sequence[EventPlan], recipe: Recipe
 ) -> tuple[pa.Table, dict[str, Alternatives]]:
     """Choose for all slots of each target together.
 
     Args:
         candidates: CANDIDATES table, the rows of each slot next to each other.
+        slots: Number of each row's slot, shape (n,).
         plans: The events of the candidates.
         recipe: The rules, with the ladder.
 
@@ -111,7 +115,6 @@ def select_change_detection(
         by item id. All members of a mosaic are selected, in the order in which they add the most
         points. And by event id, the alternatives of each sensor for the AOI.
     """
-    slots = slot_numbers(candidates)
     events = {plan.event.event_id: plan.event for plan in plans}
     decisions = {
         plan.event.event_id: plan.decision
@@ -207,16 +210,23 @@ def _choose_track(slots: Slots, allowed: Tracks) -> tuple[int, FillScore]:
     best_tracks = [track for track in tracks if fills_perfectly(slots, track=track)]
     limit = PERFECT
     if not best_tracks:
-        fills = {track: _best_fill_score(slots, allowed._replace(main=track)) for track in tracks}
-        limit = min(fills.values())
+        fills: dict[int, FillScore] = {}
+        limit = WORST
+        # a good score of the first track saves most of the search on the others
+        for track in sorted(tracks, key=lambda track: _count_on(slots, track), reverse=True):
+            on_track = allowed._replace(main=track)
+            fills[track] = best_fill_score(_on_track(slots, on_track), on_track, limit=limit)
+            limit = min(limit, fills[track])
         best_tracks = [track for track in tracks if fills[track] == limit]
     if len(best_tracks) == 1:
         return best_tracks[0], limit
     return _choose_widest_track(slots, best_tracks, limit, allowed), limit
 
 
-def _best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
-    return best_fill_score(_on_track(slots, tracks), tracks)
+def _count_on(slots: Slots, track: int) -> tuple[int, int]:
+    """Count the slots that have options on a track, and these options."""
+    counts = [sum([option.track == track for option in options]) for options in slots]
+    return sum(map(bool, counts)), sum(counts)
 
 
 def _choose_widest_track(

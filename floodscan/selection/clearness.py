@@ -150,6 +150,8 @@ def judge_clouds(candidates: pa.Table, recipe: Recipe) -> pa.Table:
         candidates: CANDIDATES, judged but not ranked.
         recipe: The rules.
     """
+    if not reads_area(recipe):
+        return candidates
     verdicts = candidates["verdict"].to_numpy(zero_copy_only=False).astype(object)
     for sensor in _area_sensors(recipe):
         asked = recipe.sensors[sensor]

@@ -37,7 +37,7 @@ def dense_ranks(values: pa.ChunkedArray | pa.Array) -> Indices:
     return np.asarray(ranks).astype(np.int64)
 
 
-def is_value(values: pa.ChunkedArray, value: str) -> Mask:
+def is_value(values: pa.ChunkedArray | pa.Array, value: str) -> Mask:
     """True where a column without nulls has a value, shape (n,)."""
     return np.asarray(pc.equal(values, value))
 

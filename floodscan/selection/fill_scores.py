@@ -61,6 +61,9 @@ class FillScore(NamedTuple):
 PERFECT = FillScore()
 """Every slot is filled without any step of the ladder, and nearest to the peak."""
 
+WORST = FillScore(no_event=2)
+"""Worse than any way to fill the slots."""
+
 
 class Tracks(NamedTuple):
     """The tracks that slots may take, and the slot that leads.
@@ -100,17 +103,17 @@ class _Fill(NamedTuple):
     steps: int
 
 
-def best_fill_score(slots: Slots, tracks: Tracks) -> FillScore:
+def best_fill_score(slots: Slots, tracks: Tracks, *, limit: FillScore = WORST) -> FillScore:
     """Find how well slots can be filled, whatever the passes cover.
 
     Args:
         slots: Options of each phase.
         tracks: The tracks that may be taken.
+        limit: A score that is worse is found as ``WORST``, which is faster.
     """
-    if fills_perfectly(slots, track=tracks.main):
-        return PERFECT
     fills = [_list_fills(options, tracks) for options in slots]
-    return FillScore(*_least_costs(fills, tracks.lead))
+    reached = _least_costs(fills, tracks.lead, limit, n_kept=1)
+    return FillScore(*_least_costs(fills, tracks.lead, min(limit, reached)))
 
 
 def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
@@ -121,21 +124,36 @@ def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
         if off_track and tracks.mixed_level is None:
             continue
         level = max(option.level, tracks.mixed_level or 0) if off_track else option.level
-        span = (option.pass_id, option.start, option.end)
-        counted = (option.unknown, option.peak_days, level, int(off_track), option.level)
-        found[_Fill(*span, *counted)] = None
+        fill = _Fill(
+            option.pass_id,
+            option.start,
+            option.end,
+            option.unknown,
+            option.peak_days,
+            level,
+            int(off_track),
+            option.level,
+        )
+        found[fill] = None
     return list(found)
 
 
-def _least_costs(slots: Sequence[Sequence[_Fill]], lead: int | None) -> Costs:
-    """Find the least costs of filling slots, one after the other."""
+def _least_costs(
+    slots: Sequence[Sequence[_Fill]], lead: int | None, limit: Costs, *, n_kept: int | None = None
+) -> Costs:
+    """Find the least costs of filling slots, one after the other; ``WORST`` beyond a limit.
+
+    No costs become less from slot to slot, so a way beyond the limit stays beyond it. If only some
+    ways are kept for the next slot, the costs can be reached, but need not be the least.
+    """
     ways: list[Way] = [(PERFECT, BEFORE_ALL, 0, frozenset())]
     for number, (fills, last) in enumerate(zip(slots, find_last_starts(slots), strict=True)):
         grown: list[Way] = []
         for costs, end, n_used, used in ways:
             no_event, empty, unknown, peak_days, level, off_track, steps = costs
             skipped = (no_event + (number == lead), empty + 1, *costs[2:])
-            grown.append((skipped, end, n_used, used))
+            if skipped <= limit:
+                grown.append((skipped, end, n_used, used))
             for fill in fills:
                 if fill.start <= end or fill.pass_id in used:
                     continue
@@ -148,11 +166,13 @@ def _least_costs(slots: Sequence[Sequence[_Fill]], lead: int | None) -> Costs:
                     off_track + fill.off_track,
                     steps + fill.steps,
                 )
+                if filled > limit:
+                    continue
                 returns = last.get(fill.pass_id, BEFORE_ALL) > fill.end
                 now_used = used | {fill.pass_id} if returns else used
                 grown.append((filled, fill.end, len(now_used), now_used))
-        ways = _undominated(grown)
-    return ways[0][0]
+        ways = _undominated(grown)[:n_kept]
+    return ways[0][0] if ways else WORST
 
 
 def _undominated(ways: Sequence[Way]) -> list[Way]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from floodscan.model import Phase, Sensor
-from floodscan.schemas import CANDIDATES, SLOT
+from floodscan.schemas import CANDIDATES
 from floodscan.selection.columns import (
     NO_INSTANT,
     encode,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from floodscan.model import Event
 
+    Indices = NDArray[np.int64]
     Mask = NDArray[np.bool_]
     Numbers = NDArray[np.float64]
 
@@ -60,23 +61,24 @@ _SECOND = 1_000_000  # microseconds
 _DAY_SECONDS = 86_400
 
 
-def flag_candidates(candidates: pa.Table, events: Mapping[str, Event]) -> pa.Table:
+def flag_candidates(candidates: pa.Table, slots: Indices, events: Mapping[str, Event]) -> pa.Table:
     """Fill the column ``flags``.
 
     Args:
         candidates: CANDIDATES table with its hours.
+        slots: Number of each row's slot, shape (n,).
         events: The events of the candidates, by id.
     """
     times = microseconds(candidates["datetime"])
     radar = is_value(candidates["sensor"], Sensor.S1RTC)
+    optical = is_value(candidates["sensor"], Sensor.S2L2A) & (times != NO_INSTANT)
+    is_dem = is_value(candidates["sensor"], Sensor.DEM)
     marks = {
         Flag.UNCALIBRATED: radar & _before_calibration(candidates, times),
         Flag.NO_VV_OR_VH: radar & _lacks_vertical(candidates),
-        Flag.LOW_SUN: is_value(candidates["sensor"], Sensor.S2L2A)
-        & (times != NO_INSTANT)
-        & (_sun_elevations(candidates, events, times) < LOW_SUN_DEGREES),
+        Flag.LOW_SUN: _has_low_sun(candidates, events, times, optical),
         Flag.LATE_EVENT: _is_late(candidates),
-        Flag.TWIN: _has_twin(candidates, times) & ~is_value(candidates["sensor"], Sensor.DEM),
+        Flag.TWIN: _has_twin(candidates, slots, times) & ~is_dem,
     }
     marked = np.column_stack([*marks.values()])
     ends = np.append(0, np.cumsum(marked.sum(axis=1)))
@@ -110,22 +112,25 @@ def _is_late(candidates: pa.Table) -> Mask:
     return np.asarray(pc.fill_null(found, fill_value=False))
 
 
-def _has_twin(candidates: pa.Table, times: NDArray[np.int64]) -> Mask:
+def _has_twin(candidates: pa.Table, slots: Indices, times: Indices) -> Mask:
     """True if another row of the slot has the same satellite, second, tile and footprint.
 
     A scene that was processed anew is not a twin: it has another baseline.
     """
-    names = (*SLOT, "platform", "mgrs_tile", "processing_baseline")
-    keys = [times // _SECOND, *(encode(candidates[name]) for name in names)]
     twins = np.zeros(len(times), dtype=bool)
-    alike = _repeated(keys)
-    # hardly any rows are left: only their footprints are compared, which takes long
-    geometry = encode(candidates["geometry"].take(pa.array(alike)))
-    twins[alike[_repeated([*(key[alike] for key in keys), geometry])]] = True
+    rows = np.arange(len(times))
+    keys = [times // _SECOND, slots]
+    # each comparison leaves fewer rows to the next one, which takes longer
+    for names in (), ("platform", "mgrs_tile", "processing_baseline"), ("geometry",):
+        own = candidates.select(names).take(pa.array(rows))
+        keys += [encode(own[name]) for name in names]
+        alike = _repeated(keys)
+        rows, keys = rows[alike], [key[alike] for key in keys]
+    twins[rows] = True
     return twins
 
 
-def _repeated(keys: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+def _repeated(keys: Sequence[Indices]) -> Indices:
     """List the rows that are equal to another row in all keys."""
     order = np.lexsort(keys)
     starts = group_starts([key[order] for key in keys])
@@ -134,14 +139,16 @@ def _repeated(keys: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.sort(order[same])
 
 
-def _sun_elevations(
-    candidates: pa.Table, events: Mapping[str, Event], times: NDArray[np.int64]
-) -> Numbers:
-    """Compute the sun's elevation over the centre of each event's area, degrees, shape (n,)."""
+def _has_low_sun(
+    candidates: pa.Table, events: Mapping[str, Event], times: Indices, optical: Mask
+) -> Mask:
+    """True for optical scenes with a low sun over the centre of the event's area, shape (n,)."""
     encoded = candidates["event_id"].combine_chunks().dictionary_encode()
     centres = [_centre(events[event_id]) for event_id in encoded.dictionary.to_pylist()]
-    rows = np.array(centres, dtype=float).reshape(-1, 2)[np.asarray(encoded.indices)]
-    return sun_elevation(times / _SECOND, rows[:, 0], rows[:, 1])
+    lon, lat = np.array(centres)[np.asarray(encoded.indices)[optical]].T
+    low = np.zeros(len(times), dtype=bool)
+    low[optical] = sun_elevation(times[optical] / _SECOND, lon, lat) < LOW_SUN_DEGREES
+    return low
 
 
 def _centre(event: Event) -> tuple[float, float]:

@@ -225,20 +225,19 @@ def _make_option(
     cost = min([scene.days for scene in scenes]) * MILLI
     if weigh_cloud:
         cost = cost * CLOUD_PERCENT_PER_DAY + _mean_cloud(scenes)
-    return PassOption(
-        pass_id=scenes[0].pass_id,
-        unknown=max([scene.unknown for scene in scenes]),
-        track=scenes[0].track,
-        level=levels[0],
-        coverage_level=levels[1],
-        peak_days=0 if peak is None else count_peak_days(start, size, peak),
-        start=start,
-        end=max(starts),
-        points=points,
-        cost=cost,
-        key=tuple([scene.item_id for scene in scenes]),
-        size=size,
-        scenes=tuple(scenes),
+    return PassOption(  # named fields would take twice as long
+        scenes[0].pass_id,
+        max([scene.unknown for scene in scenes]),
+        scenes[0].track,
+        *levels,
+        0 if peak is None else count_peak_days(start, size, peak),
+        start,
+        max(starts),
+        points,
+        cost,
+        tuple([scene.item_id for scene in scenes]),
+        size,
+        tuple(scenes),
     )
 
 

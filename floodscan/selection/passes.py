@@ -122,7 +122,7 @@ def connected_components(n_nodes: int, links: NDArray[np.int64]) -> Indices:
     Returns:
         Number of each node's component, shape (n_nodes,).
     """
-    parents = list(range(n_nodes))
+    parents = {node: node for node in links.ravel().tolist()}
 
     def find_root(node: int) -> int:
         while parents[node] != node:
@@ -133,7 +133,9 @@ def connected_components(n_nodes: int, links: NDArray[np.int64]) -> Indices:
     for one, other in links.tolist():
         first, second = sorted((find_root(one), find_root(other)))
         parents[second] = first
-    return np.unique([find_root(node) for node in range(n_nodes)], return_inverse=True)[1]
+    roots = np.arange(n_nodes)  # few nodes have links
+    roots[[*parents]] = [find_root(node) for node in parents]
+    return np.unique(roots, return_inverse=True)[1]
 
 
 def _name_runs(first_scenes: pa.Table) -> pa.Array:

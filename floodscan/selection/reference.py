@@ -26,8 +26,15 @@ import pyarrow.compute as pc
 
 from floodscan.model import Sensor
 from floodscan.schemas import CANDIDATES, SLOT
-from floodscan.selection.clearness import clear_sets, counted_clouds, rank_knowledge
-from floodscan.selection.columns import dense_ranks, encode, group_starts, is_value
+from floodscan.selection.clearness import clear_sets, counted_clouds, rank_knowledge, reads_area
+from floodscan.selection.columns import (
+    code_texts,
+    dense_ranks,
+    encode,
+    group_starts,
+    is_value,
+    microseconds,
+)
 from floodscan.selection.labels import Verdict
 from floodscan.selection.sample_points import N_POINTS
 
@@ -42,18 +49,18 @@ def slot_numbers(candidates: pa.Table) -> NDArray[np.int64]:
     return np.cumsum(group_starts([encode(candidates[name]) for name in SLOT])) - 1
 
 
-def select_reference(candidates: pa.Table, recipe: Recipe) -> pa.Table:
+def select_reference(candidates: pa.Table, slots: NDArray[np.int64], recipe: Recipe) -> pa.Table:
     """Order the candidates of each slot by the published rules and select the first.
 
     Args:
         candidates: CANDIDATES table, the rows of each slot next to each other.
+        slots: Number of each row's slot, shape (n,).
         recipe: The rules.
 
     Returns:
         The same rows with ``rank``, ``selected`` and ``verdict``. The slots keep their order.
         Within a slot the ranked rows come first, then the rejected rows by item id.
     """
-    slots = slot_numbers(candidates)
     eligible = is_value(candidates["verdict"], Verdict.ELIGIBLE)
     order = np.lexsort([*reversed(_reference_keys(candidates, eligible, recipe)), ~eligible, slots])
     candidates, slots, eligible = candidates.take(pa.array(order)), slots[order], eligible[order]
@@ -89,25 +96,21 @@ def _reference_keys(
         np.where(eligible, -_covered_fracs(candidates, recipe), 0),
         np.where(optical, cloud, 0),
         np.where(imagery, days, 0),
-        np.where(
-            imagery, _text_ranks(candidates["datetime"].cast(pa.int64()), np.iinfo(np.int64).min), 0
-        ),
-        np.where(radar, _text_ranks(orbit_text, ""), 0),
-        np.where(radar, _text_ranks(candidates["orbit_state"], ""), 0),
-        _text_ranks(candidates["item_id"], ""),
+        # a time is in the order of its UTC text of fixed width
+        np.where(imagery, microseconds(candidates["datetime"]), 0),
+        np.where(radar, code_texts(pc.fill_null(orbit_text, "")), 0),
+        np.where(radar, code_texts(pc.fill_null(candidates["orbit_state"], "")), 0),
+        dense_ranks(candidates["item_id"]),
     ]
 
 
 def _covered_fracs(candidates: pa.Table, recipe: Recipe) -> NDArray[np.float64]:
     """Return the share of the target that each scene covers, or that it shows clear, if known."""
-    overlaps = candidates["overlap_frac"].to_numpy()
+    overlaps: NDArray[np.float64] = candidates["overlap_frac"].to_numpy()
+    if not reads_area(recipe):
+        return overlaps
     clear = [
         np.nan if points is None else points.bit_count() / N_POINTS
         for points in clear_sets(candidates, recipe)
     ]
     return np.where(np.isnan(clear), overlaps, clear)
-
-
-def _text_ranks(values: pa.ChunkedArray, missing: str | int) -> NDArray[np.int64]:
-    """Rank values in ascending order. A time ranks as its UTC text of fixed width does."""
-    return dense_ranks(pc.fill_null(values, missing))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial, reduce
+from functools import reduce
 from itertools import groupby
 from math import ceil
 from operator import or_
@@ -26,7 +26,7 @@ from floodscan.selection.sample_points import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -34,12 +34,9 @@ if TYPE_CHECKING:
     from floodscan.model import Recipe
     from floodscan.planning.targets import Target
     from floodscan.selection.attributes import CandidateAttributes
-    from floodscan.selection.mosaics import LeastPoints
 
     Indices = NDArray[np.int64]
     Slots = list[list[PassOption]]
-    ScenesAndOptions = tuple[list[list[Scene]], Slots]
-    MakeOptions = Callable[[Sequence[Sequence[int]], LeastPoints], ScenesAndOptions]
     Coverage = tuple[int, int, int]  # a set of points, their number, and that of the footprint's
 
 _IMAGERY = (Sensor.S1RTC, Sensor.S2L2A)
@@ -87,25 +84,20 @@ class SceneColumns:
 class TargetOptions(NamedTuple):
     """What the slots of a target can choose from.
 
-    Scenes and options that need ladder steps are left out for a sensor whose slots can all be
-    filled without any.
-
     Attributes:
-        scenes: Of each sensor, by phase.
-        options: Of each sensor, by phase.
+        scenes: Of each sensor, by phase; without those of ``options`` that are left out.
+        options: Of each sensor, by phase. The options that need ladder steps are left out for a
+            sensor whose slots can all be filled without any.
+        all_options: Of each sensor, by phase, on all levels.
         dem_points: Points that the DEM covers; all points if it covers none.
         dem_rows: Rows of the DEM's tiles.
-        make_all: Of each sensor, a function that makes the options of all levels, by phase, on a
-            track.
-        make_event: Of each sensor, a function that makes the options of all levels of ``event``.
     """
 
     scenes: dict[Sensor, list[list[Scene]]]
     options: dict[Sensor, Slots]
+    all_options: dict[Sensor, Slots]
     dem_points: int
     dem_rows: list[int]
-    make_all: dict[Sensor, Callable[[int], Slots]]
-    make_event: dict[Sensor, Callable[[], list[PassOption]]]
 
 
 def gather_options(
@@ -133,69 +125,49 @@ def gather_options(
         by_slot[columns.sensor[first], columns.phase[first]] = [first, *others]
     dem = by_slot.get((Sensor.DEM, None), [])
     dem_points = reduce(or_, (coverage[row][0] for row in dem)) if dem else ALL_POINTS
-    scenes: dict[Sensor, list[list[Scene]]] = {}
-    options: dict[Sensor, Slots] = {}
-    make_all: dict[Sensor, Callable[[int], Slots]] = {}
-    make_event: dict[Sensor, Callable[[], list[PassOption]]] = {}
+    found = TargetOptions({}, {}, {}, dem_points, dem)
     counted_peak = peak if recipe.event_first else None
     for sensor in filter(recipe.rules.__contains__, _IMAGERY):
-        slots = [by_slot.get((sensor, phase), []) for phase in Phase]
-        least = [(n, ceil(s * N_POINTS)) for n, s in recipe.rules[sensor].coverage_levels]
-        make_one = partial(make_pass_options, sensor=sensor, mosaics=recipe.mosaics)
-        make = partial(_make_options, columns, coverage, make_one, counted_peak)
-        scenes[sensor], options[sensor] = _relax_if_needed(slots, columns, make, least)
-        make_all[sensor] = cache(partial(_options_on, slots, columns, make, least))
-        make_event[sensor] = partial(_event_options, slots, make, least)
-    return TargetOptions(scenes, options, dem_points, dem, make_all, make_event)
-
-
-def _options_on(
-    slots: Sequence[Sequence[int]],
-    columns: SceneColumns,
-    make: MakeOptions,
-    least_points: LeastPoints,
-    track: int,
-) -> Slots:
-    on_track = [[row for row in rows if columns.track[row] == track] for rows in slots]
-    return make(on_track, least_points)[1]
-
-
-def _event_options(
-    slots: Sequence[Sequence[int]], make: MakeOptions, least_points: LeastPoints
-) -> list[PassOption]:
-    alone = [rows if phase is Phase.EVENT else [] for phase, rows in zip(Phase, slots, strict=True)]
-    return make(alone, least_points)[1][list(Phase).index(Phase.EVENT)]
-
-
-def _relax_if_needed(
-    slots: Sequence[Sequence[int]],
-    columns: SceneColumns,
-    make: MakeOptions,
-    least_points: LeastPoints,
-) -> ScenesAndOptions:
-    """Make a sensor's options: with ladder steps only if its slots cannot be filled without."""
-    unrelaxed = [[row for row in rows if columns.level[row] == 0] for rows in slots]
-    scenes, options = make(unrelaxed, least_points[-1:])
-    tracks = {option.track for found in options for option in found}
-    if any(fills_perfectly(options, track=track) for track in tracks):
-        return scenes, options
-    return make(slots, least_points)
+        scenes = [
+            [columns.scene(row, coverage[row]) for row in by_slot.get((sensor, phase), ())]
+            for phase in Phase
+        ]
+        options = _make_options(scenes, sensor, recipe, counted_peak)
+        found.all_options[sensor] = options
+        found.scenes[sensor], found.options[sensor] = _leave_out_relaxed(scenes, options)
+    return found
 
 
 def _make_options(
-    columns: SceneColumns,
-    coverage: Mapping[int, Coverage],
-    make_one: Callable[..., list[PassOption]],
-    peak: int | None,
-    slots: Sequence[Sequence[int]],
-    least_points: LeastPoints,
-) -> ScenesAndOptions:
-    scenes = [[columns.scene(row, coverage[row]) for row in rows] for rows in slots]
-    peaks = [peak if phase is Phase.EVENT else None for phase in Phase]
-    return scenes, [
-        make_one(found, least_points=least_points, peak=counted)
-        for found, counted in zip(scenes, peaks, strict=True)
+    scenes: Sequence[Sequence[Scene]], sensor: Sensor, recipe: Recipe, peak: int | None
+) -> Slots:
+    """Make a sensor's options of all levels, by phase."""
+    least = [(n, ceil(s * N_POINTS)) for n, s in recipe.rules[sensor].coverage_levels]
+    return [
+        make_pass_options(
+            own,
+            sensor,
+            least_points=least,
+            peak=peak if phase is Phase.EVENT else None,
+            mosaics=recipe.mosaics,
+        )
+        for phase, own in zip(Phase, scenes, strict=True)
     ]
+
+
+def _leave_out_relaxed(
+    scenes: list[list[Scene]], options: Slots
+) -> tuple[list[list[Scene]], Slots]:
+    """Leave out what needs ladder steps, if all slots can be filled without any."""
+    # an option of level 0 is there again for scenes of a higher level of which less is known
+    unrelaxed = [
+        list({option.key: option for option in own if option.level == 0}.values())
+        for own in options
+    ]
+    tracks = {option.track for own in unrelaxed for option in own}
+    if any(fills_perfectly(unrelaxed, track=track) for track in tracks):
+        return [[scene for scene in own if scene.level == 0] for own in scenes], unrelaxed
+    return scenes, options
 
 
 def _measure_coverage(

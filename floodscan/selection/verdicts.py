@@ -11,7 +11,7 @@ import pyarrow as pa
 from floodscan.schemas import CANDIDATES
 from floodscan.selection.attributes import NEVER, levels_by_rule
 from floodscan.selection.clearness import CLOUD_COLUMNS
-from floodscan.selection.columns import dense_ranks
+from floodscan.selection.columns import dense_ranks, is_value
 from floodscan.selection.labels import Verdict
 from floodscan.selection.mosaics import cover
 
@@ -96,13 +96,14 @@ class Verdicts:
     def table(self, recipe: Recipe) -> pa.Table:
         """Return the candidates with all that was noted, as ``select_change_detection`` does."""
         ranks = pa.array(self._ranks, pa.int32())
-        selected = np.array(self._verdicts, dtype=object) == Verdict.SELECTED
+        verdicts = pa.array(self._verdicts, pa.string())
+        selected = is_value(verdicts, Verdict.SELECTED)
         ids = self._candidates["item_id"]
         newer = self._superseded_by
         results = {
             "rank": ranks,
             "selected": pa.array(selected),
-            "verdict": pa.array(self._verdicts, pa.string()),
+            "verdict": verdicts,
             "relaxed": self._list_steps(selected, recipe),
             "superseded_by": ids.take(pa.array(newer, mask=newer < 0)),
         }
@@ -113,9 +114,8 @@ class Verdicts:
     def _list_steps(self, selected: NDArray[np.bool_], recipe: Recipe) -> pa.Array:
         """List the ladder steps that each chosen scene needs; null for the scenes not chosen."""
         steps: list[list[str] | None] = [[] if chosen else None for chosen in selected.tolist()]
-        sensors = np.array(self._candidates["sensor"].to_pylist(), dtype=object)
         for sensor, rules in recipe.rules.items():
-            rows = np.flatnonzero(selected & (sensors == sensor))
+            rows = np.flatnonzero(selected & is_value(self._candidates["sensor"], sensor))
             if not rules.ladder or len(rows) == 0:
                 continue
             measures = self._candidates.select(["datetime", "day_offset", *CLOUD_COLUMNS])

@@ -15,7 +15,7 @@ from floodscan.catalogs import ArchiveCatalog, Catalog, StacApiCatalog, open_cat
 from floodscan.catalogs.endpoint import public_url
 from floodscan.model import Search, TimeWindow
 from floodscan.schemas import ITEMS
-from floodscan.selection.candidates import find_unique
+from floodscan.selection.pairing import find_unique
 from floodscan.testing.servers.process import free_port
 from tests.catalogs.faulty import LIMITS, SEARCH, faulty
 

@@ -14,7 +14,7 @@ import shapely
 from floodscan import Recipe
 from floodscan.catalogs import open_catalog
 from floodscan.model import Search
-from floodscan.selection.candidates import find_unique
+from floodscan.selection.pairing import find_unique
 from floodscan.testing.build_demo import DEMO_FOLDER
 
 if TYPE_CHECKING:
