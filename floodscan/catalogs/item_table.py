@@ -57,9 +57,7 @@ def parse_items(
         ITEMS table of n rows in the order of the items. Values of a wrong type count as missing.
     """
     properties = _columns_of([item.properties or _NO_PROPERTIES for item in items])
-    footprints, extents = parse_footprints(
-        [_geometry(item) for item in items], [item.bbox for item in items]
-    )
+    footprints, extents = _parse_outlines(items)
     wanted = take_assets(items, assets)
     edges, shapes = parse_grids(wanted, properties, assets)
     hrefs, refused = _parse_hrefs([asset.href for asset in wanted], items, assets, locate)
@@ -70,8 +68,8 @@ def parse_items(
         "proj_shapes": shapes,
         "refused_assets": refused,
         "assets": hrefs,
-        "geometry": pa.array(shapely.to_wkb(footprints), pa.binary()),
-        "extent": _write_extents(extents),
+        "geometry": footprints,
+        "extent": extents,
     }
     # ``pa.table`` takes several times as long
     rows = pa.RecordBatch.from_arrays([columns[name] for name in _KINDS], schema=ITEMS)
@@ -85,10 +83,32 @@ def _name_collections(items: Sequence[Item], collection: str) -> pa.Array:
     return pa.array(names, pa.string())
 
 
-def _write_extents(extents: Geometries) -> pa.Array:
+def _parse_outlines(items: Sequence[Item]) -> tuple[pa.Array, pa.Array]:
+    """Read the footprints, and the extents of the empty ones; both as WKB.
+
+    Scenes of one tile, or of one frame of an orbit, often have the same footprint: so each distinct
+    one is read once, unless items need their bboxes.
+    """
+    texts = [bytes(item.geometry) for item in items]
+    distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    footprints, extents = parse_footprints([*map(_object, distinct)], [None] * len(distinct))
     if shapely.is_geometry(extents).any():
-        return pa.array(shapely.to_wkb(extents), pa.binary())
-    return pa.nulls(len(extents), pa.binary())
+        footprints, extents = parse_footprints(
+            [*map(_object, texts)], [item.bbox for item in items]
+        )
+        return _write_wkb(footprints), _write_wkb(extents)
+    written = _write_wkb(footprints)
+    if len(distinct) < len(texts):
+        written = written.take(pa.array(map(distinct.get, texts), pa.int32()))
+    return written, pa.nulls(len(texts), pa.binary())
+
+
+def _object(text: bytes) -> bytes | None:
+    return text if text.startswith(b"{") else None
+
+
+def _write_wkb(geometries: Geometries) -> pa.Array:
+    return pa.array(shapely.to_wkb(geometries), pa.binary())
 
 
 def _columns_of(properties: Sequence[Any]) -> dict[str, Sequence[Any]]:
@@ -147,11 +167,6 @@ def parse_time(text: object) -> datetime | None:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _geometry(item: Item) -> bytes | None:
-    text = bytes(item.geometry)
-    return text if text.startswith(b"{") else None
 
 
 def _coalesce(column: str, properties: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
