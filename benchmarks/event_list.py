@@ -25,12 +25,10 @@ from floodscan import Recipe
 from floodscan.catalogs.sources import plan_each
 from floodscan.catalogs.usage import UsageCounter
 from floodscan.cli.output import open_console
-from floodscan.inputs.event_files import iterate_events
 from floodscan.planning.estimate import SizeCounter
-from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import BatchPlan, cut_batches
 from floodscan.report.plans import show_plans
-from floodscan.scanning import open_source
+from floodscan.scanning import open_source, read_list
 from floodscan.testing.event_lists import write_event_list
 
 if TYPE_CHECKING:
@@ -58,7 +56,7 @@ def measure(path: Path) -> Figures:
     recipe = Recipe()
     catalog = open_source(None, path, recipe=recipe)
     started = perf_counter()
-    listed = list_events(iterate_events(path, phase_offset_days=recipe.phase_offset_days))
+    listed = read_list(path, recipe)
     read = perf_counter()
     n_batches = sum(1 for _ in cut_batches(listed, run_id=""))
     cut = perf_counter()

@@ -42,11 +42,11 @@ from floodscan.engine.resume import check_same, find_done
 from floodscan.engine.run_batches import run_batches, share_limits
 from floodscan.engine.work import ReselectionWork
 from floodscan.errors import OutputError
-from floodscan.inputs.event_files import iterate_events
+from floodscan.inputs.event_files import list_all
 from floodscan.inputs.recipe_files import recipe_from_dict
 from floodscan.model import DEMO, Recipe
 from floodscan.pipeline import Run
-from floodscan.planning.event_list import EventList, list_events
+from floodscan.planning.event_list import EventList
 from floodscan.planning.prices import fit_prices
 from floodscan.planning.scratch import IdSet
 from floodscan.planning.slots import cut_batches
@@ -173,7 +173,7 @@ def read_list(events: Events, recipe: Recipe) -> EventList:
     """
     if isinstance(events, EventList):
         return events
-    return list_events(iterate_events(events, phase_offset_days=recipe.phase_offset_days))
+    return list_all(events, phase_offset_days=recipe.phase_offset_days)
 
 
 def open_source(

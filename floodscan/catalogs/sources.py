@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -147,12 +147,32 @@ def plan_for(catalog: Catalog, batch: Batch, recipe: Recipe) -> BatchPlan:
 
 def plan_each(catalog: Catalog, batches: Iterable[Batch], recipe: Recipe) -> Iterator[BatchPlan]:
     """Plan batches as ``plan_for`` does, some at once, which takes less time."""
-    return plan_batches(
-        batches,
-        recipe,
-        joins=lambda search: find_archive(catalog, search) is not None,
-        find_api=partial(find_api, catalog),
-    )
+    if list_archives(catalog):
+        joins = partial(_has_archive, catalog)
+        return plan_batches(batches, recipe, joins=joins, find_api=partial(find_api, catalog))
+    return plan_batches(batches, recipe, find_api=_KnownApis(catalog).find)
+
+
+def _has_archive(catalog: Catalog, search: Search) -> bool:
+    return find_archive(catalog, search) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownApis:
+    """The API of each collection of a catalog without archives, which is the same at any time.
+
+    Attributes:
+        catalog: The catalog.
+    """
+
+    catalog: Catalog
+    _by_collection: dict[str, str | None] = field(default_factory=dict)
+
+    def find(self, search: Search) -> str | None:
+        """Return what ``find_api`` does."""
+        if search.collection not in self._by_collection:
+            self._by_collection[search.collection] = find_api(self.catalog, search)
+        return self._by_collection[search.collection]
 
 
 def send_early(catalog: Catalog, searches: Iterable[Search]) -> None:

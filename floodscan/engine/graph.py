@@ -28,6 +28,7 @@ from floodscan.catalogs.archive.joined import join_shard
 from floodscan.clusters.resources import SCORE, SEARCH
 from floodscan.engine.rate_limiter import remember_worker
 from floodscan.pipeline import ask, choose, write
+from floodscan.planning.slots import SEARCHES_PER_TASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
     from floodscan.planning.slots import BatchPlan
 
     SearchGroup = tuple[Search, ...]
-
-SEARCHES_PER_TASK = 16
-"""Searches of one task, which makes them at the same time."""
 
 
 class TaskKind(StrEnum):

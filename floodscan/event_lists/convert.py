@@ -20,6 +20,7 @@ from floodscan.inputs.areas import parse_area
 from floodscan.inputs.event_records import parse_events
 from floodscan.inputs.notices import FieldError, Notes, file_error
 from floodscan.model import DEFAULT_PHASE_OFFSET_DAYS, Phase, Sensor
+from floodscan.planning.scratch import IdSet
 from floodscan.store.atomic import replacing
 from floodscan.store.geoparquet import to_geoparquet
 
@@ -177,6 +178,7 @@ def _check(
             load_aoi=lambda _: [],
             phase_offset_days=DEFAULT_PHASE_OFFSET_DAYS,
             notes=notes,
+            ids=IdSet(),
         ):
             events.append((labels[event.event_id], event))  # noqa: PERF401 - kept if it raises
     except EventError as err:

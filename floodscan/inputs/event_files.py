@@ -21,11 +21,14 @@ from floodscan.inputs.parquet_files import read_parquet
 from floodscan.inputs.text_files import read_text
 from floodscan.inputs.vector_files import read_vector
 from floodscan.model import DEFAULT_PHASE_OFFSET_DAYS, DEMO, Event, Phase
+from floodscan.planning.event_list import list_events
+from floodscan.planning.scratch import IdSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from floodscan.inputs.columns import Keep, Row, Table
+    from floodscan.planning.event_list import EventList
 
     Reader = Callable[[Path, Notes, Keep], Table]
 
@@ -53,8 +56,22 @@ def iterate_events(
         return iter([events])
     if not isinstance(events, str | Path):
         return iter(events)
-    path = str(files("floodscan.data") / "demo" / "event.toml") if events == DEMO else events
-    return _read_each(Path(path), phase_offset_days)
+    return _read_each(_find_path(events), phase_offset_days, IdSet())
+
+
+def list_all(
+    events: str | Path | Event | Iterable[Event], *, phase_offset_days: Mapping[Phase, int]
+) -> EventList:
+    """List events as ``iterate_events`` yields them, neighbours next to each other, on disk.
+
+    Raises:
+        EventError: The file is invalid, or two events have the same id.
+        OutputError: The disk for temporary files is full.
+    """
+    if not isinstance(events, str | Path):
+        return list_events(iterate_events(events, phase_offset_days=phase_offset_days))
+    ids = IdSet()
+    return list_events(_read_each(_find_path(events), phase_offset_days, ids), checked=ids)
 
 
 def read_events(
@@ -74,10 +91,14 @@ def read_events(
     Warns:
         EventWarning: An area was repaired or split, or the file names no coordinate system.
     """
-    return list(_read_each(Path(path), phase_offset_days))
+    return list(_read_each(Path(path), phase_offset_days, IdSet()))
 
 
-def _read_each(path: Path, phase_offset_days: Mapping[Phase, int]) -> Iterator[Event]:
+def _find_path(events: str | Path) -> Path:
+    return Path(str(files("floodscan.data") / "demo" / "event.toml") if events == DEMO else events)
+
+
+def _read_each(path: Path, phase_offset_days: Mapping[Phase, int], ids: IdSet) -> Iterator[Event]:
     notes = Notes()
     yield from parse_events(
         _read_rows(path, notes),
@@ -85,6 +106,7 @@ def _read_each(path: Path, phase_offset_days: Mapping[Phase, int]) -> Iterator[E
         load_aoi=lambda name: _load_aoi(name, path.parent, notes),
         phase_offset_days=phase_offset_days,
         notes=notes,
+        ids=ids,
     )
 
 

@@ -17,7 +17,6 @@ from floodscan.inputs.columns import GEOMETRY
 from floodscan.inputs.moments import TIME_FIELDS, is_missing, parse_times
 from floodscan.inputs.notices import FieldError, Notes, quote
 from floodscan.model import Event, Phase
-from floodscan.planning.scratch import IdSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from floodscan.geometry.footprints import BBox
     from floodscan.inputs.areas import Note
     from floodscan.inputs.columns import Row
+    from floodscan.planning.scratch import IdSet
 
     Record = Mapping[str, Any]
     LoadAoi = Callable[[str], list[Any]]
@@ -51,6 +51,7 @@ def parse_events(
     load_aoi: LoadAoi,
     phase_offset_days: Mapping[Phase, int],
     notes: Notes,
+    ids: IdSet,
 ) -> Iterator[Event]:
     """Check records, and yield an event for each one that is valid.
 
@@ -60,22 +61,22 @@ def parse_events(
         load_aoi: Reads the geometries of a file that a row names.
         phase_offset_days: Days from ``event_date`` to each phase.
         notes: Takes what is noted about rows; it is published after the last event.
+        ids: Gets the id of each event, before the event is yielded.
 
     Raises:
         EventError: Some rows are invalid; names each of them. It is raised after the last event.
     """
-    taken = IdSet()
     problems: list[InputProblem] = []
-    parse = partial(_parse_event, load_aoi=load_aoi, offsets=phase_offset_days, taken=taken)
+    parse = partial(_parse_event, load_aoi=load_aoi, offsets=phase_offset_days, taken=ids)
     for row, record in _check_areas(rows):
         try:
             event = parse(record, note=partial(notes.add, row=row))
         except FieldError as err:
             problems.append(InputProblem(row, *err.args))
         else:
-            taken.add(event.event_id)
+            ids.add(event.event_id)
             yield event
-    if not taken and not problems:
+    if not ids and not problems:
         problems.append(InputProblem("", "", "has no event in it"))
     notes.publish(source)
     if problems:

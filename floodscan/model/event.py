@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,14 +86,19 @@ class Event:
 
     def digest_with(self, wkb: bytes) -> str:
         """Return the digest of an event whose area is known as WKB too."""
-        phases = [phase + "=" + str(day) for phase, day in self.phase_dates.items()]
         facts = [
             self.event_id,
             wkb.hex().upper(),
             repr(self.bbox),
-            *phases,
+            _write_phases(tuple(self.phase_dates.items())),
             *map(str, (self.onset, self.onset_assumed, self.assumed_onset_hour)),
             *map(str, (self.peak, self.end, self.date_kind)),
             self.target_crs,
         ]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1 << 15)
+def _write_phases(dates: tuple[tuple[Phase, date], ...]) -> str:
+    """Write the dates of phases, one on each line. Many events share their dates."""
+    return "\n".join([phase + "=" + str(day) for phase, day in dates])

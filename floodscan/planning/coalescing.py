@@ -59,7 +59,7 @@ def coalesce_each(
     searches = [search for sensors in sensor_of for search in sensors]
     sensors = [sensor for sensors in sensor_of for sensor in sensors.values()]
     of_batch = np.repeat(np.arange(len(batches)), list(map(len, sensor_of)))
-    numbers, looks = number_each(map(_Look.of, searches, sensors, map(find_api, searches)))
+    numbers, looks = _number_looks(searches, sensors, find_api)
     kinds_of_looks, _ = number_each(look.kind for look in looks)
     own_kinds = kinds_of_looks[numbers] * len(batches) + of_batch
     kinds = np.unique(own_kinds, return_inverse=True)[1]
@@ -114,14 +114,6 @@ class _Look(NamedTuple):
     has_window: bool
     crossing: BBox | None
 
-    @classmethod
-    def of(cls, search: Search, sensor: Sensor, api: str | None) -> _Look:
-        """Return the look of a search."""
-        crossing = search.bbox if search.crosses_antimeridian else None
-        return cls(
-            search.collection, search.assets, sensor, api, search.window is not None, crossing
-        )
-
     @property
     def kind(self) -> Hashable:
         """The properties that merged searches must share.
@@ -133,6 +125,24 @@ class _Look(NamedTuple):
         alone = (self.collection, self.sensor)
         source = self.api if self.has_window and self.api is not None else alone
         return source, self.has_window, self.crossing
+
+
+def _number_looks(
+    searches: Sequence[Search], sensors: Sequence[Sensor], find_api: FindApi
+) -> tuple[Indices, list[_Look]]:
+    """Number the looks of searches, and return the looks by number."""
+    numbers, found = number_each(
+        (
+            search.collection,
+            search.assets,
+            sensor,
+            find_api(search),
+            search.window is not None,
+            search.bbox if search.crosses_antimeridian else None,
+        )
+        for search, sensor in zip(searches, sensors, strict=True)
+    )
+    return numbers, [_Look(*values) for values in found]
 
 
 def _sort(numbers: Indices, looks: Sequence[_Look], kinds: Indices, extents: Extents) -> Indices:
@@ -149,9 +159,11 @@ def _cover(searches: Sequence[Search]) -> Search:
     """Make the smallest search that covers some searches of one kind."""
     windows = [search.window for search in searches if search.window]
     window = (
-        TimeWindow(min(w.start for w in windows), max(w.end for w in windows)) if windows else None
+        TimeWindow(min([w.start for w in windows]), max([w.end for w in windows]))
+        if windows
+        else None
     )
-    wests, souths, easts, norths = zip(*(search.bbox for search in searches), strict=True)
+    wests, souths, easts, norths = zip(*{search.bbox for search in searches}, strict=True)
     # across the antimeridian all boxes of a kind are equal
     bbox = (min(wests), min(souths), max(easts), max(norths))
     wanted: dict[str, dict[str, None]] = {}

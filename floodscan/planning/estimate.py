@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from floodscan.planning.extents import Extents, count_pages, number_each
-from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS
+from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS, SEARCHES_PER_TASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,6 @@ A_SECOND: Final = "requests a second"
 WORKERS: Final = "workers"
 DRIVER: Final = "driver"
 
-_SEARCHES_PER_TASK: Final = 16
 _ROUND_TRIPS: Final = 2  # the landing page and the last search
 
 
@@ -85,7 +84,7 @@ class SweepSize:
     def n_tasks(self) -> float:
         """Number of Dask tasks: searches in groups, choices of parts, and one write for a batch."""
         return (
-            self.n_requests / _SEARCHES_PER_TASK
+            self.n_requests / SEARCHES_PER_TASK
             + self.n_events / PART_EVENTS
             + self.n_events / MIN_BATCH_EVENTS
         )

@@ -56,10 +56,9 @@ class Extents:
             looks: A number for each search, shape (n,); those of the same collections may share it.
             wanted: The collections of each number.
         """
-        boxes = chain.from_iterable(each.bbox for each in searches)
-        spans = chain.from_iterable(_span(each.window) for each in searches)
+        boxes = chain.from_iterable([each.bbox for each in searches])
         west, south, east, north = np.fromiter(boxes, np.float64).reshape(-1, 4).T
-        start, end = np.fromiter(spans, np.float64).reshape(-1, 2).T
+        start, end = _list_spans([each.window for each in searches])
         east = east + _TURN * (west > east)
         distinct = sorted(set().union(*wanted))
         searched = np.array([[each in found for found in wanted] for each in distinct], bool)
@@ -125,9 +124,18 @@ def count_pages(items: Numbers, prices: SearchPrices) -> Numbers:
     return pages
 
 
+def _list_spans(windows: Sequence[TimeWindow | None]) -> Numbers:
+    """Return start and end of windows in days, shape (2, n). Many searches share a window."""
+    distinct = {id(window): window for window in windows}
+    places = dict(zip(distinct, range(len(distinct)), strict=True))
+    spans = np.array([_span(window) for window in distinct.values()]).reshape(-1, 2).T
+    found: Numbers = spans[:, [places[id(window)] for window in windows]]
+    return found
+
+
 @lru_cache(maxsize=1 << 15)
 def _span(window: TimeWindow | None) -> tuple[float, float]:
-    """Return start and end in days; many searches share a window."""
+    """Return start and end in days."""
     if window is None:
         return 0.0, 1.0
     return window.start.timestamp() / _DAY_SECONDS, window.end.timestamp() / _DAY_SECONDS

@@ -26,7 +26,7 @@ class ScratchDatabase(sqlite3.Connection):
         Args:
             layout: ``CREATE TABLE`` statements.
         """
-        super().__init__("", isolation_level=None, check_same_thread=False)
+        super().__init__("", check_same_thread=False)
         self.executescript(
             f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{_CACHE_KIB}; {layout}"
         )

@@ -10,7 +10,7 @@ from floodscan.geometry.footprints import grow_bbox
 from floodscan.model import CloudScope, Search, Sensor, TimeWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from floodscan.model import Event, Phase, Recipe, SensorRecipe
@@ -59,16 +59,19 @@ def list_scenes(recipe: Recipe) -> list[Scenes]:
 
 def plan_searches(
     event: Event, scenes: Sequence[Scenes]
-) -> Iterator[tuple[Phase | None, date | None, Sensor, Search, Search | None]]:
+) -> list[tuple[Phase | None, date | None, Sensor, Search, Search | None]]:
     """List the slots of each target of an event: phase, date of the phase, sensor and searches."""
+    found: list[tuple[Phase | None, date | None, Sensor, Search, Search | None]] = []
     for phase, day in event.phase_dates.items():
         for sensor, collection, assets, days, acquired_in in scenes:
             if days is not None:
                 search = Search(collection, event.bbox, _window_around(day, days), assets)
-                yield phase, day, sensor, *_add_check(search, acquired_in)
+                found.append((phase, day, sensor, *_add_check(search, acquired_in)))
     for sensor, collection, assets, days, _ in scenes:
         if days is None:
-            yield None, None, sensor, Search(collection, event.bbox, None, assets), None
+            search = Search(collection, event.bbox, None, assets)
+            found.append((None, None, sensor, search, None))
+    return found
 
 
 def _add_check(search: Search, acquired_in: str | None) -> tuple[Search, Search | None]:

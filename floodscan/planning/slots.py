@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -45,13 +46,11 @@ MAX_BATCH_EVENTS = 80
 PART_EVENTS = 16
 """Events of a batch that one task scores."""
 
+SEARCHES_PER_TASK = 16
+"""Searches of a batch that one task makes, at the same time."""
+
 _BATCHES_AT_ONCE = 32
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
-
-
-def _sends_all(search: Search) -> bool:
-    del search
-    return False
 
 
 def _of_no_api(search: Search) -> None:
@@ -224,14 +223,14 @@ def cut_batches(events: EventList, *, run_id: str) -> Iterator[Batch]:
 
 
 def plan_batch(
-    batch: Batch, recipe: Recipe, *, joins: Joins = _sends_all, find_api: FindApi = _of_no_api
+    batch: Batch, recipe: Recipe, *, joins: Joins | None = None, find_api: FindApi = _of_no_api
 ) -> BatchPlan:
     """Plan the slots and the searches of a batch.
 
     Args:
         batch: The batch.
         recipe: The rules.
-        joins: Whether a slot search is joined with an archive instead of sent.
+        joins: Whether a slot search is joined with an archive instead of sent; None sends all.
         find_api: Returns the location of the API that answers a slot search; searches of one API
             may be merged whatever their collections are. None if no API answers it.
     """
@@ -243,19 +242,20 @@ def plan_batches(
     batches: Iterable[Batch],
     recipe: Recipe,
     *,
-    joins: Joins = _sends_all,
+    joins: Joins | None = None,
     find_api: FindApi = _of_no_api,
 ) -> Iterator[BatchPlan]:
     """Plan batches as ``plan_batch`` does, some at once, which takes less time."""
     remaining = iter(batches)
     while lot := list(islice(remaining, _BATCHES_AT_ONCE)):
         with garbage_collector_off():
-            plans = _plan_lot(lot, recipe, joins, find_api)
-        yield from plans
+            plans = deque(_plan_lot(lot, recipe, joins, find_api))
+        while plans:  # each is freed when it is used: the collector then has little to walk through
+            yield plans.popleft()
 
 
 def _plan_lot(
-    lot: Sequence[Batch], recipe: Recipe, joins: Joins, find_api: FindApi
+    lot: Sequence[Batch], recipe: Recipe, joins: Joins | None, find_api: FindApi
 ) -> list[BatchPlan]:
     scenes = list_scenes(recipe)
     plans = [tuple(_plan_event(event, recipe, scenes) for event in batch.events) for batch in lot]
@@ -279,9 +279,11 @@ def narrow_plan(
     return replace(plan, plans=tuple(plans), merged_searches=joined | merged)
 
 
-def _join_searches(plans: Sequence[EventPlan], joins: Joins) -> dict[Search, Search]:
+def _join_searches(plans: Sequence[EventPlan], joins: Joins | None) -> dict[Search, Search]:
     """Let one joined search stand for the slot searches of a part, in each collection."""
     joined: dict[Search, Search] = {}
+    if joins is None:
+        return joined
     for start in range(0, len(plans), PART_EVENTS):
         kinds: dict[tuple[str, tuple[str, ...]], list[Search]] = {}
         for plan in plans[start : start + PART_EVENTS]:
@@ -320,9 +322,13 @@ def _list_unjoined(
     slot_searches: dict[Sensor, list[Search]] = {}
     for plan in plans:
         for slot in plan.slots:
-            sent = (search for search in slot.searches if search not in joined)
-            slot_searches.setdefault(slot.sensor, []).extend(sent)
-    return slot_searches
+            slot_searches.setdefault(slot.sensor, []).extend(slot.searches)
+    if not joined:
+        return slot_searches
+    return {
+        sensor: [search for search in found if search not in joined]
+        for sensor, found in slot_searches.items()
+    }
 
 
 def _close(members: Sequence[PackedEvent], run_id: str) -> Batch:
@@ -336,12 +342,11 @@ def _plan_event(
     event: Event, recipe: Recipe, scenes: Sequence[Scenes], decision: Decision | None = None
 ) -> EventPlan:
     targets = plan_targets(event, recipe.tile_size_m)
-    kinds = list(plan_searches(event, scenes))
-    slots = tuple(
+    kinds = plan_searches(event, scenes)
+    slots = [
         Slot(event.event_id, target, phase, sensor, day, search, acquired)
         for target in targets
         for phase, day, sensor, search, acquired in kinds
-    )
-    asked = (search for *_, own, acquired in kinds for search in (own, acquired))
-    searches = tuple(dict.fromkeys(search for search in asked if search is not None))
-    return EventPlan(event, tuple(targets), slots, searches, decision)
+    ]
+    asked = [search for *_, own, acquired in kinds for search in (own, acquired) if search]
+    return EventPlan(event, tuple(targets), tuple(slots), tuple(dict.fromkeys(asked)), decision)

@@ -187,6 +187,6 @@ def _read_table(path: Path) -> pa.Table:
 
 def _find_on_curve(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> Integers:
     cells = 1 << CURVE_BITS
-    columns = ((lons + _HALF_TURN) / _FULL_TURN * cells).astype(int)
-    rows = ((lats + _HALF_TURN / 2) / _HALF_TURN * cells).astype(int)
-    return np.array(list(map(hilbert_index, columns.tolist(), rows.tolist())), np.int64)
+    columns = ((lons + _HALF_TURN) / _FULL_TURN * cells).astype(np.int64)
+    rows = ((lats + _HALF_TURN / 2) / _HALF_TURN * cells).astype(np.int64)
+    return hilbert_index(columns, rows)

@@ -134,11 +134,10 @@ def _open_api(name: str, max_per_second: float | None) -> StacApiCatalog:
 
 def _search_for(events: str, rules: Recipe) -> list[Search]:
     """List the searches that a scan sends."""
-    from floodscan.inputs.event_files import iterate_events
-    from floodscan.planning.event_list import list_events
+    from floodscan.inputs.event_files import list_all
     from floodscan.planning.slots import cut_batches, plan_batches
 
-    listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
+    listed = list_all(events, phase_offset_days=rules.phase_offset_days)
     plans = plan_batches(cut_batches(listed, run_id=""), rules)
     return [search for plan in plans for search in plan.searches]
 

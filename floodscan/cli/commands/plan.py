@@ -52,9 +52,8 @@ def plan(
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
-    from floodscan.inputs.event_files import iterate_events
+    from floodscan.inputs.event_files import list_all
     from floodscan.planning.estimate import SizeCounter
-    from floodscan.planning.event_list import list_events
     from floodscan.planning.slots import cut_batches
     from floodscan.report.plans import show_estimate, show_plans, show_reads, show_sources
     from floodscan.selection.clearness import reads_area
@@ -63,7 +62,7 @@ def plan(
     rules = _drop_unheld(source, rules)
     counter, sizes = UsageCounter(source), SizeCounter(rules)
     with report_events(as_json=as_json):
-        listed = list_events(iterate_events(events, phase_offset_days=rules.phase_offset_days))
+        listed = list_all(events, phase_offset_days=rules.phase_offset_days)
     _log.info("%d events are read from %s", len(listed), events)
     planned = plan_each(source, cut_batches(listed, run_id=""), rules)
     batches = counter.count(sizes.count(planned))
