@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from floodscan.assessment.acquired_passes import add_warnings, check_slots, describe_checks
 from floodscan.assessment.manifest import ManifestWriter, dump_manifest
-from floodscan.assessment.missing_passes import name_missing_passes
+from floodscan.assessment.missing_passes import PASS_COLUMNS, name_missing_passes
 from floodscan.assessment.outcomes import find_empty_slots, summarize_event
 from floodscan.assessment.quality import assess
 from floodscan.assessment.shown_rows import list_shown_rows
 from floodscan.assessment.verdict_counts import count_verdicts
-from floodscan.schemas import CANDIDATES, split_by_event
+from floodscan.schemas import split_by_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,12 +44,14 @@ def assess_events(
         The bytes of the manifests by event id, and the outcomes in the order of the plans.
     """
     candidates = selection.candidates
-    of_event, rows = split_by_event(candidates), list_shown_rows(candidates)
+    seen = candidates.select(PASS_COLUMNS)
+    of_event, no_rows = split_by_event(seen), seen.slice(0, 0)
+    rows = list_shown_rows(candidates)
     assessments = assess(plans, candidates, recipe)
     verdicts = count_verdicts(candidates, recipe)
     writer, manifests, outcomes = ManifestWriter(recipe, catalog_id), {}, []
     for plan, answered in zip(plans, answers, strict=True):
-        own = of_event.get(event_id := plan.event.event_id, CANDIDATES.empty_table())
+        own = of_event.get(event_id := plan.event.event_id, no_rows)
         found = find_empty_slots(plan, verdicts.get(event_id, {}), answered, recipe)
         shown, more = rows.get(event_id, {}), selection.alternatives.get(event_id, {})
         checks = check_slots(plan, answered, shown, recipe)

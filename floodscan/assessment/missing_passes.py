@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 CYCLE: Final = timedelta(days=12)
 _ONE_PASS: Final = timedelta(minutes=10)  # over one area; the next pass of a track is days away
-_COLUMNS: Final = ["target_id", "datetime", "platform", "relative_orbit"]
+_FACTS: Final = ["target_id", "datetime", "platform", "relative_orbit"]
+PASS_COLUMNS: Final = ["event_id", *_FACTS, "sensor", "overlap_frac"]
+"""Columns of CANDIDATES that tell which passes there are."""
+
 _ANSWERED: Final = frozenset({Reason.NO_CANDIDATES, Reason.ALL_REJECTED})
 _MOST_NAMED: Final = 2
 
@@ -58,7 +61,7 @@ def name_missing_passes(
     Args:
         empty_slots: The empty slots of an event.
         plan: The event and its slots.
-        candidates: CANDIDATES of this event.
+        candidates: CANDIDATES of this event, or only the ``PASS_COLUMNS`` of it.
         recipe: The rules.
         checks: What was acquired for the slots; none if the recipe does not ask for it.
     """
@@ -132,8 +135,7 @@ def find_missing_passes(
 def list_passes(candidates: pa.Table) -> dict[str, list[Pass]]:
     """List when scenes of Sentinel-1 cover some of each target, in all phases."""
     radar = (pc.field("sensor") == Sensor.S1RTC) & (pc.field("overlap_frac") > 0)
-    needed = candidates.select([*_COLUMNS, "sensor", "overlap_frac"])
-    rows = needed.filter(radar).select(_COLUMNS).to_pylist()
+    rows = candidates.select(PASS_COLUMNS).filter(radar).select(_FACTS).to_pylist()
     found: dict[str, list[Pass]] = {}
     for target_id, *facts in map(dict.values, rows):
         if None not in facts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyproj
@@ -109,10 +109,12 @@ def forecast_pixels(grid: PixelGrid, joint: BaseGeometry | None) -> PixelForecas
     near = surroundings(grid)
     if joint is not None and near is not None and shapely.covers(joint, near):
         return PixelForecast(valid_pixel_frac=1.0, chips=chips_total, chips_total=chips_total)
-    rows, starts, ends = _find_runs(grid, joint, near)
-    counts = _count_in_chips(grid, rows, starts, ends)
+    if joint is None or joint.is_empty:
+        return PixelForecast(valid_pixel_frac=0.0, chips=0, chips_total=chips_total)
+    starts = _find_starts(grid, joint if near is None else cut_to_box(joint, near))
+    counts = _count_in_chips(grid, starts)
     return PixelForecast(
-        valid_pixel_frac=int((ends - starts).sum()) / (grid.width * grid.height),
+        valid_pixel_frac=starts.count_pixels(grid.width) / (grid.width * grid.height),
         chips=int((counts >= MIN_CHIP_VALID_FRAC * CHIP_PIXELS**2).sum()),
         chips_total=chips_total,
     )
@@ -140,45 +142,84 @@ def cut_to_box(area: BaseGeometry, box: BaseGeometry) -> BaseGeometry:
     return area if inside else shapely.intersection(area, box)
 
 
-def _find_runs(
-    grid: PixelGrid, joint: BaseGeometry | None, near: BaseGeometry | None
-) -> tuple[Indices, Indices, Indices]:
-    """Cut an area into runs of pixels along the rows.
+class _Starts(NamedTuple):
+    """An area as runs of pixels that go on to the east without end.
 
-    Returns:
-        Row, first column and column after the last of each run, shape (n,) each.
+    Where the area begins, pixels are counted from there on; where it ends, they are taken back.
+    Runs from the west of the grid start at its first column. Those to the east of it don't count.
+
+    Attributes:
+        rows: Row of each run, shape (n,).
+        columns: The column where it starts, shape (n,).
+        signs: 1 if the area begins there, -1 if it ends, shape (n,).
+        first_rows: First row of each block of runs that start at the first column, shape (m,).
+        end_rows: The row after its last one, or before the first: the block then counts less.
+        block_signs: 1 or -1, shape (m,).
     """
-    none = np.zeros(0, dtype=np.int64)
-    if joint is None or joint.is_empty:
-        return none, none, none
-    west, _, east, north = grid.bounds
-    pixel_width = (east - west) / grid.width
-    pixel_height = (north - grid.bounds[1]) / grid.height
-    xs, ys, same_ring = _outline(grid, joint if near is None else cut_to_box(joint, near))
-    # in units of pixels from the centre of the north-western one, so that row n of pixels is at n
-    across, down = (xs - west) / pixel_width - 0.5, (north - ys) / pixel_height - 0.5
-    _, rows, places = cross_rows(across, down, same_ring, np.arange(grid.height, dtype=np.float64))
-    columns = np.clip(np.ceil(places).astype(np.int64), 0, grid.width)
-    # an outline is nearly sorted in long pieces, which a merging sort handles ten times faster
-    pixels = np.sort(rows * (grid.width + 1) + columns, kind="stable")
-    rows, starts = np.divmod(pixels[::2], grid.width + 1)
-    ends = starts + pixels[1::2] - pixels[::2]
-    kept = ends > starts
-    return rows[kept], starts[kept], ends[kept]
+
+    rows: Indices
+    columns: Indices
+    signs: Indices
+    first_rows: Indices
+    end_rows: Indices
+    block_signs: Indices
+
+    def count_pixels(self, width: int) -> int:
+        """Count the pixels of the area in a grid of some width."""
+        n_whole_rows = self.block_signs @ (self.end_rows - self.first_rows)
+        return int(self.signs @ (width - self.columns) + width * n_whole_rows)
+
+
+def _find_starts(grid: PixelGrid, joint: BaseGeometry) -> _Starts:
+    """Find where an area begins and ends in the rows of a grid.
+
+    Only edges of its outline that may cross the grid are followed from row to row.
+    """
+    across, down, signs = _outline(grid, joint)
+    nearest, farthest = np.minimum(across[:-1], across[1:]), np.maximum(across[:-1], across[1:])
+    in_west, in_east = farthest < -1, nearest > grid.width
+    row_numbers = np.arange(grid.height, dtype=np.float64)
+    crossing = (signs != 0) & ~in_west & ~in_east
+    edges, rows, places = cross_rows(across, down, crossing, row_numbers)
+    blocks = np.flatnonzero(in_west)
+    n_below = np.clip(np.ceil(down), 0, grid.height).astype(np.int64)
+    return _Starts(
+        rows=rows,
+        columns=np.clip(np.ceil(places), 0, grid.width).astype(np.int64),
+        signs=(signs * np.sign(np.diff(down)).astype(np.int64))[edges],
+        first_rows=n_below[blocks],
+        end_rows=n_below[blocks + 1],
+        block_signs=signs[blocks],
+    )
 
 
 def _outline(
     grid: PixelGrid, joint: BaseGeometry
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """List an area's vertices in the grid's CRS, and whether each is in one ring with the next."""
-    rings = shapely.get_rings(shapely.get_parts(shapely.segmentize(joint, _EDGE_DEGREES)))
-    points, owners = shapely.get_coordinates(rings, return_index=True)
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Indices]:
+    """List an area's vertices in pixels of a grid, ring after ring.
+
+    Returns:
+        Columns and rows from the centre of the north-western pixel, so that row n of pixels is at
+        n, shape (v,) each. For each vertex but the last, the side of the area on the way to the
+        next one: 1 in the east on a way to the south, -1 in the west, 0 between rings.
+    """
+    polygons = shapely.get_parts(shapely.segmentize(joint, _EDGE_DEGREES))
+    rings, of_polygons = shapely.get_rings(polygons, return_index=True)
+    points, of_rings = shapely.get_coordinates(rings, return_index=True)
     xs, ys = open_transformer(WGS84, grid.crs).transform(*points.T)
-    return xs, ys, owners[1:] == owners[:-1]
+    west, south, east, north = grid.bounds
+    across = (xs - west) / ((east - west) / grid.width) - 0.5
+    down = (north - ys) / ((north - south) / grid.height) - 0.5
+    in_ring = np.diff(of_rings) == 0
+    turned = in_ring * (across[1:] * down[:-1] - across[:-1] * down[1:])
+    is_counterclockwise = np.bincount(of_rings[:-1], turned, minlength=len(rings)) > 0
+    is_shell = np.diff(of_polygons, prepend=-1) > 0
+    sides = np.where(is_counterclockwise == is_shell, 1, -1)
+    return across, down, np.where(in_ring, sides[of_rings[:-1]], 0)
 
 
-def _count_in_chips(grid: PixelGrid, rows: Indices, starts: Indices, ends: Indices) -> Indices:
-    """Count the pixels of runs in each chip, shape (rows of chips, columns of chips).
+def _count_in_chips(grid: PixelGrid, starts: _Starts) -> Indices:
+    """Count the pixels of an area in each chip, shape (rows of chips, columns of chips).
 
     Chips overlap, so the counts come from a summed-area table: it holds for a row edge and a column
     edge the number of covered pixels above the one and left of the other. Then ::
@@ -196,10 +237,13 @@ def _count_in_chips(grid: PixelGrid, rows: Indices, starts: Indices, ends: Indic
     The table here has the edges of chips only.
     """
     (row_edges, tops, bottoms), (column_edges, lefts, rights) = map(_chip_edges, grid.chips_shape)
-    first_edges = np.searchsorted(row_edges, rows, side="right")
-    # a run counts as if it had no end, less a run from its end on that has no end either
-    table = _sum_endless_runs(first_edges, starts, len(row_edges), column_edges)
-    table -= _sum_endless_runs(first_edges, ends, len(row_edges), column_edges)
+    first_edges = np.searchsorted(row_edges, starts.rows, side="right")
+    table = _sum_endless_runs(
+        first_edges, starts.columns, len(row_edges), column_edges, signs=starts.signs
+    )
+    above = row_edges[:, np.newaxis]
+    n_whole_rows = np.maximum(above - starts.first_rows, 0) - np.maximum(above - starts.end_rows, 0)
+    table += np.outer(n_whole_rows @ starts.block_signs, column_edges)
     in_rows = table[bottoms] - table[tops]
     counts: Indices = in_rows[:, rights] - in_rows[:, lefts]
     return counts
@@ -218,7 +262,12 @@ def _chip_edges(n_chips: int) -> tuple[Indices, Indices, Indices]:
 
 
 def _sum_endless_runs(
-    first_edges: Indices, columns: Indices, n_row_edges: int, column_edges: Indices
+    first_edges: Indices,
+    columns: Indices,
+    n_row_edges: int,
+    column_edges: Indices,
+    *,
+    signs: Indices | int = 1,
 ) -> Indices:
     """Make the summed-area table of runs that start at a column and go on to the right without end.
 
@@ -229,6 +278,7 @@ def _sum_endless_runs(
         columns: Where each run starts, shape (n,).
         n_row_edges: Number of row edges.
         column_edges: Column edges, ascending, shape (c,).
+        signs: -1 for runs to take back, 1 for the others, shape (n,).
 
     Returns:
         Counts of pixels, shape (n_row_edges, c).
@@ -237,10 +287,10 @@ def _sum_endless_runs(
     cells = first_edges * shape[1] + np.searchsorted(column_edges, columns)
     number, sums = (
         np.bincount(cells, weights, minlength=shape[0] * shape[1])
+        .astype(np.int64)
         .reshape(shape)[:-1, :-1]
-        .cumsum(0)
         .cumsum(1)
-        for weights in (None, columns)
+        for weights in (np.broadcast_to(signs, cells.shape), signs * columns)
     )
-    counts: Indices = number * column_edges - sums.astype(np.int64)
+    counts: Indices = (number * column_edges - sums).cumsum(0)
     return counts

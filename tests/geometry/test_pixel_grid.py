@@ -115,11 +115,30 @@ def test_pixels_and_chips_are_counted_as_one_by_one(seed: int) -> None:
     assert (made.chips, made.chips_total) == (chips, total)
 
 
-def test_without_an_area_no_pixel_is_valid() -> None:
-    """No scene, an empty area, or an area far from the grid."""
+@pytest.mark.parametrize("margin", [-0.01, 0.03])
+def test_the_direction_of_rings_does_not_count(margin: float) -> None:
+    """Shells and holes run clockwise or not, inside the grid and far around it."""
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
-    for nothing in (None, shapely.Polygon(), shapely.box(20, 20, 21, 21)):
+    shell = shapely.box(*SMALL_BBOX).buffer(margin, join_style="mitre").exterior
+    hole = shapely.box(5.93, 49.62, 5.99, 49.65).exterior
+    areas = [
+        shapely.Polygon(outer.coords, [inner.coords])
+        for outer in (shell, shell.reverse())
+        for inner in (hole, hole.reverse())
+    ]
+    frac, chips, _ = count_valid(areas[0], SMALL_BBOX, "EPSG:32632")
+    (made,) = {forecast_pixels(grid, area) for area in areas}
+    assert made.valid_pixel_frac == pytest.approx(frac, abs=3 / (grid.width * grid.height))
+    assert made.chips == chips
+
+
+def test_without_an_area_no_pixel_is_valid() -> None:
+    """No scene, an empty area, a line, or an area far from the grid."""
+    grid = plan_grid(SMALL_BBOX, "EPSG:32632")
+    assert grid is not None
+    line = shapely.LineString([(5.9, 49.6), (6.0, 49.7)])
+    for nothing in (None, shapely.Polygon(), line, shapely.box(20, 20, 21, 21)):
         assert forecast_pixels(grid, nothing).valid_pixel_frac == 0
         assert forecast_pixels(grid, nothing).chips == 0
     assert joint_area([]) is None
