@@ -9,6 +9,8 @@ instrument mode and a frequency band, which candidates do not have.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -20,7 +22,7 @@ from floodscan.geometry.footprints import bbox_of
 from floodscan.model import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     Json = dict[str, Any]
@@ -40,12 +42,21 @@ _PROPERTIES = {
     "sar:polarizations": "polarizations",
     "proj:epsg": "proj_epsg",
 }
+SCENE_COLUMNS = [
+    *("processing_baseline", "polarizations", "proj_epsg", "proj_bbox", "proj_shapes"),
+    *("assets", "geometry"),
+]
+"""Columns of CANDIDATES that items have and that candidates are not measured by."""
+
 _MEDIA_TYPES = {
     ".tif": "image/tiff; application=geotiff",
     ".tiff": "image/tiff; application=geotiff",
     ".jp2": "image/jp2",
 }
-_HTTPS = "https://"
+_SIGN = r'[!"$-.0->@-Z\\^-~]'  # printable ASCII without # / ? [ ]
+_PLAIN_HREF = re.compile(rf"https://(?:{_SIGN}*/)+{_SIGN}+(?P<ending>\.[0-9A-Za-z]+)")
+"""The https address of a file, as nearly all are; to take the others apart takes longer."""
+
 _ORBIT_STATES = ("ascending", "descending", "geostationary")
 _ALL_TIME = {"start_datetime": "0001-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
 
@@ -63,9 +74,9 @@ def list_items(rows: Iterable[Json]) -> list[Json]:
     if not slots:
         return []
     footprints = shapely.from_wkb([rows[0]["geometry"] for rows in slots.values()])
-    shapes = shapely.to_geojson(footprints).tolist()
+    shapes = orjson.loads(f"[{','.join(shapely.to_geojson(footprints).tolist())}]")
     return [
-        _make_item(of_item, {"geometry": orjson.loads(shape), "bbox": list(bbox_of(footprint))})
+        _make_item(of_item, {"geometry": shape, "bbox": list(bbox_of(footprint))})
         for of_item, shape, footprint in zip(slots.values(), shapes, footprints, strict=True)
     ]
 
@@ -93,10 +104,15 @@ def _make_item(rows: Sequence[Json], place: Json) -> Json:
             {
                 "rel": "collection",
                 "type": "application/json",
-                "href": f"collections/{quote(row['collection'], safe='')}",
+                "href": f"collections/{_quote(row['collection'])}",
             }
         ],
     }
+
+
+@lru_cache(maxsize=64)
+def _quote(collection: str) -> str:
+    return quote(collection, safe="")
 
 
 def _describe_time(time: datetime | None) -> Json:
@@ -106,17 +122,14 @@ def _describe_time(time: datetime | None) -> Json:
 
 def _describe_scene(row: Json) -> Json:
     """Return the properties that are known, and that the schemas of STAC allow."""
-    found = {name: row[column] for name, column in _PROPERTIES.items()}
-    allowed: Mapping[str, bool] = {
-        "eo:cloud_cover": 0 <= (found["eo:cloud_cover"] or 0) <= 100,  # noqa: PLR2004 - percent
-        "sat:orbit_state": found["sat:orbit_state"] in _ORBIT_STATES,
-        "sat:relative_orbit": (found["sat:relative_orbit"] or 0) >= 1,
-    }
-    return {
-        name: value
-        for name, value in found.items()
-        if value is not None and allowed.get(name, True)
-    }
+    found = {name: row[column] for name, column in _PROPERTIES.items() if row[column] is not None}
+    if not 0 <= found.get("eo:cloud_cover", 0) <= 100:  # noqa: PLR2004 - percent
+        del found["eo:cloud_cover"]
+    if found.get("sat:orbit_state", _ORBIT_STATES[0]) not in _ORBIT_STATES:
+        del found["sat:orbit_state"]
+    if found.get("sat:relative_orbit", 1) < 1:
+        del found["sat:relative_orbit"]
+    return found
 
 
 def _describe_assets(row: Json) -> Json:
@@ -137,28 +150,9 @@ def _describe_assets(row: Json) -> Json:
 
 def _name_type(href: str) -> Json:
     """Name the media type that the ending of a file stands for."""
-    ending = href[href.rfind(".") :].lower()
-    if "/" in ending or not _is_plain(href):
-        ending = _find_ending(href)
+    plain = _PLAIN_HREF.fullmatch(href)
+    ending = plain["ending"].lower() if plain else _find_ending(href)
     return {"type": _MEDIA_TYPES[ending]} if ending in _MEDIA_TYPES else {}
-
-
-def _is_plain(href: str) -> bool:
-    """True for an https address with a file's name at its end, as nearly all are.
-
-    To take the others apart takes ten times as long.
-    """
-    stem_end = href.rfind(".") - 1
-    return (
-        href.startswith(_HTTPS)
-        and href.find("/", len(_HTTPS), stem_end) > 0
-        and href[stem_end] != "/"
-        and href.isprintable()
-        and "?" not in href
-        and "#" not in href
-        and "[" not in href
-        and "]" not in href
-    )
 
 
 def _find_ending(href: str) -> str:

@@ -25,7 +25,7 @@ from floodscan.catalogs.base import MissingKind
 from floodscan.errors import ManifestError
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
-from floodscan.schemas import CLEARNESS
+from floodscan.schemas import CLEARNESS, SLOT
 from floodscan.selection.clearness import counts_area
 
 if TYPE_CHECKING:
@@ -51,6 +51,14 @@ _SENSOR_KEYS: Mapping[str, Mapping[str, str]] = {
     Sensor.DEM: {},
 }
 _GROUND = [name for name in CLEARNESS.names if name != "clear_points"]
+MEASURES = [
+    *SLOT,
+    *("collection", "item_id", "datetime", "days_from_phase", "day_offset"),
+    *("hours_from_onset", "hours_from_peak", "overlap_frac", *CLEARNESS.names),
+    *("cloud_cover", "relative_orbit", "orbit_state", "platform", "mgrs_tile"),
+    *("selected", "relaxed"),
+]
+"""Columns of CANDIDATES that say what a candidate is, and by what it is chosen."""
 
 
 class ManifestWriter:

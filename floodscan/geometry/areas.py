@@ -54,13 +54,17 @@ def joint_fracs(
         Shares on the ellipsoid, between 0 and 1: of each area, shape (n,), and of the intersection.
     """
     covering = np.array(areas, dtype=object)
-    partial = np.flatnonzero(~shapely.covered_by(target, covering))
+    partial = np.flatnonzero(~shapely.covered_by(target, covering)).tolist()
     fracs = np.ones(len(covering) + 1)
-    if len(partial):
+    if partial:
         shared = shapely.intersection(covering[partial], target)
         # an area that covers the target takes nothing from the intersection
-        common = intersect(covering[[number for number in partial if number in joint]])
-        inside = target if common is None else shapely.intersection(common, target)
+        counting = [number for number in partial if number in joint]
+        if len(counting) == 1:
+            inside = shared[partial.index(counting[0])]
+        else:
+            common = intersect(covering[counting])
+            inside = target if common is None else shapely.intersection(common, target)
         measured = equal_area(np.array([*shared, inside, target], dtype=object))
         fracs[[*partial, -1]] = np.minimum(measured[:-1] / measured[-1], 1.0)
     *each, in_common = [round(frac, 12) for frac in fracs.tolist()]

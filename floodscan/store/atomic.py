@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from floodscan.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -49,9 +49,35 @@ def scratch(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The disk is full, or can't be written.
     """
+    with _reporting(path), replacing(path) as temporary:
+        yield temporary
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write several files of a run as ``written`` writes each, all contents before all names.
+
+    A disk that is asked to keep the first file keeps the others with it, in one step.
+
+    Args:
+        folder: Their folder.
+        contents: The bytes of each file, by its name.
+
+    Raises:
+        OutputError: The disk is full, or can't be written.
+    """
+    with _reporting(folder), ExitStack() as names:
+        temporaries = [names.enter_context(replacing(folder / name)) for name in contents]
+        for temporary, content in zip(temporaries, contents.values(), strict=True):
+            temporary.write_bytes(content)
+        for temporary in temporaries:
+            flush(temporary)
+
+
+@contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    """Say what to do when a file or a folder can't be written."""
     try:
-        with replacing(path) as temporary:
-            yield temporary
+        yield
     except OSError as err:
         why = err.strerror or str(err)
         message = f"can't be written: {why}; solve that and start the same scan again"

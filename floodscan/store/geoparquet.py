@@ -20,10 +20,13 @@ _COVERING = pa.struct([(corner, pa.float64()) for corner in ("xmin", "ymin", "xm
 def to_geoparquet(candidates: pa.Table) -> pa.Table:
     """Add the bbox column and the metadata of GeoParquet 1.1 to a CANDIDATES table.
 
+    Each scene is a candidate of several slots, so footprints are decoded once.
+
     Source: https://geoparquet.org/releases/v1.1.0/
     """
-    geometries = shapely.from_wkb(candidates["geometry"].to_numpy())
-    bounds = shapely.bounds(geometries)
+    footprints = candidates["geometry"].combine_chunks().dictionary_encode()
+    geometries = shapely.from_wkb(footprints.dictionary.to_numpy(zero_copy_only=False))
+    bounds = shapely.bounds(geometries)[footprints.indices.to_numpy()]
     empty = np.isnan(bounds).any(axis=1)
     corners = [pa.array(column) for column in bounds.T]
     covering = pa.StructArray.from_arrays(corners, fields=list(_COVERING), mask=pa.array(empty))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from floodscan.errors import ManifestError, OutputError
 from floodscan.model import Decision
 from floodscan.schemas import CANDIDATES, EVENTS, READS, SEARCHES, check_candidates, check_table
-from floodscan.store.atomic import written
+from floodscan.store.atomic import write_files, written
 from floodscan.store.geoparquet import to_geoparquet
 from floodscan.store.ledger import Ledger, check_columns
 
@@ -176,9 +176,8 @@ class RunFolder:
             with written(self._pack(batch)) as temporary:
                 pq.write_table(pack, temporary, compression="zstd")
             return
-        for event_id, content in manifests.items():
-            with written(self.manifest_path(event_id)) as temporary:
-                temporary.write_bytes(content)
+        files = {self.manifest_path(key).name: content for key, content in manifests.items()}
+        write_files(self.manifests_path, files)
 
     def drop_manifests(self, event_ids: Iterable[str]) -> None:
         """Delete manifests of an earlier try, of events that have no manifest now."""

@@ -86,6 +86,27 @@ def test_a_failed_write_changes_no_file(folder: RunFolder, monkeypatch: pytest.M
     assert {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()} == before
 
 
+def test_a_failed_write_of_several_manifests_writes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may be full after the first of them."""
+    folder = RunFolder(tmp_path)
+    folder.prepare()
+    folder.write_manifests("batch", {"one": b"old"})
+    write_bytes = Path.write_bytes
+
+    def fill(path: Path, content: bytes) -> int:
+        if content == b"too much":
+            raise OSError(28, "No space left on device")
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OutputError, match="No space left on device; solve that and start"):
+        folder.write_manifests("batch", {"one": b"new", "two": b"too much"})
+    assert [file.name for file in folder.manifests_path.iterdir()] == ["one.json"]
+    assert folder.read_manifest("one") == b"old"
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_files_are_on_the_disk_before_they_have_their_names(
     packed: bool,  # noqa: FBT001 - a parameter
