@@ -188,8 +188,9 @@ def _find_missing(assets: pa.ChunkedArray, sensors: pa.Array, recipe: Recipe) ->
     maps = assets.combine_chunks()
     has = _has_each(maps, maps.keys, keys)
     missing = np.zeros((len(maps), len(wanted)), dtype=bool)
+    of_sensor = {sensor: is_value(sensors, sensor) for sensor in recipe.sensors}
     for column, (sensor, key) in enumerate(wanted):
-        missing[:, column] = is_value(sensors, sensor) & ~has[:, keys.index(key)]
+        missing[:, column] = of_sensor[sensor] & ~has[:, keys.index(key)]
     return _list_texts([key for _, key in wanted], missing)
 
 

@@ -185,6 +185,18 @@ def test_overlap_is_the_plain_ratio_of_areas() -> None:
     assert overlap_fractions(boxes, target) == pytest.approx(plain, abs=1e-11)
 
 
+def test_overlaps_with_several_targets_are_those_with_each() -> None:
+    """Footprint and target are taken in pairs."""
+    targets = [shapely.box(0, 0, 2, 2), shapely.Polygon([(1, 1), (4, 1), (1, 4)])]
+    footprints = [shapely.box(1, 0, 3, 3), shapely.box(0, 0, 2, 2)]
+    each = [
+        overlap_fractions(np.array([footprint]), target).item()
+        for footprint, target in zip(footprints, targets, strict=True)
+    ]
+    assert overlap_fractions(np.array(footprints), np.array(targets)).tolist() == each
+    assert each == [0.5, pytest.approx(2 / 9)]
+
+
 def test_touching_footprint_overlaps_nothing() -> None:
     """A shared edge has no area."""
     assert overlap_fractions(
