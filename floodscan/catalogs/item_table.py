@@ -137,21 +137,13 @@ def _parse_times(properties: Mapping[str, Sequence[Any]]) -> pa.Array:
     """Read ``datetime`` or else ``start_datetime``; null if neither is a time."""
     kind = _KINDS["datetime"]
     texts, starts = (properties[name] for name in TIME_PROPERTIES)
-    if set(map(type, texts)) <= {str}:
+    if set(map(type, texts)) == {str} and min(texts) >= _FIRST_YEAR and max(texts) < _LAST_YEAR:
         with suppress(pa.ArrowException):
-            found = pa.array(texts, pa.string()).cast(kind)
-            if _are_in_calendar(found):
-                return found
+            return pa.array(texts, pa.string()).cast(kind)
     times = [
         parse_time(text) or parse_time(start) for text, start in zip(texts, starts, strict=True)
     ]
     return pa.array(times, kind)
-
-
-def _are_in_calendar(times: pa.Array) -> bool:
-    """Return whether all times are in the years 1 to 9999 in UTC: Python has no others."""
-    edges = pc.min_max(times.cast(pa.int64())).as_py()
-    return edges["min"] is None or (edges["min"] >= _FIRST_TIME and edges["max"] <= _LAST_TIME)
 
 
 def parse_time(text: object) -> datetime | None:
@@ -231,10 +223,11 @@ def _coerce_texts(value: object) -> list[str] | None:
     return [str(each) for each in value if each is not None]
 
 
-_FIRST_TIME, _LAST_TIME = (
-    pa.scalar(edge, ITEMS.field("datetime").type).value
-    for edge in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-)
+_FIRST_YEAR, _LAST_YEAR = "0002", "9999"
+"""Times of these years, up to the last one, are in the years 1 to 9999 in UTC as well.
+
+Python has no others.
+"""
 _PLAIN = "https://"
 _NONE = type(None)
 _NO_PROPERTIES = Properties()
@@ -273,7 +266,7 @@ def _parse_hrefs(
         Key → href of each item, and key → reason of its refused hrefs (null without any).
     """
     hrefs = _texts(found)
-    if _are_plain(found):
+    if _are_plain(hrefs):
         ends, keys = repeat_keys(tuple(wanted), len(items))
         refused = pa.nulls(len(items), _KINDS["refused_assets"])
     else:
@@ -288,12 +281,9 @@ def _parse_hrefs(
     return pa.MapArray.from_arrays(ends, keys, _unsign(hrefs)), refused
 
 
-def _are_plain(found: Sequence[Any]) -> bool:
-    """Return whether all are surely addresses of files, as nearly all are."""
-    try:
-        return all(map(str.startswith, found, itertools.repeat(_PLAIN)))
-    except TypeError:  # not all are texts
-        return False
+def _are_plain(hrefs: pa.Array) -> bool:
+    """Return whether all are there, and surely addresses of files, as nearly all are."""
+    return not hrefs.null_count and bool(pc.starts_with(hrefs, _PLAIN).false_count == 0)
 
 
 def _resolve(

@@ -8,6 +8,7 @@ collector does not have to track them (``gc=False``).
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
@@ -226,7 +227,10 @@ def _taker_of(kind: type, keys: Sequence[str]) -> Callable[[Any], Iterable[Asset
     if kind.__struct_encode_fields__ == tuple(keys):
         return msgspec.structs.astuple
     places = [*map(kind.__struct_encode_fields__.index, keys)]
-    return lambda assets: map(msgspec.structs.astuple(assets).__getitem__, places)
+    if not places[1:]:  # ``itemgetter`` of one place returns no tuple
+        return lambda assets: map(msgspec.structs.astuple(assets).__getitem__, places)
+    take = itemgetter(*places)
+    return lambda assets: take(msgspec.structs.astuple(assets))
 
 
 def decode_whole_page(text: bytes | bytearray, keys: Iterable[str] | None = None) -> Page:

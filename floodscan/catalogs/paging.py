@@ -248,11 +248,11 @@ class _PageFacts:
 
         def keep(page: Page) -> _PageFacts:
             items = page.features or []
-            if found.search.also and any(i.collection not in found.search.wanted for i in items):
+            ids = {(item.collection, item.id) for item in items}
+            if found.search.also and {name for name, _ in ids} - found.search.wanted.keys():
                 raise NotTheEndError("does not say for each item of which collection it is")
             found.add(items, request.url)
             found.n_dropped += page.n_dropped
-            ids = {(item.collection, item.id) for item in items}
             n_features = len(items) + page.n_dropped
             return cls(ids, n_features, page.n_dropped, page.links, page.matched)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -91,6 +92,29 @@ def test_an_invalid_shape_is_unknown(odd: object) -> None:
 def test_a_turned_raster_has_no_edges(odd: object) -> None:
     """Nor has anything that is no transform."""
     assert find_edges(odd, (5, 4)) is None
+
+
+@pytest.mark.parametrize(
+    "odd", [None, [10, 1, 0, 0, -10, 0], [10, 0], [10, 0, 1e308, 0, -1e308, 1e308], [[0]] * 6, "no"]
+)
+def test_edges_of_many_rasters_are_those_of_each(odd: object) -> None:
+    """They are found together, as for the DEM, and one by one if a raster among them has none."""
+    shape = [3600, 2400]
+    step = 0.0002777777777777778
+    plain = [[step, 0.0, west + 0.1, 0.0, -step, 50.00013888888889] for west in range(5)]
+    for transforms in (plain, [*plain, odd], [odd]):
+        items = [
+            {
+                "id": str(number),
+                "properties": {"proj:shape": shape, "proj:transform": transform},
+                "assets": {"data": {"href": "x"}},
+            }
+            for number, transform in enumerate(transforms)
+        ]
+        table = parse_items(decode_items(items), collection="c", assets=["data"])
+        found = [find_edges(transform, (3600, 2400)) for transform in transforms]
+        expected = [edges if edges and isfinite(sum(edges)) else None for edges in found]
+        assert table["proj_bbox"].to_pylist() == expected
 
 
 @pytest.mark.parametrize("sensor", list(Sensor))

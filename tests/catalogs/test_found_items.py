@@ -80,6 +80,14 @@ def test_a_merged_search_has_the_items_of_its_parts() -> None:
     assert found.equals(pa.concat_tables(alone))
 
 
+def test_a_page_of_a_merged_search_may_lack_a_collection() -> None:
+    """The other collections have their items."""
+    items = items_of(DEM.collection)
+    alone = find(Search(DEM.collection, WORLD, None, DEM.assets), write_page(items)).table()
+    assert len(alone) == len(items) > 0
+    assert find(MERGED, write_page(items)).table().equals(alone)
+
+
 @pytest.mark.parametrize("odd", [5, "x", [], {"href": 5}, {"href": None}, {"proj:shape": {}}, None])
 def test_an_odd_asset_is_missing(odd: object) -> None:
     """A wanted one; one that is not wanted is not looked at."""

@@ -145,6 +145,24 @@ def test_an_invalid_bbox_is_empty(bbox: list[Any]) -> None:
     assert shapely.from_wkb(parse({"bbox": bbox})[0]["geometry"]).is_empty
 
 
+def test_items_may_have_the_same_footprint() -> None:
+    """Each has its own row; without a footprint, the bbox of each item is its extent."""
+    ring = [[0, 0], [2, 0], [2, 1], [0, 0]]
+    first = {"geometry": {"type": "Polygon", "coordinates": [ring]}}
+    second = {"geometry": {"type": "Polygon", "coordinates": [[[5, 5], *ring[1:3], [5, 5]]]}}
+    empty = {"geometry": {"type": "Polygon", "coordinates": []}}
+    alone = {id(item): parse(item)[0]["geometry"] for item in (first, second)}
+    for items in ([first, second, first], [second, second]):
+        rows = parse(*items)
+        assert [row["geometry"] for row in rows] == [alone[id(item)] for item in items]
+        assert [row["extent"] for row in rows] == [None] * len(items)
+    boxes = [0, 0, 1, 1], [3, 0, 4, 1]
+    rows = parse(first, *({**empty, "bbox": box} for box in boxes), first)
+    assert [row["geometry"] for row in rows[::3]] == [alone[id(first)]] * 2
+    extents = [shapely.from_wkb(row["extent"]).bounds for row in rows[1:3]]
+    assert extents == [tuple(box) for box in boxes]
+
+
 def test_an_asset_is_there_if_it_has_an_href() -> None:
     """Assets without an href, or of a wrong type, count as missing.
 
