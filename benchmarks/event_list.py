@@ -1,11 +1,14 @@
 """Measure how long a list of a million floods takes from the file to planned batches.
 
-    uv run python -m benchmarks.event_list [--events 1000000]
+    uv run python -m benchmarks.event_list [--events 1000000] [--archive DIR | --archive-items N]
 
 All steps run in one process on one core. Read: the file is read and checked, and its events are
 sorted along the curve. Cut: the events are cut into batches. Plan: each batch gets its slots and
 its merged searches. Show: ``floodscan plan`` counts slots, searches, items and sources, with the
 catalog that it takes by default; this is more than the limit is for.
+
+With an archive, the first events of the list that lie in its area are scanned, too, and their CPU
+is compared with the costs by which ``floodscan plan`` estimates.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 LIMIT_SECONDS = 180
 LIMIT_MB = 600
+_LAND = (-180.0, -60.0, 180.0, 84.0)
 
 
 class Figures(NamedTuple):
@@ -123,18 +127,38 @@ def report(figures: Figures) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure as the command line says."""
+def scan_too(given: argparse.Namespace, path: Path, folder: Path) -> str:
+    """Scan events of the list against an archive, which is made if none is given."""
+    # not for the measured process, whose memory Dask would add to
+    from benchmarks.event_list_scan import make_archive, scan_list  # noqa: PLC0415
+
+    archive = given.archive or make_archive(folder / "archive", given.archive_items, given.bbox)
+    return scan_list(path, archive, given.bbox, most=given.scanned, folder=folder)
+
+
+def _parse() -> argparse.Namespace:
     options = argparse.ArgumentParser(description="Time a long event list.")
     options.add_argument("--events", type=int, default=1_000_000, help="default: 1,000,000")
     options.add_argument("--file", type=Path, help="a list that is there; else one is written")
-    given = options.parse_args()
+    options.add_argument("--archive", type=Path, help="scan events against it, too")
+    options.add_argument("--archive-items", type=int, help="make the archive, with so many items")
+    options.add_argument(
+        "--bbox", type=float, nargs=4, default=_LAND, help="area of the archive; default: all land"
+    )
+    options.add_argument("--scanned", type=int, default=5000, help="most events; default: 5,000")
+    return options.parse_args()
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    given = _parse()
     with TemporaryDirectory() as folder:
         path = given.file or Path(folder) / "events.parquet"
         if given.file is None:
             write_event_list(path, n_events=given.events)
-        figures = measure_alone(path)
-    print(report(figures))
+        print(report(measure_alone(path)))
+        if given.archive or given.archive_items:
+            print(f"\n{scan_too(given, path, Path(folder))}")
 
 
 if __name__ == "__main__":

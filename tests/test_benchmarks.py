@@ -140,6 +140,14 @@ def test_long_event_list_is_read_and_planned() -> None:
     assert "within 180 s and 600 MB" in output
 
 
+def test_events_of_a_long_list_are_scanned_against_an_archive() -> None:
+    """The events in the area of the archive have candidates, and the model is compared."""
+    words = ["--archive-items", "3000", "--bbox", "4", "43", "16", "53", "--scanned", "6"]
+    output = run("event_list", "--events", "5000", *words)
+    assert "\n6 events, 6 of them with candidates, " in output
+    assert re.search(r"The model expects [\d.]+ times the measured CPU", output)
+
+
 def test_cost_of_the_engine_is_measured() -> None:
     """The table has a row for each number of events."""
     output = run("orchestration", "--events", "20", "--workers", "1")

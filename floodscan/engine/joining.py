@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from floodscan.catalogs.archive.joined import JoinedCatalog, join_shard, write_answers
 from floodscan.catalogs.archive.shards import cut_shards, group_searches, merge_groups
-from floodscan.catalogs.sources import find_archive, list_archives
+from floodscan.catalogs.sources import find_archive, list_archives, plan_each
 from floodscan.engine.run_batches import run_batches
 from floodscan.engine.work import ScanWork
 from floodscan.errors import FloodscanError
@@ -60,7 +60,8 @@ def run_scan(
         client: Client of the cluster; None runs the tasks in this process, one after the other.
     """
     if not list_archives(run.catalog):
-        yield from run_batches(ScanWork(run), batches, client=client)
+        work = ScanWork(run)
+        yield from run_batches(work, work.plan_ahead(batches), client=client)
         return
     for lot in cut_lots(batches):
         yield from _run_lot(run, lot, client)
@@ -80,7 +81,8 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
                 raise
             yield from (result for result in failed if result)
         else:
-            yield from run_batches(ScanWork(joined), lot, client=client)
+            work = ScanWork(joined)
+            yield from run_batches(work, work.plan_ahead(lot), client=client)
 
 
 def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
@@ -141,9 +143,9 @@ def _collect_searches(
     numbers: dict[Search, int] = {}
     uncovered: dict[Uncovered, None] = {}
     by_archive: dict[ArchiveCatalog, list[CollectionSearches]] = {}
-    for batch in lot:
+    for plan in plan_each(run.catalog, lot, run.recipe):
         own: dict[ArchiveCatalog, list[tuple[Search, int]]] = {}
-        for slot_search, joined in run.plan(batch).merged_searches.items():
+        for slot_search, joined in plan.merged_searches.items():
             archive = find_archive(run.catalog, slot_search)
             if joined.joined and archive is not None:
                 number = numbers.setdefault(joined, len(numbers))

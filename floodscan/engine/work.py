@@ -6,24 +6,26 @@ Dask is imported where a cluster is used, because to import it takes a second.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import tee
 from typing import TYPE_CHECKING
 
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import give_up
+from floodscan.catalogs.sources import plan_each
 from floodscan.errors import ClusterError, public_traceback
 from floodscan.pipeline import ask, finish_batch, write
 from floodscan.reselection import reselect_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from dask.delayed import Delayed
     from distributed import Client
 
     from floodscan.pipeline import BatchResult, Run
-    from floodscan.planning.slots import Batch
+    from floodscan.planning.slots import Batch, BatchPlan
     from floodscan.reselection import Reselection, StoredBatch
 
 _log = logging.getLogger(__name__)
@@ -38,10 +40,23 @@ class ScanWork:
     """
 
     run: Run
+    _plans: dict[str, BatchPlan] = field(default_factory=dict)
+
+    def plan_ahead(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield batches, and plan some at once before, which takes less time."""
+        to_plan, planned = tee(batches)
+        plans = plan_each(self.run.catalog, to_plan, self.run.recipe)
+        for batch, plan in zip(planned, plans, strict=True):
+            self._plans[batch.name] = plan
+            yield batch
+
+    def _plan(self, batch: Batch) -> BatchPlan:
+        plan = self._plans.pop(batch.name, None)
+        return self.run.plan(batch) if plan is None else plan
 
     def fetch(self, batch: Batch) -> Callable[[], BatchResult]:
         """Search, and return a call that chooses and writes."""
-        plan = self.run.plan(batch)
+        plan = self._plan(batch)
         answers = dict(zip(plan.searches, ask(self.run, plan.searches), strict=True))
         return partial(finish_batch, self.run, plan, answers)
 
@@ -49,7 +64,7 @@ class ScanWork:
         """Draw the searches, choices and the write of a batch."""
         from floodscan.engine.graph import draw_batch  # noqa: PLC0415 - see above
 
-        return draw_batch(self.run, self.run.plan(batch))
+        return draw_batch(self.run, self._plan(batch))
 
     def isolate(self, batch: Batch, client: Client) -> BatchResult:
         """Run a batch without the events that crash their workers."""

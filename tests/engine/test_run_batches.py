@@ -163,3 +163,22 @@ def test_the_cluster_is_closed_before_the_folder_is_unlocked(tmp_path: Path) -> 
     assert kept
     assert writers == [Driver.here()]
     assert find_lock_holder(tmp_path) is None
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_batches_that_are_planned_ahead_are_not_planned_again(
+    tmp_path: Path,
+    in_process: bool,  # noqa: FBT001 - a parameter
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their results are those of batches that are planned alone."""
+    alone = ScanWork(make_run(tmp_path / "alone"))
+    expected = {
+        each.name: each.counts for each in run_batches(alone, make_batches(40), client=None)
+    }
+    monkeypatch.delattr(Run, "plan")
+    work = ScanWork(make_run(tmp_path / "ahead"))
+    ahead, cluster = work.plan_ahead(make_batches(40)), None if in_process else client
+    found = {each.name: each.counts for each in run_batches(work, ahead, client=cluster)}
+    assert found == expected

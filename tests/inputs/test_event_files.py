@@ -12,6 +12,7 @@ import shapely
 
 from floodscan import EventError, Phase, Recipe, read_events
 from floodscan.inputs.areas import utm_crs
+from floodscan.inputs.event_files import list_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -321,3 +322,27 @@ def test_missing_file_is_reported(tmp_path: Path) -> None:
     """The message names the file."""
     with pytest.raises(EventError, match=r"none\.toml: No such file"):
         read(tmp_path / "none.toml")
+
+
+def test_a_file_is_listed_with_each_id_once(tmp_path: Path) -> None:
+    """The ids are in the order of the file; a second one is reported with its line."""
+    file = tmp_path / "events.csv"
+    rows = [f"{name},6,49,6.5,49.5,2021-07-15\n" for name in ("b", "a", "c", "a")]
+    header = "event_id,west,south,east,north,event_date\n"
+    file.write_text(header + "".join(rows[:3]))
+    listed = list_all(file, phase_offset_days=OFFSETS)
+    assert list(listed.ids) == ["b", "a", "c"]
+    assert [event.place[-1] for event in listed.in_order()] == ["a", "b", "c"]
+    file.write_text(header + "".join(rows))
+    with pytest.raises(EventError, match="line 5, field 'event_id': 'a' is used twice"):
+        list_all(file, phase_offset_days=OFFSETS)
+
+
+def test_given_events_are_listed_with_each_id_once(tmp_path: Path) -> None:
+    """A second event of the same id is reported with its number."""
+    file = tmp_path / "events.toml"
+    file.write_text(TOML)
+    (event,) = read(file)
+    assert list(list_all(event, phase_offset_days=OFFSETS).ids) == ["first"]
+    with pytest.raises(EventError, match="event 2, field 'event_id': 'first' is used twice"):
+        list_all([event, event], phase_offset_days=OFFSETS)

@@ -6,13 +6,16 @@ import resource
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
-from floodscan import EventError, OutputError, scan
-from floodscan.planning.event_list import hilbert_index, list_events
+from floodscan import EventError, OutputError, Phase, scan
+from floodscan.model import DateKind
+from floodscan.planning.event_list import hilbert_index, list_events, unpack_events
 from floodscan.planning.slots import cut_batches
 from tests.sweeps import DEMO, demo_copies
 
@@ -120,3 +123,19 @@ def test_the_curve_steps_from_cell_to_neighbouring_cell() -> None:
         abs(cells[i + 1][0] - cells[i][0]) + abs(cells[i + 1][1] - cells[i][1]) for i in range(1023)
     ]
     assert set(steps) == {1}
+    columns, rows = np.array(list(cells.values())).T
+    assert hilbert_index(columns, rows).tolist() == list(cells)
+
+
+def test_events_of_the_same_and_of_other_dates_come_back() -> None:
+    """Their kinds and times are as they were."""
+    later = {phase: day + timedelta(days=1) for phase, day in DEMO.phase_dates.items()}
+    events = [
+        replace(DEMO, event_id="a", date_kind=DateKind.ACTIVATION, peak=DEMO.onset),
+        replace(DEMO, event_id="b", phase_dates=later, end=DEMO.onset, assumed_onset_hour=6.0),
+        replace(DEMO, event_id="c", phase_dates=dict(DEMO.phase_dates)),
+    ]
+    found = unpack_events(list_events(events).in_order())
+    assert found == events
+    assert [type(event.date_kind) for event in found] == [DateKind] * 3
+    assert {type(phase) for event in found for phase in event.phase_dates} == {Phase}
