@@ -24,7 +24,6 @@ import pyarrow as pa
 from floodscan.catalogs.archive.reading import JoinedItems, join_row_groups
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.errors import CatalogError
-from floodscan.planning.garbage import garbage_collector_off
 from floodscan.schemas import ITEMS
 from floodscan.store.atomic import scratch
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from floodscan.model import Search
 
 _ANSWERS = "answers.json"
-_LEAST_ITEMS = 1024
+_BATCH_ITEMS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,6 @@ def join_shard(
         scratch(_path(folder, number, "items")) as path,
         pa.OSFile(str(path), "wb") as file,
         pa.ipc.new_file(file, ITEMS) as items,
-        garbage_collector_off(),
     ):
         writer = _AnswerWriter(items)
         for each in join_row_groups(archive.address, shard.row_groups, shard.asked):
@@ -160,7 +158,7 @@ class _ShardAnswers(NamedTuple):
 
 
 class _AnswerWriter:
-    """Writes the items of a shard in batches; small tables wait until they are one batch."""
+    """Writes the items of a shard in batches; one batch waits in memory."""
 
     def __init__(self, file: pa.ipc.RecordBatchFileWriter) -> None:
         self._file = file
@@ -177,7 +175,7 @@ class _AnswerWriter:
         self._dropped.append(found.dropped)
         self._waiting.append(found.items)
         self._n_items += len(found.items)
-        if sum(map(len, self._waiting)) >= _LEAST_ITEMS:
+        if sum(map(len, self._waiting)) >= _BATCH_ITEMS:
             self._flush()
 
     def _flush(self) -> None:
