@@ -7,9 +7,10 @@
     search 33-40 ─┴─ choose, events 33-35 ─┘
 
 A ``choose`` task waits for the ``search`` tasks that its events need, and ``write`` for all of
-``choose``. If the run reads clouds, each ``choose`` task also waits for the one before it, so that
-it finds in the cache the scenes which both need. A task costs the scheduler a millisecond or two,
-hence the groups of 16.
+``choose``. It reads the answers of a join itself: they are on disk, and would otherwise be pickled
+between workers. If the run reads clouds, each ``choose`` task also waits for the one before it, so
+that it finds in the cache the scenes which both need. A task costs the scheduler a millisecond or
+two, hence the groups of 16.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def draw_batch(run: Run, plan: BatchPlan, *, given_up: Sequence[Outcome] = ()) -
         plan: The batch.
         given_up: Outcomes of events that are not in the plan because they crash their workers.
     """
-    searches = plan.searches
+    searches = tuple(search for search in plan.searches if not search.joined)
     starts = range(0, len(searches), SEARCHES_PER_TASK)
     groups = [searches[start : start + SEARCHES_PER_TASK] for start in starts]
     with _on_workers_with(SEARCH, run):
@@ -191,4 +192,6 @@ def choose_part(
         for group, answered in zip(groups, answers, strict=True)
         for search, answer in zip(group, answered, strict=True)
     }
+    joined = [search for search in part.searches if search.joined]
+    found |= zip(joined, ask(run, joined), strict=True)
     return choose(run, part, found)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Geometries = NDArray[np.object_]
     BBox = tuple[float, float, float, float]
+    BBoxes = Sequence[Sequence[float] | None] | NDArray[np.float64]
 
 OVERLAP_DECIMALS = 12
 """Decimals of overlaps: later digits depend on the order of vertices, and a tie must stay a tie."""
@@ -110,9 +111,7 @@ def parse_footprints(
     return footprints, extents_of_empty(footprints, bboxes)
 
 
-def fill_from_bbox(
-    footprints: Geometries, bboxes: Sequence[Sequence[float] | None], *, where: NDArray[np.bool_]
-) -> None:
+def fill_from_bbox(footprints: Geometries, bboxes: BBoxes, *, where: NDArray[np.bool_]) -> None:
     """Set the footprints to the items' bboxes, in place; an unreadable bbox becomes empty.
 
     Args:
@@ -124,9 +123,7 @@ def fill_from_bbox(
         footprints[index] = _parse_bbox(bboxes[int(index)])
 
 
-def extents_of_empty(
-    footprints: Geometries, bboxes: Sequence[Sequence[float] | None]
-) -> Geometries:
+def extents_of_empty(footprints: Geometries, bboxes: BBoxes) -> Geometries:
     """Return the bboxes of the items with an empty footprint: a search finds these items too.
 
     Returns:
@@ -284,7 +281,7 @@ def _parse_one(text: bytes) -> BaseGeometry:
     )
 
 
-def _parse_bbox(bbox: Sequence[float] | None) -> BaseGeometry:
+def _parse_bbox(bbox: Sequence[float] | NDArray[np.float64] | None) -> BaseGeometry:
     if bbox is None:
         return _EMPTY
     corners = [*bbox[:2], *bbox[3:5]] if len(bbox) == _BBOX_3D else bbox

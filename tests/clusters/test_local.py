@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dask import config
@@ -44,6 +46,19 @@ def test_workers_are_not_profiled() -> None:
     """Dask's profiler can stop a process for good on some Pythons."""
     with open_local_client(1) as client:
         assert list(client.run(is_profiled).values()) == [False]
+
+
+def imports_pandas() -> bool:
+    """Return True if a worker imports pandas for what the engine needs."""
+    import_module("floodscan.engine.graph")
+    import_module("pyarrow").array([1])
+    return "pandas" in sys.modules
+
+
+def test_workers_do_without_pandas() -> None:
+    """To import it, as pyarrow does with the first array, takes longer than a small batch."""
+    with open_local_client(1) as client:
+        assert list(client.run(imports_pandas).values()) == [False]
 
 
 def test_there_is_a_worker_per_core() -> None:

@@ -60,6 +60,15 @@ def test_every_task_is_of_a_kind_that_dask_groups_by(run: Run, plan: BatchPlan) 
     }
 
 
+def test_joined_answers_are_read_where_scenes_are_chosen(run: Run) -> None:
+    """They are on disk, so no task fetches them for another."""
+    (batch,) = cut_batches(list_events(demo_copies(N_EVENTS)), run_id="")
+    plan = plan_batch(batch, run.recipe, joins=lambda _: True)
+    assert plan.searches
+    kinds = Counter(map(key_split, draw_batch(run, plan).dask))
+    assert kinds == {TaskKind.CHOOSE: 2, TaskKind.WRITE: 1}
+
+
 def test_choices_wait_for_their_own_searches(run: Run, plan: BatchPlan) -> None:
     """A search waits for nothing, a choice for some searches, and the writing for all choices."""
     graph = draw_batch(run, plan).dask

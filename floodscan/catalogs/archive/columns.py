@@ -27,7 +27,8 @@ _PLANE = 4
 
 def stored(values: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array, without extension types and dictionaries."""
-    array = values.combine_chunks()
+    # to combine a single chunk copies it
+    array = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
     while isinstance(array, pa.ExtensionArray):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from floodscan.geometry.footprints import Geometries
 
+_N_AXES = 2
+
 
 def find_named(found: pa.Table) -> NDArray[np.bool_]:
     """Return whether each row has an id; rows without one are left out, shape (n,)."""
@@ -90,12 +92,10 @@ def read_footprints(found: pa.Table) -> tuple[Geometries, Geometries]:
     """Read the columns ``Layout.outline_columns`` as footprints, and as extents of empty ones."""
     footprints, missing = read_geometries(found["geometry"])
     boxes = read_boxes(found)
-    unknown = np.asarray(np.isnan(boxes).any(axis=1)).tolist()
-    corners = [None if no else box for no, box in zip(unknown, boxes.tolist(), strict=True)]
     footprints = _to_polygons(footprints)
-    fill_from_bbox(footprints, corners, where=missing)
+    fill_from_bbox(footprints, boxes, where=missing)
     footprints = repair(footprints)
-    return footprints, extents_of_empty(footprints, corners)
+    return footprints, extents_of_empty(footprints, boxes)
 
 
 def _to_polygons(geometries: Geometries) -> Geometries:
@@ -103,7 +103,9 @@ def _to_polygons(geometries: Geometries) -> Geometries:
 
     Geometries of another type, and those with an empty ring, become empty.
     """
-    footprints = shapely.force_2d(geometries)
+    footprints = geometries.copy()
+    tall = shapely.get_coordinate_dimension(footprints) > _N_AXES
+    footprints[tall] = shapely.force_2d(footprints[tall])
     kinds = shapely.get_type_id(footprints)
     single = (kinds == GeometryType.MULTIPOLYGON) & (shapely.get_num_geometries(footprints) == 1)
     footprints[single] = shapely.get_geometry(footprints[single], 0)

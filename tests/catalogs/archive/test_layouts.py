@@ -206,13 +206,14 @@ def test_an_href_that_is_no_address_of_a_file_is_refused(tmp_path: Path) -> None
 
 def test_footprints_have_the_form_of_those_of_an_api(tmp_path: Path) -> None:
     """Heights are dropped, one part is no multipolygon, and a point is no footprint."""
-    table = demo_table().slice(0, 4)
+    table = demo_table().slice(0, 5)
     outline = shapely.from_wkb(table["geometry"][0].as_py())
     odd = [
         shapely.force_3d(outline, 5.0),
         shapely.MultiPolygon([outline]),
         shapely.Point(6, 49),
         outline,
+        shapely.from_wkt("POLYGON Z EMPTY"),
     ]
     pq.write_table(
         replaced(table, "geometry", pa.array(shapely.to_wkb(np.array(odd)))),
@@ -223,3 +224,4 @@ def test_footprints_have_the_form_of_those_of_an_api(tmp_path: Path) -> None:
     wkb = [found[item_id] for item_id in table["id"].to_pylist()]
     assert wkb[0] == wkb[1] == wkb[3] == shapely.to_wkb(outline)
     assert shapely.from_wkb(wkb[2]).is_empty
+    assert wkb[4] == shapely.to_wkb(shapely.Polygon())
