@@ -46,7 +46,7 @@ from floodscan.selection import select_scenes
 from floodscan.selection.acquired import add_acquired
 from floodscan.selection.candidates import score
 from floodscan.selection.decisions import is_obeyed
-from floodscan.threads import map_in_threads
+from floodscan.threads import begin_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from floodscan.model import Decision, Recipe, Search
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
     from floodscan.store import RunFolder
+    from floodscan.threads import Begun
 
 
 _log = logging.getLogger(__name__)
@@ -149,12 +150,17 @@ def finish_batch(run: Run, plan: BatchPlan, answers: Mapping[Search, Answer]) ->
 
 
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
-    """Send searches to the catalog side by side.
+    """Send searches to the catalog side by side, and wait for the answers.
 
     A search that the catalog can't answer gives an answer without items, with the problem in it.
     Any other exception is a bug: it is logged with its traceback and its search, and raised.
     """
-    return map_in_threads(partial(_ask_one, run), searches)
+    return send(run, searches).results()
+
+
+def send(run: Run, searches: Sequence[Search]) -> Begun[Answer]:
+    """Send searches as ``ask`` does, without waiting."""
+    return begin_in_threads(partial(_ask_one, run), searches)
 
 
 def choose(run: Run, part: BatchPlan, answers: Mapping[Search, Answer]) -> BatchPart:

@@ -194,12 +194,13 @@ def _is_begun(out: str | Path | None) -> bool:
 
 
 def _send_early(source: Catalog, rules: Recipe, events: EventList, *, in_flight: int) -> None:
-    """Send the first searches while the catalog is checked."""
+    """Send the first searches while the catalog is checked: as many as go with these requests."""
     if list_archives(source):
         return
+    n_checks = 1 + len(rules.collections)  # the landing page is one
     plans = (plan_for(source, batch, rules) for batch in cut_batches(events, run_id=""))
     searches = (search for plan in plans for search in plan.searches if not search.joined)
-    send_early(source, islice(searches, in_flight))
+    send_early(source, islice(searches, max(in_flight - n_checks, 0)))
 
 
 def _prepare_run(  # noqa: PLR0913 - what a run is made of

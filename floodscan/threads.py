@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,22 +58,48 @@ def compute(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return _COMPUTING[0].submit(work, *args, **kwargs).result()
 
 
-def map_in_threads(work: Callable[[T], R], values: Iterable[T]) -> list[R]:
-    """Do some work with each value side by side, and return the results in order.
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[R]):
+    """Work that is done side by side; it ends with one of the two methods.
 
-    If it raises, work that has not begun is dropped, and the rest ends before this raises too.
+    Attributes:
+        threads: They do nothing else.
+        each: What becomes of each value.
     """
+
+    threads: ThreadPoolExecutor
+    each: Sequence[Future[R]]
+
+    def results(self) -> list[R]:
+        """Wait for the results, in the order of the values.
+
+        If the work raises, what has not begun is dropped, and the rest ends before this raises too.
+        """
+        try:
+            found = [each.result() for each in self.each]
+        except BaseException:
+            self.drop()
+            raise
+        _IDLE.append(self.threads)
+        return found
+
+    def drop(self) -> None:
+        """Drop what has not begun, and wait for the rest."""
+        for each in self.each:
+            each.cancel()
+        wait(self.each)
+        _IDLE.append(self.threads)
+
+
+def begin_in_threads(work: Callable[[T], R], values: Iterable[T]) -> Begun[R]:
+    """Begin some work with each value, side by side and in order."""
     try:
         threads = _IDLE.pop()
     except IndexError:
         threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="floodscan")
-    begun = [threads.submit(work, value) for value in values]
-    try:
-        return [each.result() for each in begun]
-    except BaseException:
-        for each in begun:
-            each.cancel()
-        wait(begun)
-        raise
-    finally:
-        _IDLE.append(threads)
+    return Begun(threads, [threads.submit(work, value) for value in values])
+
+
+def map_in_threads(work: Callable[[T], R], values: Iterable[T]) -> list[R]:
+    """Do some work with each value side by side, and return the results in order."""
+    return begin_in_threads(work, values).results()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import threads
-from floodscan.threads import map_in_threads
+from floodscan.threads import begin_in_threads, compute, map_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,11 +88,12 @@ def test_a_process_with_idle_threads_ends_at_once() -> None:
     """And a forked process, which has none of them, starts its own."""
     program = """
 import os, time
-from floodscan.threads import map_in_threads
+from floodscan.threads import compute, map_in_threads
+assert compute(str, 1) == "1"
 assert map_in_threads(str, range(20)) == [str(number) for number in range(20)]
 pid = os.fork() if hasattr(os, "fork") else None
 if pid == 0:
-    ok = map_in_threads(str, range(3)) == ["0", "1", "2"]
+    ok = map_in_threads(str, range(3)) == ["0", "1", "2"] and compute(str, 2) == "2"
     os._exit(0 if ok else 1)
 if pid is not None:
     assert os.waitpid(pid, 0)[1] == 0
@@ -102,3 +103,33 @@ print(time.time())
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert time.time() - float(done.stdout) < 10
+
+
+def test_work_that_is_dropped_does_not_begin() -> None:
+    """Only what runs already ends; the threads are used again."""
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.05)
+
+    started = begin_in_threads(work, range(500))
+    started.drop()
+    n_begun = len(begun)
+    time.sleep(0.1)
+    assert 0 < n_begun == len(begun) < 500
+    assert begin_in_threads(str, [1]).threads is started.threads
+
+
+def test_one_thread_computes() -> None:
+    """Whoever asks, and also for errors."""
+
+    def fail() -> None:
+        raise LookupError("the work")
+
+    names = map_in_threads(lambda _: compute(lambda: threading.current_thread().name), range(20))
+    assert len(set(names)) == 1
+    assert names[0] != threading.current_thread().name
+    with pytest.raises(LookupError, match="the work"):
+        compute(fail)
+    assert compute(divmod, 7, 2) == (3, 1)

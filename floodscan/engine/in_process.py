@@ -1,13 +1,12 @@
 """Batches in this process, one after the other, without Dask: to import it takes a second.
 
-Threads search for the next batches while one batch is chosen and written.
+The next batches are searched for while one batch is chosen and written.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -15,7 +14,6 @@ from floodscan.errors import FloodscanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
 
     from dask.delayed import Delayed
     from distributed import Client
@@ -32,11 +30,24 @@ _AHEAD = 4  # batches whose answers are in memory
 _NO_BUGS = (FloodscanError, OSError)
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A batch whose searches are sent. It ends with one of two calls.
+
+    Attributes:
+        finish: Waits for the answers, chooses and writes.
+        drop: Sends no more searches, and waits for those that are sent.
+    """
+
+    finish: Callable[[], BatchResult]
+    drop: Callable[[], None] = lambda: None
+
+
 class Work(Protocol[B_contra]):
     """What is done with each batch of a run."""
 
-    def fetch(self, batch: B_contra) -> Callable[[], BatchResult]:
-        """Search for a batch, and return what is left to do in this process."""
+    def fetch(self, batch: B_contra) -> Fetched:
+        """Send the searches of a batch in this process."""
 
     def draw(self, batch: B_contra) -> Delayed:
         """Draw the graph of a batch; its result is a BatchResult."""
@@ -51,23 +62,18 @@ class Work(Protocol[B_contra]):
 def run_in_process(work: Work[B], batches: Iterable[B]) -> Iterator[BatchResult]:
     """Run batches in this process, see ``run_batches``."""
     todo = iter(batches)
-    fetched: deque[tuple[B, Future[Callable[[], BatchResult]]]] = deque()
-    with ThreadPoolExecutor(_AHEAD) as threads:
-        try:
-            while True:
-                for batch in islice(todo, _AHEAD - len(fetched)):
-                    fetched.append((batch, threads.submit(work.fetch, batch)))
-                if not fetched:
-                    return
-                batch, future = fetched.popleft()
-                yield keep_going(work, batch, partial(_finish, future))
-        finally:
-            for _, future in fetched:
-                future.cancel()
-
-
-def _finish(fetched: Future[Callable[[], BatchResult]]) -> BatchResult:
-    return fetched.result()()
+    fetched: deque[tuple[B, Fetched]] = deque()
+    try:
+        while True:
+            for batch in islice(todo, _AHEAD - len(fetched)):
+                fetched.append((batch, work.fetch(batch)))
+            if not fetched:
+                return
+            batch, next_one = fetched.popleft()
+            yield keep_going(work, batch, next_one.finish)
+    finally:
+        for _, unused in fetched:
+            unused.drop()
 
 
 def keep_going(

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from floodscan.assessment.labels import Reason
 from floodscan.assessment.outcomes import give_up
 from floodscan.catalogs.sources import plan_each
+from floodscan.engine.in_process import Fetched
 from floodscan.errors import ClusterError, public_traceback
-from floodscan.pipeline import ask, finish_batch, write
+from floodscan.pipeline import finish_batch, send, write
 from floodscan.reselection import reselect_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from dask.delayed import Delayed
     from distributed import Client
@@ -54,11 +55,16 @@ class ScanWork:
         plan = self._plans.pop(batch.name, None)
         return self.run.plan(batch) if plan is None else plan
 
-    def fetch(self, batch: Batch) -> Callable[[], BatchResult]:
-        """Search, and return a call that chooses and writes."""
+    def fetch(self, batch: Batch) -> Fetched:
+        """Send the searches of a batch; they are answered while others are chosen."""
         plan = self._plan(batch)
-        answers = dict(zip(plan.searches, ask(self.run, plan.searches), strict=True))
-        return partial(finish_batch, self.run, plan, answers)
+        sent = send(self.run, plan.searches)
+
+        def finish() -> BatchResult:
+            answers = dict(zip(plan.searches, sent.results(), strict=True))
+            return finish_batch(self.run, plan, answers)
+
+        return Fetched(finish, sent.drop)
 
     def draw(self, batch: Batch) -> Delayed:
         """Draw the searches, choices and the write of a batch."""
@@ -96,9 +102,9 @@ class ReselectionWork:
 
     reselection: Reselection
 
-    def fetch(self, batch: StoredBatch) -> Callable[[], BatchResult]:
-        """Return a call that chooses again: there is nothing to search for."""
-        return partial(reselect_batch, self.reselection, batch)
+    def fetch(self, batch: StoredBatch) -> Fetched:
+        """Only choose again: there is nothing to search for."""
+        return Fetched(partial(reselect_batch, self.reselection, batch))
 
     def draw(self, batch: StoredBatch) -> Delayed:
         """Draw the one task of a batch."""
