@@ -204,8 +204,9 @@ class Pager:
         url = urljoin(request.url, link.get("href") or self.url)
         if str(link.get("method", "GET")).upper() == "POST":
             merged = (request.body or {}) if link.get("merge") else {}
-            return Request("POST", url, {**merged, **(link.get("body") or {})})
-        return Request("GET", url, None)
+            body = {**merged, **(link.get("body") or {})}
+            return Request("POST", url, body, goes_first=True)
+        return Request("GET", url, None, goes_first=True)
 
     def _check_end(self, page: _PageFacts, n_items: int) -> None:
         counted = isinstance(page.matched, int)

@@ -27,8 +27,12 @@ LEASE_SECONDS = 600.0
 class RateLimiter(Protocol):
     """Gives permits for requests. Implementations are small values that travel to workers."""
 
-    def acquire(self) -> AbstractContextManager[None]:
-        """Wait for a permit; the end of the context releases it."""
+    def acquire(self, *, first: bool = False) -> AbstractContextManager[None]:
+        """Wait for a permit; the end of the context releases it.
+
+        Args:
+            first: Go before all that wait.
+        """
         ...
 
     def pause(self, seconds: float) -> None:
@@ -117,10 +121,10 @@ class LocalRateLimiter:
     name: str = ""
 
     @contextmanager
-    def acquire(self) -> Iterator[None]:
+    def acquire(self, *, first: bool = False) -> Iterator[None]:
         """Wait for a permit; the end of the context releases it."""
         line, permit = _open(self), f"{threading.get_ident()}"
-        line.wait(permit)
+        line.wait(permit, first=first)
         try:
             yield
         finally:
@@ -145,16 +149,14 @@ class _Line:
         self._guard = threading.Lock()
         self._waiting: deque[threading.Condition] = deque()
 
-    def wait(self, permit: str) -> None:
+    def wait(self, permit: str, *, first: bool) -> None:
         """Wait until the permit is granted."""
         turn = threading.Condition(self._guard)
         with self._guard:
-            self._waiting.append(turn)
+            (self._waiting.appendleft if first else self._waiting.append)(turn)
             try:
-                while self._waiting[0] is not turn:
-                    turn.wait()
-                while wait := self._counter.try_acquire(permit, time.monotonic()):
-                    turn.wait(min(wait, LEASE_SECONDS))
+                while seconds := self._try(permit, turn):
+                    turn.wait(min(seconds, LEASE_SECONDS))
             finally:
                 self._waiting.remove(turn)
                 self._wake_first()
@@ -169,6 +171,11 @@ class _Line:
         """Grant nothing for some seconds."""
         with self._guard:
             self._counter.pause(seconds, time.monotonic())
+
+    def _try(self, permit: str, turn: threading.Condition) -> float:
+        """Return how long to wait before the next try; 0 if the permit is granted."""
+        is_first = self._waiting[0] is turn
+        return self._counter.try_acquire(permit, time.monotonic()) if is_first else inf
 
     def _wake_first(self) -> None:
         if self._waiting:

@@ -91,6 +91,7 @@ class Request:
         leaves_host: True if a ``GET`` may be redirected to another host; a ``POST`` is never
             redirected.
         span: First and last byte to ask for, from 0; None asks for all.
+        goes_first: Whether it goes before all requests that wait, as what it completes is begun.
     """
 
     method: str
@@ -98,6 +99,7 @@ class Request:
     body: Mapping[str, Any] | None = None
     leaves_host: bool = False
     span: tuple[int, int] | None = None
+    goes_first: bool = False
 
 
 _LARGE_BYTES = 2**22
@@ -185,7 +187,7 @@ class Transport:
     def _receive(self, request: Request, budget: Budget, held: ExitStack) -> bytearray:
         self._check_open()
         asked = time.monotonic()
-        with self._rate_limiter.acquire():
+        with self._rate_limiter.acquire(first=request.goes_first):
             budget.excused += time.monotonic() - asked
             self._check_open()
             if budget.seconds_left <= 0:

@@ -183,7 +183,7 @@ _CLUSTER = (
         "--cluster",
         default="local",
         metavar="WHERE",
-        help="Where tasks run. local (default): in processes on this machine, or, for up to 32 "
+        help="Where tasks run. local (default): in processes on this machine, or, for up to 512 "
         "events without --workers, in this process. none: in this process. slurm: in worker "
         "jobs, which are submitted. allocation: on the nodes of this SLURM job. Or the address of "
         "a Dask scheduler, such as tcp://10.0.0.1:8786.",

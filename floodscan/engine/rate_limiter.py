@@ -135,9 +135,10 @@ class RateLimiterPlugin(SchedulerPlugin):
         for permit in [permit for permit, at in self._granted.items() if at == worker]:
             asyncio.get_running_loop().call_later(LOST_SECONDS, self.release, permit)
 
-    def acquire(self, permit: str, worker: str) -> None:
-        """Grant a permit, now or later, in the order of these calls."""
-        self._waiting[permit] = worker
+    def acquire(self, permit: str, worker: str, *, first: bool) -> None:
+        """Grant a permit, now or later, in the order of these calls, or before all that wait."""
+        asked = {permit: worker}
+        self._waiting = asked | self._waiting if first else self._waiting | asked
         self._grant()
 
     def release(self, permit: str) -> None:
@@ -168,9 +169,15 @@ class RateLimiterPlugin(SchedulerPlugin):
             _send(self._scheduler, _GRANTED, permit, worker)
 
 
-def _on_acquire(scheduler: Scheduler, rate_limiter: str, permit: str, worker: str) -> None:
+def _on_acquire(
+    scheduler: Scheduler,
+    rate_limiter: str,
+    permit: str,
+    worker: str,
+    first: bool,  # noqa: FBT001 - distributed names it
+) -> None:
     if plugin := _find(scheduler, rate_limiter):
-        plugin.acquire(permit, worker)
+        plugin.acquire(permit, worker, first=first)
     else:
         _send(scheduler, _REFUSED, permit, worker)
 
@@ -231,8 +238,11 @@ class ClusterRateLimiter:
     name: str
 
     @contextmanager
-    def acquire(self) -> Iterator[None]:
+    def acquire(self, *, first: bool = False) -> Iterator[None]:
         """Wait for a permit; the end of the context releases it.
+
+        Args:
+            first: Go before all that wait.
 
         Raises:
             ClusterError: The run has ended, or the worker closes.
@@ -240,7 +250,7 @@ class ClusterRateLimiter:
         worker, permit = _HERE["worker"], uuid.uuid4().hex
         answer = _ANSWERS[permit] = Future()
         try:
-            self._send(worker, _ACQUIRE, permit)
+            self._send(worker, _ACQUIRE, permit, first=first)
             while not wait([answer], timeout=CHECK_SECONDS).done:
                 if worker.status not in WORKER_ANY_RUNNING:
                     raise ClusterError("the worker closes")
@@ -263,8 +273,8 @@ class ClusterRateLimiter:
         except OSError as err:
             raise ClusterError("the scheduler can't be reached") from err
 
-    def _send(self, worker: Worker, verb: str, permit: str) -> None:
-        message = {"op": verb, "rate_limiter": self.name, "permit": permit}
+    def _send(self, worker: Worker, verb: str, permit: str, **more: bool) -> None:
+        message = {"op": verb, "rate_limiter": self.name, "permit": permit, **more}
         worker.loop.add_callback(worker.batched_send, message)
 
 

@@ -127,3 +127,22 @@ def test_threads_get_permits_in_the_order_in_which_they_came() -> None:
     for thread in threads:
         thread.join()
     assert came == list(range(20))
+
+
+def test_a_thread_may_go_before_all_that_wait() -> None:
+    """The next page of a search does, so that the search ends."""
+    rate_limiter = LocalRateLimiter(RateLimits(max_in_flight=1), "first")
+    came: list[int] = []
+
+    def visit(number: int) -> None:
+        with rate_limiter.acquire(first=number == 3):
+            came.append(number)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(5)]
+    with rate_limiter.acquire():
+        for thread in threads:
+            thread.start()
+            time.sleep(0.02)
+    for thread in threads:
+        thread.join()
+    assert came == [3, 0, 1, 2, 4]
