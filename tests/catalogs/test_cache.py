@@ -84,8 +84,11 @@ def test_refresh_requests_everything_again(tmp_path: Path, lean_api: StacApi) ->
     assert lean_api.searches() == before + 2
 
 
-def test_the_command_line_caches_answers_by_default(tmp_path: Path, lean_api: StacApi) -> None:
+def test_the_command_line_caches_answers_by_default(
+    tmp_path: Path, lean_api: StacApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``--cache`` names a folder, else it is the user's own; ``--refresh`` requests again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))  # without answers of other tests
     command = ["scan", "demo", "--cluster", "none", "--catalog", lean_api.url]
     counts = []
     for name, more in (
