@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from distributed import Client
+
+    from tests.servers.fixtures import StacApi
     from tests.slurm.network import Machine
     from tests.slurm.site import SlurmSite
 
@@ -149,9 +152,17 @@ def test_doctor_finds_that_nodes_have_no_internet_access(
 
 
 def test_only_searches_stay_with_the_driver(
-    site: SlurmSite, events: Path, reference: dict[str, bytes], tmp_path: Path
+    site: SlurmSite,
+    events: Path,
+    reference: dict[str, bytes],
+    lean_api: StacApi,
+    tmp_path: Path,
 ) -> None:
-    """The worker on the driver's machine only searches, and the node does everything else."""
+    """The worker on the driver's machine only searches, and the node does everything else.
+
+    An archive is on the shared disk: nothing is searched, and the node joins it.
+    """
+    on_node = {(TaskKind.CHOOSE, False), (TaskKind.WRITE, False)}
     with (
         prepare_client(
             "slurm", n_workers=1, profile=write_profile(tmp_path), n_searches=2
@@ -159,23 +170,29 @@ def test_only_searches_stay_with_the_driver(
         start() as client,
     ):
         assert client is not None
-        with get_task_stream(client) as stream:
-            scan(events, catalog="demo", out=tmp_path / "out", client=client, search_on_driver=True)
-        names = {
-            address: str(facts["name"])
-            for address, facts in client.scheduler_info(-1)["workers"].items()
+        assert list_tasks(client, events, lean_api.url, tmp_path / "api") == {
+            (TaskKind.SEARCH, True),
+            *on_node,
         }
-    done = {
+        assert list_tasks(client, events, "demo", tmp_path / "archive") == {
+            (TaskKind.JOIN, False),
+            *on_node,
+        }
+    assert result_bytes(tmp_path / "api") == result_bytes(tmp_path / "archive") == reference
+    assert site.jobs() == []
+
+
+def list_tasks(client: Client, events: Path, catalog: str, out: Path) -> set[tuple[str, bool]]:
+    """Scan, and list the kinds of tasks, and whether each ran on the driver's machine."""
+    with get_task_stream(client) as stream:
+        scan(events, catalog=catalog, out=out, client=client, search_on_driver=True)
+    names = {
+        address: str(facts["name"])
+        for address, facts in client.scheduler_info(-1)["workers"].items()
+    }
+    return {
         (key_split(task["key"]), names[task["worker"]] == SEARCH_WORKER) for task in stream.data
     }
-    assert done == {
-        (TaskKind.JOIN, False),  # the archive is on the shared disk
-        (TaskKind.SEARCH, True),
-        (TaskKind.CHOOSE, False),
-        (TaskKind.WRITE, False),
-    }
-    assert result_bytes(tmp_path / "out") == reference
-    assert site.jobs() == []
 
 
 def test_dry_run_shows_the_resources_of_nodes(tmp_path: Path) -> None:
