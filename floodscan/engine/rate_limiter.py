@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import OrderedDict
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ class RateLimiterPlugin(SchedulerPlugin):
     def __init__(self, rates: RateLimits, name: str) -> None:
         self.name = name
         self._rates = rates
-        self._waiting: dict[str, str] = {}  # permit to address of the worker, first come first
+        self._waiting: OrderedDict[str, str] = OrderedDict()  # permit to address of the worker
         self._granted: dict[str, str] = {}
 
     async def start(self, scheduler: Scheduler) -> None:
@@ -131,14 +132,16 @@ class RateLimiterPlugin(SchedulerPlugin):
     ) -> None:
         """Take back the permits of a lost worker: waiting ones now, granted ones later."""
         del scheduler
-        self._waiting = {permit: at for permit, at in self._waiting.items() if at != worker}
+        for permit in [permit for permit, at in self._waiting.items() if at == worker]:
+            del self._waiting[permit]
         for permit in [permit for permit, at in self._granted.items() if at == worker]:
             asyncio.get_running_loop().call_later(LOST_SECONDS, self.release, permit)
 
     def acquire(self, permit: str, worker: str, *, first: bool) -> None:
         """Grant a permit, now or later, in the order of these calls, or before all that wait."""
-        asked = {permit: worker}
-        self._waiting = asked | self._waiting if first else self._waiting | asked
+        self._waiting[permit] = worker
+        if first:
+            self._waiting.move_to_end(permit, last=False)
         self._grant()
 
     def release(self, permit: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import psutil
 import pytest
@@ -17,7 +19,7 @@ from floodscan.catalogs import Access, StacApiCatalog
 from floodscan.catalogs.rate_limiter import RateLimits
 from floodscan.clusters.local import SETTINGS
 from floodscan.engine import rate_limiter as rate_limiter_module
-from floodscan.engine.rate_limiter import open_rate_limiter, remember_worker
+from floodscan.engine.rate_limiter import RateLimiterPlugin, open_rate_limiter, remember_worker
 from floodscan.errors import ClusterError
 from floodscan.model import SearchPrices
 from floodscan.testing.servers.proxy import fault_proxy
@@ -90,6 +92,28 @@ def test_a_pause_for_one_worker_holds_for_all(
     assert [visit for visit in proxy.visits if visit.began >= answered + 3.0]
     assert proxy.most_at_once <= 8
     assert all(outcome.n_candidates for outcome in result.outcomes)
+
+
+def test_the_next_page_of_a_search_goes_first() -> None:
+    """The others get their permits in the order in which they asked."""
+    granted: list[str] = []
+
+    def send_all(_: dict[str, Any], messages: dict[str, list[dict[str, str]]]) -> None:
+        granted.extend(message["permit"] for found in messages.values() for message in found)
+
+    async def ask() -> None:
+        plugin = RateLimiterPlugin(RateLimits(max_in_flight=1), "limiter")
+        scheduler = SimpleNamespace(
+            stream_handlers={}, handlers={}, plugins={"limiter": plugin}, send_all=send_all
+        )
+        await plugin.start(cast("Scheduler", scheduler))
+        for permit in ("first", "second", "third", "next page"):
+            plugin.acquire(permit, "worker", first=permit == "next page")
+        for permit in ("first", "next page", "second"):
+            plugin.release(permit)
+
+    asyncio.run(ask())
+    assert granted == ["first", "next page", "second", "third"]
 
 
 def test_a_waiting_thread_needs_no_connection(
