@@ -122,7 +122,7 @@ def test_work_that_is_dropped_does_not_begin() -> None:
 
 
 def test_one_thread_computes() -> None:
-    """Whoever asks, and also for errors."""
+    """All threads that ask share it, and its errors reach them."""
 
     def fail() -> None:
         raise LookupError("the work")

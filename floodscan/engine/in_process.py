@@ -36,7 +36,7 @@ class Fetched:
 
     Attributes:
         finish: Waits for the answers, chooses and writes.
-        drop: Sends no more searches, and waits for those that are sent.
+        drop: Drops the searches that are not sent yet, and waits for the others.
     """
 
     finish: Callable[[], BatchResult]

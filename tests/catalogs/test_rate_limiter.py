@@ -110,32 +110,13 @@ def test_equal_rate_limiters_share_their_permits() -> None:
     assert max(most) == 3
 
 
-def test_threads_get_permits_in_the_order_in_which_they_came() -> None:
-    """So the searches of the first batch are not overtaken by those of later ones."""
-    rate_limiter = LocalRateLimiter(RateLimits(max_in_flight=1), "in order")
+def list_visits(name: str, *, goes_first: int | None = None) -> list[int]:
+    """Let five threads come one after the other while nobody gets a permit; list their visits."""
+    rate_limiter = LocalRateLimiter(RateLimits(max_in_flight=1), name)
     came: list[int] = []
 
     def visit(number: int) -> None:
-        with rate_limiter.acquire():
-            came.append(number)
-
-    threads = [threading.Thread(target=visit, args=(number,)) for number in range(20)]
-    with rate_limiter.acquire():
-        for thread in threads:
-            thread.start()
-            time.sleep(0.01)
-    for thread in threads:
-        thread.join()
-    assert came == list(range(20))
-
-
-def test_a_thread_may_go_before_all_that_wait() -> None:
-    """The next page of a search does, so that the search ends."""
-    rate_limiter = LocalRateLimiter(RateLimits(max_in_flight=1), "first")
-    came: list[int] = []
-
-    def visit(number: int) -> None:
-        with rate_limiter.acquire(first=number == 3):
+        with rate_limiter.acquire(first=number == goes_first):
             came.append(number)
 
     threads = [threading.Thread(target=visit, args=(number,)) for number in range(5)]
@@ -145,4 +126,14 @@ def test_a_thread_may_go_before_all_that_wait() -> None:
             time.sleep(0.02)
     for thread in threads:
         thread.join()
-    assert came == [3, 0, 1, 2, 4]
+    return came
+
+
+def test_threads_get_permits_in_the_order_in_which_they_came() -> None:
+    """So the searches of the first batch are not overtaken by those of later ones."""
+    assert list_visits("in order") == [0, 1, 2, 3, 4]
+
+
+def test_a_thread_may_go_before_all_that_wait() -> None:
+    """The next page of a search does, so that the search ends."""
+    assert list_visits("first", goes_first=3) == [3, 0, 1, 2, 4]
