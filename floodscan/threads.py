@@ -98,8 +98,3 @@ def begin_in_threads(work: Callable[[T], R], values: Iterable[T]) -> Begun[R]:
     except IndexError:
         threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="floodscan")
     return Begun(threads, [threads.submit(work, value) for value in values])
-
-
-def map_in_threads(work: Callable[[T], R], values: Iterable[T]) -> list[R]:
-    """Do some work with each value side by side, and return the results in order."""
-    return begin_in_threads(work, values).results()

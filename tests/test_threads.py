@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import threads
-from floodscan.threads import begin_in_threads, compute, map_in_threads
+from floodscan.threads import begin_in_threads, compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,8 @@ def test_results_are_in_the_order_of_the_values() -> None:
         time.sleep(seconds)
         return seconds
 
-    assert map_in_threads(wait_for, [0.05, 0.0, 0.02]) == [0.05, 0.0, 0.02]
-    assert map_in_threads(wait_for, []) == []
+    assert begin_in_threads(wait_for, [0.05, 0.0, 0.02]).results() == [0.05, 0.0, 0.02]
+    assert begin_in_threads(wait_for, []).results() == []
 
 
 def test_threads_are_used_again() -> None:
@@ -47,7 +47,7 @@ def test_threads_are_used_again() -> None:
     def name(_: int) -> str:
         return threading.current_thread().name
 
-    first = {thread for _ in range(3) for thread in map_in_threads(name, [1])}
+    first = {thread for _ in range(3) for thread in begin_in_threads(name, [1]).results()}
     assert len(first) == 1
 
 
@@ -59,9 +59,9 @@ def test_calls_at_the_same_time_have_threads_of_their_own() -> None:
         return barrier.wait()
 
     def call(_: int) -> list[int]:
-        return map_in_threads(meet, [1, 2])
+        return begin_in_threads(meet, [1, 2]).results()
 
-    met = map_in_threads(call, [1, 2])
+    met = begin_in_threads(call, [1, 2]).results()
     assert sorted(each for found in met for each in found) == [0, 1, 2, 3]
 
 
@@ -78,22 +78,22 @@ def test_an_error_is_raised_when_the_rest_has_ended() -> None:
         ended.append(number)
 
     with pytest.raises(LookupError, match="the first one"):
-        map_in_threads(fail_first, range(500))
+        begin_in_threads(fail_first, range(500)).results()
     assert sorted([*ended, 0]) == sorted(begun)
     assert len(begun) < 500
-    assert map_in_threads(str, [1]) == ["1"]
+    assert begin_in_threads(str, [1]).results() == ["1"]
 
 
 def test_a_process_with_idle_threads_ends_at_once() -> None:
     """And a forked process, which has none of them, starts its own."""
     program = """
 import os, time
-from floodscan.threads import compute, map_in_threads
+from floodscan.threads import begin_in_threads, compute
 assert compute(str, 1) == "1"
-assert map_in_threads(str, range(20)) == [str(number) for number in range(20)]
+assert begin_in_threads(str, range(20)).results() == [str(number) for number in range(20)]
 pid = os.fork() if hasattr(os, "fork") else None
 if pid == 0:
-    ok = map_in_threads(str, range(3)) == ["0", "1", "2"] and compute(str, 2) == "2"
+    ok = begin_in_threads(str, range(3)).results() == ["0", "1", "2"] and compute(str, 2) == "2"
     os._exit(0 if ok else 1)
 if pid is not None:
     assert os.waitpid(pid, 0)[1] == 0
@@ -127,7 +127,9 @@ def test_one_thread_computes() -> None:
     def fail() -> None:
         raise LookupError("the work")
 
-    names = map_in_threads(lambda _: compute(lambda: threading.current_thread().name), range(20))
+    names = begin_in_threads(
+        lambda _: compute(lambda: threading.current_thread().name), range(20)
+    ).results()
     assert len(set(names)) == 1
     assert names[0] != threading.current_thread().name
     with pytest.raises(LookupError, match="the work"):

@@ -343,7 +343,7 @@ def _open(catalog: StacApiCatalog, budget: Budget) -> _OpenApi:
                 budget.n_retries += own.n_retries
                 raise
         endpoint = catalog.endpoint or _KNOWN[catalog.url]
-        # early searches, whose endpoint was guessed, share all with the later ones
+        # early searches, whose endpoint was guessed, share connections and pauses with later ones
         return _open_api(replace(catalog, endpoint=None), endpoint)
 
 

@@ -91,7 +91,7 @@ class Request:
         leaves_host: True if a ``GET`` may be redirected to another host; a ``POST`` is never
             redirected.
         span: First and last byte to ask for, from 0; None asks for all.
-        goes_first: Whether it goes before all requests that wait, as what it completes is begun.
+        goes_first: Whether it goes before all that wait: the next page of a search does.
     """
 
     method: str

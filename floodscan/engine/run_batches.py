@@ -50,7 +50,7 @@ def run_batches(
 def share_limits(run: Run, client: Client | None, rates: RateLimits) -> Iterator[Run]:
     """Yield a run whose limits hold for the requests of all workers together.
 
-    In this process, the limits of its catalog and its reader do.
+    In this process nothing changes: its catalog and its reader have these limits already.
 
     Args:
         run: The run.

@@ -56,7 +56,7 @@ def scratch(path: Path) -> Iterator[Path]:
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write several files of a run as ``written`` writes each, all contents before all names.
 
-    A disk that is asked to keep the first file keeps the others with it, in one step.
+    To flush files that are all written takes less CPU than to write and flush one after the other.
 
     Args:
         folder: Their folder.
