@@ -194,13 +194,17 @@ def _is_begun(out: str | Path | None) -> bool:
 
 
 def _send_early(source: Catalog, rules: Recipe, events: EventList, *, in_flight: int) -> None:
-    """Send the first searches while the catalog is checked: as many as go with these requests."""
+    """Send the first searches while the catalog is checked: at once as many as go with the checks.
+
+    As many again follow. So the catalog is busy until the run has begun.
+    """
     if list_archives(source):
         return
     n_checks = 1 + len(rules.collections)  # the landing page is one
+    at_once = max(in_flight - n_checks, 0)
     plans = (plan_for(source, batch, rules) for batch in cut_batches(events, run_id=""))
     searches = (search for plan in plans for search in plan.searches if not search.joined)
-    send_early(source, islice(searches, max(in_flight - n_checks, 0)))
+    send_early(source, islice(searches, 2 * at_once), at_once=at_once)
 
 
 def _prepare_run(  # noqa: PLR0913 - what a run is made of
@@ -218,7 +222,11 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     forget_early()
     if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events, in_flight=access.max_in_flight or MAX_IN_FLIGHT)
-    catalog_id, rules, not_checked = check_collections(source, rules)
+    try:
+        catalog_id, rules, not_checked = check_collections(source, rules)
+    except BaseException:
+        forget_early()
+        raise
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
     if not few:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from floodscan.catalogs.early import Early
     from floodscan.model import Search
 
 _VERSION = 4  # raise it when the same answer becomes another table
@@ -66,14 +67,12 @@ class CachedCatalog:
         self._write(path, orjson.dumps({"id": found, "seconds": seconds}))
         return found
 
-    def send_early(self, search: Search) -> None:
-        """Send a search before the landing page is read, if its answer is not in the cache."""
-        try:
-            fresh = self._is_fresh(self._path_of(search))
-        except OSError:
-            fresh = False
-        if not fresh:
-            self.catalog.send_early(search)
+    def draw_early(self, search: Search) -> Early | None:
+        """Return what sends a search early; None if its answer is in the cache."""
+        with suppress(OSError):
+            if self._is_fresh(self._path_of(search)):
+                return None
+        return self.catalog.draw_early(search)
 
     def search(self, search: Search) -> Answer:
         """Find items in the cache or in the catalog, and cache a complete answer."""

@@ -6,45 +6,60 @@ nearly all APIs have. If the landing page says otherwise, the search is sent aga
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     from floodscan.catalogs.base import Answer
+
+    Send = Callable[[], Answer]
+    Early = tuple[Hashable, Send]
+    Queue = deque[tuple[Future[Answer], Send]]
 
 _SENT: dict[Hashable, Future[Answer]] = {}
 """The answers of this process that nobody has taken yet."""
 
 
-def send_early(key: Hashable, send: Callable[[], Answer]) -> None:
-    """Send a search in a thread of its own.
+def send_early(searches: Mapping[Any, Send], *, at_once: int) -> None:
+    """Send searches in threads of their own.
 
     Args:
-        key: Names the search and all that its answer depends on.
-        send: Sends it.
+        searches: What sends each. A key names a search and all that its answer depends on.
+        at_once: Number of threads. Each sends the next search as soon as it has an answer.
     """
-    answer: Future[Answer] = Future()
-    _SENT[key] = answer
+    todo: Queue = deque((Future(), send) for send in searches.values())
+    _SENT.update(zip(searches, (answer for answer, _ in todo), strict=True))
+    for _ in range(min(at_once, len(todo))):
+        # a daemon: if the run ends before its search, nobody waits for the answer
+        Thread(target=_send_each, args=(todo,), name="floodscan-early", daemon=True).start()
 
-    def run() -> None:
+
+def _send_each(todo: Queue) -> None:
+    while True:
+        try:
+            answer, send = todo.popleft()
+        except IndexError:
+            return
+        if not answer.set_running_or_notify_cancel():
+            continue
         try:
             answer.set_result(send())
         except BaseException as err:  # noqa: BLE001 - raised again where the answer is taken
             answer.set_exception(err)
 
-    # a daemon: if the run ends before it begins, nobody waits for the answer
-    Thread(target=run, name="floodscan-early", daemon=True).start()
-
 
 def take_early(key: Hashable) -> Answer | None:
     """Wait for the answer to an early search, and return it once; None if none was sent."""
     answer = _SENT.pop(key, None)
-    return None if answer is None else answer.result()
+    return None if answer is None or answer.cancel() else answer.result()
 
 
 def forget_early() -> None:
-    """Drop the answers that nobody has taken."""
+    """Drop the answers that nobody has taken, and the searches that are not sent yet."""
+    for answer in _SENT.values():
+        answer.cancel()
     _SENT.clear()

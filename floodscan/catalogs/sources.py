@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from floodscan.catalogs import early
 from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.joined import JoinedCatalog
 from floodscan.catalogs.cache import CachedCatalog
@@ -175,12 +176,14 @@ class _KnownApis:
         return self._by_collection[search.collection]
 
 
-def send_early(catalog: Catalog, searches: Iterable[Search]) -> None:
-    """Send searches to STAC APIs whose landing page is not read yet."""
+def send_early(catalog: Catalog, searches: Iterable[Search], *, at_once: int) -> None:
+    """Send searches to STAC APIs whose landing page is not read yet, so many at once."""
+    drawn = []
     for search in searches:
         source, _ = find_source(catalog, search)
         if isinstance(source, CachedCatalog | StacApiCatalog):
-            source.send_early(search)
+            drawn.append(source.draw_early(search))
+    early.send_early(dict(filter(None, drawn)), at_once=at_once)
 
 
 def find_request_seconds(catalog: Catalog) -> float | None:

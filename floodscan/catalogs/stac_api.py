@@ -23,7 +23,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -37,7 +37,7 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from floodscan.catalogs.base import Answer, Catalog, MissingPart
-from floodscan.catalogs.early import send_early, take_early
+from floodscan.catalogs.early import take_early
 from floodscan.catalogs.endpoint import Endpoint, guess_endpoint, public_url, read_endpoint
 from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.hrefs import is_secret
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
 
+    from floodscan.catalogs.early import Early
     from floodscan.model import Search
 
     Json = dict[str, Any]
@@ -153,10 +154,10 @@ class StacApiCatalog:
         """Return it with its endpoint, so that no other process reads the landing page."""
         return replace(self, endpoint=_KNOWN.get(self.url, self.endpoint))
 
-    def send_early(self, search: Search) -> None:
-        """Send a search before the landing page is read; ``search`` takes its answer."""
+    def draw_early(self, search: Search) -> Early:
+        """Return what sends a search before the landing page is read, for ``search`` to take."""
         guessed = replace(self, endpoint=guess_endpoint(self.url))
-        send_early((self.url, search), lambda: guessed._search_now(search))  # noqa: SLF001 - our own
+        return (self.url, search), partial(guessed._search_now, search)  # noqa: SLF001 - our own
 
     def _find_collection(self, client: Client, collection: str) -> Json | None:
         try:

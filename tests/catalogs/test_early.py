@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
+from threading import Event
+from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING
 
 import pytest
 
 from floodscan import CatalogError, Recipe, SensorRecipe, scan
 from floodscan.catalogs import early, stac_api
+from floodscan.catalogs.base import Answer
 from floodscan.catalogs.endpoint import Endpoint
+from floodscan.schemas import ITEMS
 from floodscan.testing.servers.proxy import fault_proxy
 from tests.runs import result_bytes
 from tests.sweeps import APART, make_events
@@ -44,6 +51,61 @@ def test_searches_are_sent_again_if_the_landing_page_names_another_address(
         result = scan("demo", catalog=lean_api.url, out=out)
         assert result.counts["requests"] > 2
         assert result_bytes(out) == result_bytes(tmp_path / "archive")
+
+
+ANSWERS = [Answer(items=ITEMS.empty_table(), complete=True, n_requests=n) for n in range(4)]
+
+
+@dataclass
+class HeldSearches:
+    """Searches that end when a test lets them.
+
+    Attributes:
+        begun: The numbers of those that were sent, in order.
+        may_end: Set it to let a search end.
+    """
+
+    begun: SimpleQueue[int] = field(default_factory=SimpleQueue)
+    may_end: list[Event] = field(default_factory=lambda: [Event() for _ in ANSWERS])
+
+    def send(self, number: int) -> Answer:
+        """Answer a search once it may end."""
+        self.begun.put(number)
+        assert self.may_end[number].wait(timeout=60)
+        return ANSWERS[number]
+
+    def send_early(self, *, at_once: int) -> None:
+        """Send all of them early."""
+        searches = {number: partial(self.send, number) for number in range(len(ANSWERS))}
+        early.send_early(searches, at_once=at_once)
+
+
+def test_early_searches_follow_each_other_while_the_catalog_is_checked() -> None:
+    """Each thread sends the next one; what nobody has sent yet is left to whoever needs it."""
+    held = HeldSearches()
+    held.send_early(at_once=2)
+    assert {held.begun.get(timeout=60), held.begun.get(timeout=60)} == {0, 1}
+    assert early.take_early(2) is None
+    held.may_end[0].set()
+    assert early.take_early(0) is ANSWERS[0]
+    assert held.begun.get(timeout=60) == 3
+    for event in held.may_end:
+        event.set()
+    assert [early.take_early(number) for number in (3, 1)] == [ANSWERS[3], ANSWERS[1]]
+    assert early._SENT == {}
+
+
+def test_searches_that_are_not_sent_yet_are_dropped_with_the_run() -> None:
+    """A thread that is free after it sends nothing more."""
+    held = HeldSearches()
+    held.send_early(at_once=1)
+    assert held.begun.get(timeout=60) == 0
+    (sender,) = [each for each in enumerate_threads() if each.name == "floodscan-early"]
+    early.forget_early()
+    held.may_end[0].set()
+    sender.join(timeout=60)
+    assert not sender.is_alive()
+    assert held.begun.empty()
 
 
 def test_no_answer_is_kept_for_the_next_run(lean_api: StacApi, tmp_path: Path) -> None:
