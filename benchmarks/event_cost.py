@@ -93,16 +93,30 @@ def _spend(answered: Answered, recipe: Recipe) -> Costs:
     stages = {own: timed(name, getattr(pipeline, own)) for name, own in STAGES.items()}
     gc.collect()
     with TemporaryDirectory() as name, patch.multiple(pipeline, **stages):
-        folder = RunFolder(Path(name))
-        folder.prepare()
-        run = Run(catalog=None, catalog_id="generated", recipe=recipe, folder=folder)  # type: ignore[arg-type]
+        run = _open_run(Path(name), recipe)
         started = process_time()
         for plan, answers in answered:
             parts = [pipeline.choose(run, part, answers) for part in plan.parts()]
-            timed("write", pipeline.write)(folder, plan.name, parts, given_up=())
+            timed("write", pipeline.write)(run.folder, plan.name, parts, given_up=())
         spent["all"] = process_time() - started
     spent["other"] = spent["all"] - sum(spent[name] for name in (*STAGES, "write"))
     return spent
+
+
+def _open_run(path: Path, recipe: Recipe) -> Run:
+    """Begin a run that has its answers already."""
+    folder = RunFolder(path)
+    folder.prepare()
+    return Run(catalog=None, catalog_id="generated", recipe=recipe, folder=folder)  # type: ignore[arg-type]
+
+
+def count_candidates(answered: Answered, policy: Policy) -> float:
+    """Return the number of candidates an event."""
+    n_events = sum(len(plan.plans) for plan, _ in answered)
+    with TemporaryDirectory() as name:
+        run = _open_run(Path(name), Recipe(policy=policy))
+        parts = [pipeline.choose(run, part, a) for plan, a in answered for part in plan.parts()]
+    return sum(len(part.candidates) for part in parts) / n_events
 
 
 def measure_all(n_events: int, *, repeats: int) -> dict[tuple[Policy, bool], Costs]:

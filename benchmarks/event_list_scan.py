@@ -16,6 +16,7 @@ import shapely
 import floodscan
 from benchmarks.archives import N_WORKERS, START, days_of
 from benchmarks.peak_memory import measure_peak
+from floodscan import Recipe
 from floodscan.catalogs import ArchiveCatalog
 from floodscan.planning.estimate import WORKERS, Setup, SweepSize, estimate, read_costs
 from floodscan.testing.archive_plan import Extent
@@ -99,15 +100,16 @@ def _scan(events: Path, archive: Path, out: Path) -> ScanFigures:
     result = floodscan.scan(events, catalog=str(archive), out=out, pack_manifests=_PACKED)
     cpu = process_time() - started
     counts = result.folder.read_events()["n_candidates"]
+    n_items = result.folder.searches.read(["n_items"])["n_items"]
     size = SweepSize(
         n_events=len(counts),
         n_requests=0,
-        n_items=0,
+        n_items=pc.sum(n_items).as_py(),
         n_candidates=pc.sum(counts).as_py(),
         n_choices=int(np.count_nonzero(counts)),
     )
-    setup = Setup(n_cores=1, request_seconds=0.0, driver_apart=False)
-    expected = estimate(size, setup, read_costs()).limits[WORKERS]
+    setup = Setup(n_cores=1, request_seconds=0.0, has_tasks=False)
+    expected = estimate(size, setup, read_costs(Recipe().policy)).limits[WORKERS]
     return ScanFigures(size, cpu, expected, measure_peak())
 
 

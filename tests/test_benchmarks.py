@@ -273,8 +273,10 @@ def test_peers_are_compared(tmp_path: Path) -> None:
 
 def test_a_model_is_checked_against_sweeps() -> None:
     """It has a row for each sweep that ran, and says what limits those that can't run here."""
-    words = ("--events", "8", "--wait", "0.01", "--batches", "4", "--nodes", "1", "8")
-    output = run("model", *words, "--pace", "0.01")
-    assert "| 2 | 64 | 0.01 | " in output
+    words = ("--events", "4", "--latency", "0.01", "--batches", "4", "--nodes", "1", "8")
+    output = run("model", *words, "--pace", "0.01", "--repeats", "1")
     assert "40 tasks on 8 places took " in output
+    assert "| none | 4 | 0.01 | 1 | " in output
+    assert "| 2 | 4 | 0.01 | 64 | " in output
+    assert "| none | 4 | 0.08 | 32 | " in output
     assert "| 256 | 100 | " in output

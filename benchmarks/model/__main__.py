@@ -2,10 +2,10 @@
 
     uv run python -m benchmarks.model [--write]
 
-1. Costs: CPU seconds of an event, a request, an item and a task, from six sweeps on one worker.
-2. Check: the model's time of other sweeps beside their measured time. Some wait for a slow catalog,
-   some keep the cores busy.
-3. Simulation: the real scheduler with 2,048 places for tasks, which sleep.
+1. Simulation: the real scheduler with 2,048 places for tasks, which sleep.
+2. Costs: CPU seconds of each stage alone, and of the tasks and the driver of a small cluster.
+3. Check: the model's time of sweeps beside their measured time, over HTTP. Some wait for a slow
+   catalog, some keep the cores busy.
 4. Prediction: 1,000,000 events on 16 nodes of 128 cores, for several limits of the catalog.
 
 With ``--write`` the costs become those by which ``floodscan plan`` estimates.
@@ -15,20 +15,24 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from benchmarks.model.check import check
-from benchmarks.model.costs import fit_costs, measure_points
+from benchmarks.model.costs import measure_costs
 from benchmarks.model.simulation import Simulation, simulate
 from benchmarks.scaling.summary import describe_machine
-from floodscan import Recipe, read_events
+from floodscan import Policy, Recipe, read_events
 from floodscan.planning.estimate import Costs, Setup, SizeCounter, SweepSize, estimate
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.testing.event_lists import write_event_list
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _COSTS_PATH = Path(__file__).parents[2] / "floodscan" / "data" / "costs.json"
 _N_EVENTS = 1_000_000
@@ -38,11 +42,15 @@ _LIMITS = ((64, None), (256, 100.0), (256, None), (2048, 100.0), (2048, None))
 _SAMPLE_EVENTS = 2000
 
 
-def show_costs(costs: Costs) -> str:
+def show_costs(costs: Mapping[Policy, Costs]) -> str:
     """Write the costs as a table."""
-    seconds = {name: cost for name, cost in asdict(costs).items() if name != "item_bytes"}
-    rows = [f"| {name} | {cost * 1000:.3f} |" for name, cost in seconds.items()]
-    return "\n".join(["| cost of | CPU, ms |", "|---|---:|", *rows])
+    names = [field.name for field in fields(Costs) if field.name != "item_bytes"]
+    rows = [
+        " | ".join([name, *(f"{getattr(each, name) * 1000:.3f}" for each in costs.values())])
+        for name in names
+    ]
+    head = f"| CPU, ms | {' | '.join(costs)} |"
+    return "\n".join([head, "|---" + "|---:" * len(costs) + "|", *(f"| {row} |" for row in rows)])
 
 
 def show_simulation(found: Simulation) -> str:
@@ -87,24 +95,29 @@ def show_predictions(costs: Costs, size: SweepSize) -> str:
 def main() -> None:
     """Measure, check, simulate and predict."""
     options = argparse.ArgumentParser(description="Predict large sweeps.")
-    options.add_argument("--events", type=int, default=192, help="of each measured sweep")
+    options.add_argument("--events", type=int, default=300, help="of a measured sweep, at most")
     options.add_argument("--batches", type=int, default=400, help="of the simulation")
     options.add_argument("--nodes", type=int, nargs=2, default=[8, 256], metavar=("N", "PLACES"))
     options.add_argument("--pace", type=float, default=1.0, help="factor for the time of tasks")
-    options.add_argument("--wait", type=float, default=0.25, help="mean seconds of a request")
+    options.add_argument("--latency", type=float, default=0.2, help="of a request, s")
+    options.add_argument("--repeats", type=int, default=3, help="of each cost")
     options.add_argument("--write", action="store_true", help="keep the costs for floodscan plan")
     given = options.parse_args()
-    costs = fit_costs(measure_points(given.events))
-    print(show_costs(costs), end="\n\n", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        size = expect_size(Path(folder))
-        print(check(costs, given.events, given.wait, Path(folder)), end="\n\n", flush=True)
     n_nodes, n_places = given.nodes
     found = simulate(given.batches, n_nodes=n_nodes, n_threads=n_places, scale=given.pace)
     print(show_simulation(found), end="\n\n", flush=True)
-    print(show_predictions(costs, size))
+    with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
+        folder, task = Path(name), found.cpu_of_a_task
+        costs = measure_costs(given.events, repeats=given.repeats, task=task, folder=folder)
+        print(show_costs(costs), end="\n\n", flush=True)
+        usual = costs[Recipe().policy]
+        print(check(usual, given.events, given.latency, folder), end="\n\n", flush=True)
+        print(show_predictions(usual, expect_size(folder)))
     if given.write:
-        kept = {"costs": asdict(costs), "measured": describe_machine()}
+        kept = {
+            "costs": {policy: asdict(each) for policy, each in costs.items()},
+            "measured": describe_machine(),
+        }
         _COSTS_PATH.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2) + b"\n")
 
 

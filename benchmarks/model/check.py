@@ -2,101 +2,73 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.scaling.catalog import TimedCatalog
-from benchmarks.scaling.events import make_events
-from benchmarks.scaling.measure import Sweep, measure
-from floodscan import Recipe
-from floodscan.clusters.local import open_local_client
-from floodscan.model import SearchPrices
-from floodscan.planning.estimate import Costs, Setup, SweepSize, estimate
-from floodscan.testing.made_up_items import MadeUpItems
+from benchmarks.client import slow_proxy
+from benchmarks.model.runs import Case, run_alone
+from floodscan.planning.estimate import CORES_OF_A_PROCESS, Costs, Setup, estimate
+from floodscan.testing.servers.launch import lean_server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.scaling.measure import Json
+    from benchmarks.model.runs import Ran
 
-CORES_OF_A_WORKER = 1.2
-"""Cores that the threads of one process keep busy: the interpreter runs one of them at a time."""
+_HEADER = (
+    "| workers | events | latency, s | at once | measured, s | model, s | ratio | bottleneck |"
+)
+_MOST_REQUESTS = 40
+"""Requests for each one at once: few at once have few events, so that no sweep takes minutes."""
 
-_HEADER = "| workers | requests at once | wait, s | measured, s | model, s | ratio | bottleneck |"
-_WORKERS = (1, 2)
-_IN_FLIGHT = (1, 4, 16, 64)
+
+def list_cases(n_events: int, latency: float) -> list[Case]:
+    """List the sweeps: in one process and on workers, behind long latency and behind none."""
+    limited = [
+        Case(n_workers, min(n_events, max(_MOST_REQUESTS * at_once, 4)), latency, at_once)
+        for n_workers, at_once in ((0, 1), (0, 4), (0, 16), (2, 16), (0, 64), (2, 64))
+    ]
+    slow = Case(0, n_events, 8 * latency, 32)
+    return [*(Case(n_workers, n_events) for n_workers in (0, 1, 2)), *limited, slow]
 
 
-class Case(NamedTuple):
-    """A sweep to check.
+def check(costs: Costs, n_events: int, latency: float, folder: Path) -> str:
+    """Run sweeps, and write their measured times beside those of the model.
 
-    Attributes:
-        n_workers: Worker processes.
-        in_flight: Most requests at once; None for no limit.
-        seconds: Mean time of a request.
+    Args:
+        costs: The costs of the default policy.
+        n_events: Most events of a sweep.
+        latency: Delay of a request, s; that of one sweep is eight times as long.
+        folder: A folder with ``events.csv`` and the catalog for them.
     """
-
-    n_workers: int
-    in_flight: int | None
-    seconds: float
-
-
-def check(costs: Costs, n_events: int, wait: float, folder: Path) -> str:
-    """Run sweeps, and write their measured times beside those of the model."""
-    lines = [_HEADER, "|---:" * 6 + "|---|"]
-    n_cores = psutil.cpu_count() or 1
-    for n_workers in _WORKERS:
-        cases = [Case(n_workers, None, 0.0)]
-        if n_workers == max(_WORKERS):
-            cases += [Case(n_workers, in_flight, wait) for in_flight in _IN_FLIGHT]
-        with open_local_client(n_workers) as client:
-            client.wait_for_workers(n_workers)
-            measure(_plan(Case(n_workers, None, 0.0), 48, folder), client)
-            for case in cases:
-                n = n_events if case.in_flight is None else _count_events(case.in_flight, n_events)
-                run = measure(_plan(case, n, folder), client)
-                lines.append(_compare(case, run, costs, n_cores))
-    shutil.rmtree(folder, ignore_errors=True)
+    lines = [_HEADER, "|---:" * 7 + "|---|"]
+    for number, case in enumerate(list_cases(n_events, latency)):
+        log = folder / f"server-{number}.log"
+        with (
+            lean_server(folder, landing_id="generated", log=log) as server,
+            slow_proxy(server.url, case.latency) as proxy,
+        ):
+            url = proxy if case.latency else server.url
+            ran = run_alone(case, url, folder / "events.csv", folder / f"check-{number}")
+        lines.append(_compare(case, ran, costs))
     return "\n".join(lines)
 
 
-def _count_events(in_flight: int, n_events: int) -> int:
-    """Let few requests at once have few events, so that no sweep takes minutes."""
-    return max(n_events * in_flight // max(_IN_FLIGHT), 8)
-
-
-def _plan(case: Case, n_events: int, folder: Path) -> Sweep:
-    busy = case.in_flight is None
-    return Sweep(
-        events=make_events(n_events, folder),
-        catalog=TimedCatalog(
-            items=MadeUpItems(lean=True, every_days=3 if busy else 12), mean_seconds=case.seconds
-        ),
-        recipe=Recipe() if busy else Recipe(searches=SearchPrices(request_items=0)),
-        in_flight=case.in_flight,
-        folder=folder,
-    )
-
-
-def _compare(case: Case, run: Json, costs: Costs, n_cores: int) -> str:
-    size = SweepSize(
-        n_events=run["n_events"],
-        n_requests=run["n_searches"],
-        n_items=run["n_items"],
-        n_candidates=run["n_candidates"],
-        n_choices=run["n_events"],
-    )
+def _compare(case: Case, ran: Ran, costs: Costs) -> str:
+    n_cores = psutil.cpu_count() or 1
     setup = Setup(
-        n_cores=min(CORES_OF_A_WORKER * case.n_workers, n_cores),
-        request_seconds=run["drawn_seconds"] / run["n_searches"],
+        n_cores=min(CORES_OF_A_PROCESS * max(case.n_workers, 1), n_cores),
+        request_seconds=case.latency,
         in_flight=case.in_flight,
-        driver_apart=False,
+        machine_cores=n_cores,
+        other_cpu=ran.other_cpu,
+        has_tasks=case.n_workers > 0,
     )
-    found = estimate(size, setup, costs)
-    ratio = found.seconds / run["wall_seconds"]
+    found = estimate(ran.size, setup, costs)
+    at_once = case.in_flight or "no limit"
     return (
-        f"| {case.n_workers} | {case.in_flight or 'no limit'} | {case.seconds} "
-        f"| {run['wall_seconds']:.2f} | {found.seconds:.2f} | {ratio:.2f} | {found.bottleneck} |"
+        f"| {case.n_workers or 'none'} | {case.n_events} | {case.latency:g} | {at_once} "
+        f"| {ran.seconds:.2f} | {found.seconds:.2f} | {found.seconds / ran.seconds:.2f} "
+        f"| {found.bottleneck} |"
     )

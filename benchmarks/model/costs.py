@@ -1,100 +1,132 @@
-"""Measure what the parts of a sweep cost, by sweeps that have them in different proportions."""
+"""Measure what each stage of a sweep costs, alone, and what a cluster adds to it.
+
+The stages work on the answers of a generated catalog, in one process:
+
+    a request, an item        the slots are asked for by few large searches, and by many small ones
+    an event                  its answers are empty
+    a candidate, a choice     its answers are whole, and thinned to every fourth item
+
+Then a sweep runs on a local cluster with one worker. What its worker took in addition to the stages
+is the worker's cost of a task. What its driver took in addition to the tasks is that of an event.
+"""
 
 from __future__ import annotations
 
-import tempfile
-import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from statistics import median
+from time import process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-import floodscan
-from benchmarks.scaling.events import make_events
-from benchmarks.scaling.steps import take_seconds
-from floodscan import Recipe
-from floodscan.clusters.local import open_local_client
+from benchmarks import event_cost
+from benchmarks.model.runs import Case, run_alone
+from benchmarks.sweeps import latest_events, plan_searches
+from floodscan import Policy, Recipe, pipeline
+from floodscan.catalogs import StacApiCatalog
 from floodscan.model import Search, SearchPrices, Sensor, TimeWindow
-from floodscan.planning.estimate import Costs, SweepSize
-from floodscan.testing.fake_catalog import NoItems
+from floodscan.pipeline import Run
+from floodscan.planning.estimate import Costs, sum_worker_cpu
+from floodscan.planning.slots import SEARCHES_PER_TASK
+from floodscan.store import RunFolder
 from floodscan.testing.made_up_items import MadeUpItems
+from floodscan.testing.servers.launch import lean_server
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from collections.abc import Sequence
 
-    from floodscan.catalogs import Catalog
+    from benchmarks.event_cost import Answered
+    from floodscan import Event
 
-_WARM_UP_EVENTS = 48
 _BOX, _DAYS = (5.0, 49.0, 7.0, 51.0), 10
-_WIDE_PRICE = 2000  # of a request, in items: searches are merged until many items are extra
+_THIN = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A measured sweep.
+def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> dict[Policy, Costs]:
+    """Measure the costs of a sweep by each policy.
 
-    Attributes:
-        size: How much it did.
-        n_tasks: Number of its tasks.
-        worker_cpu: CPU seconds of the worker.
-        driver_cpu: CPU seconds of the driver and its scheduler.
-        seconds: Wall time.
+    Args:
+        n_events: The latest floods.
+        repeats: Repeats of each measurement, whose median counts.
+        task: CPU seconds of the driver and the scheduler for a task, see ``simulation``.
+        folder: An empty folder. ``events.csv`` and the catalog for them stay there.
     """
+    events = latest_events(n_events, folder)
+    found = event_cost.search_all(events, list(Policy), folder)
+    with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
+        request, item = _measure_answers(server.url, events, repeats)
+        ran = run_alone(Case(1, n_events), server.url, folder / "events.csv", folder / "run")
+    costs = {}
+    for policy, answered in found.items():
+        event, candidate, choice = _measure_choices(answered, policy, repeats)
+        costs[policy] = Costs(
+            event=event,
+            request=request,
+            item=item,
+            candidate=candidate,
+            choice=choice,
+            worker_task=0.0,
+            driver_event=0.0,
+            task=task,
+            item_bytes=_measure_item_bytes(),
+        )
+    by_stages = sum_worker_cpu(ran.size, costs[Policy.REFERENCE])
+    worker_task = max(ran.worker_cpu - by_stages, 0.0) / ran.size.n_tasks
+    driver_event = max(ran.driver_cpu - ran.size.n_tasks * task, 0.0) / n_events
+    return {
+        policy: replace(alone, worker_task=worker_task, driver_event=driver_event)
+        for policy, alone in costs.items()
+    }
 
-    size: SweepSize
-    n_tasks: int
-    worker_cpu: float
-    driver_cpu: float
-    seconds: float
+
+def _measure_answers(url: str, events: Sequence[Event], repeats: int) -> tuple[float, float]:
+    """Return the CPU seconds of a request and of an item."""
+    counts, seconds = [], []
+    for price in (0, SearchPrices().request_items):
+        searches = plan_searches(events, Recipe(searches=SearchPrices(request_items=price)))
+        runs = [_ask(url, searches) for _ in range(repeats)]
+        counts.append(runs[0][1:])
+        seconds.append(median(run[0] for run in runs))
+    request, item = np.linalg.solve(np.array(counts, float), seconds)
+    return float(request), float(item)
 
 
-def measure_points(n_events: int) -> list[Point]:
-    """Run sweeps with and without items, with merged searches and one for each slot."""
-    merged, alone, wide = (
-        Recipe(searches=replace(SearchPrices(), request_items=price))
-        for price in (SearchPrices().request_items, 0, _WIDE_PRICE)
+def _ask(url: str, searches: Sequence[Search]) -> tuple[float, int, int]:
+    """Ask as the tasks of a sweep do; return CPU seconds, requests and items."""
+    run = Run(
+        catalog=StacApiCatalog(url),
+        catalog_id="",
+        recipe=Recipe(),
+        folder=RunFolder(Path("unused")),
     )
-    few, many = MadeUpItems(lean=True, every_days=12), MadeUpItems(lean=True)
-    sweeps: list[tuple[Catalog, Recipe]] = [
-        (NoItems(), merged), (NoItems(), alone), (few, alone), (many, merged), (many, alone),
-        (many, wide),
-    ]  # fmt: skip
-    with tempfile.TemporaryDirectory() as name, open_local_client(1) as client:
-        client.wait_for_workers(1)
-        _run(many, merged, _WARM_UP_EVENTS, client, Path(name) / "warm")
-        return [
-            _run(catalog, recipe, n_events, client, Path(name) / str(number))
-            for number, (catalog, recipe) in enumerate(sweeps)
-        ]
+    started, n_requests, n_items = process_time(), 0, 0
+    for first in range(0, len(searches), SEARCHES_PER_TASK):
+        answers = pipeline.ask(run, searches[first : first + SEARCHES_PER_TASK])
+        n_requests += sum(answer.n_requests for answer in answers)
+        n_items += sum(len(answer.items) for answer in answers)
+    return process_time() - started, n_requests, n_items
 
 
-def _run(catalog: Catalog, recipe: Recipe, n_events: int, client: Client, out: Path) -> Point:
-    out.mkdir()
-    events = make_events(n_events, out)
-    before = take_seconds(client)["cpu"]
-    started, driver = time.perf_counter(), time.process_time()
-    result = floodscan.scan(events, catalog=catalog, recipe=recipe, out=out / "run", client=client)
-    seconds, driver = time.perf_counter() - started, time.process_time() - driver
-    searches = result.folder.searches.read(["n_requests", "n_items"])
-    size = SweepSize(
-        n_events=n_events,
-        n_requests=sum(searches["n_requests"].to_pylist()),
-        n_items=sum(searches["n_items"].to_pylist()),
-        n_candidates=result.counts["candidates"],
-        n_choices=n_events if result.counts["candidates"] else 0,
+def _measure_choices(
+    answered: Answered, policy: Policy, repeats: int
+) -> tuple[float, float, float]:
+    """Return the CPU seconds of an event, of a candidate, and of the choices of an event."""
+    thinned = [
+        (plan, {search: replace(a, items=a.items[::_THIN]) for search, a in answers.items()})
+        for plan, answers in answered
+    ]
+    cases = (event_cost.empty(answered), thinned, answered)
+    event, few, many = (
+        event_cost.measure(case, policy, repeats=repeats)["all"] / 1e3 for case in cases
     )
-    return Point(
-        size=size,
-        n_tasks=round(size.n_tasks),
-        worker_cpu=take_seconds(client)["cpu"] - before,
-        driver_cpu=driver,
-        seconds=seconds,
-    )
+    n_few, n_many = (event_cost.count_candidates(case, policy) for case in cases[1:])
+    candidate = (many - few) / (n_many - n_few)
+    return event, candidate, many - event - candidate * n_many
 
 
-def measure_item_bytes() -> float:
+def _measure_item_bytes() -> float:
     """Return the mean size of items that have only the members that floodscan reads."""
     items, window = MadeUpItems(lean=True), TimeWindow.around(date(2021, 7, 15), _DAYS)
     searches = [
@@ -104,20 +136,3 @@ def measure_item_bytes() -> float:
     ]
     n_items = sum(len(items.search(search).items) for search in searches)
     return sum(len(items.make_page(search)) for search in searches) / n_items
-
-
-def fit_costs(points: list[Point]) -> Costs:
-    """Split the CPU times of sweeps among what they did, by least squares of relative errors."""
-    done = [[*asdict(point.size).values()] for point in points]
-    scheduled = [[point.size.n_events, point.n_tasks] for point in points]
-    of_worker = _fit(done, [point.worker_cpu for point in points])
-    of_driver = _fit(scheduled, [point.driver_cpu for point in points])
-    names = [field.name for field in fields(Costs)]
-    found = [*of_worker, *of_driver, measure_item_bytes()]
-    return Costs(**dict(zip(names, found, strict=True)))
-
-
-def _fit(counts: list[list[float]], seconds: list[float]) -> list[float]:
-    relative = np.array(counts) / np.array(seconds)[:, None]
-    found, *_ = np.linalg.lstsq(relative, np.ones(len(seconds)), rcond=None)
-    return [float(value) for value in np.maximum(found, 0.0)]

@@ -1,11 +1,12 @@
 """An estimate of a sweep: how long it takes, and which part of the system limits it.
 
-A sweep keeps four things busy at the same time, and the busiest one sets its time:
+A sweep keeps several things busy at the same time, and the busiest one sets its time:
 
     requests at once     requests × seconds of a request / requests at once
     requests a second    requests / requests a second
     workers              their CPU seconds / their cores
     driver               its CPU seconds and those of the scheduler, on one core
+    one machine          all CPU seconds / its cores, if it runs workers, driver and scheduler
 
 Then comes the time in which they are not all busy: the first requests on the way, and the last
 batch.
@@ -13,7 +14,7 @@ batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,7 @@ from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS, SEARCHES_PER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from floodscan.model import Recipe, Search
+    from floodscan.model import Policy, Recipe, Search
     from floodscan.planning.extents import Numbers
     from floodscan.planning.slots import BatchPlan
 
@@ -33,13 +34,17 @@ AT_ONCE: Final = "requests at once"
 A_SECOND: Final = "requests a second"
 WORKERS: Final = "workers"
 DRIVER: Final = "driver"
+MACHINE: Final = "one machine"
+
+CORES_OF_A_PROCESS: Final = 1.2
+"""Cores that the threads of one process keep busy: the interpreter runs one of them at a time."""
 
 _ROUND_TRIPS: Final = 2  # the landing page and the last search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """CPU seconds on one core of the machine that ``benchmarks.model`` measured.
+    """CPU seconds on one core of the machine that ``benchmarks.model`` measured, by one policy.
 
     Attributes:
         event: Of a worker, for an event without candidates: its slots, its part of the files.
@@ -47,6 +52,7 @@ class Costs:
         item: Of a worker, for an item that is found.
         candidate: Of a worker, for a candidate of a slot.
         choice: Of a worker, for the choices of an event with candidates.
+        worker_task: Of a worker, to get a task and to send its results.
         driver_event: Of the driver, for an event: it is read, planned and merged.
         task: Of the driver and its scheduler, for a task.
         item_bytes: Bytes of an item in an answer that has only the searched members.
@@ -57,6 +63,7 @@ class Costs:
     item: float
     candidate: float
     choice: float
+    worker_task: float
     driver_event: float
     task: float
     item_bytes: float
@@ -154,14 +161,19 @@ class Setup:
         request_seconds: Time of a request.
         in_flight: Most requests at once; None for no limit.
         per_second: Most requests in a second; None for no limit.
-        driver_apart: Whether the driver has a core of its own.
+        machine_cores: Cores of the one machine that runs workers, driver and scheduler; None if the
+            driver has a core of its own.
+        other_cpu: CPU seconds of other processes on that machine.
+        has_tasks: False in one process, which runs the whole sweep without Dask.
     """
 
     n_cores: float
     request_seconds: float
     in_flight: int | None = None
     per_second: float | None = None
-    driver_apart: bool = True
+    machine_cores: float | None = None
+    other_cpu: float = 0.0
+    has_tasks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,28 +194,38 @@ class Estimate:
         return max(self.limits, key=lambda name: self.limits[name])
 
 
-def read_costs() -> Costs:
+def read_costs(policy: Policy) -> Costs:
     """Read the measured costs."""
     found = orjson.loads((files("floodscan.data") / "costs.json").read_bytes())
-    return Costs(**{field.name: found["costs"][field.name] for field in fields(Costs)})
+    return Costs(**found["costs"][policy])
 
 
-def estimate(size: SweepSize, setup: Setup, costs: Costs) -> Estimate:
-    """Estimate the time of a sweep, and name what limits it."""
-    worker_cpu = (
+def sum_worker_cpu(size: SweepSize, costs: Costs) -> float:
+    """Sum the CPU seconds of all stages on the workers, without what their tasks add."""
+    return (
         size.n_events * costs.event
         + size.n_requests * costs.request
         + size.n_items * costs.item
         + size.n_candidates * costs.candidate
         + size.n_choices * costs.choice
     )
-    driver_cpu = size.n_events * costs.driver_event + size.n_tasks * costs.task
-    waiting = size.n_requests * setup.request_seconds
+
+
+def estimate(size: SweepSize, setup: Setup, costs: Costs) -> Estimate:
+    """Estimate the time of a sweep, and name what limits it."""
+    worker_cpu, driver_cpu = sum_worker_cpu(size, costs), size.n_events * costs.driver_event
+    if setup.has_tasks:
+        worker_cpu += size.n_tasks * costs.worker_task
+        driver_cpu += size.n_tasks * costs.task
+    else:
+        worker_cpu, driver_cpu = worker_cpu + driver_cpu, 0.0
+    waiting, all_cpu = size.n_requests * setup.request_seconds, worker_cpu + driver_cpu
     limits = {
         AT_ONCE: waiting / setup.in_flight if setup.in_flight else 0.0,
         A_SECOND: size.n_requests / setup.per_second if setup.per_second else 0.0,
-        WORKERS: (worker_cpu + (0.0 if setup.driver_apart else driver_cpu)) / setup.n_cores,
+        WORKERS: worker_cpu / setup.n_cores,
         DRIVER: driver_cpu,
+        MACHINE: (all_cpu + setup.other_cpu) / setup.machine_cores if setup.machine_cores else 0.0,
     }
     tail = _ROUND_TRIPS * setup.request_seconds
     return Estimate(max(limits.values()) + tail, limits)

@@ -12,7 +12,7 @@ from rich.filesize import decimal
 from floodscan.catalogs.access import MAX_IN_FLIGHT
 from floodscan.catalogs.pixel_access import MAX_SCENES
 from floodscan.clearsky.overviews import HEAD_BYTES
-from floodscan.planning.estimate import Setup, estimate, read_costs
+from floodscan.planning.estimate import CORES_OF_A_PROCESS, Setup, estimate, read_costs
 from floodscan.report.screen import MOST_ROWS, print_line, show
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from floodscan.catalogs.usage import SourceUse
-    from floodscan.model import Search, TimeWindow
+    from floodscan.model import Policy, Search, TimeWindow
     from floodscan.planning.estimate import SweepSize
     from floodscan.planning.slots import BatchPlan, EventPlan
 
@@ -100,12 +100,20 @@ def show_reads(console: Console, n_events: int) -> None:
     print_line(console, f"clouds over the areas are read: {text}")
 
 
-def show_estimate(console: Console, size: SweepSize) -> None:
+def show_estimate(
+    console: Console, size: SweepSize, policy: Policy, *, in_one_process: bool
+) -> None:
     """Print the requests of a sweep, and how long it takes on this machine, by measured costs."""
     if not size.n_requests:
         return
-    costs, n_cores = read_costs(), os.cpu_count() or 1
-    setup = Setup(n_cores=n_cores, request_seconds=REQUEST_SECONDS, in_flight=MAX_IN_FLIGHT)
+    costs, n_cores = read_costs(policy), os.cpu_count() or 1
+    setup = Setup(
+        n_cores=min(CORES_OF_A_PROCESS, n_cores) if in_one_process else n_cores,
+        request_seconds=REQUEST_SECONDS,
+        in_flight=MAX_IN_FLIGHT,
+        machine_cores=n_cores,
+        has_tasks=not in_one_process,
+    )
     found = estimate(size, setup, costs)
     taken = f"about {size.n_requests:,.0f} requests, {size.n_items:,.0f} items"
     print_line(console, f"estimate: {taken} and {decimal(round(size.n_items * costs.item_bytes))}")

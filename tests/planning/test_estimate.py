@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from floodscan import Recipe
+from floodscan import Policy, Recipe
 from floodscan.inputs.event_files import load_events
 from floodscan.planning.estimate import (
     A_SECOND,
     AT_ONCE,
     DRIVER,
+    MACHINE,
     WORKERS,
     Costs,
     Setup,
@@ -29,6 +30,7 @@ COSTS = Costs(
     item=0.0001,
     candidate=0.0001,
     choice=0.01,
+    worker_task=0.002,
     driver_event=0.0005,
     task=0.001,
     item_bytes=1000,
@@ -36,6 +38,9 @@ COSTS = Costs(
 SIZE = SweepSize(
     n_events=1000, n_requests=1000, n_items=50_000, n_candidates=50_000, n_choices=1000
 )
+STAGES = 1 + 1 + 5 + 5 + 10
+"""CPU seconds of all stages on the workers."""
+
 SETUP = Setup(n_cores=1000, request_seconds=1.0)
 
 
@@ -44,10 +49,15 @@ SETUP = Setup(n_cores=1000, request_seconds=1.0)
     [
         (replace(SETUP, in_flight=10), AT_ONCE, 100),
         (replace(SETUP, in_flight=1000, per_second=5), A_SECOND, 200),
-        (replace(SETUP, n_cores=2), WORKERS, (1 + 1 + 5 + 5 + 10) / 2),
+        (replace(SETUP, n_cores=2), WORKERS, (STAGES + SIZE.n_tasks * 0.002) / 2),
         (SETUP, DRIVER, 0.5 + SIZE.n_tasks * 0.001),
+        (
+            replace(SETUP, machine_cores=2, other_cpu=3.0),
+            MACHINE,
+            (STAGES + 0.5 + SIZE.n_tasks * 0.003 + 3.0) / 2,
+        ),
     ],
-    ids=[AT_ONCE, A_SECOND, WORKERS, DRIVER],
+    ids=[AT_ONCE, A_SECOND, WORKERS, DRIVER, MACHINE],
 )
 def test_the_busiest_part_sets_the_time(setup: Setup, bottleneck: str, seconds: float) -> None:
     """Two round trips come on top."""
@@ -56,11 +66,12 @@ def test_the_busiest_part_sets_the_time(setup: Setup, bottleneck: str, seconds: 
     assert found.seconds == pytest.approx(seconds + 2 * setup.request_seconds)
 
 
-def test_a_driver_without_a_core_of_its_own_takes_time_of_the_workers() -> None:
-    """On one machine all of them share the cores."""
-    apart = estimate(SIZE, replace(SETUP, n_cores=2), COSTS)
-    shared = estimate(SIZE, replace(SETUP, n_cores=2, driver_apart=False), COSTS)
-    assert shared.limits[WORKERS] - apart.limits[WORKERS] == pytest.approx(apart.limits[DRIVER] / 2)
+def test_one_process_does_all_the_work_without_tasks() -> None:
+    """Its cores are those of a process, and the driver's part is added to the workers'."""
+    found = estimate(SIZE, replace(SETUP, n_cores=2, has_tasks=False), COSTS)
+    assert found.bottleneck == WORKERS
+    assert found.limits[WORKERS] == pytest.approx((STAGES + 0.5) / 2)
+    assert found.limits[DRIVER] == 0
 
 
 def test_the_size_of_a_sweep_is_that_of_its_plans() -> None:
@@ -76,7 +87,8 @@ def test_the_size_of_a_sweep_is_that_of_its_plans() -> None:
 
 
 def test_the_measured_costs_are_there() -> None:
-    """They are written by ``benchmarks.model``."""
-    costs = read_costs()
-    assert costs.choice > 0
-    assert costs.driver_event > 0
+    """They are written by ``benchmarks.model``; the policy that searches for sets costs more."""
+    costs = {policy: read_costs(policy) for policy in Policy}
+    assert costs[Policy.REFERENCE].driver_event > 0
+    both = [each.candidate + each.choice / 200 for each in costs.values()]
+    assert both[0] < both[1]

@@ -52,6 +52,7 @@ def plan(
     from floodscan.catalogs.usage import UsageCounter
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
+    from floodscan.clusters import FEW_EVENTS
     from floodscan.inputs.event_files import list_all
     from floodscan.planning.estimate import SizeCounter
     from floodscan.planning.slots import cut_batches
@@ -71,7 +72,8 @@ def plan(
         return
     show_plans(open_console(), batches, listed.ids)
     show_sources(open_console(), counter.list_uses(), rules.checks)
-    show_estimate(open_console(), sizes.size)
+    few = len(listed) <= FEW_EVENTS
+    show_estimate(open_console(), sizes.size, rules.policy, in_one_process=few)
     if reads_area(rules):
         show_reads(open_console(), len(listed))
 
