@@ -22,7 +22,8 @@ from floodscan.selection.fill_scores import (
     BEFORE_ALL,
     PERFECT,
     FillScore,
-    find_last_starts,
+    Later,
+    look_ahead,
 )
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
 
@@ -46,7 +47,8 @@ class State(NamedTuple):
         smallest: Number of points of the pass that covers the fewest.
         cost: Sum of the options' costs.
         key: The options' keys, for ties.
-        end: Time of the current sensor's last scene; later phases need later passes.
+        end: Time of the current sensor's last scene; later phases need later passes. ``BEFORE_ALL``
+            if they have no earlier ones.
         used: Passes that a later phase could take once more, but must not.
         options: Option of each slot; None if the slot stays empty.
     """
@@ -66,12 +68,12 @@ class _Stage(NamedTuple):
 
     Attributes:
         options: The options that may be taken.
-        last_starts: When the last option of each pass in the later slots starts.
+        later: What counts of the later slots.
         leads: Whether it is the slot that leads.
     """
 
     options: Sequence[PassOption]
-    last_starts: dict[int, int]
+    later: Later
     leads: bool
 
 
@@ -93,8 +95,8 @@ def combine(
     usable = [
         [option for option in options if _is_usable(option, tracks, limit)] for options in slots
     ]
-    for number, (options, last) in enumerate(zip(usable, find_last_starts(usable), strict=True)):
-        stage = _Stage(options, last, leads=number == tracks.lead)
+    for number, (options, later) in enumerate(zip(usable, look_ahead(usable), strict=True)):
+        stage = _Stage(options, later, leads=number == tracks.lead)
         current = undominated(
             grown for state in current for grown in _grow(state, stage, tracks, limit)
         )
@@ -141,20 +143,19 @@ def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) 
             fill.steps + option.level,
         )
         if limit is None or grown.is_within(limit):
-            yield _take(state, option, grown, stage.last_starts)
+            yield _take(state, option, grown, stage.later)
 
 
-def _take(state: State, option: PassOption, fill: FillScore, later: dict[int, int]) -> State:
+def _take(state: State, option: PassOption, fill: FillScore, later: Later) -> State:
     # a later start keeps most passes from being taken twice; only the others must be remembered
-    returns = later.get(option.pass_id, BEFORE_ALL) > option.end
     return State(
         fill,
         state.joint & option.points,
         min(state.smallest, option.size),
         state.cost + option.cost,
         (*state.key, option.key),
-        option.end,
-        state.used | {option.pass_id} if returns else state.used,
+        later.cut(option.end),
+        state.used | {option.pass_id} if later.returns(option) else state.used,
         (*state.options, option),
     )
 
