@@ -60,14 +60,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.selection.alternatives import find_alternatives
 from floodscan.selection.attributes import derive_attributes
-from floodscan.selection.columns import encode
 from floodscan.selection.fill_scores import (
     PERFECT,
     WORST,
@@ -79,12 +75,15 @@ from floodscan.selection.fill_scores import (
 from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import ALL_POINTS
-from floodscan.selection.target_options import SceneColumns, gather_options
+from floodscan.selection.scenes import list_scenes
+from floodscan.selection.target_options import gather_options
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from floodscan.model import Event, Recipe
@@ -127,29 +126,12 @@ def select_change_detection(
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
     }
-    columns = SceneColumns(candidates, slots, attributes, recipe)
-    for key, rows in _split_by_target(candidates):
-        peak = _peak_of(events[key[0]])
-        options = gather_options(targets[key], rows, columns, recipe, peak=peak)
+    for key, scenes in list_scenes(candidates, slots, attributes, targets, recipe).items():
+        options = gather_options(scenes, recipe, peak=_peak_of(events[key[0]]))
         chosen = _choose(targets[key], options, verdicts, recipe)
         if key[1] == AOI:
             alternatives[key[0]] = find_alternatives(options, chosen, recipe, _value)
     return verdicts.table(recipe), alternatives
-
-
-def _split_by_target(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]:
-    """List the event and the id of each target, and its rows in order."""
-    if len(candidates) == 0:
-        return []
-    events, targets = (encode(candidates[name]) for name in ("event_id", "target_id"))
-    codes = events * (targets.max() + 1) + targets
-    order = np.argsort(codes, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    firsts = candidates.select(["event_id", "target_id"]).take(
-        pa.array([group[0] for group in groups])
-    )
-    keys = zip(firsts["event_id"].to_pylist(), firsts["target_id"].to_pylist(), strict=True)
-    return [(key, group.tolist()) for key, group in zip(keys, groups, strict=True)]
 
 
 def _peak_of(event: Event) -> int | None:
@@ -160,7 +142,7 @@ def _choose(
     target: Target, options: TargetOptions, verdicts: Verdicts, recipe: Recipe
 ) -> dict[Sensor, Combination]:
     """Choose for a target, and note the choices; return them by sensor and phase."""
-    verdicts.choose_dem(options.dem_rows)
+    verdicts.choose_dem(options.dem)
     chosen = find_optimum(options.options, options.dem_points, recipe)
     for sensor, (combination, track) in chosen.items():
         used = {option.pass_id for option in combination if option}
