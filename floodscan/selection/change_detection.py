@@ -74,7 +74,7 @@ from floodscan.selection.fill_scores import (
 )
 from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
-from floodscan.selection.sample_points import ALL_POINTS
+from floodscan.selection.sample_points import ALL_POINTS, count_points
 from floodscan.selection.scenes import list_scenes
 from floodscan.selection.target_options import gather_options
 from floodscan.selection.verdicts import Verdicts
@@ -183,7 +183,7 @@ def find_optimum(
 
 def _value(state: State) -> tuple[object, ...]:
     """Value a combination by the points 3 to 6 of the objective; smaller is better."""
-    return -state.joint.bit_count(), -state.smallest, state.cost, state.key
+    return -count_points(state.joint), -state.smallest, state.cost, state.key
 
 
 def _choose_track(slots: Slots, allowed: Tracks) -> tuple[int, FillScore]:

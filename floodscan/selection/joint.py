@@ -25,7 +25,7 @@ from floodscan.selection.fill_scores import (
     Later,
     look_ahead,
 )
-from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
+from floodscan.selection.sample_points import ALL_POINTS, N_POINTS, count_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -190,7 +190,7 @@ def _order(state: State) -> tuple[object, ...]:
     """Sort key by which a state comes after all states that dominate it."""
     return (
         state.fill,
-        -state.joint.bit_count(),
+        -count_points(state.joint),
         -state.smallest,
         state.cost,
         state.key,

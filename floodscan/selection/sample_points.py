@@ -51,6 +51,11 @@ _HALF_TURN = 180.0
 _MARGIN = 1.0  # degrees around a target that its outer points also stand for
 
 
+def count_points(points: int) -> int:
+    """Count the points of a set; a set of all points takes no time."""
+    return N_POINTS if points == ALL_POINTS else points.bit_count()
+
+
 @dataclass(frozen=True, slots=True)
 class SamplePoints:
     """The sample points of a target, ordered by row and then from west to east.
