@@ -76,7 +76,7 @@ from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import ALL_POINTS, count_points
 from floodscan.selection.scenes import list_scenes
-from floodscan.selection.target_options import gather_options
+from floodscan.selection.target_options import PHASES, gather_options
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -168,13 +168,13 @@ def find_optimum(
     states = [State(joint=dem_points)]
     tracks: dict[Sensor, int] = {}
     fill = PERFECT
-    lead = list(Phase).index(Phase.EVENT) if recipe.event_first else None
+    lead = PHASES.index(Phase.EVENT) if recipe.event_first else None
     for sensor, slots in options.items():
         allowed = Tracks(mixed_level=recipe.rules[sensor].mixed_track_level, lead=lead)
         tracks[sensor], fill = _choose_track(slots, allowed)
         states = combine(states, slots, allowed._replace(main=tracks[sensor]), limit=fill)
     found = best(states, fill, _value).options
-    n = len(Phase)
+    n = len(PHASES)
     return {
         sensor: (found[number * n : (number + 1) * n], track)
         for number, (sensor, track) in enumerate(tracks.items())

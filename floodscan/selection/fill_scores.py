@@ -45,6 +45,18 @@ class FillScore(NamedTuple):
     off_track: int = 0
     steps: int = 0
 
+    def plus(self, added: FillScore) -> FillScore:
+        """Return the score with a pass more."""
+        return FillScore(
+            self.no_event + added.no_event,
+            self.empty + added.empty,
+            self.unknown + added.unknown,
+            self.peak_days + added.peak_days,
+            max(self.level, added.level),
+            self.off_track + added.off_track,
+            self.steps + added.steps,
+        )
+
     def is_within(self, limit: FillScore) -> bool:
         """True if no field is larger than the limit's."""
         return (
@@ -143,8 +155,7 @@ def best_fill_score(slots: Slots, tracks: Tracks, *, limit: FillScore = WORST) -
     """
     fills = [_list_fills(options, tracks) for options in slots]
     stages = list(map(_Stage, fills, look_ahead(fills)))
-    reached = _least_costs(stages, tracks.lead, limit, n_kept=1)
-    return FillScore(*_least_costs(stages, tracks.lead, min(limit, reached)))
+    return FillScore(*_least_costs(stages, tracks.lead, limit))
 
 
 def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
@@ -169,13 +180,10 @@ def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
     return list(found)
 
 
-def _least_costs(
-    stages: Sequence[_Stage], lead: int | None, limit: Costs, *, n_kept: int | None = None
-) -> Costs:
+def _least_costs(stages: Sequence[_Stage], lead: int | None, limit: Costs) -> Costs:
     """Find the least costs of filling slots, one after the other; ``WORST`` beyond a limit.
 
-    No costs become less from slot to slot, so a way beyond the limit stays beyond it. If only some
-    ways are kept for the next slot, the costs can be reached, but need not be the least.
+    No costs become less from slot to slot, so a way beyond the limit stays beyond it.
     """
     ways: list[Way] = [(PERFECT, BEFORE_ALL, 0, frozenset())]
     for number, (fills, later) in enumerate(stages):
@@ -201,7 +209,7 @@ def _least_costs(
                     continue
                 now_used = used | {fill.pass_id} if later.returns(fill) else used
                 grown.append((filled, later.cut(fill.end), len(now_used), now_used))
-        ways = _undominated(grown)[:n_kept]
+        ways = _undominated(grown)
     return ways[0][0] if ways else WORST
 
 

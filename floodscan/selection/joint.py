@@ -67,12 +67,12 @@ class _Stage(NamedTuple):
     """A slot to extend states by.
 
     Attributes:
-        options: The options that may be taken.
+        options: The options that may be taken, and what each adds to a fill score.
         later: What counts of the later slots.
         leads: Whether it is the slot that leads.
     """
 
-    options: Sequence[PassOption]
+    options: Sequence[tuple[PassOption, FillScore]]
     later: Later
     leads: bool
 
@@ -96,10 +96,9 @@ def combine(
         [option for option in options if _is_usable(option, tracks, limit)] for options in slots
     ]
     for number, (options, later) in enumerate(zip(usable, look_ahead(usable), strict=True)):
-        stage = _Stage(options, later, leads=number == tracks.lead)
-        current = undominated(
-            grown for state in current for grown in _grow(state, stage, tracks, limit)
-        )
+        added = [(option, _score(option, tracks)) for option in options]
+        stage = _Stage(added, later, leads=number == tracks.lead)
+        current = undominated(grown for state in current for grown in _grow(state, stage, limit))
     return current
 
 
@@ -118,30 +117,32 @@ def _is_usable(option: PassOption, tracks: Tracks, limit: FillScore | None) -> b
     )
 
 
-def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) -> Iterable[State]:
+def _score(option: PassOption, tracks: Tracks) -> FillScore:
+    """Return what an option adds to a fill score."""
+    off_track = option.track != tracks.main
+    level = max(option.level, tracks.mixed_level or 0) if off_track else option.level
+    return FillScore(0, 0, option.unknown, option.peak_days, level, int(off_track), option.level)
+
+
+def _grow(state: State, stage: _Stage, limit: FillScore | None) -> Iterable[State]:
     """Extend a state by no pass, and by each option."""
     fill = state.fill
     no_event, empty = fill.no_event + stage.leads, fill.empty + 1
     if limit is None or (empty <= limit.empty and no_event <= limit.no_event):
-        yield state._replace(
-            fill=fill._replace(no_event=no_event, empty=empty),
-            key=(*state.key, ()),
-            options=(*state.options, None),
+        yield State(
+            fill._replace(no_event=no_event, empty=empty),
+            state.joint,
+            state.smallest,
+            state.cost,
+            (*state.key, ()),
+            state.end,
+            state.used,
+            (*state.options, None),
         )
-    for option in stage.options:
+    for option, added in stage.options:
         if option.start <= state.end or option.pass_id in state.used:
             continue
-        off_track = option.track != tracks.main
-        needed = max(option.level, tracks.mixed_level or 0) if off_track else option.level
-        grown = FillScore(
-            fill.no_event,
-            fill.empty,
-            fill.unknown + option.unknown,
-            fill.peak_days + option.peak_days,
-            max(fill.level, needed),
-            fill.off_track + off_track,
-            fill.steps + option.level,
-        )
+        grown = fill if added == PERFECT else fill.plus(added)
         if limit is None or grown.is_within(limit):
             yield _take(state, option, grown, stage.later)
 

@@ -182,7 +182,7 @@ def _place_rows(areas: Geometries, widths: Numbers) -> list[Numbers]:
         starts, ends = _join_intervals(lows[owners == number], highs[owners == number])
         degrees = _latitude(ends) - _latitude(starts)
         n_rows = _MIN_ROWS * width * degrees.sum() / size
-        heights.append(_spread(starts, ends, int(np.clip(n_rows, _MIN_ROWS, _MAX_ROWS))))
+        heights.append(_spread(starts, ends, int(min(max(n_rows, _MIN_ROWS), _MAX_ROWS))))
     edges = np.cumsum([len(rows) for rows in heights])[:-1]
     return np.split(_latitude(np.concatenate(heights)), edges)
 

@@ -121,10 +121,11 @@ class Verdicts:
             by_rule = levels_by_rule(measures.take(pa.array(rows)), rules)
             needed = np.array([*by_rule.values(), self._coverage_levels[rows]])
             off_track = self._off_track[rows]
+            names = [str(step) for step in rules.ladder]
             relaxed = needed.any(axis=0) | off_track
             for row, levels in zip(rows[relaxed].tolist(), needed.T[relaxed].tolist(), strict=True):
                 steps[row] = [
-                    str(step)
+                    names[level - 1]
                     for level, step in enumerate(rules.ladder, 1)
                     if level in levels or (step.mixed_track and self._off_track[row])
                 ]
