@@ -20,7 +20,7 @@ slot.
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, pairwise
 from math import ceil
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -194,7 +194,7 @@ class _Admitted(NamedTuple):
 def _admit(members: Sequence[Scene], least_points: LeastPoints) -> Iterator[_Admitted]:
     """Yield the scenes of a pass at each level that adds to them, if they cover enough there."""
     levels = sorted({scene.level for scene in members})
-    for level, next_level in zip(levels, [*levels[1:], NEVER], strict=True):
+    for level, next_level in pairwise([*levels, NEVER]):
         scenes = [scene for scene in members if scene.level <= level]
         points = _points_of(scenes)
         size = scenes[0].size if len(scenes) == 1 else count_points(points)

@@ -12,6 +12,7 @@ microsecond, and it is exact and the same in any order, which sums of polygon ar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -206,10 +207,17 @@ def _join_intervals(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
 def _spread(starts: Numbers, ends: Numbers, n: int) -> Numbers:
     """Place n points evenly on intervals that are laid end to end."""
     reached = np.cumsum(ends - starts)
-    steps = (np.arange(n) + 0.5) / n * reached[-1]
-    counts = np.diff(np.searchsorted(steps, reached, side="right"), prepend=0)
+    steps = _middles(n) * reached[-1]
+    counts = np.searchsorted(steps, reached, side="right")
+    counts[1:] -= counts[:-1]
     places: Numbers = np.repeat(ends, counts) - (np.repeat(reached, counts) - steps)
     return places
+
+
+@cache
+def _middles(n: int) -> Numbers:
+    """Return the middles of n equal parts of 1."""
+    return (np.arange(n) + 0.5) / n
 
 
 class _Crossings(NamedTuple):
