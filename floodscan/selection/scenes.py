@@ -16,7 +16,7 @@ import shapely
 from floodscan.schemas import SLOT
 from floodscan.selection.attributes import NEVER
 from floodscan.selection.clearness import CLOUD_UNKNOWN, clear_sets
-from floodscan.selection.columns import group_starts, microseconds
+from floodscan.selection.columns import group_starts, microseconds, one_array
 from floodscan.selection.mosaics import MILLI, Scene
 from floodscan.selection.sample_points import (
     ALL_POINTS,
@@ -138,7 +138,7 @@ def _find_inside(
     """Find the points of targets inside outlines, and their numbers, once for equal outlines."""
     if len(outlines) == 0:
         return []
-    encoded = outlines.combine_chunks().dictionary_encode()
+    encoded = one_array(outlines).dictionary_encode()
     shapes = shapely.from_wkb(encoded.dictionary.to_numpy(zero_copy_only=False))
     keys, of_keys = np.unique(
         of_targets * len(shapes) + np.asarray(encoded.indices), return_inverse=True
