@@ -74,7 +74,7 @@ from floodscan.selection.fill_scores import (
 )
 from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
-from floodscan.selection.sample_points import ALL_POINTS, count_points
+from floodscan.selection.sample_points import count_points
 from floodscan.selection.scenes import list_scenes
 from floodscan.selection.target_options import PHASES, gather_options
 from floodscan.selection.verdicts import Verdicts
@@ -218,12 +218,11 @@ def _choose_widest_track(
 
     def value(track: int) -> tuple[int, int, int]:
         tracks = allowed._replace(main=track)
-        states = combine([State()], _on_track(alike, tracks), tracks, limit=limit)
+        # the places of the points don't matter here, and without any point far fewer states differ
+        states = combine([State(joint=0)], _on_track(slots, tracks), tracks, limit=limit)
         state = best(states, limit, lambda state: (-state.smallest, state.cost))
         return -state.smallest, state.cost, track
 
-    # the places of the points don't matter here, and alike they leave far fewer states
-    alike = [[option._replace(points=ALL_POINTS) for option in options] for options in slots]
     return min(best_tracks, key=value)
 
 
