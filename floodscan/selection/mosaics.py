@@ -20,7 +20,7 @@ slot.
 
 from __future__ import annotations
 
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import ceil
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -294,24 +294,22 @@ def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeome
     found: list[Scene] = []
     min_area = SLIVER * area.area
     gap = shapely.difference(area, _join_outlines(chosen))
-    # nearly always all that is left covers nothing of the gap: one intersection then shows it
-    while (
-        left
-        and gap.area >= min_area
-        and shapely.intersection(_join_outlines(chain(*left)), gap).area >= min_area
-    ):
-        outlines = [_join_outlines(parts) for parts in left]
+    if gap.area < min_area:
+        return found
+    outlines = [_join_outlines(parts) for parts in left]
+    while left and gap.area >= min_area:
         added = shapely.area(shapely.intersection(outlines, gap)).tolist()
         if max(added) < min_area:
             break
-        parts = left.pop(added.index(max(added)))
-        found += parts
-        gap = shapely.difference(gap, _join_outlines(parts))
+        number = added.index(max(added))
+        found += left.pop(number)
+        gap = shapely.difference(gap, outlines.pop(number))
     return found
 
 
-def _join_outlines(scenes: Iterable[Scene]) -> BaseGeometry:
-    joined: BaseGeometry = shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes]))
+def _join_outlines(scenes: Sequence[Scene]) -> BaseGeometry:
+    outlines = shapely.from_wkb([scene.outline for scene in scenes])
+    joined: BaseGeometry = outlines[0] if len(outlines) == 1 else shapely.union_all(outlines)
     return joined
 
 
