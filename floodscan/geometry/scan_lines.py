@@ -43,7 +43,23 @@ def cross_rows(xs: Numbers, ys: Numbers, same_ring: NDArray[np.bool_], rows: Num
         same_ring: True if a vertex and the next one are of one ring, shape (v - 1,).
         rows: The y of each row, ascending, shape (r,).
     """
-    n_below = np.searchsorted(rows, ys)
+    return cross_numbered_rows(xs, ys, same_ring, rows, np.searchsorted(rows, ys))
+
+
+def cross_numbered_rows(
+    xs: Numbers, ys: Numbers, same_ring: NDArray[np.bool_], rows: Numbers, n_below: Indices
+) -> Crossings:
+    """Find where outlines cross rows as ``cross_rows`` does, from the place of each vertex in them.
+
+    So outlines may have rows of their own, which are numbered through.
+
+    Args:
+        xs: Of the vertices, ring after ring, shape (v,).
+        ys: Of the vertices, shape (v,).
+        same_ring: True if a vertex and the next one are of one ring, shape (v - 1,).
+        rows: The y of each row, shape (r,); the rows of an outline ascend.
+        n_below: Number of the first row of its outline that is not below a vertex, shape (v,).
+    """
     first, end = np.minimum(n_below[:-1], n_below[1:]), np.maximum(n_below[:-1], n_below[1:])
     counts = np.where(same_ring, end - first, 0)
     edges = np.repeat(np.arange(len(counts)), counts)

@@ -22,6 +22,7 @@ from floodscan.selection.fill_scores import (
 )
 from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
+from floodscan.selection.target_options import PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +41,7 @@ MOST_ALTERNATIVES = 3
 LEAST_SHARE = 0.5
 """Share of the target that an alternative covers."""
 
-_EVENT = list(Phase).index(Phase.EVENT)
+_EVENT = PHASES.index(Phase.EVENT)
 
 
 def find_alternatives(
@@ -146,7 +147,7 @@ def _describe_set(combination: Combination, base: int, recipe: Recipe, sensor: S
     return {
         "filled": len(taken),
         "empty": [
-            str(phase) for phase, option in zip(Phase, combination, strict=True) if not option
+            str(phase) for phase, option in zip(PHASES, combination, strict=True) if not option
         ],
         "last_step": str(ladder[level - 1]) if level else None,
         "joint_frac": round((base & _joint(combination)).bit_count() / N_POINTS, 4),

@@ -20,6 +20,7 @@ from floodscan.selection.columns import (
     group_starts,
     is_value,
     microseconds,
+    one_array,
 )
 from floodscan.selection.decisions import exclude
 from floodscan.selection.hours import instants
@@ -163,7 +164,7 @@ def _cloud_levels(candidates: pa.Table, rules: SensorRules) -> Indices:
 
 def _number_tracks(candidates: pa.Table) -> Indices:
     """Number the tracks from 1, by relative orbit, orbit state and polarisations; 0 is no track."""
-    encoded = candidates["track_id"].combine_chunks().dictionary_encode()
+    encoded = one_array(candidates["track_id"]).dictionary_encode()
     names = encoded.dictionary.to_pylist()
     numbers = {name: number for number, name in enumerate(sorted(names, key=_track_order), 1)}
     codes = pa.array([numbers[name] for name in names], pa.int64()).take(encoded.indices)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from floodscan.planning.garbage import garbage_collector_off
 from floodscan.schemas import CANDIDATES, CLEARNESS, ITEMS, check_table
 from floodscan.selection.clearness import counted_cloud, counts_area
-from floodscan.selection.columns import NO_INSTANT, is_value, microseconds
+from floodscan.selection.columns import NO_INSTANT, is_value, microseconds, one_array
 from floodscan.selection.labels import Verdict
 from floodscan.selection.pairing import pair_items
 from floodscan.selection.passes import identify_passes, identify_tracks
@@ -172,7 +172,7 @@ def _find_verdicts(measured: pa.Table, recipe: Recipe) -> NDArray[np.object_]:
             outside = beyond(measured["datetime"], measured["day_offset"], asked.window_days)
             verdicts[here & outside] = Verdict.OUTSIDE_WINDOW
         if asked.polarizations:
-            channels = measured["polarizations"].combine_chunks()
+            channels = one_array(measured["polarizations"])
             has = _has_each(channels, channels.values, asked.polarizations)
             verdicts[here & ~has.all(axis=1)] = Verdict.MISSING_POLARIZATIONS
     lacking = np.asarray(pc.list_value_length(measured["missing_assets"])) > 0
@@ -185,7 +185,7 @@ def _find_missing(assets: pa.ChunkedArray, sensors: pa.Array, recipe: Recipe) ->
     """List the assets that each scene lacks."""
     wanted = [(sensor, key) for sensor, asked in recipe.sensors.items() for key in asked.assets]
     keys = list(dict.fromkeys(key for _, key in wanted))
-    maps = assets.combine_chunks()
+    maps = one_array(assets)
     has = _has_each(maps, maps.keys, keys)
     missing = np.zeros((len(maps), len(wanted)), dtype=bool)
     of_sensor = {sensor: is_value(sensors, sensor) for sensor in recipe.sensors}

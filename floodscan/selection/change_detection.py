@@ -60,14 +60,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.selection.alternatives import find_alternatives
 from floodscan.selection.attributes import derive_attributes
-from floodscan.selection.columns import encode
 from floodscan.selection.fill_scores import (
     PERFECT,
     WORST,
@@ -78,13 +74,16 @@ from floodscan.selection.fill_scores import (
 )
 from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
-from floodscan.selection.sample_points import ALL_POINTS
-from floodscan.selection.target_options import SceneColumns, gather_options
+from floodscan.selection.sample_points import count_points
+from floodscan.selection.scenes import list_scenes
+from floodscan.selection.target_options import PHASES, gather_options
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from floodscan.model import Event, Recipe
@@ -127,29 +126,12 @@ def select_change_detection(
     targets = {
         (plan.event.event_id, target.target_id): target for plan in plans for target in plan.targets
     }
-    columns = SceneColumns(candidates, slots, attributes, recipe)
-    for key, rows in _split_by_target(candidates):
-        peak = _peak_of(events[key[0]])
-        options = gather_options(targets[key], rows, columns, recipe, peak=peak)
+    for key, scenes in list_scenes(candidates, slots, attributes, targets, recipe).items():
+        options = gather_options(scenes, recipe, peak=_peak_of(events[key[0]]))
         chosen = _choose(targets[key], options, verdicts, recipe)
         if key[1] == AOI:
             alternatives[key[0]] = find_alternatives(options, chosen, recipe, _value)
     return verdicts.table(recipe), alternatives
-
-
-def _split_by_target(candidates: pa.Table) -> list[tuple[tuple[str, str], list[int]]]:
-    """List the event and the id of each target, and its rows in order."""
-    if len(candidates) == 0:
-        return []
-    events, targets = (encode(candidates[name]) for name in ("event_id", "target_id"))
-    codes = events * (targets.max() + 1) + targets
-    order = np.argsort(codes, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    firsts = candidates.select(["event_id", "target_id"]).take(
-        pa.array([group[0] for group in groups])
-    )
-    keys = zip(firsts["event_id"].to_pylist(), firsts["target_id"].to_pylist(), strict=True)
-    return [(key, group.tolist()) for key, group in zip(keys, groups, strict=True)]
 
 
 def _peak_of(event: Event) -> int | None:
@@ -160,7 +142,7 @@ def _choose(
     target: Target, options: TargetOptions, verdicts: Verdicts, recipe: Recipe
 ) -> dict[Sensor, Combination]:
     """Choose for a target, and note the choices; return them by sensor and phase."""
-    verdicts.choose_dem(options.dem_rows)
+    verdicts.choose_dem(options.dem)
     chosen = find_optimum(options.options, options.dem_points, recipe)
     for sensor, (combination, track) in chosen.items():
         used = {option.pass_id for option in combination if option}
@@ -186,13 +168,13 @@ def find_optimum(
     states = [State(joint=dem_points)]
     tracks: dict[Sensor, int] = {}
     fill = PERFECT
-    lead = list(Phase).index(Phase.EVENT) if recipe.event_first else None
+    lead = PHASES.index(Phase.EVENT) if recipe.event_first else None
     for sensor, slots in options.items():
         allowed = Tracks(mixed_level=recipe.rules[sensor].mixed_track_level, lead=lead)
         tracks[sensor], fill = _choose_track(slots, allowed)
         states = combine(states, slots, allowed._replace(main=tracks[sensor]), limit=fill)
     found = best(states, fill, _value).options
-    n = len(Phase)
+    n = len(PHASES)
     return {
         sensor: (found[number * n : (number + 1) * n], track)
         for number, (sensor, track) in enumerate(tracks.items())
@@ -201,7 +183,7 @@ def find_optimum(
 
 def _value(state: State) -> tuple[object, ...]:
     """Value a combination by the points 3 to 6 of the objective; smaller is better."""
-    return -state.joint.bit_count(), -state.smallest, state.cost, state.key
+    return -count_points(state.joint), -state.smallest, state.cost, state.key
 
 
 def _choose_track(slots: Slots, allowed: Tracks) -> tuple[int, FillScore]:
@@ -236,12 +218,11 @@ def _choose_widest_track(
 
     def value(track: int) -> tuple[int, int, int]:
         tracks = allowed._replace(main=track)
-        states = combine([State()], _on_track(alike, tracks), tracks, limit=limit)
+        # the places of the points don't matter here, and without any point far fewer states differ
+        states = combine([State(joint=0)], _on_track(slots, tracks), tracks, limit=limit)
         state = best(states, limit, lambda state: (-state.smallest, state.cost))
         return -state.smallest, state.cost, track
 
-    # the places of the points don't matter here, and alike they leave far fewer states
-    alike = [[option._replace(points=ALL_POINTS) for option in options] for options in slots]
     return min(best_tracks, key=value)
 
 

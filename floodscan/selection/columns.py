@@ -20,14 +20,19 @@ NO_INSTANT = np.iinfo(np.int64).min
 """``microseconds`` of an unknown time."""
 
 
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array; ``combine_chunks`` copies also what is one array already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def microseconds(times: pa.ChunkedArray) -> Indices:
     """Count microseconds since 1970, shape (n,); an unknown time is ``NO_INSTANT``."""
-    return np.asarray(times.combine_chunks().cast(pa.int64()).fill_null(NO_INSTANT))
+    return np.asarray(one_array(times).cast(pa.int64()).fill_null(NO_INSTANT))
 
 
 def encode(values: pa.ChunkedArray) -> Indices:
     """Number the distinct values of a column in the order of their first rows, null included."""
-    encoded = pc.dictionary_encode(values.combine_chunks(), null_encoding="encode")
+    encoded = pc.dictionary_encode(one_array(values), null_encoding="encode")
     return np.asarray(encoded.indices).astype(np.int64)
 
 
@@ -54,6 +59,6 @@ def group_starts(keys: Sequence[Indices]) -> Mask:
 
 def code_texts(values: pa.ChunkedArray) -> Indices:
     """Number the distinct texts of a column in ascending order, from 1, shape (n,); null is 0."""
-    encoded = values.combine_chunks().dictionary_encode()
+    encoded = one_array(values).dictionary_encode()
     codes = pa.array(dense_ranks(encoded.dictionary)).take(encoded.indices)
     return np.asarray(codes.fill_null(0))

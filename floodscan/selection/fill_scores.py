@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from floodscan.selection.mosaics import PassOption
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     # after their number
     Way = tuple[Costs, int, int, frozenset[int]]
 
-BEFORE_ALL = -(2**63)  # microseconds
+BEFORE_ALL, AFTER_ALL = -(2**63), 2**63  # microseconds
 _by_end = attrgetter("end")
 
 
@@ -44,6 +44,18 @@ class FillScore(NamedTuple):
     level: int = 0
     off_track: int = 0
     steps: int = 0
+
+    def plus(self, added: FillScore) -> FillScore:
+        """Return the score with a pass more."""
+        return FillScore(
+            self.no_event + added.no_event,
+            self.empty + added.empty,
+            self.unknown + added.unknown,
+            self.peak_days + added.peak_days,
+            max(self.level, added.level),
+            self.off_track + added.off_track,
+            self.steps + added.steps,
+        )
 
     def is_within(self, limit: FillScore) -> bool:
         """True if no field is larger than the limit's."""
@@ -103,6 +115,36 @@ class _Fill(NamedTuple):
     steps: int
 
 
+class Later(NamedTuple):
+    """What counts of the options in the slots after a slot.
+
+    Attributes:
+        first_start: When the first of them starts.
+        last_starts: When the last one of each pass starts.
+    """
+
+    first_start: int
+    last_starts: Mapping[int, int]
+
+    def returns(self, taken: PassOption | _Fill) -> bool:
+        """Return whether the pass that a slot takes could be taken once more."""
+        return self.last_starts.get(taken.pass_id, BEFORE_ALL) > taken.end
+
+    def cut(self, end: int) -> int:
+        """Return the end of a pass; ``BEFORE_ALL`` if none of them starts before it.
+
+        It leaves the same options, and fewer combinations differ.
+        """
+        return end if end >= self.first_start else BEFORE_ALL
+
+
+class _Stage(NamedTuple):
+    """A slot to fill: what may fill it, and what counts of the slots after it."""
+
+    fills: Sequence[_Fill]
+    later: Later
+
+
 def best_fill_score(slots: Slots, tracks: Tracks, *, limit: FillScore = WORST) -> FillScore:
     """Find how well slots can be filled, whatever the passes cover.
 
@@ -112,8 +154,8 @@ def best_fill_score(slots: Slots, tracks: Tracks, *, limit: FillScore = WORST) -
         limit: A score that is worse is found as ``WORST``, which is faster.
     """
     fills = [_list_fills(options, tracks) for options in slots]
-    reached = _least_costs(fills, tracks.lead, limit, n_kept=1)
-    return FillScore(*_least_costs(fills, tracks.lead, min(limit, reached)))
+    stages = list(map(_Stage, fills, look_ahead(fills)))
+    return FillScore(*_least_costs(stages, tracks.lead, limit))
 
 
 def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
@@ -138,16 +180,13 @@ def _list_fills(options: Iterable[PassOption], tracks: Tracks) -> list[_Fill]:
     return list(found)
 
 
-def _least_costs(
-    slots: Sequence[Sequence[_Fill]], lead: int | None, limit: Costs, *, n_kept: int | None = None
-) -> Costs:
+def _least_costs(stages: Sequence[_Stage], lead: int | None, limit: Costs) -> Costs:
     """Find the least costs of filling slots, one after the other; ``WORST`` beyond a limit.
 
-    No costs become less from slot to slot, so a way beyond the limit stays beyond it. If only some
-    ways are kept for the next slot, the costs can be reached, but need not be the least.
+    No costs become less from slot to slot, so a way beyond the limit stays beyond it.
     """
     ways: list[Way] = [(PERFECT, BEFORE_ALL, 0, frozenset())]
-    for number, (fills, last) in enumerate(zip(slots, find_last_starts(slots), strict=True)):
+    for number, (fills, later) in enumerate(stages):
         grown: list[Way] = []
         for costs, end, n_used, used in ways:
             no_event, empty, unknown, peak_days, level, off_track, steps = costs
@@ -168,10 +207,9 @@ def _least_costs(
                 )
                 if filled > limit:
                     continue
-                returns = last.get(fill.pass_id, BEFORE_ALL) > fill.end
-                now_used = used | {fill.pass_id} if returns else used
-                grown.append((filled, fill.end, len(now_used), now_used))
-        ways = _undominated(grown)[:n_kept]
+                now_used = used | {fill.pass_id} if later.returns(fill) else used
+                grown.append((filled, later.cut(fill.end), len(now_used), now_used))
+        ways = _undominated(grown)
     return ways[0][0] if ways else WORST
 
 
@@ -232,12 +270,14 @@ def _can_fill(slots: Slots, end: int, used: frozenset[int]) -> bool:
     return False
 
 
-def find_last_starts(slots: Sequence[Sequence[PassOption | _Fill]]) -> list[dict[int, int]]:
-    """Find for each slot when the last option of each pass in the later slots starts."""
-    last: dict[int, int] = {}
+def look_ahead(slots: Sequence[Sequence[PassOption | _Fill]]) -> list[Later]:
+    """Find for each slot what counts of the options in the slots after it."""
+    first_start, last_starts = AFTER_ALL, dict[int, int]()
     found = []
     for options in reversed(slots):
-        found.append(last.copy())
+        found.append(Later(first_start, last_starts.copy()))
+        first_start = min([first_start, *[option.start for option in options]])
         for option in options:
-            last[option.pass_id] = max(option.start, last.get(option.pass_id, BEFORE_ALL))
+            if option.start > last_starts.get(option.pass_id, BEFORE_ALL):
+                last_starts[option.pass_id] = option.start
     return found[::-1]

@@ -18,6 +18,7 @@ from floodscan.selection.columns import (
     group_starts,
     is_value,
     microseconds,
+    one_array,
 )
 from floodscan.selection.hours import to_microseconds
 
@@ -91,7 +92,7 @@ def flag_candidates(candidates: pa.Table, slots: Indices, events: Mapping[str, E
 
 
 def _before_calibration(candidates: pa.Table, times: NDArray[np.int64]) -> Mask:
-    names = candidates["platform"].combine_chunks().dictionary_encode()
+    names = one_array(candidates["platform"]).dictionary_encode()
     of_1c = pc.ends_with(pc.utf8_upper(names.dictionary), "1C").take(names.indices)
     found: Mask = np.array(pc.fill_null(of_1c, fill_value=False))
     found &= (times < to_microseconds(CALIBRATED_1C)) & (times != NO_INSTANT)
@@ -99,7 +100,7 @@ def _before_calibration(candidates: pa.Table, times: NDArray[np.int64]) -> Mask:
 
 
 def _lacks_vertical(candidates: pa.Table) -> Mask:
-    joined = pc.binary_join(candidates["polarizations"].combine_chunks(), " ")
+    joined = pc.binary_join(one_array(candidates["polarizations"]), " ")
     horizontal = pc.match_substring_regex(joined, "HH|HV")
     vertical = pc.match_substring_regex(joined, "VV|VH")
     found = pc.and_not(horizontal, vertical)
@@ -143,7 +144,7 @@ def _has_low_sun(
     candidates: pa.Table, events: Mapping[str, Event], times: Indices, optical: Mask
 ) -> Mask:
     """True for optical scenes with a low sun over the centre of the event's area, shape (n,)."""
-    encoded = candidates["event_id"].combine_chunks().dictionary_encode()
+    encoded = one_array(candidates["event_id"]).dictionary_encode()
     centres = [_centre(events[event_id]) for event_id in encoded.dictionary.to_pylist()]
     lon, lat = np.array(centres)[np.asarray(encoded.indices)[optical]].T
     low = np.zeros(len(times), dtype=bool)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from floodscan.model import Sensor
 from floodscan.schemas import CANDIDATES
-from floodscan.selection.columns import NO_INSTANT, is_value, microseconds
+from floodscan.selection.columns import NO_INSTANT, is_value, microseconds, one_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ def instants(
 
     An unknown moment is ``NO_INSTANT``.
     """
-    encoded = candidates["event_id"].combine_chunks().dictionary_encode()
+    encoded = one_array(candidates["event_id"]).dictionary_encode()
     moments = [moment_of(events[event_id]) for event_id in encoded.dictionary.to_pylist()]
     instants_of = [NO_INSTANT if each is None else to_microseconds(each) for each in moments]
     found: NDArray[np.int64] = np.array(instants_of, dtype=np.int64)[np.asarray(encoded.indices)]

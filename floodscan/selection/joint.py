@@ -22,9 +22,10 @@ from floodscan.selection.fill_scores import (
     BEFORE_ALL,
     PERFECT,
     FillScore,
-    find_last_starts,
+    Later,
+    look_ahead,
 )
-from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
+from floodscan.selection.sample_points import ALL_POINTS, N_POINTS, count_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +47,8 @@ class State(NamedTuple):
         smallest: Number of points of the pass that covers the fewest.
         cost: Sum of the options' costs.
         key: The options' keys, for ties.
-        end: Time of the current sensor's last scene; later phases need later passes.
+        end: Time of the current sensor's last scene; later phases need later passes. ``BEFORE_ALL``
+            if they have no earlier ones.
         used: Passes that a later phase could take once more, but must not.
         options: Option of each slot; None if the slot stays empty.
     """
@@ -65,13 +67,13 @@ class _Stage(NamedTuple):
     """A slot to extend states by.
 
     Attributes:
-        options: The options that may be taken.
-        last_starts: When the last option of each pass in the later slots starts.
+        options: The options that may be taken, and what each adds to a fill score.
+        later: What counts of the later slots.
         leads: Whether it is the slot that leads.
     """
 
-    options: Sequence[PassOption]
-    last_starts: dict[int, int]
+    options: Sequence[tuple[PassOption, FillScore]]
+    later: Later
     leads: bool
 
 
@@ -93,11 +95,10 @@ def combine(
     usable = [
         [option for option in options if _is_usable(option, tracks, limit)] for options in slots
     ]
-    for number, (options, last) in enumerate(zip(usable, find_last_starts(usable), strict=True)):
-        stage = _Stage(options, last, leads=number == tracks.lead)
-        current = undominated(
-            grown for state in current for grown in _grow(state, stage, tracks, limit)
-        )
+    for number, (options, later) in enumerate(zip(usable, look_ahead(usable), strict=True)):
+        added = [(option, _score(option, tracks)) for option in options]
+        stage = _Stage(added, later, leads=number == tracks.lead)
+        current = undominated(grown for state in current for grown in _grow(state, stage, limit))
     return current
 
 
@@ -116,45 +117,46 @@ def _is_usable(option: PassOption, tracks: Tracks, limit: FillScore | None) -> b
     )
 
 
-def _grow(state: State, stage: _Stage, tracks: Tracks, limit: FillScore | None) -> Iterable[State]:
+def _score(option: PassOption, tracks: Tracks) -> FillScore:
+    """Return what an option adds to a fill score."""
+    off_track = option.track != tracks.main
+    level = max(option.level, tracks.mixed_level or 0) if off_track else option.level
+    return FillScore(0, 0, option.unknown, option.peak_days, level, int(off_track), option.level)
+
+
+def _grow(state: State, stage: _Stage, limit: FillScore | None) -> Iterable[State]:
     """Extend a state by no pass, and by each option."""
     fill = state.fill
     no_event, empty = fill.no_event + stage.leads, fill.empty + 1
     if limit is None or (empty <= limit.empty and no_event <= limit.no_event):
-        yield state._replace(
-            fill=fill._replace(no_event=no_event, empty=empty),
-            key=(*state.key, ()),
-            options=(*state.options, None),
+        yield State(
+            fill._replace(no_event=no_event, empty=empty),
+            state.joint,
+            state.smallest,
+            state.cost,
+            (*state.key, ()),
+            state.end,
+            state.used,
+            (*state.options, None),
         )
-    for option in stage.options:
+    for option, added in stage.options:
         if option.start <= state.end or option.pass_id in state.used:
             continue
-        off_track = option.track != tracks.main
-        needed = max(option.level, tracks.mixed_level or 0) if off_track else option.level
-        grown = FillScore(
-            fill.no_event,
-            fill.empty,
-            fill.unknown + option.unknown,
-            fill.peak_days + option.peak_days,
-            max(fill.level, needed),
-            fill.off_track + off_track,
-            fill.steps + option.level,
-        )
+        grown = fill if added == PERFECT else fill.plus(added)
         if limit is None or grown.is_within(limit):
-            yield _take(state, option, grown, stage.last_starts)
+            yield _take(state, option, grown, stage.later)
 
 
-def _take(state: State, option: PassOption, fill: FillScore, later: dict[int, int]) -> State:
+def _take(state: State, option: PassOption, fill: FillScore, later: Later) -> State:
     # a later start keeps most passes from being taken twice; only the others must be remembered
-    returns = later.get(option.pass_id, BEFORE_ALL) > option.end
     return State(
         fill,
         state.joint & option.points,
         min(state.smallest, option.size),
         state.cost + option.cost,
         (*state.key, option.key),
-        option.end,
-        state.used | {option.pass_id} if returns else state.used,
+        later.cut(option.end),
+        state.used | {option.pass_id} if later.returns(option) else state.used,
         (*state.options, option),
     )
 
@@ -189,7 +191,7 @@ def _order(state: State) -> tuple[object, ...]:
     """Sort key by which a state comes after all states that dominate it."""
     return (
         state.fill,
-        -state.joint.bit_count(),
+        -count_points(state.joint),
         -state.smallest,
         state.cost,
         state.key,

@@ -20,16 +20,16 @@ slot.
 
 from __future__ import annotations
 
-from functools import reduce
-from itertools import chain
+from itertools import pairwise
 from math import ceil
-from operator import attrgetter, or_
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import shapely
 
 from floodscan.model import Sensor
-from floodscan.selection.sample_points import N_POINTS
+from floodscan.selection.attributes import NEVER
+from floodscan.selection.sample_points import N_POINTS, count_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -159,10 +159,10 @@ def make_pass_options(
         groups.setdefault(key, []).append(scene)
     weigh_cloud = sensor == Sensor.S2L2A
     options = [
-        _make_option(admitted, points, levels, weigh_cloud=weigh_cloud, peak=peak)
+        _make_option(admitted, weigh_cloud=weigh_cloud, peak=peak)
         for members in groups.values()
         for told in _by_knowledge(members)
-        for admitted, points, levels in _admit(told, least_points)
+        for admitted in _admit(told, least_points)
     ]
     return sorted(options, key=lambda option: (option.start, option.key))
 
@@ -173,26 +173,34 @@ def _by_knowledge(members: Sequence[Scene]) -> Iterator[Sequence[Scene]]:
         yield [scene for scene in members if scene.unknown <= rank]
 
 
-def _admit(
-    members: Sequence[Scene], least_points: LeastPoints
-) -> Iterator[tuple[list[Scene], int, tuple[int, int]]]:
-    """Yield the scenes of a pass that cover enough at each level that adds to them.
+class _Admitted(NamedTuple):
+    """The scenes of a pass that a level of the ladder admits.
 
-    Yields:
-        The scenes, their points, and the levels that they and that their coverage need.
+    Attributes:
+        scenes: The scenes.
+        points: Set of the points that they cover.
+        size: Number of these points.
+        level: Ladder steps that the scenes and their coverage need.
+        coverage_level: Those of them that their coverage needs.
     """
-    n_admitted = 0
-    levels = {scene.level for scene in members}
-    if len(least_points) > 1:
-        levels.update([level for level, _ in least_points])
-    for level in sorted(levels):
-        admitted = [scene for scene in members if scene.level <= level]
-        if len(admitted) > n_admitted:
-            points = _points_of(admitted)
-            coverage_level = _coverage_level(points.bit_count(), least_points)
-            if coverage_level is not None and coverage_level <= level:
-                n_admitted = len(admitted)
-                yield admitted, points, (level, coverage_level)
+
+    scenes: Sequence[Scene]
+    points: int
+    size: int
+    level: int
+    coverage_level: int
+
+
+def _admit(members: Sequence[Scene], least_points: LeastPoints) -> Iterator[_Admitted]:
+    """Yield the scenes of a pass at each level that adds to them, if they cover enough there."""
+    levels = sorted({scene.level for scene in members})
+    for level, next_level in pairwise([*levels, NEVER]):
+        scenes = [scene for scene in members if scene.level <= level]
+        points = _points_of(scenes)
+        size = scenes[0].size if len(scenes) == 1 else count_points(points)
+        coverage_level = _coverage_level(size, least_points)
+        if coverage_level is not None and max(level, coverage_level) < next_level:
+            yield _Admitted(scenes, points, size, max(level, coverage_level), coverage_level)
 
 
 def _coverage_level(n_points: int, least_points: LeastPoints) -> int | None:
@@ -209,19 +217,16 @@ def count_peak_days(start: int, n_points: int, peak: int) -> int:
 
 
 def _points_of(scenes: Iterable[Scene]) -> int:
-    return reduce(or_, (scene.points for scene in scenes), 0)
+    points = 0
+    for scene in scenes:
+        points |= scene.points
+    return points
 
 
-def _make_option(
-    scenes: Sequence[Scene],
-    points: int,
-    levels: tuple[int, int],
-    *,
-    weigh_cloud: bool,
-    peak: int | None,
-) -> PassOption:
+def _make_option(admitted: _Admitted, *, weigh_cloud: bool, peak: int | None) -> PassOption:
+    scenes, points, size, level, coverage_level = admitted
     starts = [scene.start for scene in scenes]
-    start, size = min(starts), points.bit_count()
+    start = min(starts)
     cost = min([scene.days for scene in scenes]) * MILLI
     if weigh_cloud:
         cost = cost * CLOUD_PERCENT_PER_DAY + _mean_cloud(scenes)
@@ -229,7 +234,8 @@ def _make_option(
         scenes[0].pass_id,
         max([scene.unknown for scene in scenes]),
         scenes[0].track,
-        *levels,
+        level,
+        coverage_level,
         0 if peak is None else count_peak_days(start, size, peak),
         start,
         max(starts),
@@ -263,8 +269,9 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
     chosen: list[Scene] = []
     covered = 0
     left = _group_by_granule(scenes)
+    points = [_points_of(parts) for parts in left]
     while left:
-        added = [(_points_of(parts) & ~covered).bit_count() for parts in left]
+        added = [count_points(own & ~covered) for own in points]
         least = _SLIVER_POINTS if chosen else 1
         useful = [
             (parts[0].unknown, -n, number)
@@ -273,9 +280,9 @@ def cover(scenes: Sequence[Scene], area: BaseGeometry) -> list[Scene]:
         ]
         if not useful:
             break
-        parts = left.pop(min(useful)[-1])
-        chosen += parts
-        covered |= _points_of(parts)
+        _, _, number = min(useful)
+        chosen += left.pop(number)
+        covered |= points.pop(number)
     left = [parts for parts in left if all(part.size == part.ground for part in parts)]
     if left and all(scene.overlap < 1 for scene in chosen):
         chosen += _fill_gaps(chosen, left, area)
@@ -287,24 +294,22 @@ def _fill_gaps(chosen: Sequence[Scene], left: list[list[Scene]], area: BaseGeome
     found: list[Scene] = []
     min_area = SLIVER * area.area
     gap = shapely.difference(area, _join_outlines(chosen))
-    # nearly always all that is left covers nothing of the gap: one intersection then shows it
-    while (
-        left
-        and gap.area >= min_area
-        and shapely.intersection(_join_outlines(chain(*left)), gap).area >= min_area
-    ):
-        outlines = [_join_outlines(parts) for parts in left]
+    if gap.area < min_area:
+        return found
+    outlines = [_join_outlines(parts) for parts in left]
+    while left and gap.area >= min_area:
         added = shapely.area(shapely.intersection(outlines, gap)).tolist()
         if max(added) < min_area:
             break
-        parts = left.pop(added.index(max(added)))
-        found += parts
-        gap = shapely.difference(gap, _join_outlines(parts))
+        number = added.index(max(added))
+        found += left.pop(number)
+        gap = shapely.difference(gap, outlines.pop(number))
     return found
 
 
-def _join_outlines(scenes: Iterable[Scene]) -> BaseGeometry:
-    joined: BaseGeometry = shapely.union_all(shapely.from_wkb([scene.outline for scene in scenes]))
+def _join_outlines(scenes: Sequence[Scene]) -> BaseGeometry:
+    outlines = shapely.from_wkb([scene.outline for scene in scenes])
+    joined: BaseGeometry = outlines[0] if len(outlines) == 1 else shapely.union_all(outlines)
     return joined
 
 
@@ -325,7 +330,7 @@ def _group_by_granule(scenes: Sequence[Scene]) -> list[list[Scene]]:
 def _sort_by_added_points(scenes: Sequence[Scene]) -> list[Scene]:
     left, ordered, covered = list(scenes), [], 0
     while left:
-        added = [(-scene.unknown, (scene.points & ~covered).bit_count()) for scene in left]
+        added = [(-scene.unknown, count_points(scene.points & ~covered)) for scene in left]
         scene = left.pop(added.index(max(added)))
         ordered.append(scene)
         covered |= scene.points

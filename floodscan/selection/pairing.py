@@ -20,7 +20,7 @@ import shapely
 
 from floodscan.geometry.footprints import bbox_polygon, overlap_fractions
 from floodscan.geometry.scan_lines import ragged_arange
-from floodscan.selection.columns import NO_INSTANT, code_texts, dense_ranks, microseconds
+from floodscan.selection.columns import NO_INSTANT, code_texts, dense_ranks, microseconds, one_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def pair_items(items: pa.Table, slots: Sequence[Slot], recipe: Recipe) -> Pairs:
         recipe: The rules.
     """
     rows = find_unique(items)
-    outlines = items["geometry"].combine_chunks().dictionary_encode()
+    outlines = one_array(items["geometry"]).dictionary_encode()
     of_outline = np.asarray(outlines.indices)[rows]  # repeated passes share their outlines
     footprints = shapely.from_wkb(outlines.dictionary.to_numpy(zero_copy_only=False))
     targets = {id(slot.target): slot.target for slot in slots}

@@ -25,6 +25,7 @@ from floodscan.selection.columns import (
     group_starts,
     is_value,
     microseconds,
+    one_array,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _link_datatakes(
 ) -> NDArray[np.int64]:
     """List pairs of runs over one target that share a datatake, shape (links, 2)."""
     known = candidates["datatake_id"].is_valid()
-    datatakes = candidates["datatake_id"].filter(known).combine_chunks().dictionary_encode()
+    datatakes = one_array(candidates["datatake_id"].filter(known)).dictionary_encode()
     bases = encode(
         pa.chunked_array([pc.replace_substring_regex(datatakes.dictionary, _BASELINE, "")])
     )
@@ -143,9 +144,9 @@ def _name_runs(first_scenes: pa.Table) -> pa.Array:
     seconds = microseconds(first_scenes["datetime"]) // _SECOND
     texts = pa.array(np.datetime_as_string(seconds.astype("datetime64[s]")), pa.string())
     times = pc.if_else(
-        first_scenes["datetime"].is_valid().combine_chunks(),
+        one_array(first_scenes["datetime"].is_valid()),
         pc.binary_join_element_wise(texts, "Z", ""),
-        first_scenes["item_id"].combine_chunks(),
+        one_array(first_scenes["item_id"]),
     )
     parts = [_texts(first_scenes[name]) for name in _ORBIT]
     return pc.binary_join_element_wise(*parts, times, " ")
@@ -161,15 +162,15 @@ def identify_tracks(candidates: pa.Table) -> pa.Array:
     Returns:
         ``track_id`` as in CANDIDATES, shape (n,).
     """
-    lists = candidates["polarizations"].combine_chunks()
+    lists = one_array(candidates["polarizations"])
     encoded = pc.fill_null(pc.binary_join(lists, "+"), "").dictionary_encode()
     sets = ["+".join(sorted(set(text.split("+")))) for text in encoded.dictionary.to_pylist()]
     channels = pa.array([text or _UNKNOWN for text in sets], pa.string()).take(encoded.indices)
     orbits, states = (_texts(candidates[name]) for name in ("relative_orbit", "orbit_state"))
     names = pc.binary_join_element_wise(orbits, states, channels, " ")
-    of_radar = pc.equal(candidates["sensor"].combine_chunks(), Sensor.S1RTC)
+    of_radar = pc.equal(one_array(candidates["sensor"]), Sensor.S1RTC)
     return pc.if_else(of_radar, names, None)
 
 
 def _texts(values: pa.ChunkedArray) -> pa.Array:
-    return pc.fill_null(values.combine_chunks().cast(pa.string()), _UNKNOWN)
+    return pc.fill_null(one_array(values).cast(pa.string()), _UNKNOWN)

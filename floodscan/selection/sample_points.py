@@ -11,24 +11,29 @@ microsecond, and it is exact and the same in any order, which sums of polygon ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import shapely
 from shapely import affinity
 
 from floodscan.geometry.areas import authalic
-from floodscan.geometry.scan_lines import cross_rows
+from floodscan.geometry.scan_lines import cross_numbered_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.geometry.footprints import Geometries
     from floodscan.planning.targets import Target
 
+    Indices = NDArray[np.int64]
     Numbers = NDArray[np.float64]
+    Words = NDArray[np.uint64]
 
 N_POINTS = 4096
 """Number of points of a target."""
@@ -45,6 +50,11 @@ _HEIGHTS = authalic(_LATITUDES)
 _TURN = 360.0
 _HALF_TURN = 180.0
 _MARGIN = 1.0  # degrees around a target that its outer points also stand for
+
+
+def count_points(points: int) -> int:
+    """Count the points of a set; a set of all points takes no time."""
+    return N_POINTS if points == ALL_POINTS else points.bit_count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +86,40 @@ class SamplePoints:
 
 def place_sample_points(target: Target) -> SamplePoints:
     """Place the points of a target."""
-    west, _, east, _ = target.bbox
-    width = (east - west) % _TURN or _TURN
-    bare = SamplePoints(west, width, _place_rows(target.area, width), np.empty(0))
-    _, crossings = _cross_rows(bare, np.array([target.area], dtype=object))
-    crossings.sort()
-    places = _spread(crossings[::2], crossings[1::2], N_POINTS)
-    return SamplePoints(west, width, bare.latitudes, places)
+    (placed,) = place_all_sample_points([target])
+    return placed
+
+
+def place_all_sample_points(targets: Sequence[Target]) -> list[SamplePoints]:
+    """Place the points of targets, in less time than one by one."""
+    areas = np.array([target.area for target in targets], dtype=object)
+    wests, _, easts, _ = np.array([target.bbox for target in targets]).T
+    widths = (easts - wests) % _TURN
+    widths[widths == 0] = _TURN
+    bare = [
+        SamplePoints(west, width, rows, np.empty(0))
+        for west, width, rows in zip(
+            wests.tolist(), widths.tolist(), _place_rows(areas, widths), strict=True
+        )
+    ]
+    crossings = _cross_rows(bare, areas, np.arange(len(areas)))
+    placed = []
+    for points, crossed in zip(bare, crossings.split(len(bare)), strict=True):
+        edges = np.sort(crossed)
+        places = _spread(edges[::2], edges[1::2], N_POINTS)
+        placed.append(replace(points, places=places))
+    return placed
 
 
 def covered_points(sample_points: SamplePoints, areas: Geometries) -> list[int]:
-    """Find the points that lie in each area, as sets of bits, shape (n,).
+    """Find the points of a target that lie in each area, as sets of bits, shape (n,)."""
+    return all_covered_points([sample_points], areas, np.zeros(len(areas), dtype=np.int64))
+
+
+def all_covered_points(
+    sample_points: Sequence[SamplePoints], areas: Geometries, of_areas: Indices
+) -> list[int]:
+    """Find the points of targets that lie in areas, as sets of bits, shape (n,).
 
     This is a scan line with the even-odd rule: a point lies inside if the outline crosses its row
     an odd number of times to the west of it. The points of all rows are numbered through. Outlines
@@ -101,36 +134,58 @@ def covered_points(sample_points: SamplePoints, areas: Geometries) -> list[int]:
         parities     0 1110 0110      points 1, 2 and 5, 6, 7 lie inside
 
     ``shapely.contains_xy`` finds the same sets ten times as slowly.
+
+    Args:
+        sample_points: Of each target.
+        areas: The areas, shape (n,).
+        of_areas: Number of each area's target, ascending, shape (n,).
     """
-    owners, crossings = _cross_rows(sample_points, areas)
-    behind = np.searchsorted(sample_points.places, crossings).astype(np.uint64)
+    crossings = _cross_rows(sample_points, areas, of_areas)
+    split = zip(sample_points, crossings.split(len(sample_points)), strict=True)
+    behind = [np.searchsorted(points.places, crossed) for points, crossed in split]
+    bits = np.concatenate(behind).astype(np.uint64)
     words = np.zeros((len(areas), _N_WORDS), dtype="<u8")
-    np.bitwise_xor.at(words, (owners, behind // _WORD), np.uint64(1) << behind % _WORD)
-    return [_parities(int.from_bytes(row.tobytes(), "little")) & ALL_POINTS for row in words]
+    np.bitwise_xor.at(words, (crossings.areas, bits // _WORD), np.uint64(1) << bits % _WORD)
+    inside = _parities(words)[:, : N_POINTS // _WORD]
+    return [int.from_bytes(row.tobytes(), "little") for row in inside]
 
 
-def _parities(bits: int) -> int:
-    """Set each bit to the parity of all bits up to it.
+def _parities(words: Words) -> Words:
+    """Set each bit of a row to the parity of all bits up to it.
 
-    After the step with shift s each bit is the parity of the 2 s bits up to it.
+    After the step with shift s each bit is the parity of the 2 s bits up to it in its word. The
+    highest bit is then the parity of the word, and an odd number of odd words flips all later bits.
+
+    Args:
+        words: Rows of bits, 64 in a word, the lowest first, shape (n, words).
     """
-    shift = 1
-    while shift < N_POINTS:
-        bits ^= bits << shift
-        shift *= 2
-    return bits
+    for shift in (1, 2, 4, 8, 16, 32):
+        words = words ^ (words << np.uint64(shift))
+    odd_up_to = np.bitwise_xor.accumulate(words >> np.uint64(_WORD - 1), axis=1)
+    words[:, 1:] ^= -odd_up_to[:, :-1]  # −1 has all bits
+    return words
 
 
-def _place_rows(area: BaseGeometry, width: float) -> Numbers:
-    """Choose the latitudes of the rows within the parts of an area.
+def _place_rows(areas: Geometries, widths: Numbers) -> list[Numbers]:
+    """Choose the latitudes of the rows within the parts of areas.
 
     The smaller the share of the bbox's width that the parts fill, the more rows there are.
+
+    Args:
+        areas: Of the targets.
+        widths: Of their bboxes, degrees.
     """
-    _, south, _, north = shapely.bounds(shapely.get_parts(area)).T
-    starts, ends = _join_intervals(_height(south), _height(north))
-    degrees = _latitude(ends) - _latitude(starts)
-    n_rows = _MIN_ROWS * width * degrees.sum() / area.area
-    return _latitude(_spread(starts, ends, int(np.clip(n_rows, _MIN_ROWS, _MAX_ROWS))))
+    parts, owners = shapely.get_parts(areas, return_index=True)
+    _, south, _, north = shapely.bounds(parts).T
+    lows, highs = _height(south), _height(north)
+    heights = []
+    for number, (width, size) in enumerate(zip(widths, shapely.area(areas), strict=True)):
+        starts, ends = _join_intervals(lows[owners == number], highs[owners == number])
+        degrees = _latitude(ends) - _latitude(starts)
+        n_rows = _MIN_ROWS * width * degrees.sum() / size
+        heights.append(_spread(starts, ends, int(min(max(n_rows, _MIN_ROWS), _MAX_ROWS))))
+    edges = np.cumsum([len(rows) for rows in heights])[:-1]
+    return np.split(_latitude(np.concatenate(heights)), edges)
 
 
 def _height(latitudes: Numbers) -> Numbers:
@@ -152,29 +207,65 @@ def _join_intervals(starts: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
 def _spread(starts: Numbers, ends: Numbers, n: int) -> Numbers:
     """Place n points evenly on intervals that are laid end to end."""
     reached = np.cumsum(ends - starts)
-    steps = (np.arange(n) + 0.5) / n * reached[-1]
-    at = np.searchsorted(reached, steps)
-    places: Numbers = ends[at] - (reached[at] - steps)
+    steps = _middles(n) * reached[-1]
+    counts = np.searchsorted(steps, reached, side="right")
+    counts[1:] -= counts[:-1]
+    places: Numbers = np.repeat(ends, counts) - (np.repeat(reached, counts) - steps)
     return places
 
 
-def _cross_rows(
-    sample_points: SamplePoints, areas: Geometries
-) -> tuple[NDArray[np.int64], Numbers]:
-    """Find where outlines cross the rows of points.
+@cache
+def _middles(n: int) -> Numbers:
+    """Return the middles of n equal parts of 1."""
+    return (np.arange(n) + 0.5) / n
 
-    Returns:
-        Number of the area, and place as in ``SamplePoints.places``, shape (n,) each.
+
+class _Crossings(NamedTuple):
+    """Where outlines cross the rows of points, target after target, shape (n,) each.
+
+    Attributes:
+        areas: Number of the area.
+        of_targets: Number of the target.
+        places: As in ``SamplePoints.places``.
+    """
+
+    areas: Indices
+    of_targets: Indices
+    places: Numbers
+
+    def split(self, n_targets: int) -> list[Numbers]:
+        """Return the places of each target."""
+        return np.split(self.places, np.searchsorted(self.of_targets, np.arange(1, n_targets)))
+
+
+def _cross_rows(
+    sample_points: Sequence[SamplePoints], areas: Geometries, of_areas: Indices
+) -> _Crossings:
+    """Find where outlines cross the rows of their target's points.
+
+    Args:
+        sample_points: Of each target; the places are not used.
+        areas: The areas, shape (n,).
+        of_areas: Number of each area's target, ascending, shape (n,).
     """
     rings, owners = _rings(areas)
     points, of_rings = shapely.get_coordinates(rings, return_index=True)
-    xs, ys = (points - (sample_points.west, 0)).T
-    if sample_points.west + sample_points.width > _HALF_TURN:  # it crosses the antimeridian
-        xs[points[:, 0] < 0] += _TURN
-    same_ring = of_rings[1:] == of_rings[:-1]
-    edges, rows, places = cross_rows(xs, ys, same_ring, sample_points.latitudes)
-    shares: Numbers = np.clip(places / sample_points.width, 0, 1)
-    return owners[of_rings[edges]], rows + shares
+    of_points = of_areas[owners[of_rings]]
+    wests = np.array([each.west for each in sample_points])
+    widths = np.array([each.width for each in sample_points])
+    xs, ys = points[:, 0] - wests[of_points], points[:, 1]
+    crosses_antimeridian = wests + widths > _HALF_TURN
+    xs[crosses_antimeridian[of_points] & (points[:, 0] < 0)] += _TURN
+    rows = [each.latitudes for each in sample_points]
+    first_rows = np.cumsum([0, *map(len, rows)])
+    split = np.split(ys, np.searchsorted(of_points, np.arange(1, len(rows))))
+    n_below = np.concatenate([np.searchsorted(*each) for each in zip(rows, split, strict=True)])
+    edges, crossed, xs = cross_numbered_rows(
+        xs, ys, of_rings[1:] == of_rings[:-1], np.concatenate(rows), n_below + first_rows[of_points]
+    )
+    targets = of_points[edges]
+    places = crossed - first_rows[targets] + np.clip(xs / widths[targets], 0, 1)
+    return _Crossings(owners[of_rings[edges]], targets, places)
 
 
 def _rings(areas: Geometries) -> tuple[Geometries, NDArray[np.int64]]:

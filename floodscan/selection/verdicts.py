@@ -45,12 +45,11 @@ class Verdicts:
         self._off_track = np.zeros(len(slots), dtype=bool)
         self._coverage_levels = np.zeros(len(slots), dtype=np.int64)
 
-    def choose_dem(self, rows: list[int]) -> None:
+    def choose_dem(self, scenes: Sequence[Scene]) -> None:
         """Note that all tiles of the DEM are chosen, the tile that covers the most first."""
-        overlaps, ids = self._candidates["overlap_frac"].to_numpy(), self._candidates["item_id"]
-        order = sorted(rows, key=lambda row: (-overlaps[row], ids[row].as_py()))
-        for rank, row in enumerate(order, 1):
-            self._ranks[row], self._verdicts[row] = rank, Verdict.SELECTED
+        order = sorted(scenes, key=lambda scene: (-scene.overlap, scene.item_id))
+        for rank, scene in enumerate(order, 1):
+            self._ranks[scene.row], self._verdicts[scene.row] = rank, Verdict.SELECTED
 
     def choose(
         self,
@@ -122,10 +121,11 @@ class Verdicts:
             by_rule = levels_by_rule(measures.take(pa.array(rows)), rules)
             needed = np.array([*by_rule.values(), self._coverage_levels[rows]])
             off_track = self._off_track[rows]
+            names = [str(step) for step in rules.ladder]
             relaxed = needed.any(axis=0) | off_track
             for row, levels in zip(rows[relaxed].tolist(), needed.T[relaxed].tolist(), strict=True):
                 steps[row] = [
-                    str(step)
+                    names[level - 1]
                     for level, step in enumerate(rules.ladder, 1)
                     if level in levels or (step.mixed_track and self._off_track[row])
                 ]

@@ -33,7 +33,7 @@ def test_a_score_is_found_up_to_its_limit(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_combination_fills_the_slots_better(seed: int) -> None:
-    """The search starts from one way to fill the slots, which need not be the best way."""
+    """The search drops ways to fill the first slots, but never the best way to fill all."""
     world = random_world(seed, n_passes=7)
     lead = LEAD if world.recipe.event_first else None
     for sensor, slots in world.options().all_options.items():

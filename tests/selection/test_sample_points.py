@@ -15,7 +15,9 @@ from floodscan.selection.sample_points import (
     ALL_POINTS,
     N_POINTS,
     _parities,
+    all_covered_points,
     covered_points,
+    place_all_sample_points,
     place_sample_points,
 )
 
@@ -91,7 +93,30 @@ def test_the_number_of_points_follows_the_area() -> None:
 
 
 def test_the_bits_between_two_crossings_are_set() -> None:
-    """The example of ``covered_points``; a crossing behind the last point sets none."""
-    assert _parities(0b1_0010_1010) & 0b1111_1111 == 0b0_1110_0110
-    assert _parities(1 << N_POINTS) & ALL_POINTS == 0
-    assert _parities(1) & ALL_POINTS == ALL_POINTS
+    """The example of ``all_covered_points``; crossings in one word count in all later ones."""
+    assert parities(0b1_0010_1010) & 0b1111_1111 == 0b0_1110_0110
+    assert parities(1 << N_POINTS) & ALL_POINTS == 0
+    assert parities(1) & ALL_POINTS == ALL_POINTS
+    assert parities(1 << 10 | 1 << 700) == (1 << 700) - (1 << 10)
+
+
+def parities(bits: int) -> int:
+    """Set each bit to the parity of all bits up to it."""
+    words = np.frombuffer(bits.to_bytes(N_POINTS // 8 + 8, "little"), dtype="<u8")
+    return int.from_bytes(_parities(words[np.newaxis]).tobytes(), "little")
+
+
+def test_targets_are_sampled_as_each_by_itself() -> None:
+    """With rows and widths of their own, and areas that are unlike in number."""
+    targets = [make_target(area) for area in TARGETS.values()]
+    alone = [place_sample_points(target) for target in targets]
+    together = place_all_sample_points(targets)
+    areas = np.array([target.area.buffer(-0.01 * n) for n in (1, 2) for target in targets])
+    of_areas = np.array([0, 0, 0, 2, 2, 3, 3, 3])
+    expected = [
+        covered_points(alone[target], areas[n : n + 1])[0] for n, target in enumerate(of_areas)
+    ]
+    assert all_covered_points(together, areas, of_areas) == expected
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.places, other.places)
+        np.testing.assert_array_equal(one.latitudes, other.latitudes)

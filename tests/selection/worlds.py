@@ -19,12 +19,14 @@ from floodscan.catalogs.page_json import decode_items
 from floodscan.geometry.footprints import bbox_of, bbox_polygon
 from floodscan.model import Event, Phase, Policy, Recipe, Relaxation, Sensor
 from floodscan.planning.slots import EventPlan, plan_event
+from floodscan.planning.targets import AOI
 from floodscan.selection import select, slot_numbers
 from floodscan.selection.attributes import derive_attributes
 from floodscan.selection.candidates import score
 from floodscan.selection.clearness import judge_clouds
 from floodscan.selection.hours import to_microseconds
-from floodscan.selection.target_options import SceneColumns, TargetOptions, gather_options
+from floodscan.selection.scenes import list_scenes
+from floodscan.selection.target_options import TargetOptions, gather_options
 from tests.selection.skies import look
 
 if TYPE_CHECKING:
@@ -101,10 +103,10 @@ class World:
         events = {self.event.event_id: self.event}
         slots = slot_numbers(scored)
         attributes = derive_attributes(scored, slots, events, self.recipe)
-        columns = SceneColumns(scored, slots, attributes, self.recipe)
+        scenes = list_scenes(scored, slots, attributes, self.targets, self.recipe)
         peak = None if self.event.peak is None else to_microseconds(self.event.peak)
-        target = self.plan.targets[0]
-        return gather_options(target, range(len(scored)), columns, self.recipe, peak=peak)
+        own = scenes.get((self.event.event_id, AOI), {})
+        return gather_options(own, self.recipe, peak=peak)
 
     def chosen(self, scored: pa.Table | None = None) -> pa.Table:
         """Choose among the scored candidates."""
