@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from floodscan.assessment.labels import WarningCode
 from floodscan.model import Phase
@@ -47,24 +47,39 @@ def check_order(
     chosen: Chosen, slots: Mapping[Phase, list[int]]
 ) -> Iterator[tuple[Phase, WarningCode, str]]:
     """Find phases that share a scene or a pass with an earlier phase, or are not later than it."""
-    phases = list(slots)
-    for number, phase in enumerate(phases):
-        for earlier in phases[:number]:
-            if code := _find_clash(chosen, slots[earlier], slots[phase]):
-                yield phase, code, f"{chosen.ids[slots[phase][0]]}: {_CLASHES[code]} {earlier}"
+    earlier: dict[Phase, _Scenes] = {}
+    for phase, rows in slots.items():
+        own = _Scenes.of(chosen, rows)
+        for other, scenes in earlier.items():
+            if code := _find_clash(scenes, own):
+                yield phase, code, f"{chosen.ids[rows[0]]}: {_CLASHES[code]} {other}"
                 break
+        earlier[phase] = own
 
 
-def _find_clash(chosen: Chosen, earlier: Sequence[int], later: Sequence[int]) -> WarningCode | None:
-    if {chosen.ids[row] for row in earlier} & {chosen.ids[row] for row in later}:
+class _Scenes(NamedTuple):
+    """The scenes of a phase: their ids, their passes, and the known times."""
+
+    ids: set[str]
+    passes: set[str]
+    times: list[int]
+
+    @classmethod
+    def of(cls, chosen: Chosen, rows: Sequence[int]) -> _Scenes:
+        """Take them from some rows."""
+        return cls(
+            {chosen.ids[row] for row in rows},
+            {chosen.passes[row] for row in rows},
+            [chosen.times[row] for row in rows if chosen.times[row] != NO_INSTANT],
+        )
+
+
+def _find_clash(earlier: _Scenes, later: _Scenes) -> WarningCode | None:
+    if not earlier.ids.isdisjoint(later.ids):
         return WarningCode.REUSED_SCENE
-    if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:
+    if not earlier.passes.isdisjoint(later.passes):
         return WarningCode.REUSED_PASS
-    times = [
-        [chosen.times[row] for row in rows if chosen.times[row] != NO_INSTANT]
-        for rows in (earlier, later)
-    ]
-    disordered = all(times) and min(times[1]) <= max(times[0])
+    disordered = earlier.times and later.times and min(later.times) <= max(earlier.times)
     return WarningCode.OUT_OF_ORDER if disordered else None
 
 
