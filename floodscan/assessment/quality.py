@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     SlotKey = tuple[str | None, str]
     Outlines = tuple[int, ...]
 
+_LONG_COLUMNS = ["assets", "proj_shapes"]  # nothing is measured by them
+
 
 @dataclass(frozen=True, slots=True)
 class ChoiceWarning:
@@ -142,7 +144,7 @@ def assess(
     Returns:
         The assessments by event id.
     """
-    rows = candidates.filter(candidates["selected"])
+    rows = candidates.drop_columns(_LONG_COLUMNS).filter(candidates["selected"])
     chosen, clear = Chosen(plans, rows, recipe), measure_clear_ground(plans, rows, recipe)
     of_event = [clear.get(plan.event.event_id, {}) for plan in plans]
     forecasts = forecast_events(
@@ -275,7 +277,7 @@ def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
         raster = (tile, epsg, edges and tuple(edges)) if tile else ()  # only tiles are drawn by it
         outlines.append(numbers.setdefault((footprint, *raster), len(numbers)))
     _, firsts = np.unique(np.array(outlines, dtype=int), return_index=True)
-    return outlines, covered_areas(rows.take(firsts))
+    return outlines, covered_areas(rows.select(names).take(firsts))
 
 
 def _measure(
