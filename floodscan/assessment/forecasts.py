@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -202,9 +203,12 @@ class _Joiner:
     def __init__(self, grid: PixelGrid, asked: list[_Asked]) -> None:
         self._grid = grid
         self._asked = asked
-        self._near = surroundings(grid)
         self._cut: dict[int, BaseGeometry | None] = {}
         self._numbers: dict[tuple[int, ...], int] = {}
+
+    @cached_property
+    def _near(self) -> BaseGeometry | None:
+        return surroundings(self._grid)
 
     def ask(self, areas: Iterable[BaseGeometry]) -> int:
         """Ask for the pixels that lie in all areas; returns the number of the question."""
