@@ -101,7 +101,11 @@ class _Outline(NamedTuple):
 
 
 def _draw_outlines(grids: Sequence[PixelGrid], areas: Geometries) -> Iterator[_Outline]:
-    """Draw the outline of each area in pixels of its grid."""
+    """Draw the outline of each area in pixels of its grid, in which lines in lon/lat are bent.
+
+    All are drawn at once, because they have few vertices. Their runs are found area by area: the
+    arrays of all runs would not fit into the cache of a processor.
+    """
     polygons, of_areas = shapely.get_parts(
         shapely.segmentize(areas, _EDGE_DEGREES), return_index=True
     )
@@ -216,7 +220,7 @@ def _find_starts(grid: PixelGrid, outline: _Outline) -> _Starts:
 
 
 def _find_changes(*keys: Indices) -> Indices:
-    """Find the first row, and each in which a key differs from the row before it."""
+    """Find the first one of some runs, and each of which a key differs from the run before it."""
     changed = np.ones(len(keys[0]), dtype=bool)
     changed[1:] = False
     for key in keys:
@@ -228,14 +232,16 @@ def _count_in_chips(grid: PixelGrid, starts: _Starts) -> Numbers:
     """Count the pixels of an area in each chip, shape (rows of chips, columns of chips).
 
     A chip consists of three bands of pixels in each direction, see ``_list_bands``. The runs are
-    summed in the cells of these bands, and the cells in rows of chips. Then, in each of these::
+    summed in the cells of these bands, each cell under its eastern edge, and the cells in rows of
+    chips. Then, in each row of chips::
 
         pixels west of an edge = edge * number of runs that start west of it - sum of their columns
         pixels in a chip       = pixels west of its eastern edge - pixels west of its western edge
     """
     n_rows, n_columns = grid.chips_shape
-    n_bands, n_edges = _list_bands()[[grid.height, grid.width]] + (1, 2)
-    cells = starts.row_bands * n_edges + starts.column_bands + 1  # the eastern edge of the band
+    n_bands = _list_bands()[grid.height] + 1
+    n_edges = _list_bands()[grid.width] + 2  # band n lies between the edges n and n + 1
+    cells = starts.row_bands * n_edges + starts.column_bands + 1
     number, columns = (
         _sum_bands(np.bincount(cells, each, n_bands * n_edges).reshape(n_bands, -1), n_rows)
         for each in (starts.numbers, starts.columns)

@@ -195,6 +195,21 @@ def test_areas_of_several_grids_are_counted_as_each_alone() -> None:
     assert forecast_pixels([], np.array([], dtype=object)) == []
 
 
+@pytest.mark.parametrize("bbox", [(5.9, 49.6, 5.93, 49.68), (5.9, 49.6, 6.02, 49.615)])
+def test_a_grid_narrower_than_a_chip_has_pixels_and_no_chips(
+    bbox: tuple[float, float, float, float],
+) -> None:
+    """In either direction."""
+    grid = plan_grid(bbox, "EPSG:32632")
+    assert grid is not None
+    assert min(grid.width, grid.height) < 256 < max(grid.width, grid.height)
+    area = shapely.box(5.9, 49.6, 5.92, 49.66)
+    made = forecast(grid, area)
+    frac, *_ = count_valid(area, bbox, "EPSG:32632")
+    assert made.valid_pixel_frac == pytest.approx(frac, abs=3 / (grid.width * grid.height))
+    assert (made.chips, made.chips_total) == (0, 0)
+
+
 def test_a_chip_is_three_bands_of_pixels() -> None:
     """Those that it shares with its neighbours, and its own between them."""
     bands = _list_bands()
