@@ -22,7 +22,7 @@ from floodscan.geometry.footprints import bbox_of
 from floodscan.model import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     Json = dict[str, Any]
@@ -48,15 +48,17 @@ SCENE_COLUMNS = [
 ]
 """Columns of CANDIDATES that items have and that candidates are not measured by."""
 
-_MEDIA_TYPES = {
-    ".tif": "image/tiff; application=geotiff",
-    ".tiff": "image/tiff; application=geotiff",
-    ".jp2": "image/jp2",
+_TYPES = {
+    ".tif": {"type": "image/tiff; application=geotiff"},
+    ".tiff": {"type": "image/tiff; application=geotiff"},
+    ".jp2": {"type": "image/jp2"},
 }
-_SIGN = r'[!"$-.0->@-Z\\^-~]'  # printable ASCII without # / ? [ ]
-_PLAIN_HREF = re.compile(rf"https://(?:{_SIGN}*/)+{_SIGN}+(?P<ending>\.[0-9A-Za-z]+)")
+_NOTHING: Json = {}
+_SIGN = r'!"$-.0->@-Z\\^-~'  # printable ASCII without # / ? [ ]
+_PLAIN_HREF = re.compile(rf"https://[/{_SIGN}]*/[{_SIGN}]+(?P<ending>\.[0-9A-Za-z]+)")
 """The https address of a file, as nearly all are; to take the others apart takes longer."""
 
+_PHASES = [str(phase) for phase in Phase]
 _ORBIT_STATES = ("ascending", "descending", "geostationary")
 _ALL_TIME = {"start_datetime": "0001-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
 
@@ -73,31 +75,36 @@ def list_items(rows: Iterable[Json]) -> list[Json]:
             slots.setdefault((row["collection"], row["item_id"]), []).append(row)
     if not slots:
         return []
-    footprints = shapely.from_wkb([rows[0]["geometry"] for rows in slots.values()])
-    shapes = orjson.loads(f"[{','.join(shapely.to_geojson(footprints).tolist())}]")
-    return [
-        _make_item(of_item, {"geometry": shape, "bbox": list(bbox_of(footprint))})
-        for of_item, shape, footprint in zip(slots.values(), shapes, footprints, strict=True)
-    ]
+    places = _describe_places({rows[0]["geometry"] for rows in slots.values()})
+    return [_make_item(rows, places[rows[0]["geometry"]]) for rows in slots.values()]
+
+
+def _describe_places(footprints: Collection[bytes]) -> dict[bytes, Json]:
+    """Describe where scenes lie, by footprint in WKB: scenes of one track often have the same."""
+    areas = shapely.from_wkb(list(footprints))
+    shapes = orjson.loads(f"[{','.join(shapely.to_geojson(areas).tolist())}]")
+    return {
+        footprint: {"geometry": shape, "bbox": list(bbox_of(area))}
+        for footprint, shape, area in zip(footprints, shapes, areas, strict=True)
+    }
 
 
 def _make_item(rows: Sequence[Json], place: Json) -> Json:
     """Make the item of a scene from its rows in all slots that it fills."""
     row = rows[0]
     properties = _describe_scene(row)
-    prefixes = {f"{name.partition(':')[0]}:" for name in properties}
     phases = {each["phase"] for each in rows}
     return {
         "type": "Feature",
         "stac_version": "1.0.0",
-        "stac_extensions": [url for prefix, url in _EXTENSIONS.items() if prefix in prefixes],
+        "stac_extensions": _list_extensions(tuple(properties)),
         "id": row["item_id"],
         "collection": row["collection"],
         **place,
         "properties": {
             **_describe_time(row["datetime"]),
             **properties,
-            "floodscan:phases": [str(phase) for phase in Phase if phase in phases],
+            "floodscan:phases": [phase for phase in _PHASES if phase in phases],
         },
         "assets": _describe_assets(row),
         "links": [
@@ -108,6 +115,12 @@ def _make_item(rows: Sequence[Json], place: Json) -> Json:
             }
         ],
     }
+
+
+@lru_cache(maxsize=64)
+def _list_extensions(properties: tuple[str, ...]) -> list[str]:
+    prefixes = {f"{name.partition(':')[0]}:" for name in properties}
+    return [url for prefix, url in _EXTENSIONS.items() if prefix in prefixes]
 
 
 @lru_cache(maxsize=64)
@@ -133,26 +146,27 @@ def _describe_scene(row: Json) -> Json:
 
 
 def _describe_assets(row: Json) -> Json:
-    edges = row["proj_bbox"]
-    in_known_system = row["proj_epsg"] is not None and edges is not None
-    shapes = dict(row["proj_shapes"] or ()) if in_known_system else {}
-    grids = {tuple(shape): _describe_grid(edges, shape) for shape in shapes.values()}
+    grids = _describe_grids(row)
     return {
-        key: {
-            "href": href,
-            **_name_type(href),
-            "roles": ["data"],
-            **(grids[tuple(shapes[key])] if key in shapes else {}),
-        }
+        key: {"href": href, **_name_type(href), "roles": ["data"], **grids.get(key, _NOTHING)}
         for key, href in row["assets"]
     }
+
+
+def _describe_grids(row: Json) -> dict[str, Json]:
+    """Describe the grid of each asset whose shape is known; most assets share one."""
+    edges = row["proj_bbox"]
+    if row["proj_epsg"] is None or edges is None or row["proj_shapes"] is None:
+        return {}
+    shapes = [(key, tuple(shape)) for key, shape in row["proj_shapes"]]
+    grids = {shape: _describe_grid(edges, shape) for shape in {shape for _, shape in shapes}}
+    return {key: grids[shape] for key, shape in shapes}
 
 
 def _name_type(href: str) -> Json:
     """Name the media type that the ending of a file stands for."""
     plain = _PLAIN_HREF.fullmatch(href)
-    ending = plain["ending"].lower() if plain else _find_ending(href)
-    return {"type": _MEDIA_TYPES[ending]} if ending in _MEDIA_TYPES else {}
+    return _TYPES.get(plain["ending"].lower() if plain else _find_ending(href), _NOTHING)
 
 
 def _find_ending(href: str) -> str:

@@ -267,9 +267,10 @@ def _describe_search(search: Search, answer: Answer) -> Json:
 
 def _describe_missing(answer: Answer) -> Json:
     """Describe what an archive lacks, for a reselection; nothing for a complete answer."""
-    if answer.missing_kind in {None, MissingKind.UNANSWERED}:
+    kind = answer.missing_kind
+    if kind is None or kind is MissingKind.UNANSWERED:
         return {}
-    return {"missing": str(answer.missing_kind), "reason": answer.problem}
+    return {"missing": str(kind), "reason": answer.problem}
 
 
 def dump_manifest(manifest: Json) -> bytes:

@@ -35,9 +35,13 @@ def margin(row: Json, runner_up: Json, *, over_area: bool = False) -> Json:
     """
     if row["relaxed"] is not None:
         return {"by": "all_slots_together", "selected": None, "runner_up": None}
-    own, other = (measure_scene(each) if over_area else {} for each in (row, runner_up))
-    keys = [*own, *(key for key in _MARGIN_KEYS[row["sensor"]] if not own or key in _DATED)]
-    own, other = row | own, runner_up | other
-    by = next((key for key in keys if own[key] != other[key]), "item_id")
-    values = {"selected": own[by], "runner_up": other[by]}
-    return {"by": by, **{k: format_time(v) if by == "datetime" else v for k, v in values.items()}}
+    keys = _MARGIN_KEYS[row["sensor"]]
+    if over_area:
+        own = measure_scene(row)
+        row, runner_up = row | own, runner_up | measure_scene(runner_up)
+        keys = [*own, *(key for key in keys if key in _DATED)]
+    by = next((key for key in keys if row[key] != runner_up[key]), "item_id")
+    selected, second = row[by], runner_up[by]
+    if by == "datetime":
+        selected, second = format_time(selected), format_time(second)
+    return {"by": by, "selected": selected, "runner_up": second}

@@ -86,7 +86,7 @@ def name_missing_passes(
         else:
             found = [] if slot is None else find_missing_passes(slot, plan, seen, recipe)
             hints = [_describe(each, recipe) for each in found[:_MOST_NAMED]]
-        named.append(replace(empty, hint=", or ".join([empty.hint, *hints])))
+        named.append(replace(empty, hint=", or ".join([empty.hint, *hints])) if hints else empty)
     return named
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +10,21 @@ import numpy as np
 
 from floodscan.assessment.clear_ground import describe_clear_ground, measure_clear_ground
 from floodscan.assessment.flag_warnings import compare_phases, describe_flags
-from floodscan.assessment.forecasts import Grounds, forecast_event
+from floodscan.assessment.forecasts import Grounds, forecast_events
 from floodscan.assessment.grades import grade_tracks, list_tracks, phases_by_track
 from floodscan.assessment.labels import WarningCode
+from floodscan.assessment.time_warnings import check_order, check_times
 from floodscan.geometry.areas import joint_fracs, union
 from floodscan.geometry.rasters import covered_areas
 from floodscan.model import Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.schemas import SLOT
 from floodscan.selection.attributes import wrong_side
-from floodscan.selection.columns import NO_INSTANT, microseconds
+from floodscan.selection.columns import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date
+    from datetime import datetime
 
     import pyarrow as pa
     from shapely.geometry.base import BaseGeometry
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     SlotKey = tuple[str | None, str]
     Outlines = tuple[int, ...]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG_COLUMNS = ["assets", "proj_shapes"]  # nothing is measured by them
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +144,26 @@ def assess(
     Returns:
         The assessments by event id.
     """
-    rows = candidates.filter(candidates["selected"])
+    rows = candidates.drop_columns(_LONG_COLUMNS).filter(candidates["selected"])
     chosen, clear = Chosen(plans, rows, recipe), measure_clear_ground(plans, rows, recipe)
+    of_event = [clear.get(plan.event.event_id, {}) for plan in plans]
+    forecasts = forecast_events(
+        plans,
+        [_draw_grounds(chosen, chosen.slots(plan, plan.targets[0])) for plan in plans],
+        [shown.get(AOI) for shown in of_event],
+    )
     return {
-        plan.event.event_id: _assess_event(chosen, clear.get(plan.event.event_id, {}), plan, recipe)
-        for plan in plans
+        plan.event.event_id: _assess_event(chosen, shown, forecast, plan, recipe)
+        for plan, shown, forecast in zip(plans, of_event, forecasts, strict=True)
     }
 
 
 def _assess_event(
-    chosen: Chosen, clear: Mapping[str, ClearGround], plan: EventPlan, recipe: Recipe
+    chosen: Chosen,
+    clear: Mapping[str, ClearGround],
+    forecast: EventForecast,
+    plan: EventPlan,
+    recipe: Recipe,
 ) -> Assessment:
     mosaics: dict[tuple[str, str | None, str], Mosaic] = {}
     joint_frac: dict[str, float | None] = {}
@@ -177,8 +187,6 @@ def _assess_event(
     if plan.decision is not None and not plan.decision.kept:
         text = f"the rules don't admit the decision for {plan.decision}; they chose by themselves"
         warnings.append(ChoiceWarning(WarningCode.DECISION_NOT_KEPT, AOI, None, None, text))
-    grounds = _draw_grounds(chosen, chosen.slots(plan, plan.targets[0]))
-    forecast = forecast_event(plan, grounds, clear.get(AOI))
     return Assessment(mosaics, joint_frac, clear, missing, forecast, grades, tuple(warnings))
 
 
@@ -269,7 +277,7 @@ def _number_outlines(rows: pa.Table) -> tuple[list[int], Geometries]:
         raster = (tile, epsg, edges and tuple(edges)) if tile else ()  # only tiles are drawn by it
         outlines.append(numbers.setdefault((footprint, *raster), len(numbers)))
     _, firsts = np.unique(np.array(outlines, dtype=int), return_index=True)
-    return outlines, covered_areas(rows.take(firsts))
+    return outlines, covered_areas(rows.select(names).take(firsts))
 
 
 def _measure(
@@ -312,7 +320,7 @@ def _check_target(
     for sensor in dict.fromkeys(sensor for phase, sensor in slots if phase is not None):
         own = {phase: slots[phase, sensor] for phase in Phase if (phase, sensor) in slots}
         for phase, rows in own.items():
-            for code, text in _check_times(chosen, plan, phase, rows):
+            for code, text in check_times(chosen, plan, phase, rows):
                 yield ChoiceWarning(code, target.target_id, phase, sensor, text)
             scenes = [(chosen.ids[row], chosen.flags[row]) for row in rows]
             for code, text in describe_flags(scenes):
@@ -322,66 +330,11 @@ def _check_target(
         baselines = {phase: chosen.baselines[row] for phase, row in firsts.items()}
         for code, text in compare_phases(sensor, flags, baselines):
             yield ChoiceWarning(code, target.target_id, None, sensor, text)
-        for phase, code, text in _check_order(chosen, own):
+        for phase, code, text in check_order(chosen, own):
             yield ChoiceWarning(code, target.target_id, phase, sensor, text)
         if sensor == Sensor.S1RTC and len(tracks := phases_by_track(chosen, own)) > 1:
             text = f"a change between phases is partly geometry: {list_tracks(tracks)}"
             yield ChoiceWarning(WarningCode.MIXED_TRACKS, target.target_id, None, sensor, text)
-
-
-def _day(instant: int) -> date | None:
-    return None if instant == NO_INSTANT else (_EPOCH + timedelta(microseconds=instant)).date()
-
-
-def _check_times(
-    chosen: Chosen, plan: EventPlan, phase: Phase, rows: Sequence[int]
-) -> Iterator[tuple[WarningCode, str]]:
-    """Find scenes of a phase that are, or may be, on the wrong side of the onset."""
-    if wrong := [chosen.ids[row] for row in rows if chosen.wrong[row]]:
-        side = "not before" if phase in {Phase.PRE_MONTH, Phase.PRE_EVENT} else "before"
-        text = f"{wrong[0]} is {side} the onset {chosen.onset_of(plan):%Y-%m-%dT%H:%MZ}"
-        yield WarningCode.WRONG_SIDE_OF_ONSET, text
-    event = plan.event
-    if phase is Phase.EVENT and event.onset_assumed:
-        own_day = [row for row in rows if _day(chosen.times[row]) == event.onset.date()]
-        for row in own_day[:1]:
-            text = f"{chosen.ids[row]} is from the day of the onset, whose hour is unknown"
-            yield WarningCode.ONSET_ASSUMED, text
-    if timeless := [chosen.ids[row] for row in rows if chosen.times[row] == NO_INSTANT]:
-        text = f"{timeless[0]} has no readable time: it may be on the wrong side of the onset"
-        yield WarningCode.NO_TIME, text
-
-
-_CLASHES = {
-    WarningCode.REUSED_SCENE: "the scene is in this phase and in",
-    WarningCode.REUSED_PASS: "the pass is in this phase and in",
-    WarningCode.OUT_OF_ORDER: "the scene is not later than the scene of",
-}
-
-
-def _check_order(
-    chosen: Chosen, slots: Mapping[Phase, list[int]]
-) -> Iterator[tuple[Phase, WarningCode, str]]:
-    """Find phases that share a scene or a pass with an earlier phase, or are not later than it."""
-    phases = list(slots)
-    for number, phase in enumerate(phases):
-        for earlier in phases[:number]:
-            if code := _find_clash(chosen, slots[earlier], slots[phase]):
-                yield phase, code, f"{chosen.ids[slots[phase][0]]}: {_CLASHES[code]} {earlier}"
-                break
-
-
-def _find_clash(chosen: Chosen, earlier: Sequence[int], later: Sequence[int]) -> WarningCode | None:
-    if {chosen.ids[row] for row in earlier} & {chosen.ids[row] for row in later}:
-        return WarningCode.REUSED_SCENE
-    if {chosen.passes[row] for row in earlier} & {chosen.passes[row] for row in later}:
-        return WarningCode.REUSED_PASS
-    times = [
-        [chosen.times[row] for row in rows if chosen.times[row] != NO_INSTANT]
-        for rows in (earlier, later)
-    ]
-    disordered = all(times) and min(times[1]) <= max(times[0])
-    return WarningCode.OUT_OF_ORDER if disordered else None
 
 
 def _check_coverage(

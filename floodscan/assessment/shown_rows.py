@@ -29,6 +29,8 @@ def list_shown_rows(candidates: pa.Table) -> dict[str, RowsByTarget]:
         By event id and target id, rows with the columns ``MEASURES``. The chosen ones also have
         the ``SCENE_COLUMNS``.
     """
+    if len(candidates) == 0:
+        return {}
     selected = candidates["selected"].to_numpy(zero_copy_only=False)
     ranked = candidates["rank"].is_valid().to_numpy(zero_copy_only=False)
     slots = slot_numbers(candidates)

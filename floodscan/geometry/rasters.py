@@ -44,33 +44,26 @@ def covered_areas(rows: pa.Table) -> Geometries:
         Valid polygons in lon/lat, cut at the antimeridian, shape (n,). Scenes with the same
         footprint and raster share one object.
     """
-    names = ("geometry", "mgrs_tile", "proj_epsg", "proj_bbox")
-    drawn: dict[tuple[bytes, int | None, tuple[float, ...]], BaseGeometry] = {}
-    areas = np.full(len(rows), None, dtype=object)
-    for index, (footprint, tile, epsg, edges) in enumerate(
-        zip(*(rows[n].to_pylist() for n in names), strict=True)
-    ):
-        key = (
-            (footprint, None, ())
-            if tile is None or epsg is None or edges is None
-            else (footprint, epsg, tuple(edges))
-        )
-        if key not in drawn:
-            drawn[key] = _draw(*key)
-        areas[index] = drawn[key]
+    names = ("mgrs_tile", "proj_epsg", "proj_bbox")
+    footprints = rows["geometry"].to_pylist()
+    distinct = {footprint: number for number, footprint in enumerate(dict.fromkeys(footprints))}
+    outlines = shapely.from_wkb(list(distinct))
+    areas = outlines[[distinct[footprint] for footprint in footprints]]
+    rasters = zip(*(rows[name].to_pylist() for name in names), strict=True)
+    for index, (tile, epsg, edges) in enumerate(rasters):
+        if tile is not None and epsg is not None and edges is not None:
+            areas[index] = _draw_tile(footprints[index], epsg, tuple(edges))
     return areas
 
 
 @lru_cache(maxsize=1024)
-def _draw(footprint: bytes, epsg: int | None, edges: tuple[float, ...]) -> BaseGeometry:
-    """Draw the area of one scene.
+def _draw_tile(footprint: bytes, epsg: int, edges: tuple[float, ...]) -> BaseGeometry:
+    """Draw the area of a scene of a tile.
 
     The result is kept: all scenes of one tile and orbit have the same outline, in every phase and
     in neighbouring events.
     """
     outline: BaseGeometry = shapely.from_wkb(footprint)
-    if epsg is None:
-        return outline
     try:
         return _fill_square(outline, epsg, edges)
     except (shapely.GEOSException, np.linalg.LinAlgError):
@@ -129,7 +122,7 @@ class _Square:
         places = points + unrolled - origin
         shares = places @ self.inverse.T
         for _ in range(_BEND_STEPS):
-            shares = (places - shares.prod(axis=1, keepdims=True) * twist) @ self.inverse.T
+            shares = (places - shares[:, :1] * shares[:, 1:] * twist) @ self.inverse.T
         clipped: NDArray[np.float64] = np.clip(shares, 0.0, 1.0)
         return clipped
 

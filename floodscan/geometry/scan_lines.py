@@ -61,11 +61,12 @@ def cross_numbered_rows(
         n_below: Number of the first row of its outline that is not below a vertex, shape (v,).
     """
     first, end = np.minimum(n_below[:-1], n_below[1:]), np.maximum(n_below[:-1], n_below[1:])
-    counts = np.where(same_ring, end - first, 0)
-    edges = np.repeat(np.arange(len(counts)), counts)
-    crossed = first[edges] + ragged_arange(counts)
-    slopes = np.diff(xs)[edges] / np.diff(ys)[edges]
-    return Crossings(edges, crossed, xs[edges] + (rows[crossed] - ys[edges]) * slopes)
+    crossing = np.flatnonzero(same_ring & (first < end))
+    counts = end[crossing] - first[crossing]
+    crossed = np.repeat(first[crossing], counts) + ragged_arange(counts)
+    slopes = (xs[crossing + 1] - xs[crossing]) / (ys[crossing + 1] - ys[crossing])
+    left, low, slope = (np.repeat(each, counts) for each in (xs[crossing], ys[crossing], slopes))
+    return Crossings(np.repeat(crossing, counts), crossed, left + (rows[crossed] - low) * slope)
 
 
 def ragged_arange(counts: Indices) -> Indices:

@@ -44,7 +44,8 @@ class TimeWindow:
 
     def __str__(self) -> str:
         """Return the interval as STAC writes it, ``start/end``."""
-        return f"{self.start:%Y-%m-%dT%H:%M:%SZ}/{self.end:%Y-%m-%dT%H:%M:%SZ}"
+        start, end = (each.isoformat(timespec="seconds") for each in (self.start, self.end))
+        return f"{start}/{end}".replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import pytest
 import shapely
 
 import floodscan
-from floodscan.geometry import pixel_grid
 from floodscan.geometry.areas import intersect, union
-from floodscan.geometry.pixel_grid import forecast_pixels, plan_grid
+from floodscan.geometry.pixel_forecasts import _list_bands, forecast_pixels
+from floodscan.geometry.pixel_grid import plan_grid
 from floodscan.geometry.rasters import covered_areas
 
 if TYPE_CHECKING:
@@ -23,10 +23,18 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from floodscan.geometry.footprints import Geometries
+    from floodscan.geometry.pixel_forecasts import PixelForecast
+    from floodscan.geometry.pixel_grid import PixelGrid
 
 DEMO_BBOX = (5.7333, 49.4426, 6.5282, 50.183)
 SMALL_BBOX = (5.90, 49.60, 6.02, 49.68)
 SEED = 20210715
+
+
+def forecast(grid: PixelGrid, area: BaseGeometry | None) -> PixelForecast:
+    """Count the pixels and chips of one area."""
+    (made,) = forecast_pixels([grid], np.array([area], dtype=object))
+    return made
 
 
 def joint_area(groups: Iterable[Geometries]) -> BaseGeometry | None:
@@ -75,7 +83,7 @@ def test_the_forecast_of_the_reference_choices_is_that_of_the_published_packagin
     assert grid.bounds == pytest.approx(
         (263209.339809777, 5479596.684262409, 323536.45733621623, 5564086.599782167)
     )
-    made = forecast_pixels(grid, joint_area([covered_areas(group) for group in demo_groups]))
+    made = forecast(grid, joint_area([covered_areas(group) for group in demo_groups]))
     assert made.valid_pixel_frac == pytest.approx(0.80545, abs=1e-6)
     assert (made.chips, made.chips_total) == (890, 1120)
 
@@ -91,7 +99,7 @@ def test_straight_lines_between_corners_would_forecast_too_much(
         covered_areas(g.set_column(place, "proj_epsg", pa.nulls(len(g), pa.int32())))
         for g in demo_groups
     ]
-    made = forecast_pixels(grid, joint_area(bare))
+    made = forecast(grid, joint_area(bare))
     assert (round(made.valid_pixel_frac, 5), made.chips) == (0.8073, 892)
 
 
@@ -110,7 +118,7 @@ def test_pixels_and_chips_are_counted_as_one_by_one(seed: int) -> None:
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     frac, chips, total = count_valid(area, SMALL_BBOX, "EPSG:32632")
-    made = forecast_pixels(grid, area)
+    made = forecast(grid, area)
     assert made.valid_pixel_frac == pytest.approx(frac, abs=3 / (grid.width * grid.height))
     assert (made.chips, made.chips_total) == (chips, total)
 
@@ -128,7 +136,7 @@ def test_the_direction_of_rings_does_not_count(margin: float) -> None:
         for inner in (hole, hole.reverse())
     ]
     frac, chips, _ = count_valid(areas[0], SMALL_BBOX, "EPSG:32632")
-    (made,) = {forecast_pixels(grid, area) for area in areas}
+    (made,) = {forecast(grid, area) for area in areas}
     assert made.valid_pixel_frac == pytest.approx(frac, abs=3 / (grid.width * grid.height))
     assert made.chips == chips
 
@@ -139,8 +147,8 @@ def test_without_an_area_no_pixel_is_valid() -> None:
     assert grid is not None
     line = shapely.LineString([(5.9, 49.6), (6.0, 49.7)])
     for nothing in (None, shapely.Polygon(), line, shapely.box(20, 20, 21, 21)):
-        assert forecast_pixels(grid, nothing).valid_pixel_frac == 0
-        assert forecast_pixels(grid, nothing).chips == 0
+        assert forecast(grid, nothing).valid_pixel_frac == 0
+        assert forecast(grid, nothing).chips == 0
     assert joint_area([]) is None
 
 
@@ -149,7 +157,7 @@ def test_in_an_area_around_the_grid_all_pixels_are_valid() -> None:
     grid = plan_grid(SMALL_BBOX, "EPSG:32632")
     assert grid is not None
     for larger in (0.01, 0.05, 5.0):
-        made = forecast_pixels(grid, shapely.box(*SMALL_BBOX).buffer(larger, join_style="mitre"))
+        made = forecast(grid, shapely.box(*SMALL_BBOX).buffer(larger, join_style="mitre"))
         assert (made.valid_pixel_frac, made.chips, made.chips_total) == (
             1.0,
             *[np.prod(grid.chips_shape)] * 2,
@@ -165,18 +173,46 @@ def test_a_grid_across_the_antimeridian_is_one_box() -> None:
     halves = shapely.MultiPolygon(
         [shapely.box(179, -18, 180, -16), shapely.box(-180, -18, -179, -16)]
     )
-    assert forecast_pixels(grid, halves).valid_pixel_frac == 1.0
-    assert forecast_pixels(grid, shapely.box(179, -18, 180, -16)).valid_pixel_frac == pytest.approx(
+    assert forecast(grid, halves).valid_pixel_frac == 1.0
+    assert forecast(grid, shapely.box(179, -18, 180, -16)).valid_pixel_frac == pytest.approx(
         0.5, abs=0.01
     )
 
 
-def test_the_summed_area_table_is_the_documented_one() -> None:
-    """The example of ``_count_in_chips``: runs of a grid of 3 × 3 pixels."""
-    edges = np.arange(4)
-    rows = np.array([0, 0, 1, 2])
-    starts, ends = np.array([0, 2, 1, 0]), np.array([1, 3, 3, 3])
-    below = rows + 1
-    table = pixel_grid._sum_endless_runs(below, starts, 4, edges)
-    table -= pixel_grid._sum_endless_runs(below, ends, 4, edges)
-    assert table.tolist() == [[0, 0, 0, 0], [0, 1, 1, 2], [0, 1, 2, 4], [0, 2, 4, 7]]
+def test_areas_of_several_grids_are_counted_as_each_alone() -> None:
+    """In two systems, with all, some and none of the pixels; and no area at all."""
+    bbox_of = {"EPSG:32632": SMALL_BBOX, "EPSG:32760": (179.9, -17.1, -179.9, -17.0)}
+    grids = [plan_grid(bbox, crs) for crs, bbox in bbox_of.items() for _ in range(4)]
+    hole = shapely.box(5.9, 49.6, 6.0, 49.7) - shapely.box(5.93, 49.62, 5.99, 49.65)
+    areas = [hole, None, shapely.box(0, 40, 10, 60), shapely.Polygon()]
+    areas += [None, shapely.box(179, -18, 179.95, -16), shapely.box(0, 0, 1, 1), hole]
+    known = [grid for grid in grids if grid is not None]
+    together = forecast_pixels(known, np.array(areas, dtype=object))
+    assert together == [forecast(*each) for each in zip(known, areas, strict=True)]
+    assert [made.valid_pixel_frac > 0 for made in together] == [True, False] * 2 + [
+        *(False, True, False, False)
+    ]
+    assert forecast_pixels([], np.array([], dtype=object)) == []
+
+
+@pytest.mark.parametrize("bbox", [(5.9, 49.6, 5.93, 49.68), (5.9, 49.6, 6.02, 49.615)])
+def test_a_grid_narrower_than_a_chip_has_pixels_and_no_chips(
+    bbox: tuple[float, float, float, float],
+) -> None:
+    """In either direction."""
+    grid = plan_grid(bbox, "EPSG:32632")
+    assert grid is not None
+    assert min(grid.width, grid.height) < 256 < max(grid.width, grid.height)
+    area = shapely.box(5.9, 49.6, 5.92, 49.66)
+    made = forecast(grid, area)
+    frac, *_ = count_valid(area, bbox, "EPSG:32632")
+    assert made.valid_pixel_frac == pytest.approx(frac, abs=3 / (grid.width * grid.height))
+    assert (made.chips, made.chips_total) == (0, 0)
+
+
+def test_a_chip_is_three_bands_of_pixels() -> None:
+    """Those that it shares with its neighbours, and its own between them."""
+    bands = _list_bands()
+    for chip in (0, 1, 2, 100):
+        pixels = np.flatnonzero((bands >= 2 * chip) & (bands <= 2 * chip + 2))
+        assert pixels.tolist() == list(range(208 * chip, 208 * chip + 256))
