@@ -70,15 +70,16 @@ def empty(answered: Answered) -> Answered:
     return [(plan, dict.fromkeys(answers, none)) for plan, answers in answered]
 
 
-def measure(answered: Answered, policy: Policy, *, repeats: int) -> Costs:
+def measure(answered: Answered, policy: Policy, out: Path, *, repeats: int) -> Costs:
     """Choose and write all batches, and return milliseconds of CPU an event by stage."""
     n_events = sum(len(plan.plans) for plan, _ in answered)
-    runs = [_spend(answered, Recipe(policy=policy)) for _ in range(repeats + 1)]
+    recipe = Recipe(policy=policy)
+    runs = [_spend(answered, recipe, out / str(number)) for number in range(repeats + 1)]
     return {name: median(run[name] for run in runs[1:]) / n_events * 1e3 for name in runs[0]}
 
 
-def _spend(answered: Answered, recipe: Recipe) -> Costs:
-    """Return the CPU seconds of each stage."""
+def _spend(answered: Answered, recipe: Recipe, out: Path) -> Costs:
+    """Return the CPU seconds of each stage; files are written to a new folder."""
     spent = dict.fromkeys([*STAGES, "other", "write", "all"], 0.0)
 
     def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,8 +93,9 @@ def _spend(answered: Answered, recipe: Recipe) -> Costs:
 
     stages = {own: timed(name, getattr(pipeline, own)) for name, own in STAGES.items()}
     gc.collect()
-    with TemporaryDirectory() as name, patch.multiple(pipeline, **stages):
-        run = _open_run(Path(name), recipe)
+    run = _make_run(recipe, RunFolder(out))
+    run.folder.prepare()
+    with patch.multiple(pipeline, **stages):
         started = process_time()
         for plan, answers in answered:
             parts = [pipeline.choose(run, part, answers) for part in plan.parts()]
@@ -103,32 +105,34 @@ def _spend(answered: Answered, recipe: Recipe) -> Costs:
     return spent
 
 
-def _open_run(path: Path, recipe: Recipe) -> Run:
-    """Begin a run that has its answers already."""
-    folder = RunFolder(path)
-    folder.prepare()
+def _make_run(recipe: Recipe, folder: RunFolder) -> Run:
+    """Make a run that has its answers already."""
     return Run(catalog=None, catalog_id="generated", recipe=recipe, folder=folder)  # type: ignore[arg-type]
 
 
 def count_candidates(answered: Answered, policy: Policy) -> float:
-    """Return the number of candidates an event."""
+    """Return the number of candidates an event; nothing is written."""
+    run = _make_run(Recipe(policy=policy), RunFolder(Path("unused")))
     n_events = sum(len(plan.plans) for plan, _ in answered)
-    with TemporaryDirectory() as name:
-        run = _open_run(Path(name), Recipe(policy=policy))
-        parts = [pipeline.choose(run, part, a) for plan, a in answered for part in plan.parts()]
+    parts = [pipeline.choose(run, part, a) for plan, a in answered for part in plan.parts()]
     return sum(len(part.candidates) for part in parts) / n_events
 
 
 def measure_all(n_events: int, *, repeats: int) -> dict[tuple[Policy, bool], Costs]:
-    """Measure both policies, with answers (True) and with empty ones (False)."""
+    """Measure both policies, with answers (True) and with empty ones (False).
+
+    Files are deleted at the end: just after, some file systems take longer to create files.
+    """
     with TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder = Path(name)
         found = search_all(latest_events(n_events, folder), list(Policy), folder)
-    return {
-        (policy, full): measure(each if full else empty(each), policy, repeats=repeats)
-        for policy, each in found.items()
-        for full in (True, False)
-    }
+        return {
+            (policy, full): measure(
+                each if full else empty(each), policy, folder / f"{policy}-{full}", repeats=repeats
+            )
+            for policy, each in found.items()
+            for full in (True, False)
+        }
 
 
 def report(found: Mapping[tuple[Policy, bool], Costs]) -> str:

@@ -336,14 +336,14 @@ def _distribute(part: BatchPlan, answers: Mapping[Search, Answer]) -> list[dict[
     The cost of a merged search is charged to the first event that uses it.
     """
     charged = set(part.reported_in_earlier_part)
+    free = {each: replace(answers[each], n_requests=0, seconds=0.0) for each in part.searches}
     by_event: list[dict[Search, Answer]] = []
     for plan in part.plans:
         own: dict[Search, Answer] = {}
         for slot_search in plan.searches:
             merged = part.merged_search_for(slot_search)
-            answer = answers[merged].answer_for(slot_search)
-            free = replace(answer, n_requests=0, seconds=0.0)
-            own[slot_search] = free if merged in charged else answer
+            answer = (free if merged in charged else answers)[merged]
+            own[slot_search] = answer.answer_for(slot_search)
             charged.add(merged)
         by_event.append(own)
     return by_event

@@ -60,7 +60,7 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
         ran = run_alone(Case(1, n_events), server.url, folder / "events.csv", folder / "run")
     costs = {}
     for policy, answered in found.items():
-        event, candidate, choice = _measure_choices(answered, policy, repeats)
+        event, candidate, choice = _measure_choices(answered, policy, folder, repeats)
         costs[policy] = Costs(
             event=event,
             request=request,
@@ -110,7 +110,7 @@ def _ask(url: str, searches: Sequence[Search]) -> tuple[float, int, int]:
 
 
 def _measure_choices(
-    answered: Answered, policy: Policy, repeats: int
+    answered: Answered, policy: Policy, folder: Path, repeats: int
 ) -> tuple[float, float, float]:
     """Return the CPU seconds of an event, of a candidate, and of the choices of an event."""
     thinned = [
@@ -119,7 +119,8 @@ def _measure_choices(
     ]
     cases = (event_cost.empty(answered), thinned, answered)
     event, few, many = (
-        event_cost.measure(case, policy, repeats=repeats)["all"] / 1e3 for case in cases
+        event_cost.measure(case, policy, folder / f"{policy}-{n}", repeats=repeats)["all"] / 1e3
+        for n, case in enumerate(cases)
     )
     n_few, n_many = (event_cost.count_candidates(case, policy) for case in cases[1:])
     candidate = (many - few) / (n_many - n_few)

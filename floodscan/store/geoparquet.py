@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-_COVERING = pa.struct([(corner, pa.float64()) for corner in ("xmin", "ymin", "xmax", "ymax")])
+COVERING = pa.struct([(corner, pa.float64()) for corner in ("xmin", "ymin", "xmax", "ymax")])
+"""The type of the bbox column."""
 
 
 def to_geoparquet(candidates: pa.Table) -> pa.Table:
@@ -29,11 +30,11 @@ def to_geoparquet(candidates: pa.Table) -> pa.Table:
     bounds = shapely.bounds(geometries)[footprints.indices.to_numpy()]
     empty = np.isnan(bounds).any(axis=1)
     corners = [pa.array(column) for column in bounds.T]
-    covering = pa.StructArray.from_arrays(corners, fields=list(_COVERING), mask=pa.array(empty))
+    covering = pa.StructArray.from_arrays(corners, fields=list(COVERING), mask=pa.array(empty))
     column: Json = {
         "encoding": "WKB",
         "geometry_types": _name_types(geometries),
-        "covering": {"bbox": {corner.name: ["bbox", corner.name] for corner in _COVERING}},
+        "covering": {"bbox": {corner.name: ["bbox", corner.name] for corner in COVERING}},
     }
     if not empty.all():
         column["bbox"] = [float(v) for v in shapely.total_bounds(geometries)]

@@ -43,9 +43,15 @@ class Ledger:
         return self.folder.with_suffix(".parquet")
 
     def write(self, batch: str, rows: pa.Table) -> None:
-        """Write the part of a batch."""
+        """Write the part of a batch, as cheaply as Parquet can be: it is read once, and whole."""
         with written(self._part(batch)) as temporary:
-            pq.write_table(check_table(rows, self.schema), temporary, compression="zstd")
+            pq.write_table(
+                check_table(rows, self.schema),
+                temporary,
+                compression="lz4",
+                use_dictionary=False,
+                write_statistics=False,
+            )
 
     def written_since(self, moment: float) -> list[str]:
         """List the batches whose parts are not older than a moment, in seconds since 1970."""

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from floodscan.errors import ManifestError, OutputError
 from floodscan.model import Decision
-from floodscan.schemas import CANDIDATES, EVENTS, READS, SEARCHES, check_candidates, check_table
+from floodscan.schemas import CANDIDATES, EVENTS, READS, SEARCHES, check_table
 from floodscan.store.atomic import write_files, written
-from floodscan.store.geoparquet import to_geoparquet
+from floodscan.store.candidate_files import write_candidates
 from floodscan.store.ledger import Ledger, check_columns
 
 if TYPE_CHECKING:
@@ -158,9 +158,8 @@ class RunFolder:
 
     def write_candidates(self, batch: str, candidates: pa.Table) -> None:
         """Write the CANDIDATES of a batch as GeoParquet 1.1 with a bbox column."""
-        table = to_geoparquet(check_candidates(candidates))
         with written(self._part(batch)) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            write_candidates(candidates, temporary)
 
     def write_reads(self, batch: str, reads: pa.Table) -> None:
         """Write the READS of a batch; a run that reads nothing has no such files."""

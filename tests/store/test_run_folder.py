@@ -48,6 +48,19 @@ def test_metadata_is_geoparquet_1_1(folder: RunFolder) -> None:
     assert column.compression == "ZSTD"
 
 
+def test_candidates_can_be_filtered(folder: RunFolder) -> None:
+    """Flat columns and the bbox have statistics, and columns that repeat have dictionaries."""
+    metadata = pq.read_metadata(next(folder.candidates_path.glob("*.parquet")))
+    columns = [metadata.row_group(0).column(at) for at in range(metadata.num_columns)]
+    for column in columns:
+        nested = ".list." in column.path_in_schema or ".key_value." in column.path_in_schema
+        assert (column.statistics is None) == nested, column.path_in_schema
+    repeating = {column.path_in_schema for column in columns if column.has_dictionary_page}
+    sizes = "proj_shapes.key_value.value.list.element"
+    assert repeating >= {"event_id", "verdict", "rank", "geometry", "assets.key_value.key", sizes}
+    assert repeating.isdisjoint({"item_id", "datetime", "assets.key_value.value", "bbox.xmin"})
+
+
 def test_candidates_are_read_back(folder: RunFolder) -> None:
     """The table has the columns of CANDIDATES, and an unknown event has no rows."""
     assert folder.read_candidates().schema.equals(CANDIDATES)
