@@ -21,6 +21,8 @@ import pytest
 import shapely
 
 from benchmarks.count_work import count_work, find_differences
+from floodscan import Policy
+from floodscan.planning.estimate import Costs
 from tests.paths import REPO_ROOT
 
 pytestmark = pytest.mark.processes
@@ -271,12 +273,15 @@ def test_peers_are_compared(tmp_path: Path) -> None:
     assert (tmp_path / "peers.png").stat().st_size > 10_000
 
 
-def test_a_model_is_checked_against_sweeps() -> None:
+def test_a_model_is_checked_against_sweeps(tmp_path: Path) -> None:
     """It has a row for each sweep that ran, and says what limits those that can't run here."""
+    path = tmp_path / "costs.json"
     words = ("--events", "4", "--latency", "0.01", "--batches", "4", "--nodes", "1", "8")
-    output = run("model", *words, "--pace", "0.01", "--repeats", "1")
+    output = run("model", *words, "--pace", "0.01", "--repeats", "1", "--write", str(path))
     assert "40 tasks on 8 places took " in output
     assert "| none | 4 | 0.01 | 1 | " in output
     assert "| 2 | 4 | 0.01 | 64 | " in output
     assert "| none | 4 | 0.08 | 32 | " in output
     assert "| 256 | 100 | " in output
+    costs = orjson.loads(path.read_bytes())["costs"]
+    assert [Costs(**costs[policy]).item_bytes > 0 for policy in Policy] == [True, True]

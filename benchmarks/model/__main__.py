@@ -1,6 +1,6 @@
 """Predict sweeps that are too large to run here, and check the predictions against sweeps that ran.
 
-    uv run python -m benchmarks.model [--write]
+    uv run python -m benchmarks.model [--write [FILE]]
 
 1. Simulation: the real scheduler with 2,048 places for tasks, which sleep.
 2. Costs: CPU seconds of each stage alone, and of the tasks and the driver of a small cluster.
@@ -101,7 +101,14 @@ def main() -> None:
     options.add_argument("--pace", type=float, default=1.0, help="factor for the time of tasks")
     options.add_argument("--latency", type=float, default=0.2, help="of a request, s")
     options.add_argument("--repeats", type=int, default=3, help="of each cost")
-    options.add_argument("--write", action="store_true", help="keep the costs for floodscan plan")
+    options.add_argument(
+        "--write",
+        type=Path,
+        nargs="?",
+        const=_COSTS_PATH,
+        metavar="FILE",
+        help="keep the costs; default: where floodscan plan reads them",
+    )
     given = options.parse_args()
     n_nodes, n_places = given.nodes
     found = simulate(given.batches, n_nodes=n_nodes, n_threads=n_places, scale=given.pace)
@@ -115,10 +122,10 @@ def main() -> None:
         print(show_predictions(usual, expect_size(folder)))
     if given.write:
         kept = {
-            "costs": {policy: asdict(each) for policy, each in costs.items()},
+            "costs": {str(policy): asdict(each) for policy, each in costs.items()},
             "measured": describe_machine(),
         }
-        _COSTS_PATH.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2) + b"\n")
+        given.write.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 if __name__ == "__main__":
