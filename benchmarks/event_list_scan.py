@@ -36,7 +36,8 @@ class ScanFigures(NamedTuple):
     Attributes:
         size: Events and candidates of the scan; it sends no request.
         cpu: CPU seconds of the scan.
-        expected: CPU seconds by the costs with which ``floodscan plan`` estimates.
+        expected: CPU seconds by the costs with which ``floodscan plan`` estimates; to read the row
+            groups of the archive is not in them.
         megabytes: Peak of memory.
     """
 
