@@ -61,8 +61,8 @@ def forecast_pixels(grids: Sequence[PixelGrid], areas: Geometries) -> list[Pixel
 
     Args:
         grids: The grid of each area, n grids.
-        areas: Areas in lon/lat, such as that which all chosen scenes of an event cover together,
-            shape (n,); None counts nothing.
+        areas: Areas in lon/lat, such as the ground that is in all chosen scenes of an event, shape
+            (n,); None counts nothing.
     """
     boxes = [surroundings(grid) for grid in grids]
     whole = shapely.covers(areas, np.array(boxes, dtype=object))

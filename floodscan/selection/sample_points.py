@@ -53,7 +53,7 @@ _MARGIN = 1.0  # degrees around a target that its outer points also stand for
 
 
 def count_points(points: int) -> int:
-    """Count the points of a set; the set of all points, a frequent one, is told by a comparison."""
+    """Count the points of a set. Many sets hold all points, which a comparison finds out faster."""
     return N_POINTS if points == ALL_POINTS else points.bit_count()
 
 

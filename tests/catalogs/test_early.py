@@ -81,7 +81,7 @@ class HeldSearches:
 
 
 def test_early_searches_follow_each_other_while_the_catalog_is_checked() -> None:
-    """Each thread sends the next one; what nobody has sent yet is left to whoever needs it."""
+    """A thread sends the next search once it has an answer. A search not sent yet gives None."""
     held = HeldSearches()
     held.send_early(at_once=2)
     assert {held.begun.get(timeout=60), held.begun.get(timeout=60)} == {0, 1}
