@@ -19,7 +19,7 @@ from weakref import finalize
 from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources
 from floodscan.catalogs.access import MAX_IN_FLIGHT
-from floodscan.catalogs.early import forget_early
+from floodscan.catalogs.early import early_forgotten
 from floodscan.catalogs.sources import (
     check_collections,
     find_request_seconds,
@@ -117,7 +117,7 @@ def scan(  # noqa: PLR0913 - one parameter per choice
     """
     rules, access = recipe or Recipe(), access or Access()
     source, listed = open_source(catalog, events, recipe=rules), read_list(events, rules)
-    with prepare_given(client) as opener:
+    with prepare_given(client) as opener, early_forgotten():
         run = _prepare_run(access, source, rules, listed, opener, out, packed=pack_manifests)
         run = replace(run, search_on_driver=search_on_driver, keep_going=keep_going)
         _finish(run, listed, opener, access.rates, retry=retry_failed, report=on_progress)
@@ -219,14 +219,9 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
 ) -> Run:
     """Check the catalog's collections, set the price of requests, name folder and reader."""
     source = access.keep(catalog)
-    forget_early()
     if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
         _send_early(source, rules, events, in_flight=access.max_in_flight or MAX_IN_FLIGHT)
-    try:
-        catalog_id, rules, not_checked = check_collections(source, rules)
-    except BaseException:
-        forget_early()
-        raise
+    catalog_id, rules, not_checked = check_collections(source, rules)
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
     if not few:

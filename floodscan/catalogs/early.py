@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future
+from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from floodscan.catalogs.base import Answer
 
@@ -56,6 +57,15 @@ def take_early(key: Hashable) -> Answer | None:
     """Wait for the answer to an early search, and return it once; None if none was sent."""
     answer = _SENT.pop(key, None)
     return None if answer is None or answer.cancel() else answer.result()
+
+
+@contextmanager
+def early_forgotten() -> Iterator[None]:
+    """Forget early searches at the end of a run, however it ends."""
+    try:
+        yield
+    finally:
+        forget_early()
 
 
 def forget_early() -> None:

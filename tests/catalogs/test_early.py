@@ -61,7 +61,7 @@ class HeldSearches:
     """Searches that end when a test lets them.
 
     Attributes:
-        begun: The numbers of those that were sent, in order.
+        begun: Number of each search that was sent, in this order.
         may_end: Set it to let a search end.
     """
 
@@ -116,5 +116,6 @@ def test_no_answer_is_kept_for_the_next_run(lean_api: StacApi, tmp_path: Path) -
     unknown |= {sensor: SensorRecipe(collection="unknown", assets=()) for sensor in [*unknown][:1]}
     with pytest.raises(CatalogError, match="unknown"):
         scan("demo", catalog=lean_api.url, recipe=Recipe(sensors=unknown), out=tmp_path / "other")
+    assert early._SENT == {}
     scan("demo", out=tmp_path / "archive")
     assert early._SENT == {}
