@@ -7,14 +7,13 @@ from datetime import date
 from time import process_time
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
 import floodscan
 from benchmarks.archives import N_WORKERS, START, days_of
+from benchmarks.model.runs import size_of
 from benchmarks.peak_memory import measure_peak
 from floodscan import Recipe
 from floodscan.catalogs import ArchiveCatalog
@@ -100,15 +99,7 @@ def _scan(events: Path, archive: Path, out: Path) -> ScanFigures:
     started = process_time()
     result = floodscan.scan(events, catalog=str(archive), out=out, pack_manifests=_PACKED)
     cpu = process_time() - started
-    counts = result.folder.read_events()["n_candidates"]
-    n_items = result.folder.searches.read(["n_items"])["n_items"]
-    size = SweepSize(
-        n_events=len(counts),
-        n_requests=0,
-        n_items=pc.sum(n_items).as_py(),
-        n_candidates=pc.sum(counts).as_py(),
-        n_choices=int(np.count_nonzero(counts)),
-    )
+    size = size_of(result)
     setup = Setup(n_cores=1, request_seconds=0.0, has_tasks=False)
     expected = estimate(size, setup, read_costs(Recipe().policy)).limits[WORKERS]
     return ScanFigures(size, cpu, expected, measure_peak())

@@ -58,7 +58,7 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
     with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
         request, item = _measure_answers(server.url, events, repeats)
         ran = run_alone(Case(1, n_events), server.url, folder / "events.csv", folder / "run")
-    costs = {}
+    costs, item_bytes = {}, _measure_item_bytes()
     for policy, answered in found.items():
         event, candidate, choice = _measure_choices(answered, policy, folder, repeats)
         costs[policy] = Costs(
@@ -70,7 +70,7 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
             worker_task=0.0,
             driver_event=0.0,
             task=task,
-            item_bytes=_measure_item_bytes(),
+            item_bytes=item_bytes,
         )
     by_stages = sum_worker_cpu(ran.size, costs[Policy.REFERENCE])
     worker_task = max(ran.worker_cpu - by_stages, 0.0) / ran.size.n_tasks

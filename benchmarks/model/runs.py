@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import psutil
 
 import floodscan
@@ -99,19 +100,21 @@ def _run(case: Case, url: str, path: Path, out: Path) -> tuple[SweepSize, float,
         result = floodscan.scan(events, catalog=url, out=out, client=client, access=access)
         seconds, driver = perf_counter() - started, process_time() - driver
         worker = _cpu_of_workers(client) - before
-    return _size_of(result, len(events)), seconds, worker, driver
+    return size_of(result), seconds, worker, driver
 
 
 def _cpu_of_workers(client: Client | None) -> float:
     return 0.0 if client is None else sum(client.run(process_time).values())
 
 
-def _size_of(result: floodscan.ScanResult, n_events: int) -> SweepSize:
+def size_of(result: floodscan.ScanResult) -> SweepSize:
+    """Return how much a sweep did."""
     searches = result.folder.searches.read(["n_requests", "n_items"])
+    of_events = result.folder.read_events()["n_candidates"].to_numpy()
     return SweepSize(
-        n_events=n_events,
+        n_events=len(of_events),
         n_requests=sum(searches["n_requests"].to_pylist()),
         n_items=sum(searches["n_items"].to_pylist()),
-        n_candidates=result.counts["candidates"],
-        n_choices=n_events,
+        n_candidates=int(of_events.sum()),
+        n_choices=int(np.count_nonzero(of_events)),
     )

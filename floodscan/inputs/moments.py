@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from floodscan.errors import suggest
 from floodscan.inputs.notices import FieldError, quote
-from floodscan.model import DateKind, Phase
+from floodscan.model import PHASES, DateKind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TIME_FIELDS: Final = ("onset", "assumed_onset_hour", "peak", "end", "date_kind")
 """Fields of a record, beside the dates of phases, that are times or say how to take them."""
 
-_PHASES: Final = tuple(Phase)
 _NOON: Final = time(12)
 _LAST_SECOND: Final = time(23, 59, 59)
 _HOURS: Final = 24
@@ -109,7 +108,7 @@ def _parse_phases(record: Record, offsets: Mapping[Phase, int]) -> tuple[dict[Ph
     """Return the dates, and the onset of an event that names no other."""
     given = record.get("phase_dates")
     if is_missing(given):
-        given = {name: record[name] for name in _PHASES if not is_missing(record.get(name))}
+        given = {name: record[name] for name in PHASES if not is_missing(record.get(name))}
     if not isinstance(given, dict):
         raise FieldError("phase_dates", "must be a table with a date for each phase")
     for name in given:
@@ -120,7 +119,7 @@ def _parse_phases(record: Record, offsets: Mapping[Phase, int]) -> tuple[dict[Ph
     if not given:
         moment = _parse_moment("event_date", record.get("event_date"))
         day = moment.time.date()
-        return {phase: day + timedelta(days=offsets[phase]) for phase in _PHASES}, moment
+        return {phase: day + timedelta(days=offsets[phase]) for phase in PHASES}, moment
     dates = {
         phase: _parse_moment(f"phase_dates.{phase}", given.get(phase)).time.date()
         for phase in Phase

@@ -9,6 +9,7 @@ from floodscan.model.decision import Decision
 from floodscan.model.event import (
     ACTIVATION_GUARD_MINUTES,
     DEMO,
+    PHASES,
     DateKind,
     Event,
     Phase,
@@ -37,6 +38,7 @@ __all__ = [
     "DEFAULT_PHASE_OFFSET_DAYS",
     "DEFAULT_SENSORS",
     "DEMO",
+    "PHASES",
     "AcquiredScene",
     "CloudScope",
     "DateKind",

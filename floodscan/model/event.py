@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,10 @@ class Phase(StrEnum):
     PRE_EVENT = "pre_event"
     EVENT = "event"
     POST_EVENT = "post_event"
+
+
+PHASES: Final = tuple(Phase)
+"""The phases in order, as a tuple: to walk through an enumeration takes four times as long."""
 
 
 class DateKind(StrEnum):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from floodscan.model import Phase, Sensor
+from floodscan.model import PHASES, Phase, Sensor
 from floodscan.selection.fill_scores import (
     PERFECT,
     Tracks,
@@ -22,7 +22,6 @@ from floodscan.selection.fill_scores import (
 )
 from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
-from floodscan.selection.target_options import PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -60,7 +60,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from floodscan.model import Phase, Sensor
+from floodscan.model import PHASES, Phase, Sensor
 from floodscan.planning.targets import AOI
 from floodscan.selection.alternatives import find_alternatives
 from floodscan.selection.attributes import derive_attributes
@@ -76,7 +76,7 @@ from floodscan.selection.hours import to_microseconds
 from floodscan.selection.joint import State, best, combine
 from floodscan.selection.sample_points import count_points
 from floodscan.selection.scenes import list_scenes
-from floodscan.selection.target_options import PHASES, gather_options
+from floodscan.selection.target_options import gather_options
 from floodscan.selection.verdicts import Verdicts
 
 if TYPE_CHECKING:

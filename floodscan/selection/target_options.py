@@ -7,7 +7,7 @@ from math import ceil
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
-from floodscan.model import Phase, Sensor
+from floodscan.model import PHASES, Phase, Sensor
 from floodscan.selection.fill_scores import fills_perfectly
 from floodscan.selection.mosaics import PassOption, Scene, make_pass_options
 from floodscan.selection.sample_points import ALL_POINTS, N_POINTS
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     Slots = list[list[PassOption]]
 
 _IMAGERY = (Sensor.S1RTC, Sensor.S2L2A)
-
-PHASES = tuple(Phase)
-"""The phases in order, as a tuple: to walk through an enumeration takes four times as long."""
 
 
 class TargetOptions(NamedTuple):

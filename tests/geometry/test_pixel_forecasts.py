@@ -211,7 +211,7 @@ def test_a_grid_narrower_than_a_chip_has_pixels_and_no_chips(
 
 
 def test_a_chip_is_three_bands_of_pixels() -> None:
-    """Those that it shares with its neighbours, and its own between them."""
+    """The outer two bands are shared with the neighbouring chips; the middle one is its own."""
     bands = _list_bands()
     for chip in (0, 1, 2, 100):
         pixels = np.flatnonzero((bands >= 2 * chip) & (bands <= 2 * chip + 2))
