@@ -143,9 +143,20 @@ class BatchResult:
     counts: Mapping[str, int]
 
 
-def finish_batch(run: Run, plan: BatchPlan, answers: Mapping[Search, Answer]) -> BatchResult:
-    """Choose and write in this process, once all searches of a batch are answered."""
-    parts = [choose(run, part, answers) for part in plan.parts()]
+def finish_batch(run: Run, plan: BatchPlan, sent: Begun[Answer]) -> BatchResult:
+    """Choose and write in this process: each part once its own searches are answered.
+
+    Args:
+        run: Settings that all batches share.
+        plan: The batch.
+        sent: Its searches.
+    """
+    coming = dict(zip(plan.searches, sent.each, strict=True))
+    with sent:
+        parts = [
+            choose(run, part, {search: coming[search].result() for search in part.searches})
+            for part in plan.parts()
+        ]
     return write(run.folder, plan.name, parts, given_up=())
 
 

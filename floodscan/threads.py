@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
+    from typing import Self
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -60,7 +61,9 @@ def compute(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 @dataclass(frozen=True, slots=True)
 class Begun(Generic[R]):
-    """Work that is done side by side; it ends with one of the two methods.
+    """Work that is done side by side, as a context.
+
+    At its end, also by an error, what has not begun is dropped, and the rest is waited for.
 
     Attributes:
         threads: They do nothing else.
@@ -70,25 +73,26 @@ class Begun(Generic[R]):
     threads: ThreadPoolExecutor
     each: Sequence[Future[R]]
 
-    def results(self) -> list[R]:
-        """Wait for the results, in the order of the values.
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
 
-        If the work raises, what has not begun is dropped, and the rest ends before this raises too.
-        """
-        try:
-            found = [each.result() for each in self.each]
-        except BaseException:
-            self.drop()
-            raise
-        _IDLE.append(self.threads)
-        return found
-
-    def drop(self) -> None:
-        """Drop what has not begun, and wait for the rest."""
+    def __exit__(self, *_: object) -> None:
+        """Drop what has not begun, wait for the rest, and set the threads free."""
         for each in self.each:
             each.cancel()
         wait(self.each)
         _IDLE.append(self.threads)
+
+    def drop(self) -> None:
+        """End without a result."""
+        with self:
+            pass
+
+    def results(self) -> list[R]:
+        """Wait for the results, in the order of the values, and end."""
+        with self:
+            return [each.result() for each in self.each]
 
 
 def begin_in_threads(work: Callable[[T], R], values: Iterable[T]) -> Begun[R]:

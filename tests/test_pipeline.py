@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from floodscan import Event, ManifestError, Recipe, scan
+from floodscan import Event, ManifestError, Recipe, pipeline, scan
 from floodscan.catalogs import open_catalog
 from floodscan.inputs.event_files import load_events
 from floodscan.pipeline import Run, ask, choose
 from floodscan.planning.event_list import list_events
-from floodscan.planning.slots import cut_batches, plan_batch
+from floodscan.planning.slots import PART_EVENTS, cut_batches, plan_batch
 from floodscan.store import RunFolder
 from floodscan.testing.fake_catalog import Incomplete, RaiseError, WithoutItems
 from tests.runs import result_bytes
-from tests.sweeps import GATEWAY_TIMEOUT, OPTICAL, faulty_demo
+from tests.sweeps import APART, GATEWAY_TIMEOUT, OPTICAL, faulty_demo, make_events
 
 if TYPE_CHECKING:
     from floodscan.catalogs import Answer
     from floodscan.model import Search
+    from floodscan.pipeline import BatchPart
     from floodscan.testing.fake_catalog import Ask, Fault
 
 EVENT = "luxembourg_flood_2021_multimodal"
@@ -152,6 +154,32 @@ def test_event_without_any_scene_fails_alone(tmp_path: Path) -> None:
     assert reasons[EVENT] is None
     assert reasons["far"].count("not_covered (the archive covers sentinel-") == 8
     assert not result.ok
+
+
+def test_events_are_chosen_before_the_last_search_of_their_batch_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The searches of the second part wait here until the first part is chosen."""
+    events, first_chosen = make_events(PART_EVENTS + 1), threading.Event()
+    (batch,) = cut_batches(list_events(events), run_id="")
+    first, second = plan_batch(batch, APART).parts()
+    late = set(second.searches) - set(first.searches)
+    assert late
+
+    def wait_for_choice(search: Search, ask: Ask) -> Answer:
+        assert search not in late or first_chosen.wait(timeout=60)
+        return ask(search)
+
+    def choose_and_tell(*args: object) -> BatchPart:
+        part = choose(*args)  # type: ignore[arg-type]
+        first_chosen.set()
+        return part
+
+    monkeypatch.setattr(pipeline, "choose", choose_and_tell)
+    held = scan(events, catalog=faulty_demo(wait_for_choice), recipe=APART, out=tmp_path / "held")
+    monkeypatch.undo()
+    calm = scan(events, catalog=faulty_demo(), recipe=APART, out=tmp_path / "calm")
+    assert result_bytes(held.folder.path) == result_bytes(calm.folder.path)
 
 
 def test_answers_and_parts_are_pickled_with_one_buffer_per_table() -> None:

@@ -59,12 +59,7 @@ class ScanWork:
         """Send the searches of a batch; they are answered while others are chosen."""
         plan = self._plan(batch)
         sent = send(self.run, plan.searches)
-
-        def finish() -> BatchResult:
-            answers = dict(zip(plan.searches, sent.results(), strict=True))
-            return finish_batch(self.run, plan, answers)
-
-        return Fetched(finish, sent.drop)
+        return Fetched(partial(finish_batch, self.run, plan, sent), sent.drop)
 
     def draw(self, batch: Batch) -> Delayed:
         """Draw the searches, choices and the write of a batch."""
