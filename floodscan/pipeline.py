@@ -46,7 +46,7 @@ from floodscan.selection import select_scenes
 from floodscan.selection.acquired import add_acquired
 from floodscan.selection.candidates import score
 from floodscan.selection.decisions import is_obeyed
-from floodscan.threads import begin_in_threads
+from floodscan.threads import begin_in_threads, list_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -152,12 +152,13 @@ def finish_batch(run: Run, plan: BatchPlan, sent: Begun[Answer]) -> BatchResult:
         sent: Its searches.
     """
     coming = dict(zip(plan.searches, sent.each, strict=True))
+    parts = [*plan.parts()]
+    chosen: dict[int, BatchPart] = {}
     with sent:
-        parts = [
-            choose(run, part, {search: coming[search].result() for search in part.searches})
-            for part in plan.parts()
-        ]
-    return write(run.folder, plan.name, parts, given_up=())
+        for number in list_done([coming[search] for search in part.searches] for part in parts):
+            answers = {search: coming[search].result() for search in parts[number].searches}
+            chosen[number] = choose(run, parts[number], answers)
+    return write(run.folder, plan.name, [chosen[n] for n in range(len(parts))], given_up=())
 
 
 def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:

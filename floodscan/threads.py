@@ -7,13 +7,13 @@ Arrow too. So threads stay when their work is done, and wait for the next.
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from typing import Self
 
@@ -102,3 +102,16 @@ def begin_in_threads(work: Callable[[T], R], values: Iterable[T]) -> Begun[R]:
     except IndexError:
         threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="floodscan")
     return Begun(threads, [threads.submit(work, value) for value in values])
+
+
+def list_done(groups: Iterable[Iterable[Future[R]]]) -> Iterator[int]:
+    """Yield the number of each group of work once all of it is done; the first done comes first."""
+    left = {number: set(group) for number, group in enumerate(groups)}
+    while left:
+        running = {each for group in left.values() for each in group if not each.done()}
+        done = [number for number, group in left.items() if running.isdisjoint(group)]
+        if done:
+            del left[done[0]]
+            yield done[0]
+        else:
+            wait(running, return_when=FIRST_COMPLETED)

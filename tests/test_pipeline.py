@@ -156,23 +156,24 @@ def test_event_without_any_scene_fails_alone(tmp_path: Path) -> None:
     assert not result.ok
 
 
-def test_events_are_chosen_before_the_last_search_of_their_batch_is_answered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("late_part", [0, 1])
+def test_events_are_chosen_once_their_own_searches_are_answered(
+    late_part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The searches of the second part wait here until the first part is chosen."""
-    events, first_chosen = make_events(PART_EVENTS + 1), threading.Event()
+    """A search of one part of a batch waits here until the other part is chosen."""
+    events, other_chosen = make_events(PART_EVENTS + 1), threading.Event()
     (batch,) = cut_batches(list_events(events), run_id="")
-    first, second = plan_batch(batch, APART).parts()
-    late = set(second.searches) - set(first.searches)
-    assert late
+    parts = [*plan_batch(batch, APART).parts()]
+    others = parts[1 - late_part].searches
+    late = next(search for search in parts[late_part].searches if search not in others)
 
     def wait_for_choice(search: Search, ask: Ask) -> Answer:
-        assert search not in late or first_chosen.wait(timeout=60)
+        assert search != late or other_chosen.wait(timeout=60)
         return ask(search)
 
     def choose_and_tell(*args: object) -> BatchPart:
         part = choose(*args)  # type: ignore[arg-type]
-        first_chosen.set()
+        other_chosen.set()
         return part
 
     monkeypatch.setattr(pipeline, "choose", choose_and_tell)

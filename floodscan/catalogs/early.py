@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache, partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.base import Answer
 
-    Send = Callable[[], Answer]
+    Send = Callable[[Callable[[], None]], Answer]
     Early = tuple[Hashable, Send]
     Queue = deque[tuple[Future[Answer], Send]]
 
@@ -26,31 +27,38 @@ _SENT: dict[Hashable, Future[Answer]] = {}
 
 
 def send_early(searches: Mapping[Any, Send], *, at_once: int) -> None:
-    """Send searches in threads of their own.
+    """Send searches, each in a thread of its own.
 
     Args:
         searches: What sends each. A key names a search and all that its answer depends on.
-        at_once: Number of threads. Each sends the next search as soon as it has an answer.
+        at_once: Number of searches at the same time. Once the answer to one has arrived, the next
+            is sent, while that answer is decoded.
     """
     todo: Queue = deque((Future(), send) for send in searches.values())
     _SENT.update(zip(searches, (answer for answer, _ in todo), strict=True))
     for _ in range(min(at_once, len(todo))):
-        # a daemon: if the run ends before its search, nobody waits for the answer
-        Thread(target=_send_each, args=(todo,), name="floodscan-early", daemon=True).start()
+        _start_next(todo)
 
 
-def _send_each(todo: Queue) -> None:
-    while True:
-        try:
+def _start_next(todo: Queue) -> None:
+    # a daemon: if the run ends before its search, nobody waits for the answer
+    Thread(target=_send_next, args=(todo,), name="floodscan-early", daemon=True).start()
+
+
+def _send_next(todo: Queue) -> None:
+    """Send the first search that is not cancelled; the next one follows it."""
+    try:
+        answer, send = todo.popleft()
+        while not answer.set_running_or_notify_cancel():
             answer, send = todo.popleft()
-        except IndexError:
-            return
-        if not answer.set_running_or_notify_cancel():
-            continue
-        try:
-            answer.set_result(send())
-        except BaseException as err:  # noqa: BLE001 - raised again where the answer is taken
-            answer.set_exception(err)
+    except IndexError:
+        return
+    follow = cache(partial(_start_next, todo))  # starts one, however often it is called
+    try:
+        answer.set_result(send(follow))
+    except BaseException as err:  # noqa: BLE001 - raised again where the answer is taken
+        answer.set_exception(err)
+    follow()
 
 
 def take_early(key: Hashable) -> Answer | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tenacity import RetryCallState
 
 
@@ -97,6 +99,7 @@ class Budget:
         excused: Seconds that don't count, because the search waited for permits.
         n_requests: Number of requests, with every retry counted.
         n_retries: Number of retries.
+        arrived: Called when an answer has arrived, before it is decoded.
     """
 
     limits: Limits
@@ -104,6 +107,7 @@ class Budget:
     excused: float = 0.0
     n_requests: int = 0
     n_retries: int = 0
+    arrived: Callable[[], None] = lambda: None
 
     @property
     def seconds_left(self) -> float:

@@ -50,7 +50,7 @@ from floodscan.catalogs.transport import Request, Transport
 from floodscan.errors import CatalogError, MissingCollectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
     from floodscan.catalogs.early import Early
@@ -183,9 +183,9 @@ class StacApiCatalog:
         answer = self._search_now(search)
         return replace(answer, n_requests=answer.n_requests + early.n_requests)
 
-    def _search_now(self, search: Search) -> Answer:
+    def _search_now(self, search: Search, arrived: Callable[[], None] = lambda: None) -> Answer:
         started = time.perf_counter()
-        counters = SearchCounters(Budget(self.limits))
+        counters = SearchCounters(Budget(self.limits, arrived=arrived))
         found = FoundItems(search, self.limits)
         missing_parts = tuple(self._read(search, counters, found))
         return Answer(

@@ -178,6 +178,7 @@ class Transport:
     ) -> R:
         with ExitStack() as held:
             content = self._receive(request, budget, held)
+            budget.arrived()
             found = compute(_decode, content, decode, use)
         if isinstance(found, RequestError):
             del content  # else the traceback keeps it in memory until the garbage collector runs

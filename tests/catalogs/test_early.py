@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event
 from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING
@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floodscan import CatalogError, Recipe, SensorRecipe, scan
-from floodscan.catalogs import early, stac_api
+from floodscan.catalogs import StacApiCatalog, early, stac_api, transport
 from floodscan.catalogs.base import Answer
 from floodscan.catalogs.endpoint import Endpoint
+from floodscan.catalogs.limits import Limits
+from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
 from floodscan.schemas import ITEMS
 from floodscan.testing.servers.proxy import fault_proxy
+from tests.catalogs.faulty import SEARCH
 from tests.runs import result_bytes
 from tests.sweeps import APART, make_events
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.servers.fixtures import StacApi
@@ -58,19 +62,25 @@ ANSWERS = [Answer(items=ITEMS.empty_table(), complete=True, n_requests=n) for n 
 
 @dataclass
 class HeldSearches:
-    """Searches that end when a test lets them.
+    """Searches whose answers arrive and are decoded when a test lets them.
 
     Attributes:
         begun: Number of each search that was sent, in this order.
+        may_arrive: Set it to let the two pages of an answer arrive; others arrive at their end.
         may_end: Set it to let a search end.
     """
 
     begun: SimpleQueue[int] = field(default_factory=SimpleQueue)
+    may_arrive: dict[int, Event] = field(default_factory=dict)
     may_end: list[Event] = field(default_factory=lambda: [Event() for _ in ANSWERS])
 
-    def send(self, number: int) -> Answer:
+    def send(self, number: int, arrived: Callable[[], None]) -> Answer:
         """Answer a search once it may end."""
         self.begun.put(number)
+        if number in self.may_arrive:
+            assert self.may_arrive[number].wait(timeout=60)
+            arrived()
+            arrived()
         assert self.may_end[number].wait(timeout=60)
         return ANSWERS[number]
 
@@ -81,7 +91,7 @@ class HeldSearches:
 
 
 def test_early_searches_follow_each_other_while_the_catalog_is_checked() -> None:
-    """A thread sends the next search once it has an answer. A search not sent yet gives None."""
+    """The next one is sent when one has ended. A search that is not sent yet gives None."""
     held = HeldSearches()
     held.send_early(at_once=2)
     assert {held.begun.get(timeout=60), held.begun.get(timeout=60)} == {0, 1}
@@ -93,6 +103,46 @@ def test_early_searches_follow_each_other_while_the_catalog_is_checked() -> None
         event.set()
     assert [early.take_early(number) for number in (3, 1)] == [ANSWERS[3], ANSWERS[1]]
     assert early._SENT == {}
+
+
+def test_the_next_early_search_is_sent_while_an_answer_is_decoded() -> None:
+    """Only one search follows another, however many pages the answer has."""
+    held = HeldSearches(may_arrive={0: Event()})
+    held.send_early(at_once=1)
+    assert held.begun.get(timeout=60) == 0
+    held.may_arrive[0].set()
+    assert held.begun.get(timeout=60) == 1
+    held.may_end[0].set()
+    assert early.take_early(0) is ANSWERS[0]
+    with pytest.raises(Empty):
+        held.begun.get(timeout=0.2)
+    early.forget_early()
+    held.may_end[1].set()
+
+
+def test_an_answer_has_arrived_once_its_permit_is_free(
+    lean_api: StacApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page is decoded after that."""
+    steps: list[str] = []
+    limiter = LocalRateLimiter(RateLimits(max_in_flight=1), name="arrived")
+    limits = Limits(page_items=3)
+    catalog = StacApiCatalog(lean_api.url, limits=limits, rate_limiter=limiter)
+
+    def arrive() -> None:
+        with limiter.acquire():
+            steps.append("arrived")
+
+    def decode(*args: object) -> object:
+        steps.append("decoded")
+        return original(*args)  # type: ignore[arg-type]
+
+    original = transport._decode
+    monkeypatch.setattr(transport, "_decode", decode)
+    _, send = catalog.draw_early(SEARCH)
+    answer = send(arrive)
+    assert answer.n_pages > 1
+    assert steps == ["arrived", "decoded"] * answer.n_pages
 
 
 def test_searches_that_are_not_sent_yet_are_dropped_with_the_run() -> None:
