@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs.base import Catalog
     from floodscan.clearsky import Reader
     from floodscan.model import Decision, Recipe, Search
+    from floodscan.planning.event_list import PackedEvent
     from floodscan.planning.slots import Batch, BatchPlan, EventPlan
     from floodscan.store import RunFolder
     from floodscan.threads import Begun
@@ -75,6 +76,7 @@ class Run:
         search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
         decisions: Decisions of persons, by event id.
+        planned: Plans of batches whose searches were sent before the run, by their events.
         not_checked: Why a collection of what was acquired is not searched, by collection.
         reader: Reads the clouds over the areas; None if the recipe does not ask for them.
     """
@@ -86,6 +88,7 @@ class Run:
     search_on_driver: bool = False
     keep_going: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    planned: Mapping[tuple[PackedEvent, ...], BatchPlan] = field(default_factory=dict)
     not_checked: Mapping[str, str] = field(default_factory=dict)
     reader: Reader | None = None
 

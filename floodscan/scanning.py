@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -23,13 +24,11 @@ from floodscan.catalogs.early import early_forgotten
 from floodscan.catalogs.sources import (
     check_collections,
     find_request_seconds,
-    list_archives,
-    plan_for,
-    send_early,
 )
 from floodscan.clearsky.access import open_reader
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
+from floodscan.engine.first_searches import send_first
 from floodscan.engine.joining import run_scan
 from floodscan.engine.progress import Progress, sum_up
 from floodscan.engine.record import (
@@ -193,20 +192,6 @@ def _is_begun(out: str | Path | None) -> bool:
     return out is not None and RunFolder(Path(out).absolute()).has_run()
 
 
-def _send_early(source: Catalog, rules: Recipe, events: EventList, *, in_flight: int) -> None:
-    """Send the first searches while the catalog is checked: at once as many as go with the checks.
-
-    As many again follow. So the catalog is busy until the run has begun.
-    """
-    if list_archives(source):
-        return
-    n_checks = 1 + len(rules.collections)  # the landing page is one
-    at_once = max(in_flight - n_checks, 0)
-    plans = (plan_for(source, batch, rules) for batch in cut_batches(events, run_id=""))
-    searches = (search for plan in plans for search in plan.searches if not search.joined)
-    send_early(source, islice(searches, 2 * at_once), at_once=at_once)
-
-
 def _prepare_run(  # noqa: PLR0913 - what a run is made of
     access: Access,
     catalog: Catalog,
@@ -219,20 +204,23 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
 ) -> Run:
     """Check the catalog's collections, set the price of requests, name folder and reader."""
     source = access.keep(catalog)
-    if few := len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out):
-        _send_early(source, rules, events, in_flight=access.max_in_flight or MAX_IN_FLIGHT)
-    catalog_id, rules, not_checked = check_collections(source, rules)
+    few = len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out)
+    in_flight = access.max_in_flight or MAX_IN_FLIGHT
+    with ThreadPoolExecutor(1) as pool:
+        # meanwhile the check sends its requests, before the searches may keep the catalog busy
+        planning = pool.submit(send_first, source, rules, events, in_flight) if few else None
+        catalog_id, checked, not_checked = check_collections(source, rules)
+        planned = planning.result() if planning else {}
     folder = _choose_folder(out, n_events=len(events), packed=packed)
-    reader = open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None
-    if not few:
-        rules = replace(rules, searches=_price_requests(rules.searches, access, source, folder))
+    prices = _price_requests(checked.searches, access, source, folder)
     return Run(
         catalog=source,
         catalog_id=catalog_id,
-        recipe=rules,
+        recipe=replace(checked, searches=prices),
         folder=folder,
+        planned=planned if checked is rules else {},
         not_checked=not_checked,
-        reader=reader,
+        reader=open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None,
     )
 
 

@@ -102,6 +102,9 @@ class Request:
     goes_first: bool = False
 
 
+_SMALL_BYTES = 2**16
+"""Smaller answers are decoded at once, such as a landing page, which would wait behind pages."""
+
 _LARGE_BYTES = 2**22
 _ONE_LARGE_ANSWER = threading.Lock()
 """Held by an answer from its 4,194,305th byte until it was used.
@@ -179,7 +182,10 @@ class Transport:
         with ExitStack() as held:
             content = self._receive(request, budget, held)
             budget.arrived()
-            found = compute(_decode, content, decode, use)
+            if len(content) < _SMALL_BYTES:
+                found = _decode(content, decode, use)
+            else:
+                found = compute(_decode, content, decode, use)
         if isinstance(found, RequestError):
             del content  # else the traceback keeps it in memory until the garbage collector runs
             raise found

@@ -6,7 +6,7 @@ Dask is imported where a cluster is used, because to import it takes a second.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import tee
 from typing import TYPE_CHECKING
@@ -45,10 +45,13 @@ class ScanWork:
 
     def plan_ahead(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Yield batches, and plan some at once before, which takes less time."""
+        sent = self.run.planned
         to_plan, planned = tee(batches)
-        plans = plan_each(self.run.catalog, to_plan, self.run.recipe)
-        for batch, plan in zip(planned, plans, strict=True):
-            self._plans[batch.name] = plan
+        unsent = (batch for batch in to_plan if batch.packed not in sent)
+        plans = plan_each(self.run.catalog, unsent, self.run.recipe)
+        for batch in planned:
+            early = sent.get(batch.packed)
+            self._plans[batch.name] = replace(early, name=batch.name) if early else next(plans)
             yield batch
 
     def _plan(self, batch: Batch) -> BatchPlan:

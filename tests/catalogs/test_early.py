@@ -9,15 +9,21 @@ from threading import Event
 from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from floodscan import CatalogError, Recipe, SensorRecipe, scan
-from floodscan.catalogs import StacApiCatalog, early, stac_api, transport
+from floodscan.catalogs import Access, StacApiCatalog, early, stac_api, transport
 from floodscan.catalogs.base import Answer
 from floodscan.catalogs.endpoint import Endpoint
 from floodscan.catalogs.limits import Limits
 from floodscan.catalogs.rate_limiter import LocalRateLimiter, RateLimits
+from floodscan.model import SearchPrices
+from floodscan.planning.prices import LEAST_ITEMS
+from floodscan.planning.slots import cut_batches, plan_batch
+from floodscan.scanning import read_list
 from floodscan.schemas import ITEMS
+from floodscan.testing.floods import read_floods, write_events
 from floodscan.testing.servers.proxy import fault_proxy
 from tests.catalogs.faulty import SEARCH
 from tests.runs import result_bytes
@@ -156,6 +162,32 @@ def test_searches_that_are_not_sent_yet_are_dropped_with_the_run() -> None:
     sender.join(timeout=60)
     assert not sender.is_alive()
     assert held.begun.empty()
+
+
+def test_only_searches_that_are_not_sent_yet_get_the_price_that_was_measured(
+    lean_api: StacApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batches of early searches keep their plan, so that no search is sent twice."""
+    write_events(tmp_path / "events.csv", read_floods()[-100:])
+    events, out = tmp_path / "events.csv", tmp_path / "out"
+    batches = [*cut_batches(read_list(events, Recipe()), run_id="")]
+    cheap = Recipe(searches=SearchPrices(request_items=LEAST_ITEMS))
+    dear_plans, cheap_plans = (
+        [plan_batch(batch, recipe, find_api=lambda _: "api") for batch in batches]
+        for recipe in (Recipe(), cheap)
+    )
+    monkeypatch.setattr("floodscan.scanning.find_request_seconds", lambda _: 0.0)
+    with fault_proxy(lean_api.url) as proxy:
+        scan(events, catalog=proxy.url, access=Access(max_in_flight=6), out=out)
+        sent = [visit.body for visit in proxy.visits]
+    assert orjson.loads((out / "run.json").read_bytes())["request_items"] == LEAST_ITEMS
+    assert len(set(sent)) == len(sent)
+    assert dear_plans[0].searches != cheap_plans[0].searches
+    plans = [dear_plans[0], *cheap_plans[1:]]
+    assert len(sent) == sum(len(plan.searches) for plan in plans)
+    monkeypatch.setattr("floodscan.scanning.find_request_seconds", lambda _: 60.0)
+    scan(events, catalog=lean_api.url, out=tmp_path / "dear")
+    assert result_bytes(out) == result_bytes(tmp_path / "dear")
 
 
 def test_no_answer_is_kept_for_the_next_run(lean_api: StacApi, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""The first searches of a small run, which are sent while its catalog is checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.planning.slots import cut_batches
+
+if TYPE_CHECKING:
+    from floodscan.catalogs.base import Catalog
+    from floodscan.model import Recipe, Search
+    from floodscan.planning.event_list import EventList, PackedEvent
+    from floodscan.planning.slots import BatchPlan
+
+
+def send_first(
+    source: Catalog, recipe: Recipe, events: EventList, in_flight: int
+) -> dict[tuple[PackedEvent, ...], BatchPlan]:
+    """Send the first searches: at once as many as go with the checks, and as many again after them.
+
+    So the catalog is busy until the run has begun.
+
+    Args:
+        source: The catalogs; nothing is sent if one is an archive.
+        recipe: The rules.
+        events: All events of the run.
+        in_flight: Most requests in progress.
+
+    Returns:
+        The plans of the batches that have these searches, by the events of the batch.
+    """
+    plans: dict[tuple[PackedEvent, ...], BatchPlan] = {}
+    if list_archives(source):
+        return plans
+    n_checks = 1 + len(recipe.collections)  # the landing page is one
+    at_once = max(in_flight - n_checks, 0)
+    searches: list[Search] = []
+    for batch in cut_batches(events, run_id=""):
+        if len(searches) >= 2 * at_once:
+            break
+        plans[batch.packed] = plan = plan_for(source, batch, recipe)
+        searches += [search for search in plan.searches if not search.joined]
+    send_early(source, searches[: 2 * at_once], at_once=at_once)
+    return plans
