@@ -8,8 +8,9 @@ items have small boxes, and are joined through a grid of cells of 1°::
     box of a search, grown by half the largest box of an item ── the cells that it touches
 
 An item and a search whose boxes touch share a cell, so only such pairs are compared. Boxes across
-180° are cut in two first. Wide boxes, as near the poles, are joined in the same way through bands
-of latitude, and tall boxes are compared with every search.
+180° are cut in two first. Wider boxes, as near the poles, are joined in the same way through wider
+cells: the largest box decides how far a search is grown, so boxes of similar width are joined
+together. Tall boxes are compared with every search.
 
 The boxes enclose the footprints, so the pairs are a few more than the footprints would give:
 ``outlines`` drops these.
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _LONGEST = np.iinfo(np.int64).max
-_SMALL_DEGREES = 4.0
-_COLUMNS, _BANDS = 360, 180
+_BANDS = 180
+_WIDTHS = ((4.0, 360), (16.0, 90), (np.inf, 1))
+"""Degrees of the widest boxes that are joined together, and the columns of cells for them."""
+_TALL_DEGREES = 4.0
 _COMPARED_AT_ONCE = 2_000_000
 
 
@@ -124,16 +127,13 @@ def find_pairs(
     """
     items, boxes = _choose(places.boxes, kept)
     widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    wide, tall = widths > _SMALL_DEGREES, heights > _SMALL_DEGREES
-    if not (wide.any() or tall.any()):
-        found = [_pair_by_cells(items, boxes, searches, columns=_COLUMNS)]
-    else:
-        small, flat = np.flatnonzero(~wide & ~tall), np.flatnonzero(wide & ~tall)
-        found = [
-            _pair_by_cells(items[small], boxes[small], searches, columns=_COLUMNS),
-            _pair_by_cells(items[flat], boxes[flat], searches, columns=1),
-            *_pair_all(items, boxes, searches, tall),
-        ]
+    tall = heights > _TALL_DEGREES
+    found = list(_pair_all(items, boxes, searches, tall))
+    narrowest = -np.inf
+    for widest, columns in _WIDTHS:
+        some = np.flatnonzero(~tall & (widths > narrowest) & (widths <= widest))
+        found.append(_pair_by_cells(items[some], boxes[some], searches, columns=columns))
+        narrowest = widest
     rows, of_searches = (np.concatenate(parts) for parts in zip(*found, strict=True))
     times = places.times[rows]
     known = times != NO_TIME
@@ -186,7 +186,7 @@ def _pair_by_cells(
         items: Numbers of the items, shape (n,).
         boxes: Their boxes, shape (n, 4).
         searches: The searches.
-        columns: Number of cells around the Earth: 360, or 1 for bands of latitude.
+        columns: Number of cells around the Earth.
     """
     if not len(items) or not len(searches):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
