@@ -202,8 +202,8 @@ def _pair_by_cells(
     repeats = n_near[near]
     rows = np.repeat(near, repeats)
     found = of_cells[np.repeat(starts[of_items[near]], repeats) + ragged_arange(repeats)]
-    touching = _touch(boxes[rows], searches.boxes[found])
-    return items[rows[touching]], found[touching]
+    rows, found = _keep_touching(boxes, rows, searches, found)
+    return items[rows], found
 
 
 def _cover_with_cells(
@@ -237,14 +237,24 @@ def _number(places: Numbers, n_cells: int) -> Indices:
     return np.clip(places, 0, n_cells - 1).astype(np.int64)
 
 
-def _touch(first: Numbers, second: Numbers) -> Mask:
-    touching: Mask = (
-        (first[:, 0] <= second[:, 2])
-        & (first[:, 2] >= second[:, 0])
-        & (first[:, 1] <= second[:, 3])
-        & (first[:, 3] >= second[:, 1])
-    )
-    return touching
+def _keep_touching(
+    boxes: Numbers, rows: Indices, searches: Searches, found: Indices
+) -> tuple[Indices, Indices]:
+    """Leave out the pairs whose boxes do not touch.
+
+    Longitudes are compared only for the pairs whose latitudes touch.
+
+    Args:
+        boxes: Boxes of the items, shape (n, 4).
+        rows: The row of each pair in ``boxes``, shape (pairs,).
+        searches: The searches.
+        found: The search of each pair, shape (pairs,).
+    """
+    for low, high in ((1, 3), (0, 2)):
+        touching = boxes[:, low][rows] <= searches.boxes[:, high][found]
+        touching &= boxes[:, high][rows] >= searches.boxes[:, low][found]
+        rows, found = rows[touching], found[touching]
+    return rows, found
 
 
 def _pair_all(
@@ -257,5 +267,5 @@ def _pair_all(
         some = places[start : start + step]
         rows = np.repeat(some, len(searches))
         found = np.tile(np.arange(len(searches)), len(some))
-        touching = _touch(boxes[rows], searches.boxes[found])
-        yield items[rows[touching]], found[touching]
+        rows, found = _keep_touching(boxes, rows, searches, found)
+        yield items[rows], found
