@@ -26,6 +26,7 @@ from floodscan.catalogs.base import Answer, Catalog, MissingPart
 from floodscan.errors import CatalogError
 from floodscan.schemas import ITEMS
 from floodscan.store.atomic import scratch
+from floodscan.threads import compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +76,8 @@ class JoinedCatalog:
         if not search.joined:
             return self.rest.search(search)
         try:
-            return self._find(search)
+            # many threads would each keep the memory of large answers
+            return compute(self._find, search)
         except FileNotFoundError as err:
             raise CatalogError(self.location, "the answers of the join are gone") from err
 
