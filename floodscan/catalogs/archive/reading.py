@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.archive.address import Address
 
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 2048
 _LEAST_ROWS = 1024
 
 
