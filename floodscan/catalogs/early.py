@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from floodscan.catalogs.base import Answer
 
-    Send = Callable[[Callable[[], None]], Answer]
+    Send = Callable[[Callable[[], None]], Answer]  # it calls the function once an answer is there
     Early = tuple[Hashable, Send]
     Queue = deque[tuple[Future[Answer], Send]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -25,6 +26,7 @@ from floodscan.scanning import read_list
 from floodscan.schemas import ITEMS
 from floodscan.testing.floods import read_floods, write_events
 from floodscan.testing.servers.proxy import fault_proxy
+from floodscan.threads import compute
 from tests.catalogs.faulty import SEARCH
 from tests.runs import result_bytes
 from tests.sweeps import APART, make_events
@@ -162,6 +164,19 @@ def test_searches_that_are_not_sent_yet_are_dropped_with_the_run() -> None:
     sender.join(timeout=60)
     assert not sender.is_alive()
     assert held.begun.empty()
+
+
+def test_a_landing_page_does_not_wait_for_pages_that_are_decoded(lean_api: StacApi) -> None:
+    """The check ends although the thread that computes is busy."""
+    may_end = Event()
+    with ThreadPoolExecutor(2) as pool:
+        busy = pool.submit(compute, may_end.wait, timeout=60)
+        check = pool.submit(StacApiCatalog(lean_api.url).describe, Recipe().collections)
+        try:
+            assert check.result(timeout=30) == lean_api.landing_id
+        finally:
+            may_end.set()
+        assert busy.result()
 
 
 def test_only_searches_that_are_not_sent_yet_get_the_price_that_was_measured(
