@@ -21,7 +21,7 @@ from floodscan.geometry.pixel_grid import (
     surroundings,
 )
 from floodscan.geometry.projections import WGS84, open_transformer
-from floodscan.geometry.scan_lines import cross_numbered_rows
+from floodscan.geometry.scan_lines import cross_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -201,14 +201,13 @@ def _find_starts(grid: PixelGrid, outline: _Outline) -> _Starts:
     nearest, farthest = np.minimum(across[:-1], across[1:]), np.maximum(across[:-1], across[1:])
     in_west, in_east = farthest < -1, nearest > grid.width
     crossing = (sides != 0) & ~in_west & ~in_east
-    n_below = np.clip(np.ceil(down), 0, grid.height).astype(np.int64)
-    height = np.arange(grid.height, dtype=float)
-    edges, rows, places = cross_numbered_rows(across, down, crossing, height, n_below)
+    edges, rows, places = cross_rows(across, down, crossing, np.arange(grid.height, dtype=float))
     columns = np.clip(np.ceil(places), 0, grid.width).astype(np.int64)
-    row_bands, column_bands = _list_bands().take(rows), _list_bands().take(columns)
+    row_bands, column_bands = _list_bands()[rows], _list_bands()[columns]
     firsts = _find_changes(edges, row_bands, column_bands)
     signs = (sides * np.sign(np.diff(down)).astype(np.int64))[edges[firsts]]
     blocks = np.flatnonzero(in_west)
+    n_below = np.clip(np.ceil(down), 0, grid.height).astype(np.int64)
     return _Starts(
         row_bands=row_bands[firsts],
         column_bands=column_bands[firsts],

@@ -63,12 +63,10 @@ def cross_numbered_rows(
     first, end = np.minimum(n_below[:-1], n_below[1:]), np.maximum(n_below[:-1], n_below[1:])
     crossing = np.flatnonzero(same_ring & (first < end))
     counts = end[crossing] - first[crossing]
-    edge = np.repeat(np.arange(len(crossing)), counts)
-    skipped = np.cumsum(counts) - counts  # crossings of the edges before
-    crossed = np.arange(len(edge)) + (first[crossing] - skipped).take(edge)
+    crossed = np.repeat(first[crossing], counts) + ragged_arange(counts)
     slopes = (xs[crossing + 1] - xs[crossing]) / (ys[crossing + 1] - ys[crossing])
-    left, low, slope = (each.take(edge) for each in (xs[crossing], ys[crossing], slopes))
-    return Crossings(crossing.take(edge), crossed, left + (rows.take(crossed) - low) * slope)
+    left, low, slope = (np.repeat(each, counts) for each in (xs[crossing], ys[crossing], slopes))
+    return Crossings(np.repeat(crossing, counts), crossed, left + (rows[crossed] - low) * slope)
 
 
 def ragged_arange(counts: Indices) -> Indices:
