@@ -98,7 +98,7 @@ def combine(
     for number, (options, later) in enumerate(zip(usable, look_ahead(usable), strict=True)):
         added = [(option, _score(option, tracks)) for option in options]
         stage = _Stage(added, later, leads=number == tracks.lead)
-        current = undominated([new for state in current for new in _grow(state, stage, limit)])
+        current = undominated(grown for state in current for grown in _grow(state, stage, limit))
     return current
 
 
@@ -161,10 +161,8 @@ def _take(state: State, option: PassOption, fill: FillScore, later: Later) -> St
     )
 
 
-def undominated(states: list[State]) -> list[State]:
+def undominated(states: Iterable[State]) -> list[State]:
     """Keep the states that no other one dominates; of equal states, one."""
-    if len(states) == 1:
-        return states
     kept: list[State] = []
     for state in sorted(states, key=_order):
         for better in kept:

@@ -20,6 +20,7 @@ slot.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,10 +28,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import shapely
 
 from floodscan.model import Sensor
+from floodscan.selection.attributes import NEVER
 from floodscan.selection.sample_points import N_POINTS, count_points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shapely.geometry.base import BaseGeometry
 
@@ -165,12 +167,10 @@ def make_pass_options(
     return sorted(options, key=lambda option: (option.start, option.key))
 
 
-def _by_knowledge(members: Sequence[Scene]) -> list[Sequence[Scene]]:
-    """List the scenes of a pass, and before them those of which more is known, if not all are."""
-    ranks = {scene.unknown for scene in members}
-    if len(ranks) == 1:
-        return [members]
-    return [[scene for scene in members if scene.unknown <= rank] for rank in sorted(ranks)]
+def _by_knowledge(members: Sequence[Scene]) -> Iterator[Sequence[Scene]]:
+    """Yield the scenes of a pass, and before them those of which more is known, if not all are."""
+    for rank in sorted({scene.unknown for scene in members}):
+        yield [scene for scene in members if scene.unknown <= rank]
 
 
 class _Admitted(NamedTuple):
@@ -191,20 +191,16 @@ class _Admitted(NamedTuple):
     coverage_level: int
 
 
-def _admit(members: Sequence[Scene], least_points: LeastPoints) -> list[_Admitted]:
-    """List the scenes of a pass at each level that adds to them, if they cover enough there."""
+def _admit(members: Sequence[Scene], least_points: LeastPoints) -> Iterator[_Admitted]:
+    """Yield the scenes of a pass at each level that adds to them, if they cover enough there."""
     levels = sorted({scene.level for scene in members})
-    found = []
-    for number, level in enumerate(levels, 1):
-        is_last = number == len(levels)
-        scenes = members if is_last else [scene for scene in members if scene.level <= level]
-        points, size = _measure_points(scenes)
+    for level, next_level in pairwise([*levels, NEVER]):
+        scenes = [scene for scene in members if scene.level <= level]
+        points = _points_of(scenes)
+        size = scenes[0].size if len(scenes) == 1 else count_points(points)
         coverage_level = _coverage_level(size, least_points)
-        if coverage_level is not None:
-            needed = max(level, coverage_level)
-            if is_last or needed < levels[number]:
-                found.append(_Admitted(scenes, points, size, needed, coverage_level))
-    return found
+        if coverage_level is not None and max(level, coverage_level) < next_level:
+            yield _Admitted(scenes, points, size, max(level, coverage_level), coverage_level)
 
 
 def _coverage_level(n_points: int, least_points: LeastPoints) -> int | None:
@@ -225,14 +221,6 @@ def _points_of(scenes: Iterable[Scene]) -> int:
     for scene in scenes:
         points |= scene.points
     return points
-
-
-def _measure_points(scenes: Sequence[Scene]) -> tuple[int, int]:
-    """Return the set of points that scenes cover, and its size."""
-    if len(scenes) == 1:
-        return scenes[0].points, scenes[0].size
-    points = _points_of(scenes)
-    return points, count_points(points)
 
 
 def _make_option(admitted: _Admitted, *, weigh_cloud: bool, peak: int | None) -> PassOption:
