@@ -218,7 +218,7 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
         catalog_id=catalog_id,
         recipe=replace(checked, searches=prices),
         folder=folder,
-        planned=planned if checked is rules else {},
+        planned=planned if checked is rules else {},  # without checks, the plans are others
         not_checked=not_checked,
         reader=open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None,
     )
