@@ -28,7 +28,7 @@ from floodscan.catalogs.sources import (
 from floodscan.clearsky.access import open_reader
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
-from floodscan.engine.first_searches import send_first
+from floodscan.engine.early_searches import begin_early
 from floodscan.engine.joining import run_scan
 from floodscan.engine.progress import Progress, sum_up
 from floodscan.engine.record import (
@@ -208,7 +208,7 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     in_flight = access.max_in_flight or MAX_IN_FLIGHT
     with ThreadPoolExecutor(1) as pool:
         # meanwhile the check sends its requests, before the searches may keep the catalog busy
-        planning = pool.submit(send_first, source, rules, events, in_flight) if few else None
+        planning = pool.submit(begin_early, source, rules, events, in_flight) if few else None
         catalog_id, checked, not_checked = check_collections(source, rules)
         planned = planning.result() if planning else {}
     folder = _choose_folder(out, n_events=len(events), packed=packed)

@@ -1,4 +1,4 @@
-"""The first searches of a small run, which are sent while its catalog is checked."""
+"""The early searches of a small run, which are sent while its catalog is checked."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from floodscan.planning.slots import BatchPlan
 
 
-def send_first(
+def begin_early(
     source: Catalog, recipe: Recipe, events: EventList, in_flight: int
 ) -> dict[tuple[PackedEvent, ...], BatchPlan]:
-    """Send the first searches: at once as many as go with the checks, and as many again after them.
+    """Send early searches: as many at once as go with the checks, and then as many again.
 
     So the catalog is busy until the run has begun.
 
@@ -28,7 +28,7 @@ def send_first(
         in_flight: Most requests in progress.
 
     Returns:
-        The plans of the batches that have these searches, by the events of the batch.
+        The plans of the batches with early searches, by the events of the batch.
     """
     plans: dict[tuple[PackedEvent, ...], BatchPlan] = {}
     if list_archives(source):
