@@ -76,7 +76,7 @@ class Run:
         search_on_driver: Whether a worker beside the driver makes all searches.
         keep_going: Whether a bug fails only the events of its batch, not the run.
         decisions: Decisions of persons, by event id.
-        planned: Plans of batches with early searches, by the events of the batch.
+        early_plans: Plans of batches with early searches, by the events of the batch.
         not_checked: Why a collection of what was acquired is not searched, by collection.
         reader: Reads the clouds over the areas; None if the recipe does not ask for them.
     """
@@ -88,7 +88,7 @@ class Run:
     search_on_driver: bool = False
     keep_going: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict)
-    planned: Mapping[tuple[PackedEvent, ...], BatchPlan] = field(default_factory=dict)
+    early_plans: Mapping[tuple[PackedEvent, ...], BatchPlan] = field(default_factory=dict)
     not_checked: Mapping[str, str] = field(default_factory=dict)
     reader: Reader | None = None
 

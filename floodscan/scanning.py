@@ -21,10 +21,7 @@ from floodscan.assessment.outcomes import count_outcomes
 from floodscan.catalogs import PLANETARY_COMPUTER, Access, open_sources
 from floodscan.catalogs.access import MAX_IN_FLIGHT
 from floodscan.catalogs.early import early_forgotten
-from floodscan.catalogs.sources import (
-    check_collections,
-    find_request_seconds,
-)
+from floodscan.catalogs.sources import check_collections, find_request_seconds
 from floodscan.clearsky.access import open_reader
 from floodscan.clusters import FEW_EVENTS
 from floodscan.clusters.given import prepare_given
@@ -207,10 +204,10 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
     few = len(events) <= FEW_EVENTS and opener is nullcontext and not _is_begun(out)
     in_flight = access.max_in_flight or MAX_IN_FLIGHT
     with ThreadPoolExecutor(1) as pool:
-        # meanwhile the check sends its requests, before the searches may keep the catalog busy
+        # the check runs here meanwhile: its few requests leave while the searches are planned
         planning = pool.submit(begin_early, source, rules, events, in_flight) if few else None
         catalog_id, checked, not_checked = check_collections(source, rules)
-        planned = planning.result() if planning else {}
+        early_plans = planning.result() if planning else {}
     folder = _choose_folder(out, n_events=len(events), packed=packed)
     prices = _price_requests(checked.searches, access, source, folder)
     return Run(
@@ -218,7 +215,7 @@ def _prepare_run(  # noqa: PLR0913 - what a run is made of
         catalog_id=catalog_id,
         recipe=replace(checked, searches=prices),
         folder=folder,
-        planned=planned if checked is rules else {},  # without checks, the plans are others
+        early_plans=early_plans if checked is rules else {},  # other rules need other plans
         not_checked=not_checked,
         reader=open_reader(catalog, access, folder.scratch_path) if reads_area(rules) else None,
     )

@@ -105,7 +105,7 @@ def begin_in_threads(work: Callable[[T], R], values: Iterable[T]) -> Begun[R]:
 
 
 def list_done(groups: Iterable[Iterable[Future[R]]]) -> Iterator[int]:
-    """Yield the number of each group of work once all of it is done; the first done comes first."""
+    """Yield the number of each group of work once all of it is done, in whatever order that is."""
     left = {number: set(group) for number, group in enumerate(groups)}
     while left:
         running = {each for group in left.values() for each in group if not each.done()}

@@ -45,12 +45,12 @@ class ScanWork:
 
     def plan_ahead(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Yield batches, and plan some at once before, which takes less time."""
-        sent = self.run.planned
+        early_plans = self.run.early_plans
         to_plan, planned = tee(batches)
-        unsent = (batch for batch in to_plan if batch.packed not in sent)
-        plans = plan_each(self.run.catalog, unsent, self.run.recipe)
+        without_plan = (batch for batch in to_plan if batch.packed not in early_plans)
+        plans = plan_each(self.run.catalog, without_plan, self.run.recipe)
         for batch in planned:
-            early = sent.get(batch.packed)
+            early = early_plans.get(batch.packed)
             self._plans[batch.name] = replace(early, name=batch.name) if early else next(plans)
             yield batch
 
