@@ -146,15 +146,15 @@ class BatchResult:
     counts: Mapping[str, int]
 
 
-def finish_batch(run: Run, plan: BatchPlan, sent: Begun[Answer]) -> BatchResult:
+def finish_batch(run: Run, plan: BatchPlan, sent: Begun[Search, Answer]) -> BatchResult:
     """Choose and write in this process: each part once its own searches are answered.
 
     Args:
         run: Settings that all batches share.
         plan: The batch.
-        sent: Its searches.
+        sent: Its searches, in any order.
     """
-    coming = dict(zip(plan.searches, sent.each, strict=True))
+    coming = dict(zip(sent.values, sent.each, strict=True))
     parts = [*plan.parts()]
     chosen: dict[int, BatchPart] = {}
     with sent:
@@ -173,7 +173,7 @@ def ask(run: Run, searches: Sequence[Search]) -> list[Answer]:
     return send(run, searches).results()
 
 
-def send(run: Run, searches: Sequence[Search]) -> Begun[Answer]:
+def send(run: Run, searches: Sequence[Search]) -> Begun[Search, Answer]:
     """Send searches as ``ask`` does, without waiting."""
     return begin_in_threads(partial(_ask_one, run), searches)
 

@@ -60,17 +60,19 @@ def compute(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun(Generic[R]):
+class Begun(Generic[T, R]):
     """Work that is done side by side, as a context.
 
     At its end, also by an error, what has not begun is dropped, and the rest is waited for.
 
     Attributes:
         threads: They do nothing else.
+        values: What is worked with.
         each: What becomes of each value.
     """
 
     threads: ThreadPoolExecutor
+    values: Sequence[T]
     each: Sequence[Future[R]]
 
     def __enter__(self) -> Self:
@@ -95,13 +97,13 @@ class Begun(Generic[R]):
             return [each.result() for each in self.each]
 
 
-def begin_in_threads(work: Callable[[T], R], values: Iterable[T]) -> Begun[R]:
+def begin_in_threads(work: Callable[[T], R], values: Sequence[T]) -> Begun[T, R]:
     """Begin some work with each value, side by side and in order."""
     try:
         threads = _IDLE.pop()
     except IndexError:
         threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="floodscan")
-    return Begun(threads, [threads.submit(work, value) for value in values])
+    return Begun(threads, values, [threads.submit(work, value) for value in values])
 
 
 def list_done(groups: Iterable[Iterable[Future[R]]]) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floodscan.catalogs.sources import list_archives, plan_for, send_early
+from floodscan.planning.expected_items import largest_first
 from floodscan.planning.slots import cut_batches
 
 if TYPE_CHECKING:
@@ -40,6 +41,6 @@ def begin_early(
         if len(searches) >= 2 * at_once:
             break
         plans[batch.packed] = plan = plan_for(source, batch, recipe)
-        searches += [search for search in plan.searches if not search.joined]
+        searches += largest_first(plan.searches, recipe)
     send_early(source, searches[: 2 * at_once], at_once=at_once)
     return plans

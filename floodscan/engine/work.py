@@ -17,6 +17,7 @@ from floodscan.catalogs.sources import plan_each
 from floodscan.engine.in_process import Fetched
 from floodscan.errors import ClusterError, public_traceback
 from floodscan.pipeline import finish_batch, send, write
+from floodscan.planning.expected_items import largest_first
 from floodscan.reselection import reselect_batch
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ScanWork:
     def fetch(self, batch: Batch) -> Fetched:
         """Send the searches of a batch; they are answered while others are chosen."""
         plan = self._plan(batch)
-        sent = send(self.run, plan.searches)
+        sent = send(self.run, largest_first(plan.searches, self.run.recipe))
         return Fetched(partial(finish_batch, self.run, plan, sent), sent.drop)
 
     def draw(self, batch: Batch) -> Delayed:

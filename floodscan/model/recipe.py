@@ -233,7 +233,7 @@ class SearchPrices:
     request_items: float = 1000.0
     page_items: int = 1000
     items_per_day: Mapping[Sensor, float] = field(
-        default_factory=lambda: {Sensor.S1RTC: 0.35, Sensor.S2L2A: 0.3, Sensor.DEM: 1.0}
+        default_factory=lambda: {Sensor.S1RTC: 0.35, Sensor.S2L2A: 0.4, Sensor.DEM: 0.9}
     )
     footprint_degrees: Mapping[Sensor, float] = field(
         default_factory=lambda: {Sensor.S1RTC: 2.0, Sensor.S2L2A: 1.0, Sensor.DEM: 1.0}

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from floodscan.planning.extents import Extents, count_pages, number_each
+from floodscan.planning.expected_items import expect_items
+from floodscan.planning.extents import count_pages
 from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS, SEARCHES_PER_TASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from floodscan.model import Policy, Recipe, Search
-    from floodscan.planning.extents import Numbers
+    from floodscan.model import Policy, Recipe
     from floodscan.planning.slots import BatchPlan
 
 AT_ONCE: Final = "requests at once"
@@ -119,12 +119,12 @@ class SizeCounter:
 
     def _add(self, batch: BatchPlan) -> None:
         sent = [search for search in batch.searches if not search.joined]
-        items = _expect_items(sent, self.recipe)
+        items = expect_items(sent, self.recipe)
         slot_searches = [search for plan in batch.plans for search in plan.searches]
         self._n_events += len(batch.plans)
         self._n_requests += float(count_pages(items, self.recipe.searches).sum())
         self._n_items += float(items.sum())
-        self._n_candidates += float(_expect_items(slot_searches, self.recipe).sum())
+        self._n_candidates += float(expect_items(slot_searches, self.recipe).sum())
 
     @property
     def size(self) -> SweepSize:
@@ -136,20 +136,6 @@ class SizeCounter:
             n_candidates=self._n_candidates,
             n_choices=self._n_events,
         )
-
-
-def _expect_items(searches: Sequence[Search], recipe: Recipe) -> Numbers:
-    sensors = {
-        name: sensor
-        for sensor, asked in recipe.sensors.items()
-        for name in (asked.collection, asked.acquired_in)
-        if name is not None
-    }
-    looks, found = number_each((search.collection, search.also) for search in searches)
-    wanted = [
-        {(sensors[name], name) for name in (collection, *dict(also))} for collection, also in found
-    ]
-    return Extents.of(searches, looks, wanted).expect_items(recipe.searches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

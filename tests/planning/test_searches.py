@@ -193,7 +193,7 @@ def test_far_places_and_far_times_stay_apart() -> None:
 
 def test_a_merge_that_does_not_fit_on_a_page_saves_nothing() -> None:
     """Two searches that fill two pages stay two searches."""
-    big = [search(0, 0, 9, 0, 30), search(14, 0, 9, 0, 30)]
+    big = [search(0, 0, 9, 0, 22), search(14, 0, 9, 0, 22)]
     assert coalesce({Sensor.S2L2A: big}, prices=PRICES) == {each: each for each in big}
 
 
