@@ -10,7 +10,7 @@ from urllib.parse import quote, urljoin
 import pyarrow as pa
 
 from floodscan.catalogs.hrefs import find_self
-from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.item_table import ItemGroup, parse_groups
 from floodscan.schemas import ITEMS
 
 if TYPE_CHECKING:
@@ -78,20 +78,18 @@ class FoundItems:
 
     def _parse(self, items: Sequence[Item], page_url: str) -> Iterator[pa.Table]:
         """Make a table for each collection: the assets of a grid are its own."""
-        for collection, assets in self.search.wanted.items():
-            own = (
+        groups = [
+            ItemGroup(
                 [each for each in items if each.collection == collection]
                 if self.search.also
-                else items
+                else items,
+                collection,
+                assets,
             )
-            if not own:
-                continue
-            table = parse_items(
-                own,
-                collection=collection,
-                assets=assets,
-                locate=partial(self._locate, page_url),
-            )
+            for collection, assets in self.search.wanted.items()
+        ]
+        groups = [group for group in groups if group.items]
+        for table in parse_groups(groups, locate=partial(self._locate, page_url)):
             # twice as much, as columns may share buffers; ``nbytes`` takes several times as long
             self._table_bytes += 2 * table.get_total_buffer_size()
             yield table

@@ -6,7 +6,7 @@ import itertools
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ import shapely
 
 from floodscan.catalogs.hrefs import RefusedHrefError, resolve, unsigned
 from floodscan.catalogs.page_json import (
+    GRID_FIELDS,
     GRID_PREFIX,
     SCENE_PROPERTIES,
     STAC_NAMES,
@@ -56,24 +57,66 @@ def parse_items(
     Returns:
         ITEMS table of n rows in the order of the items. Values of a wrong type count as missing.
     """
+    (table,) = parse_groups([ItemGroup(items, collection, assets)], locate=locate)
+    return table
+
+
+class ItemGroup(NamedTuple):
+    """Items of one collection; the attributes are those of ``parse_items``."""
+
+    items: Sequence[Item]
+    collection: str
+    assets: Sequence[str]
+
+
+def parse_groups(groups: Sequence[ItemGroup], *, locate: Locate | None = None) -> list[pa.Table]:
+    """Read the items of each group as ``parse_items`` does.
+
+    The columns that do not depend on the assets are made for all groups together: that takes little
+    longer than for one.
+    """
+    items = [*itertools.chain.from_iterable(group.items for group in groups)]
     properties = _columns_of([item.properties or _NO_PROPERTIES for item in items])
     footprints, extents = _parse_outlines(items)
-    wanted = take_assets(items, assets)
-    edges, shapes = parse_grids(wanted, properties, assets)
-    hrefs, refused = _parse_hrefs([asset.href for asset in wanted], items, assets, locate)
-    columns = {
-        "collection": _name_collections(items, collection),
+    common = {
         **_parse_properties(items, properties),
+        "geometry": footprints,
+        "extent": extents,
+    }
+    tables, start = [], 0
+    for group in groups:
+        n_rows = len(group.items)
+        grids = {name: properties[name][start : start + n_rows] for name in GRID_FIELDS}
+        columns = {name: column.slice(start, n_rows) for name, column in common.items()}
+        columns |= _parse_assets(group, grids, locate)
+        # ``pa.table`` takes several times as long
+        rows = pa.RecordBatch.from_arrays([columns[name] for name in _KINDS], schema=ITEMS)
+        tables.append(check_table(pa.Table.from_batches([rows]), ITEMS))
+        start += n_rows
+    return tables
+
+
+def _parse_assets(
+    group: ItemGroup, grids: Mapping[str, Sequence[msgspec.Raw]], locate: Locate | None
+) -> dict[str, pa.Array]:
+    """Make the columns that depend on the collection and its assets.
+
+    Args:
+        group: The items.
+        grids: ``GRID_FIELDS`` of the whole items, shape (n,) each.
+        locate: As in ``parse_items``.
+    """
+    items, collection, assets = group
+    wanted = take_assets(items, assets)
+    edges, shapes = parse_grids(wanted, grids, assets)
+    hrefs, refused = _parse_hrefs([asset.href for asset in wanted], items, assets, locate)
+    return {
+        "collection": _name_collections(items, collection),
         "proj_bbox": edges,
         "proj_shapes": shapes,
         "refused_assets": refused,
         "assets": hrefs,
-        "geometry": footprints,
-        "extent": extents,
     }
-    # ``pa.table`` takes several times as long
-    rows = pa.RecordBatch.from_arrays([columns[name] for name in _KINDS], schema=ITEMS)
-    return check_table(pa.Table.from_batches([rows]), ITEMS)
 
 
 def _name_collections(items: Sequence[Item], collection: str) -> pa.Array:

@@ -81,13 +81,18 @@ None, or the text ``null``, stands for a missing one.
 """
 
 
-class Asset(msgspec.Struct, gc=False):
-    """A file of an item."""
+class _BareAsset(msgspec.Struct, gc=False):
+    """A file of an item, whose edges are those of another file."""
 
     href: Any = None
+    shape: msgspec.Raw = msgspec.field(name="proj:shape", default=_NULL)
+
+
+class Asset(_BareAsset, gc=False):
+    """A file of an item."""
+
     # most are never decoded
     edges: msgspec.Raw = msgspec.field(name="proj:bbox", default=_NULL)
-    shape: msgspec.Raw = msgspec.field(name="proj:shape", default=_NULL)
     transform: msgspec.Raw = msgspec.field(name="proj:transform", default=_NULL)
 
 
@@ -158,7 +163,11 @@ _ITEMS = msgspec.json.Decoder(list[_AnyItem])
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def decode_page(text: str | bytes | bytearray, keys: Iterable[str] | None = None) -> Page:
+def decode_page(
+    text: str | bytes | bytearray,
+    keys: Iterable[str] | None = None,
+    edge_keys: Iterable[str] | None = None,
+) -> Page:
     """Decode a page.
 
     A feature without an id, with an empty one, or with one that is no text is dropped and counted:
@@ -168,6 +177,8 @@ def decode_page(text: str | bytes | bytearray, keys: Iterable[str] | None = None
         text: The page.
         keys: Keys of the assets that ``take_assets`` may be asked for; None is all. The others are
             skipped: a large page is decoded faster if it takes less memory.
+        edge_keys: Keys of the assets that may be the first of ``take_assets``, which gives an
+            item its edges; None is all of ``keys``.
 
     Raises:
         TooLargeError: The page has so many values that they would take too much memory.
@@ -175,9 +186,11 @@ def decode_page(text: str | bytes | bytearray, keys: Iterable[str] | None = None
     """
     _check_values(text)
     try:
-        found = (_DOCUMENT if keys is None else _decoder_for(tuple(dict.fromkeys(keys)))).decode(
-            text
-        )
+        if keys is None:
+            found = _DOCUMENT.decode(text)
+        else:
+            distinct = tuple(dict.fromkeys(keys))
+            found = _decoder_for(distinct, frozenset(edge_keys or distinct)).decode(text)
     except msgspec.ValidationError:
         return _decode_odd(text, _decode_item)
     except msgspec.DecodeError as err:
@@ -190,10 +203,16 @@ def decode_page(text: str | bytes | bytearray, keys: Iterable[str] | None = None
 
 
 @lru_cache(maxsize=32)
-def _decoder_for(keys: tuple[str, ...]) -> msgspec.json.Decoder[_Document]:
+def _decoder_for(
+    keys: tuple[str, ...], edge_keys: frozenset[str]
+) -> msgspec.json.Decoder[_Document]:
     """Make a decoder of pages that skips all other assets."""
     fields = [
-        (f"asset_{number}", Asset | None, msgspec.field(name=key, default=None))
+        (
+            f"asset_{number}",
+            (Asset if key in edge_keys else _BareAsset) | None,
+            msgspec.field(name=key, default=None),
+        )
         for number, key in enumerate(keys)
     ]
     assets = msgspec.defstruct("Assets", fields, gc=False)
@@ -233,14 +252,18 @@ def _taker_of(kind: type, keys: Sequence[str]) -> Callable[[Any], Iterable[Asset
     return lambda assets: take(msgspec.structs.astuple(assets))
 
 
-def decode_whole_page(text: bytes | bytearray, keys: Iterable[str] | None = None) -> Page:
+def decode_whole_page(
+    text: bytes | bytearray,
+    keys: Iterable[str] | None = None,
+    edge_keys: Iterable[str] | None = None,
+) -> Page:
     """Decode a page, and keep the text of each item, which has all its assets.
 
     Raises:
         TooLargeError: The page has so many values that they would take too much memory.
         ValueError: The text is not JSON.
     """
-    del keys
+    del keys, edge_keys
     _check_values(text)
     try:
         return _decode_odd(text, _decode_whole_item)

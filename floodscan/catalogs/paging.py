@@ -25,7 +25,7 @@ from floodscan.catalogs.page_json import decode_page
 from floodscan.catalogs.transport import Request, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from floodscan.catalogs.limits import Budget
     from floodscan.catalogs.page_json import Item, Page
@@ -129,14 +129,14 @@ class Pager:
         full_page: Most items on a page with a ``next`` link so far; it may be less than the limit
             of the request.
         longest_page: Most items on any page so far.
-        decode_page: Decodes a page with the assets of these keys.
+        decode_page: Decodes a page with the assets of these keys, and their edges of those keys.
     """
 
     transport: Transport
     url: str
     full_page: int = 0
     longest_page: int = 0
-    decode_page: Callable[[bytes | bytearray, Iterable[str]], Page] = decode_page
+    decode_page: Callable[[bytes | bytearray, Iterable[str], Iterable[str]], Page] = decode_page
 
     def read(self, body: Json, counters: SearchCounters, found: ItemSink) -> None:
         """Read all pages of a search.
@@ -155,7 +155,7 @@ class Pager:
         asked: set[bytes] = set()
         seen: set[tuple[str | None, str]] = set()
         n_empty = n_dropped = 0
-        decode = partial(self._decode, keys=[*chain(*found.search.wanted.values())])
+        decode = partial(self._decode, wanted=found.search.wanted.values())
         while request:
             keep = _PageFacts.keep_items(found, request)
             page = self.transport.ask(request, counters.budget, decode=decode, use=keep)
@@ -179,8 +179,9 @@ class Pager:
             if counters.budget.spent:
                 raise RequestError(counters.budget.spent)
 
-    def _decode(self, content: bytes | bytearray, *, keys: Iterable[str]) -> Page:
-        page = self.decode_page(content, keys)
+    def _decode(self, content: bytes | bytearray, *, wanted: Collection[Sequence[str]]) -> Page:
+        firsts = [assets[:1] for assets in wanted]
+        page = self.decode_page(content, [*chain(*wanted)], [*chain(*firsts)])
         if page.features is None:
             raise ValueError("the answer is not a page of items")
         return page

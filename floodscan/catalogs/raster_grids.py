@@ -251,7 +251,7 @@ def _decode_all(
 ) -> list[list[float]] | None:
     """Decode lists of numbers in one call; None if one is too long, or of another form."""
     with suppress(msgspec.DecodeError):
-        if all(len(text) <= _LONGEST_TEXT for text in texts):
+        if max(map(len, texts), default=0) <= _LONGEST_TEXT:
             return decoder.decode(_write_list(texts))
     return None
 

@@ -12,7 +12,7 @@ from floodscan.catalogs import cache
 from floodscan.catalogs.found_items import FoundItems
 from floodscan.catalogs.item_table import parse_items
 from floodscan.catalogs.limits import Limits
-from floodscan.catalogs.page_json import decode_page
+from floodscan.catalogs.page_json import decode_page, take_assets
 from floodscan.model import DEFAULT_SENSORS, Search, Sensor
 from floodscan.schemas import ITEMS
 from tests.servers.records import demo_items
@@ -67,6 +67,24 @@ def test_items_are_the_same_whatever_assets_are_decoded(sensor: Sensor) -> None:
     assert len(tables[0]) == len(items_of(asked.collection))
     assert tables[0].equals(tables[1])
     assert tables[0].equals(tables[2])
+
+
+@pytest.mark.parametrize("sensor", list(Sensor))
+def test_edges_are_decoded_for_the_first_asset_alone(sensor: Sensor) -> None:
+    """The other assets have the same edges, and the table is the same."""
+    asked = DEFAULT_SENSORS[sensor]
+    page = write_page(items_of(asked.collection))
+    every, first = (
+        decode_page(page, asked.assets, keys).features or [] for keys in (None, asked.assets[:1])
+    )
+    assert [hasattr(each, "edges") for each in take_assets(first[:1], asked.assets)] == [
+        key == asked.assets[0] for key in asked.assets
+    ]
+    every_table, first_table = (
+        parse_items(items, collection=asked.collection, assets=asked.assets)
+        for items in (every, first)
+    )
+    assert first_table.equals(every_table)
 
 
 def test_a_merged_search_has_the_items_of_its_parts() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from floodscan.catalogs.item_table import parse_items
+from floodscan.catalogs.item_table import ItemGroup, parse_groups, parse_items
 from floodscan.catalogs.page_json import GRID_FIELDS, STAC_NAMES, decode_page
 
 ASSETS = ("vv", "vh")
@@ -54,6 +54,21 @@ def test_an_item_has_the_same_row_whatever_items_come_with_it() -> None:
     for size in (1, 2, 7):
         parts = [parse(items[start : start + size]) for start in range(0, len(items), size)]
         assert whole.equals(pa.concat_tables(parts))
+
+
+def test_groups_are_read_together_as_if_alone() -> None:
+    """Odd values in one group change nothing in the other."""
+    items = decode_page(json.dumps({"features": make_odd_items()}).encode(), ASSETS).features or []
+    groups = [ItemGroup(items[:1], "a", ("vh",)), ItemGroup(items[1:], "b", ASSETS)]
+    found = parse_groups(groups, locate=lambda _: "https://h/")
+    for table, group in zip(found, groups, strict=True):
+        alone = parse_items(
+            group.items,
+            collection=group.collection,
+            assets=group.assets,
+            locate=lambda _: "https://h/",
+        )
+        assert table.equals(alone)
 
 
 def parse(items: list[dict[str, Any]]) -> pa.Table:
