@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,8 +49,8 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import plan_each
-    from floodscan.catalogs.usage import UsageCounter
+    from floodscan.catalogs.sources import is_covered, list_archives, plan_each
+    from floodscan.catalogs.usage import UsageCounter, add_reads
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
     from floodscan.clusters import FEW_EVENTS
@@ -61,7 +62,7 @@ def plan(
 
     source = catalogs.open(events, rules)
     rules = _drop_unheld(source, rules)
-    counter, sizes = UsageCounter(source), SizeCounter(rules)
+    counter, sizes = UsageCounter(source), SizeCounter(rules, partial(is_covered, source))
     with report_events(as_json=as_json):
         listed = list_all(events, phase_offset_days=rules.phase_offset_days)
     _log.info("%d events are read from %s", len(listed), events)
@@ -71,9 +72,15 @@ def plan(
         print_json_list(_in_order(batches, listed.ids, source))
         return
     show_plans(open_console(), batches, listed.ids)
-    show_sources(open_console(), counter.list_uses(), rules.checks)
-    few = len(listed) <= FEW_EVENTS
-    show_estimate(open_console(), sizes.size, rules.policy, in_one_process=few)
+    uses = list(counter.list_uses())
+    show_sources(open_console(), uses, rules.checks)
+    show_estimate(
+        open_console(),
+        add_reads(sizes.size, uses),
+        rules.policy,
+        in_one_process=len(listed) <= FEW_EVENTS,
+        is_remote=any(archive.is_remote for archive in list_archives(source)),
+    )
     if reads_area(rules):
         show_reads(open_console(), len(listed))
 
