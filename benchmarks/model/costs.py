@@ -6,6 +6,8 @@ The stages work on the answers of a generated catalog, in one process:
     an event                  its answers are empty
     a candidate, a choice     its answers are whole, and thinned to every fourth item
 
+The join of an archive is measured alone too, see ``joins``.
+
 Then a sweep runs on a local cluster with one worker. What its worker took in addition to the stages
 is the worker's cost of a task. What its driver took in addition to the tasks is that of an event.
 """
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import event_cost
+from benchmarks.model.joins import measure_join
 from benchmarks.model.runs import Case, run_alone
 from benchmarks.sweeps import latest_events, plan_searches
 from floodscan import Policy, Recipe, pipeline
@@ -58,6 +61,7 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
     with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
         request, item = _measure_answers(server.url, events, repeats)
         ran = run_alone(Case(1, n_events), server.url, folder / "events.csv", folder / "run")
+    megabyte, joined_item = measure_join(n_events, repeats=repeats, folder=folder)
     costs, item_bytes = {}, _measure_item_bytes()
     for policy, answered in found.items():
         event, candidate, choice = _measure_choices(answered, policy, folder, repeats)
@@ -65,6 +69,8 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
             event=event,
             request=request,
             item=item,
+            stored_megabyte=megabyte,
+            joined_item=joined_item,
             candidate=candidate,
             choice=choice,
             worker_task=0.0,

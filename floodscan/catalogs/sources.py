@@ -140,12 +140,6 @@ def find_archive(catalog: Catalog, search: Search) -> ArchiveCatalog | None:
     return source if isinstance(source, ArchiveCatalog) else None
 
 
-def is_covered(catalog: Catalog, search: Search) -> bool:
-    """Return whether a search may find its items: an API has no time without coverage."""
-    archive = find_archive(catalog, search)
-    return archive is None or archive.covers(search)
-
-
 def plan_for(catalog: Catalog, batch: Batch, recipe: Recipe) -> BatchPlan:
     """Plan a batch: which of its searches are sent, and which are joined with an archive."""
     (plan,) = plan_each(catalog, [batch], recipe)

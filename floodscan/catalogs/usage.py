@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.shards import find_row_groups, group_searches
-from floodscan.catalogs.sources import find_archive, find_source
+from floodscan.catalogs.sources import find_source
 from floodscan.planning.slots import LOT_EVENTS
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from floodscan.catalogs.archive import ArchiveCatalog
     from floodscan.catalogs.base import Catalog
     from floodscan.model import Search
     from floodscan.planning.estimate import SweepSize
@@ -73,6 +73,7 @@ class UsageCounter:
     _n_searches: Counter[Key] = field(default_factory=Counter)
     _n_not_covered: Counter[Key] = field(default_factory=Counter)
     _reasons: dict[Key, str] = field(default_factory=dict)
+    _not_covered: set[Search] = field(default_factory=set)
     _dated: set[Key] = field(default_factory=set)
     _archives: dict[Key, ArchiveCatalog] = field(default_factory=dict)
     _lot: dict[Key, list[tuple[Search, int]]] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class UsageCounter:
 
     def add(self, batch: BatchPlan) -> None:
         """Count the slots and searches of a batch."""
+        self._not_covered.clear()
         sent: set[tuple[Search, Key]] = set()
         for plan in batch.plans:
             asked = Counter(search for slot in plan.slots for search in slot.searches)
@@ -103,14 +105,19 @@ class UsageCounter:
         key = (search.collection, source.location)
         self._reasons[key] = why
         self._n_slots[key] += n_slots
-        if (archive := find_archive(self.catalog, search)) is not None:
-            self._archives[key] = archive
+        if isinstance(source, ArchiveCatalog):
+            self._archives[key] = source
             self._lot.setdefault(key, []).append((search, 0))
             if search.window is not None:
                 self._dated.add(key)
-            if not archive.covers(search):
+            if not source.covers(search):
+                self._not_covered.add(search)
                 self._n_not_covered[key] += n_slots
         return key
+
+    def covers(self, search: Search) -> bool:
+        """Return whether the source of a slot search covers it, one of the batch added last."""
+        return search not in self._not_covered
 
     def _end_lot(self) -> None:
         """Count the row groups that a lot reads, see ``floodscan.engine.joining``."""

@@ -72,7 +72,7 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
     with ExitStack() as stack:
         try:
             with _loss_explained(client):
-                joined = stack.enter_context(_joined(run, lot, client))
+                joined = stack.enter_context(joined_lot(run, lot, client))
         except (FloodscanError, OSError):
             raise
         except Exception as bug:
@@ -101,7 +101,7 @@ def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
 
 
 @contextmanager
-def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[Run]:
+def joined_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[Run]:
     """Join the archives of a run with a lot, and remove the answers at the end.
 
     Args:

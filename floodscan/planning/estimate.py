@@ -121,8 +121,8 @@ class SizeCounter:
 
     Attributes:
         recipe: The rules, which say how many items to expect.
-        covers: Whether the source of a slot search may find its items. It is asked for batches
-            that are joined with an archive.
+        covers: Whether the source of a slot search covers its window; slots that are not covered
+            stay empty. It is asked for batches that are joined with an archive.
     """
 
     recipe: Recipe
@@ -149,15 +149,16 @@ class SizeCounter:
         self._n_items += float(items.sum())
         by_event = [plan.searches for plan in batch.plans]
         if len(sent) == len(searches):
-            self._n_choices += len(batch.plans)
+            self._n_choices += len(by_event)
         else:
             by_event = [tuple(filter(self.covers, each)) for each in by_event]
             self._n_choices += sum(any(search.window for search in each) for each in by_event)
-            found = chain.from_iterable(by_event)
-            joined = [search for search in found if batch.merged_search_for(search).joined]
-            self._n_joined_items += float(_expect_items(joined, self.recipe).sum())
         slot_searches = list(chain.from_iterable(by_event))
-        self._n_candidates += float(_expect_items(slot_searches, self.recipe).sum())
+        candidates = _expect_items(slot_searches, self.recipe)
+        self._n_candidates += float(candidates.sum())
+        if len(sent) < len(searches):
+            joined = [batch.merged_search_for(search).joined for search in slot_searches]
+            self._n_joined_items += float(candidates[joined].sum())
 
     @property
     def size(self) -> SweepSize:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,7 +48,7 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import is_covered, list_archives, plan_each
+    from floodscan.catalogs.sources import list_archives, plan_each
     from floodscan.catalogs.usage import UsageCounter, add_reads
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
@@ -62,12 +61,13 @@ def plan(
 
     source = catalogs.open(events, rules)
     rules = _drop_unheld(source, rules)
-    counter, sizes = UsageCounter(source), SizeCounter(rules, partial(is_covered, source))
+    counter = UsageCounter(source)
+    sizes = SizeCounter(rules, counter.covers)
     with report_events(as_json=as_json):
         listed = list_all(events, phase_offset_days=rules.phase_offset_days)
     _log.info("%d events are read from %s", len(listed), events)
     planned = plan_each(source, cut_batches(listed, run_id=""), rules)
-    batches = counter.count(sizes.count(planned))
+    batches = sizes.count(counter.count(planned))
     if as_json:
         print_json_list(_in_order(batches, listed.ids, source))
         return
