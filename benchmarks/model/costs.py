@@ -47,7 +47,9 @@ _BOX, _DAYS = (5.0, 49.0, 7.0, 51.0), 10
 _THIN = 4
 
 
-def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> dict[Policy, Costs]:
+def measure_costs(
+    n_events: int, *, repeats: int, task: float, folder: Path, archive: Path | None
+) -> dict[Policy, Costs]:
     """Measure the costs of a sweep by each policy.
 
     Args:
@@ -55,13 +57,14 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
         repeats: Repeats of each measurement, whose median counts.
         task: CPU seconds of the driver and the scheduler for a task, see ``simulation``.
         folder: An empty folder. ``events.csv`` and the catalog for them stay there.
+        archive: A generated archive for the join; None makes one.
     """
     events = latest_events(n_events, folder)
     found = event_cost.search_all(events, list(Policy), folder)
     with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
         request, item = _measure_answers(server.url, events, repeats)
         ran = run_alone(Case(1, n_events), server.url, folder / "events.csv", folder / "run")
-    megabyte, joined_item = measure_join(n_events, repeats=repeats, folder=folder)
+    megabyte, joined_item = measure_join(n_events, repeats=repeats, folder=folder, archive=archive)
     costs, item_bytes = {}, _measure_item_bytes()
     for policy, answered in found.items():
         event, candidate, choice = _measure_choices(answered, policy, folder, repeats)

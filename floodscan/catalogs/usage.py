@@ -140,7 +140,7 @@ class UsageCounter:
                 sizes, unnamed = (
                     archive.index.table[name].to_numpy() for name in ("n_bytes", "n_without_id")
                 )
-                n_row_groups = np.count_nonzero(n_reads)
+                n_row_groups = int(np.count_nonzero(n_reads))
                 n_bytes, n_without_id = (int(each[n_reads > 0].sum()) for each in (sizes, unnamed))
                 n_groups_read, n_bytes_read = int(n_reads.sum()), int(n_reads @ sizes)
                 dated = key in self._dated
