@@ -59,12 +59,11 @@ def measure_costs(
         folder: An empty folder. ``events.csv`` and the catalog for them stay there.
         archive: A generated archive for the join; None makes one.
     """
-    events = latest_events(n_events, folder)
-    found = event_cost.search_all(events, list(Policy), folder)
+    found = event_cost.search_all(events := latest_events(n_events, folder), [*Policy], folder)
     with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
         request, item = _measure_answers(server.url, events, repeats)
         ran = run_alone(Case(1, n_events), server.url, folder / "events.csv", folder / "run")
-    megabyte, joined_item = measure_join(n_events, repeats=repeats, folder=folder, archive=archive)
+    joins = measure_join(n_events, repeats=repeats, folder=folder, archive=archive)
     costs, item_bytes = {}, _measure_item_bytes()
     for policy, answered in found.items():
         event, candidate, choice = _measure_choices(answered, policy, folder, repeats)
@@ -72,8 +71,8 @@ def measure_costs(
             event=event,
             request=request,
             item=item,
-            stored_megabyte=megabyte,
-            joined_item=joined_item,
+            stored_megabyte=joins[0],
+            joined_item=joins[1],
             candidate=candidate,
             choice=choice,
             worker_task=0.0,

@@ -48,7 +48,7 @@ def plan(
     EVENTS is "demo" or a file, see "floodscan guide events". With --json, the output has all
     problems of an invalid file.
     """
-    from floodscan.catalogs.sources import list_archives, plan_each
+    from floodscan.catalogs.sources import plan_each
     from floodscan.catalogs.usage import UsageCounter, add_reads
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
@@ -61,28 +61,28 @@ def plan(
 
     source = catalogs.open(events, rules)
     rules = _drop_unheld(source, rules)
-    counter = UsageCounter(source)
-    sizes = SizeCounter(rules, counter.covers)
+    sizes = SizeCounter(rules, (counter := UsageCounter(source)).covers)
     with report_events(as_json=as_json):
         listed = list_all(events, phase_offset_days=rules.phase_offset_days)
     _log.info("%d events are read from %s", len(listed), events)
-    planned = plan_each(source, cut_batches(listed, run_id=""), rules)
-    batches = sizes.count(counter.count(planned))
+    cut = cut_batches(listed, run_id="")
+    batches = sizes.count(counter.count(plan_each(source, cut, rules)))
     if as_json:
         print_json_list(_in_order(batches, listed.ids, source))
         return
     show_plans(open_console(), batches, listed.ids)
-    uses = list(counter.list_uses())
-    show_sources(open_console(), uses, rules.checks)
-    show_estimate(
-        open_console(),
-        add_reads(sizes.size, uses),
-        rules.policy,
-        in_one_process=len(listed) <= FEW_EVENTS,
-        is_remote=any(archive.is_remote for archive in list_archives(source)),
-    )
+    show_sources(open_console(), uses := list(counter.list_uses()), rules.checks)
+    kind = {"in_one_process": len(listed) <= FEW_EVENTS, "is_remote": _is_remote(source)}
+    show_estimate(open_console(), add_reads(sizes.size, uses), rules.policy, **kind)
     if reads_area(rules):
         show_reads(open_console(), len(listed))
+
+
+def _is_remote(source: Catalog) -> bool:
+    """Return whether any archive is read over a network."""
+    from floodscan.catalogs.sources import list_archives
+
+    return any(archive.is_remote for archive in list_archives(source))
 
 
 def _drop_unheld(source: Catalog, rules: Recipe) -> Recipe:
