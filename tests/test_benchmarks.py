@@ -282,8 +282,8 @@ def test_a_model_is_checked_against_sweeps(tmp_path: Path) -> None:
     start, box = datetime(2018, 1, 1, tzinfo=UTC), (4.0, 43.0, 16.0, 53.0)
     write_archive(archive, Extent(start=start, n_items=3000, boxes=(box,)))
     words = ("--events", "4", "--latency", "0.01", "--batches", "4", "--nodes", "1", "8")
-    words += ("--archive", str(archive))
-    output = run("model", *words, "--pace", "0.01", "--repeats", "1", "--write", str(path))
+    files = ("--archive", str(archive), "--write", str(path))
+    output = run("model", *words, "--pace", "0.01", "--repeats", "1", *files)
     assert "40 tasks on 8 places took " in output
     assert "| none | 4 | 0.01 | 1 | " in output
     assert "| 2 | 4 | 0.01 | 64 | " in output
