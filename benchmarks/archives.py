@@ -275,13 +275,15 @@ def make_up(days: Sequence[str], cells: Sequence[Cell], seed: int) -> list[Flood
     return made
 
 
-def _days_between(days: tuple[date, date], number: int) -> list[str]:
+def days_between(days: tuple[date, date], number: int) -> list[str]:
+    """List so many days, from the first to the last one again and again."""
     first, last = days
     span = max((last - first).days, 1)
     return [str(first + timedelta(days=n % span)) for n in range(number)]
 
 
-def _cells_in(box: Box) -> list[Cell]:
+def cells_in(box: Box) -> list[Cell]:
+    """List the cells with land in a box."""
     west, south, east, north = box
     return sorted(c for c in land_cells() if south <= c[0] < north and west <= c[1] < east)
 
@@ -324,7 +326,7 @@ def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         archive = _open_archive(given, folder)
-        table, days, cells = archive.index.table, days_of(archive), _cells_in(given.bbox)
+        table, days, cells = archive.index.table, days_of(archive), cells_in(given.bbox)
         n_files = len(set(table["file"].to_pylist()))
         n_items = table["n_rows"].to_numpy().sum()
         page.add("items", f"{n_items:,} in {len(table):,} row groups of {n_files} files")
@@ -335,7 +337,7 @@ def main() -> None:
         compare_with_duckdb(archive, searches, ours, given.sample, page)
         others = make_up([flood.event_date for flood in floods], cells, seed=1)
         compare_more(archive, searches, [*floods, *others], folder, given.repeats, page)
-        many = make_up(_days_between(days, given.many), cells, seed=2)
+        many = make_up(days_between(days, given.many), cells, seed=2)
         join_many(archive, many, folder, page)
         run_scan(archive, floods, folder, page)
     if given.out:

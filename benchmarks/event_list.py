@@ -65,9 +65,10 @@ def measure(path: Path) -> Figures:
     n_batches = sum(1 for _ in cut_batches(listed, run_id=""))
     cut = perf_counter()
     timed = _TimedPlans(plan_each(catalog, cut_batches(listed, run_id=""), recipe))
-    usage, sizes = UsageCounter(catalog), SizeCounter(recipe)
+    usage = UsageCounter(catalog)
+    sizes = SizeCounter(recipe, usage.covers)
     with redirect_stdout(StringIO()) as shown:
-        show_plans(open_console(), usage.count(sizes.count(timed)), listed.ids)
+        show_plans(open_console(), sizes.count(usage.count(timed)), listed.ids)
     n_searches = int(shown.getvalue().split()[-2])
     list(usage.list_uses())
     planned = perf_counter()

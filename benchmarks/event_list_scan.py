@@ -17,13 +17,19 @@ from benchmarks.model.runs import size_of
 from benchmarks.peak_memory import measure_peak
 from floodscan import Recipe
 from floodscan.catalogs import ArchiveCatalog
+from floodscan.catalogs.sources import plan_each
+from floodscan.catalogs.usage import UsageCounter, add_reads
 from floodscan.planning.estimate import WORKERS, Setup, SweepSize, estimate, read_costs
+from floodscan.planning.slots import cut_batches
+from floodscan.scanning import read_list
 from floodscan.testing.archive_plan import Extent
 from floodscan.testing.write_archive import write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from floodscan.catalogs.usage import SourceUse
 
 _EPOCH = date(1970, 1, 1)
 _PACKED = True  # manifests, as in the run of the whole list
@@ -33,10 +39,9 @@ class ScanFigures(NamedTuple):
     """What a scan took, and what the model expects.
 
     Attributes:
-        size: Events and candidates of the scan; it sends no request.
+        size: How much the scan did; it sends no request.
         cpu: CPU seconds of the scan.
-        expected: CPU seconds by the costs with which ``floodscan plan`` estimates; to read the row
-            groups of the archive is not in them.
+        expected: CPU seconds by the costs with which ``floodscan plan`` estimates.
         megabytes: Peak of memory.
     """
 
@@ -98,17 +103,28 @@ def scan_alone(events: Path, archive: Path, out: Path) -> ScanFigures:
 def _scan(events: Path, archive: Path, out: Path) -> ScanFigures:
     started = process_time()
     result = floodscan.scan(events, catalog=str(archive), out=out, pack_manifests=_PACKED)
-    cpu = process_time() - started
-    size = size_of(result)
+    cpu, megabytes = process_time() - started, measure_peak()
+    size = add_reads(size_of(result), _list_uses(archive, events))
     setup = Setup(n_cores=1, request_seconds=0.0, has_tasks=False)
     expected = estimate(size, setup, read_costs(Recipe().policy)).limits[WORKERS]
-    return ScanFigures(size, cpu, expected, measure_peak())
+    return ScanFigures(size, cpu, expected, megabytes)
+
+
+def _list_uses(archive: Path, events: Path) -> list[SourceUse]:
+    """List what a scan reads, as ``floodscan plan`` does."""
+    catalog, recipe = ArchiveCatalog.at(str(archive)), Recipe()
+    usage = UsageCounter(catalog)
+    batches = cut_batches(read_list(events, recipe), run_id="")
+    for plan in plan_each(catalog, batches, recipe):
+        usage.add(plan)
+    return list(usage.list_uses())
 
 
 def report_scan(figures: ScanFigures) -> str:
     """Write the figures as a table."""
     size = figures.size
     found = f"{size.n_choices:,} of them with candidates, {size.n_candidates:,} candidates"
+    read = f"{size.n_row_groups:,} row groups of {size.n_bytes / 1e6:,.0f} MB are read"
     lines = [
         "| scan against an archive | CPU s | ms an event | events an hour and core |",
         "|---|---:|---:|---:|",
@@ -118,7 +134,8 @@ def report_scan(figures: ScanFigures) -> str:
             for name, cpu in (("measured", figures.cpu), ("model", figures.expected))
         ),
         "",
-        f"{size.n_events:,} events, {found}. Peak of memory: {figures.megabytes:.0f} MB.",
+        f"{size.n_events:,} events, {found}; {read}.",
+        f"Peak of memory: {figures.megabytes:.0f} MB.",
         f"The model expects {figures.expected / figures.cpu:.2f} times the measured CPU.",
     ]
     return "\n".join(lines)

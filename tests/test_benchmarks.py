@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ import shapely
 from benchmarks.count_work import count_work, find_differences
 from floodscan import Policy
 from floodscan.planning.estimate import Costs
+from floodscan.testing.archive_plan import Extent
+from floodscan.testing.write_archive import write_archive
 from tests.paths import REPO_ROOT
 
 pytestmark = pytest.mark.processes
@@ -275,9 +278,12 @@ def test_peers_are_compared(tmp_path: Path) -> None:
 
 def test_a_model_is_checked_against_sweeps(tmp_path: Path) -> None:
     """It has a row for each sweep that ran, and says what limits those that can't run here."""
-    path = tmp_path / "costs.json"
+    path, archive = tmp_path / "costs.json", tmp_path / "archive"
+    start, box = datetime(2018, 1, 1, tzinfo=UTC), (4.0, 43.0, 16.0, 53.0)
+    write_archive(archive, Extent(start=start, n_items=3000, boxes=(box,)))
     words = ("--events", "4", "--latency", "0.01", "--batches", "4", "--nodes", "1", "8")
-    output = run("model", *words, "--pace", "0.01", "--repeats", "1", "--write", str(path))
+    files = ("--archive", str(archive), "--write", str(path))
+    output = run("model", *words, "--pace", "0.01", "--repeats", "1", *files)
     assert "40 tasks on 8 places took " in output
     assert "| none | 4 | 0.01 | 1 | " in output
     assert "| 2 | 4 | 0.01 | 64 | " in output
@@ -285,3 +291,4 @@ def test_a_model_is_checked_against_sweeps(tmp_path: Path) -> None:
     assert "| 256 | 100 | " in output
     costs = orjson.loads(path.read_bytes())["costs"]
     assert [Costs(**costs[policy]).item_bytes > 0 for policy in Policy] == [True, True]
+    assert re.search(r"\n\| stored_megabyte \| -?[\d.]+ \| -?[\d.]+ \|\n\| joined_item \| ", output)

@@ -101,6 +101,7 @@ def main() -> None:
     options.add_argument("--pace", type=float, default=1.0, help="factor for the time of tasks")
     options.add_argument("--latency", type=float, default=0.2, help="of a request, s")
     options.add_argument("--repeats", type=int, default=3, help="of each cost")
+    options.add_argument("--archive", type=Path, help="a generated one; default: make one")
     options.add_argument(
         "--write",
         type=Path,
@@ -115,7 +116,9 @@ def main() -> None:
     print(show_simulation(found), end="\n\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="floodscan-benchmark-") as name:
         folder, task = Path(name), found.cpu_of_a_task
-        costs = measure_costs(given.events, repeats=given.repeats, task=task, folder=folder)
+        costs = measure_costs(
+            given.events, repeats=given.repeats, task=task, folder=folder, archive=given.archive
+        )
         print(show_costs(costs), end="\n\n", flush=True)
         usual = costs[Recipe().policy]
         print(check(usual, given.events, given.latency, folder), end="\n\n", flush=True)

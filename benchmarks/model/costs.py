@@ -6,6 +6,8 @@ The stages work on the answers of a generated catalog, in one process:
     an event                  its answers are empty
     a candidate, a choice     its answers are whole, and thinned to every fourth item
 
+The join of an archive is measured alone too, see ``joins``.
+
 Then a sweep runs on a local cluster with one worker. What its worker took in addition to the stages
 is the worker's cost of a task. What its driver took in addition to the tasks is that of an event.
 """
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import event_cost
+from benchmarks.model.joins import measure_join
 from benchmarks.model.runs import Case, run_alone
 from benchmarks.sweeps import latest_events, plan_searches
 from floodscan import Policy, Recipe, pipeline
@@ -35,16 +38,19 @@ from floodscan.testing.made_up_items import MadeUpItems
 from floodscan.testing.servers.launch import lean_server
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.event_cost import Answered
+    from benchmarks.model.runs import Ran
     from floodscan import Event
 
 _BOX, _DAYS = (5.0, 49.0, 7.0, 51.0), 10
 _THIN = 4
 
 
-def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> dict[Policy, Costs]:
+def measure_costs(
+    n_events: int, *, repeats: int, task: float, folder: Path, archive: Path | None
+) -> dict[Policy, Costs]:
     """Measure the costs of a sweep by each policy.
 
     Args:
@@ -52,12 +58,14 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
         repeats: Repeats of each measurement, whose median counts.
         task: CPU seconds of the driver and the scheduler for a task, see ``simulation``.
         folder: An empty folder. ``events.csv`` and the catalog for them stay there.
+        archive: A generated archive for the join; None makes one.
     """
     events = latest_events(n_events, folder)
     found = event_cost.search_all(events, list(Policy), folder)
     with lean_server(folder, landing_id="generated", log=folder / "server.log") as server:
         request, item = _measure_answers(server.url, events, repeats)
         ran = run_alone(Case(1, n_events), server.url, folder / "events.csv", folder / "run")
+    joins = measure_join(n_events, repeats=repeats, folder=folder, archive=archive)
     costs, item_bytes = {}, _measure_item_bytes()
     for policy, answered in found.items():
         event, candidate, choice = _measure_choices(answered, policy, folder, repeats)
@@ -65,6 +73,8 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
             event=event,
             request=request,
             item=item,
+            stored_megabyte=joins[0],
+            joined_item=joins[1],
             candidate=candidate,
             choice=choice,
             worker_task=0.0,
@@ -72,9 +82,16 @@ def measure_costs(n_events: int, *, repeats: int, task: float, folder: Path) -> 
             task=task,
             item_bytes=item_bytes,
         )
-    by_stages = sum_worker_cpu(ran.size, costs[Policy.REFERENCE])
-    worker_task = max(ran.worker_cpu - by_stages, 0.0) / ran.size.n_tasks
-    driver_event = max(ran.driver_cpu - ran.size.n_tasks * task, 0.0) / n_events
+    return _add_cluster(costs, ran)
+
+
+def _add_cluster(costs: Mapping[Policy, Costs], ran: Ran) -> dict[Policy, Costs]:
+    """Add what a sweep by the default policy took on a cluster in addition to its stages."""
+    usual = costs[Recipe().policy]
+    worker_cpu = ran.worker_cpu - sum_worker_cpu(ran.size, usual)
+    driver_cpu = ran.driver_cpu - ran.size.n_tasks * usual.task
+    worker_task = max(worker_cpu, 0.0) / ran.size.n_tasks
+    driver_event = max(driver_cpu, 0.0) / ran.size.n_events
     return {
         policy: replace(alone, worker_task=worker_task, driver_event=driver_event)
         for policy, alone in costs.items()

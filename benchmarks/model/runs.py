@@ -108,13 +108,16 @@ def _cpu_of_workers(client: Client | None) -> float:
 
 
 def size_of(result: floodscan.ScanResult) -> SweepSize:
-    """Return how much a sweep did."""
+    """Return how much a sweep did; a search without a request is joined with an archive."""
     searches = result.folder.searches.read(["n_requests", "n_items"])
+    n_requests, n_items = (searches[name].to_numpy() for name in searches.column_names)
+    joined = n_requests == 0
     of_events = result.folder.read_events()["n_candidates"].to_numpy()
     return SweepSize(
         n_events=len(of_events),
-        n_requests=sum(searches["n_requests"].to_pylist()),
-        n_items=sum(searches["n_items"].to_pylist()),
+        n_requests=int(n_requests.sum()),
+        n_items=int(n_items[~joined].sum()),
+        n_joined_items=int(n_items[joined].sum()),
         n_candidates=int(of_events.sum()),
         n_choices=int(np.count_nonzero(of_events)),
     )

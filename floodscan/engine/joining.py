@@ -26,6 +26,7 @@ from floodscan.catalogs.sources import find_archive, list_archives, plan_each
 from floodscan.engine.run_batches import run_batches
 from floodscan.engine.work import ScanWork
 from floodscan.errors import FloodscanError
+from floodscan.planning.slots import LOT_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     Job = tuple[ArchiveCatalog, Shard]
     Uncovered = tuple[ArchiveCatalog, str]
 
-_LOT_EVENTS = 32_768
 _LOT_BYTES = 256 << 20
 _THREADS = 4
 
@@ -72,7 +72,7 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
     with ExitStack() as stack:
         try:
             with _loss_explained(client):
-                joined = stack.enter_context(_joined(run, lot, client))
+                joined = stack.enter_context(joined_lot(run, lot, client))
         except (FloodscanError, OSError):
             raise
         except Exception as bug:
@@ -93,7 +93,7 @@ def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
         lot.append(batch)
         n_events += len(batch.packed)
         n_bytes += sum(len(event.content) for event in batch.packed)
-        if n_events >= _LOT_EVENTS or n_bytes >= _LOT_BYTES:
+        if n_events >= LOT_EVENTS or n_bytes >= _LOT_BYTES:
             yield lot
             lot, n_events, n_bytes = [], 0, 0
     if lot:
@@ -101,7 +101,7 @@ def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
 
 
 @contextmanager
-def _joined(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[Run]:
+def joined_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[Run]:
     """Join the archives of a run with a lot, and remove the answers at the end.
 
     Args:

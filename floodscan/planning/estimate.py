@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -25,9 +26,9 @@ from floodscan.planning.extents import count_pages
 from floodscan.planning.slots import MIN_BATCH_EVENTS, PART_EVENTS, SEARCHES_PER_TASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from floodscan.model import Policy, Recipe
+    from floodscan.model import Policy, Recipe, Search
     from floodscan.planning.slots import BatchPlan
 
 AT_ONCE: Final = "requests at once"
@@ -49,7 +50,9 @@ class Costs:
     Attributes:
         event: Of a worker, for an event without candidates: its slots, its part of the files.
         request: Of a worker, for a request.
-        item: Of a worker, for an item that is found.
+        item: Of a worker, for an item that a request finds.
+        stored_megabyte: Of a worker, for a million bytes of row groups, as they are stored.
+        joined_item: Of a worker, for an item that a join finds: it is written, and read again.
         candidate: Of a worker, for a candidate of a slot.
         choice: Of a worker, for the choices of an event with candidates.
         worker_task: Of a worker, to get a task and to send its results.
@@ -61,6 +64,8 @@ class Costs:
     event: float
     request: float
     item: float
+    stored_megabyte: float
+    joined_item: float
     candidate: float
     choice: float
     worker_task: float
@@ -75,10 +80,13 @@ class SweepSize:
 
     Attributes:
         n_events: Number of events.
-        n_requests: Number of requests to the catalog.
+        n_requests: Number of requests to a STAC API.
         n_items: Number of items in their answers.
         n_candidates: Number of candidates of all slots.
         n_choices: Number of events with candidates.
+        n_joined_items: Number of items in the answers of the join with archives.
+        n_row_groups: Number of row groups that the join reads; each lot reads its own.
+        n_bytes: Bytes of these, as they are stored.
     """
 
     n_events: int
@@ -86,6 +94,9 @@ class SweepSize:
     n_items: float
     n_candidates: float
     n_choices: int
+    n_joined_items: float = 0.0
+    n_row_groups: int = 0
+    n_bytes: int = 0
 
     @property
     def n_tasks(self) -> float:
@@ -97,19 +108,31 @@ class SweepSize:
         )
 
 
+def _is_covered(search: Search) -> bool:
+    del search
+    return True
+
+
 @dataclass(slots=True)
 class SizeCounter:
-    """Counts how much a sweep will do at an API, as its batches are planned.
+    """Counts how much a sweep will do, as its batches are planned.
+
+    Which row groups it reads is not known here: ``floodscan.catalogs.usage`` counts them.
 
     Attributes:
         recipe: The rules, which say how many items to expect.
+        covers: Whether the source of a slot search covers its window; slots that are not covered
+            stay empty. It is asked for batches that are joined with an archive.
     """
 
     recipe: Recipe
+    covers: Callable[[Search], bool] = _is_covered
     _n_events: int = 0
     _n_requests: float = 0.0
     _n_items: float = 0.0
     _n_candidates: float = 0.0
+    _n_choices: int = 0
+    _n_joined_items: float = 0.0
 
     def count(self, batches: Iterable[BatchPlan]) -> Iterator[BatchPlan]:
         """Count batches as they pass by."""
@@ -118,13 +141,20 @@ class SizeCounter:
             yield batch
 
     def _add(self, batch: BatchPlan) -> None:
-        sent = [search for search in batch.searches if not search.joined]
+        searches = batch.searches
+        sent = [search for search in searches if not search.joined]
         items = expect_items(sent, self.recipe)
-        slot_searches = [search for plan in batch.plans for search in plan.searches]
         self._n_events += len(batch.plans)
         self._n_requests += float(count_pages(items, self.recipe.searches).sum())
         self._n_items += float(items.sum())
-        self._n_candidates += float(expect_items(slot_searches, self.recipe).sum())
+        covers = self.covers if len(sent) < len(searches) else _is_covered
+        by_event = [[*filter(covers, plan.searches)] for plan in batch.plans]
+        self._n_choices += sum(any(search.window for search in found) for found in by_event)
+        slot_searches = list(chain.from_iterable(by_event))
+        candidates = expect_items(slot_searches, self.recipe)
+        self._n_candidates += float(candidates.sum())
+        joined = [batch.merged_search_for(search).joined for search in slot_searches]
+        self._n_joined_items += float(candidates[joined].sum())
 
     @property
     def size(self) -> SweepSize:
@@ -134,7 +164,8 @@ class SizeCounter:
             n_requests=self._n_requests,
             n_items=self._n_items,
             n_candidates=self._n_candidates,
-            n_choices=self._n_events,
+            n_choices=self._n_choices,
+            n_joined_items=self._n_joined_items,
         )
 
 
@@ -192,6 +223,8 @@ def sum_worker_cpu(size: SweepSize, costs: Costs) -> float:
         size.n_events * costs.event
         + size.n_requests * costs.request
         + size.n_items * costs.item
+        + size.n_bytes / 1e6 * costs.stored_megabyte
+        + size.n_joined_items * costs.joined_item
         + size.n_candidates * costs.candidate
         + size.n_choices * costs.choice
     )
@@ -213,5 +246,5 @@ def estimate(size: SweepSize, setup: Setup, costs: Costs) -> Estimate:
         DRIVER: driver_cpu,
         MACHINE: (all_cpu + setup.other_cpu) / setup.machine_cores if setup.machine_cores else 0.0,
     }
-    tail = _ROUND_TRIPS * setup.request_seconds
+    tail = _ROUND_TRIPS * setup.request_seconds if size.n_requests else 0.0
     return Estimate(max(limits.values()) + tail, limits)

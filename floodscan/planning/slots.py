@@ -49,6 +49,9 @@ PART_EVENTS = 16
 SEARCHES_PER_TASK = 16
 """Searches of a batch that one task makes, at the same time."""
 
+LOT_EVENTS = 32_768
+"""Minimum number of events in a lot: its batches are joined with an archive at once."""
+
 _BATCHES_AT_ONCE = 32
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
 

@@ -101,10 +101,18 @@ def show_reads(console: Console, n_events: int) -> None:
 
 
 def show_estimate(
-    console: Console, size: SweepSize, policy: Policy, *, in_one_process: bool
+    console: Console, size: SweepSize, policy: Policy, *, in_one_process: bool, is_remote: bool
 ) -> None:
-    """Print the requests of a sweep, and how long it takes on this machine, by measured costs."""
-    if not size.n_requests:
+    """Print what a sweep takes, and how long it takes on this machine, by measured costs.
+
+    Args:
+        console: Where to print.
+        size: How much it does.
+        policy: The policy.
+        in_one_process: Whether it runs without Dask.
+        is_remote: Whether row groups are read over a network.
+    """
+    if not size.n_requests and not size.n_row_groups:
         return
     costs, n_cores = read_costs(policy), os.cpu_count() or 1
     setup = Setup(
@@ -115,13 +123,24 @@ def show_estimate(
         has_tasks=not in_one_process,
     )
     found = estimate(size, setup, costs)
-    taken = f"about {size.n_requests:,.0f} requests, {size.n_items:,.0f} items"
-    print_line(console, f"estimate: {taken} and {decimal(round(size.n_items * costs.item_bytes))}")
-    machine = f"{n_cores} cores, {MAX_IN_FLIGHT} requests at once of {REQUEST_SECONDS} s"
-    print_line(console, f"with {machine}: {_time(found.seconds)}, limited by {found.bottleneck}")
+    taken, machine = [], [f"{n_cores} cores"]
+    if size.n_requests:
+        n_bytes = decimal(round(size.n_items * costs.item_bytes))
+        taken.append(f"{size.n_requests:,.0f} requests, {size.n_items:,.0f} items and {n_bytes}")
+        machine.append(f"{MAX_IN_FLIGHT} requests at once of {REQUEST_SECONDS} s")
+    if size.n_row_groups:
+        groups = f"{size.n_row_groups:,} row group{'s' * (size.n_row_groups > 1)}"
+        taken.append(f"{groups}, {decimal(size.n_bytes)}")
+    print_line(console, f"estimate: about {'; '.join(taken)}")
+    time_taken = f"{_time(found.seconds)}, limited by {found.bottleneck}"
+    print_line(console, f"with {', '.join(machine)}: {time_taken}")
+    if is_remote and size.n_row_groups:
+        print_line(console, "the time to fetch the row groups is not in the estimate")
 
 
 def _time(seconds: float) -> str:
+    if seconds < 1:
+        return "less than 1 s"
     return f"{seconds:.0f} s" if seconds < _LONG_SECONDS else f"{seconds / 60:,.0f} minutes"
 
 

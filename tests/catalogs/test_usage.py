@@ -9,10 +9,12 @@ import pytest
 from rich.console import Console
 
 from floodscan import Recipe, scan
-from floodscan.catalogs import open_sources
+from floodscan.catalogs import open_sources, usage
 from floodscan.catalogs.archive import reading
 from floodscan.catalogs.sources import find_archive
-from floodscan.catalogs.usage import SourceUse, UsageCounter
+from floodscan.catalogs.usage import SourceUse, UsageCounter, add_reads
+from floodscan.engine import joining
+from floodscan.planning.estimate import SweepSize
 from floodscan.planning.event_list import list_events
 from floodscan.planning.slots import cut_batches, plan_batch
 from floodscan.report.plans import show_sources
@@ -21,23 +23,36 @@ from tests.catalogs.test_sources import write_archive
 from tests.sweeps import make_events
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from floodscan import Event
     from floodscan.catalogs import Catalog
 
 API = "https://example.org/stac"
 EVENTS = make_events(12)
+NO_SIZE = SweepSize(n_events=0, n_requests=0, n_items=0, n_candidates=0, n_choices=0)
 
 
-def measure(catalog: Catalog) -> dict[tuple[str, str], SourceUse]:
+Uses = dict[tuple[str, str], SourceUse]
+
+
+def measure(catalog: Catalog) -> Uses:
     """Plan the events with a catalog; the use of each collection and source."""
+    n_batches, uses = measure_all(catalog, EVENTS)
+    assert n_batches == 1
+    return uses
+
+
+def measure_all(catalog: Catalog, events: Sequence[Event]) -> tuple[int, Uses]:
+    """Plan events with a catalog; the number of batches, and the use as ``measure`` gives it."""
     counter = UsageCounter(catalog)
     batches = (
         plan_batch(batch, Recipe(), joins=lambda s: find_archive(catalog, s) is not None)
-        for batch in cut_batches(list_events(EVENTS), run_id="")
+        for batch in cut_batches(list_events(events), run_id="")
     )
-    assert len(list(counter.count(batches))) == 1
-    return {(use.collection, use.source): use for use in counter.list_uses()}
+    n_batches = len(list(counter.count(batches)))
+    return n_batches, {(use.collection, use.source): use for use in counter.list_uses()}
 
 
 @pytest.fixture
@@ -74,6 +89,30 @@ def test_an_archive_takes_the_row_groups_that_are_read(
     assert {use.n_searches for use in uses.values()} == {0}
     assert uses[RADAR, "demo"].coverage == "2021-06-01/2021-07-31"
     assert uses[DEM, "demo"].coverage is None
+
+
+def test_each_lot_reads_its_own_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as the sweep does; the sources name each row group once."""
+    read: list[int] = []
+    original = reading._join
+
+    def follow(*args: object) -> object:
+        read.append(1)
+        return original(*args)  # type: ignore[arg-type]
+
+    events = make_events(100)
+    _, once = measure_all(open_sources("demo"), events)
+    for module in (joining, usage):
+        monkeypatch.setattr(module, "LOT_EVENTS", 1)
+    n_batches, by_lot = measure_all(open_sources("demo"), events)
+    monkeypatch.setattr(reading, "_join", follow)
+    scan(events, catalog="demo", out=tmp_path / "out")
+    size = add_reads(NO_SIZE, list(by_lot.values()))
+    assert size.n_row_groups == len(read) == 3 * n_batches > 3
+    assert size.n_bytes > sum(use.n_bytes for use in by_lot.values())
+    for key, use in once.items():
+        assert (by_lot[key].n_row_groups, by_lot[key].n_bytes) == (use.n_row_groups, use.n_bytes)
+        assert (use.n_groups_read, use.n_bytes_read) == (use.n_row_groups, use.n_bytes)
 
 
 def test_slots_outside_an_archive_are_counted(half: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,16 @@ def test_plan_shows_slots_and_searches(run: Run) -> None:
     assert {slot["source"] for slot in read[0]["slots"]} == {"demo"}
     sent = orjson.loads(run("plan", "demo", "--catalog", "planetary-computer", "--json")[1])
     assert (len(sent[0]["slots"]), len(sent[0]["searches"])) == (9, 2)
+
+
+def test_plan_ends_with_an_estimate(run: Run, tmp_path: Path) -> None:
+    """Of row groups, of requests or of both, as the sources are."""
+    assert "\nestimate: about 3 row groups, " in run("plan", "demo")[1]
+    sent = run("plan", "demo", "--catalog", "planetary-computer")[1]
+    assert "\nestimate: about 2 requests, " in sent
+    (tmp_path / "r.toml").write_text('[sources]\nsentinel-1-rtc = "planetary-computer"\n')
+    both = run("plan", "demo", "--catalog", "demo", "--recipe", tmp_path / "r.toml")[1]
+    assert re.search(r"\nestimate: about \d requests?, .*; 2 row groups, ", both)
 
 
 def test_explain_shows_ranked_and_rejected_candidates(demo_out: Path, run: Run) -> None:

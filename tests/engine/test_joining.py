@@ -75,7 +75,7 @@ def test_small_lots_give_the_same_bytes(
     archive: Path, searched: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each batch may be joined alone."""
-    monkeypatch.setattr(joining, "_LOT_EVENTS", 1)
+    monkeypatch.setattr(joining, "LOT_EVENTS", 1)
     scan(EVENTS, catalog=str(archive), out=tmp_path / "out")
     assert result_bytes(tmp_path / "out") == searched
 

@@ -28,6 +28,8 @@ COSTS = Costs(
     event=0.001,
     request=0.001,
     item=0.0001,
+    stored_megabyte=0.01,
+    joined_item=0.0002,
     candidate=0.0001,
     choice=0.01,
     worker_task=0.002,
@@ -66,6 +68,14 @@ def test_the_busiest_part_sets_the_time(setup: Setup, bottleneck: str, seconds: 
     assert found.seconds == pytest.approx(seconds + 2 * setup.request_seconds)
 
 
+def test_a_join_takes_time_for_what_it_reads_and_finds() -> None:
+    """Without requests, there is no round trip."""
+    size = replace(SIZE, n_requests=0, n_items=0, n_joined_items=50_000, n_bytes=300_000_000)
+    found = estimate(size, replace(SETUP, n_cores=2, has_tasks=False), COSTS)
+    assert found.bottleneck == WORKERS
+    assert found.seconds == pytest.approx((1 + 5 + 10 + 0.5 + 10 + 3) / 2)
+
+
 def test_one_process_does_all_the_work_without_tasks() -> None:
     """Its cores are those of a process, and the driver's part is added to the workers'."""
     found = estimate(SIZE, replace(SETUP, n_cores=2, has_tasks=False), COSTS)
@@ -86,9 +96,37 @@ def test_the_size_of_a_sweep_is_that_of_its_plans() -> None:
     assert 0 < counter.size.n_items < counter.size.n_candidates
 
 
+def test_what_an_archive_covers_is_counted_apart() -> None:
+    """A join sends no request; slots that it does not cover find nothing."""
+    recipe = Recipe()
+    events = load_events("demo", phase_offset_days=recipe.phase_offset_days)
+    (batch,) = cut_batches(list_events(events), run_id="")
+    sent, joined = plan_batch(batch, recipe), plan_batch(batch, recipe, joins=bool)
+    mixed = plan_batch(batch, recipe, joins=lambda search: search.window is None)
+    sizes = []
+    for plan, covers in (
+        (sent, bool),
+        (joined, bool),
+        (mixed, bool),
+        (joined, lambda search: search.window is None),
+    ):
+        counter = SizeCounter(recipe, covers)
+        assert list(counter.count([plan])) == [plan]
+        sizes.append(counter.size)
+    by_api, by_archive, by_both, dem_alone = sizes
+    assert (by_archive.n_requests, by_archive.n_items, by_api.n_joined_items) == (0, 0, 0)
+    assert by_archive.n_joined_items == by_archive.n_candidates == by_api.n_candidates
+    assert by_both.n_candidates == by_api.n_candidates
+    assert by_both.n_joined_items == dem_alone.n_joined_items == dem_alone.n_candidates
+    assert 0 < by_both.n_joined_items < by_both.n_candidates
+    assert 0 < by_both.n_items < by_api.n_items
+    assert [size.n_choices for size in sizes] == [1, 1, 1, 0]
+
+
 def test_the_measured_costs_are_there() -> None:
     """They are written by ``benchmarks.model``; the policy that searches for sets costs more."""
     costs = {policy: read_costs(policy) for policy in Policy}
     assert costs[Policy.REFERENCE].driver_event > 0
+    assert costs[Policy.REFERENCE].stored_megabyte > costs[Policy.REFERENCE].joined_item > 0
     both = [each.candidate + each.choice / 200 for each in costs.values()]
     assert both[0] < both[1]

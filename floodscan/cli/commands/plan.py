@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from floodscan.catalogs import Catalog
     from floodscan.cli.options import CatalogChoice
     from floodscan.model import Recipe, Search
+    from floodscan.planning.estimate import SweepSize
     from floodscan.planning.slots import BatchPlan, EventPlan
 
     Json = dict[str, Any]
@@ -49,33 +50,49 @@ def plan(
     problems of an invalid file.
     """
     from floodscan.catalogs.sources import plan_each
-    from floodscan.catalogs.usage import UsageCounter
+    from floodscan.catalogs.usage import UsageCounter, add_reads
     from floodscan.cli.event_input import report_events
     from floodscan.cli.output import open_console, print_json_list
-    from floodscan.clusters import FEW_EVENTS
     from floodscan.inputs.event_files import list_all
     from floodscan.planning.estimate import SizeCounter
     from floodscan.planning.slots import cut_batches
-    from floodscan.report.plans import show_estimate, show_plans, show_reads, show_sources
-    from floodscan.selection.clearness import reads_area
+    from floodscan.report.plans import show_plans, show_sources
 
     source = catalogs.open(events, rules)
     rules = _drop_unheld(source, rules)
-    counter, sizes = UsageCounter(source), SizeCounter(rules)
+    counter = UsageCounter(source)
+    sizes = SizeCounter(rules, counter.covers)
     with report_events(as_json=as_json):
         listed = list_all(events, phase_offset_days=rules.phase_offset_days)
     _log.info("%d events are read from %s", len(listed), events)
     planned = plan_each(source, cut_batches(listed, run_id=""), rules)
-    batches = counter.count(sizes.count(planned))
+    batches = sizes.count(counter.count(planned))
     if as_json:
         print_json_list(_in_order(batches, listed.ids, source))
         return
     show_plans(open_console(), batches, listed.ids)
-    show_sources(open_console(), counter.list_uses(), rules.checks)
-    few = len(listed) <= FEW_EVENTS
-    show_estimate(open_console(), sizes.size, rules.policy, in_one_process=few)
+    uses = list(counter.list_uses())
+    show_sources(open_console(), uses, rules.checks)
+    _show_totals(source, rules, add_reads(sizes.size, uses))
+
+
+def _show_totals(source: Catalog, rules: Recipe, size: SweepSize) -> None:
+    """Print how long the sweep takes, and how many scenes are read for clouds."""
+    from floodscan.catalogs.sources import list_archives
+    from floodscan.cli.output import open_console
+    from floodscan.clusters import FEW_EVENTS
+    from floodscan.report.plans import show_estimate, show_reads
+    from floodscan.selection.clearness import reads_area
+
+    show_estimate(
+        open_console(),
+        size,
+        rules.policy,
+        in_one_process=size.n_events <= FEW_EVENTS,
+        is_remote=any(archive.is_remote for archive in list_archives(source)),
+    )
     if reads_area(rules):
-        show_reads(open_console(), len(listed))
+        show_reads(open_console(), size.n_events)
 
 
 def _drop_unheld(source: Catalog, rules: Recipe) -> Recipe:
