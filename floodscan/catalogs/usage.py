@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from floodscan.catalogs.archive import ArchiveCatalog
 from floodscan.catalogs.archive.shards import find_row_groups, group_searches
 from floodscan.catalogs.sources import find_source
-from floodscan.planning.slots import LOT_EVENTS
+from floodscan.planning.slots import LOT_EVENTS, SMALL_LOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,12 +37,12 @@ class SourceUse:
         n_slots: Number of slots that it feeds.
         n_searches: Number of searches to send; 0 for an archive. A search of several collections
             counts for each.
+        n_not_covered: Number of slots whose window the archive does not cover.
         n_row_groups: Number of row groups to read; None for an API.
         n_bytes: Bytes of these at most, as they are stored.
         n_groups_read: How often a row group is read: each lot of events reads its own.
         n_bytes_read: Bytes of these.
         coverage: The days that an archive covers; None for an API, or if windows are all time.
-        n_not_covered: Number of slots whose window the archive does not cover.
         n_without_id: Number of rows without an id, which are left out.
     """
 
@@ -51,13 +51,65 @@ class SourceUse:
     why: str
     n_slots: int
     n_searches: int
-    n_row_groups: int | None
-    n_bytes: int
-    n_groups_read: int
-    n_bytes_read: int
-    coverage: str | None
     n_not_covered: int
-    n_without_id: int
+    n_row_groups: int | None = None
+    n_bytes: int = 0
+    n_groups_read: int = 0
+    n_bytes_read: int = 0
+    coverage: str | None = None
+    n_without_id: int = 0
+
+
+@dataclass(slots=True)
+class _ArchiveUse:
+    """What a sweep takes from an archive for one collection.
+
+    Attributes:
+        archive: The archive.
+        lot: Slot searches of the lot that is being counted, as ``group_searches`` takes them.
+        n_reads: How often each row group is read, shape (row groups,).
+        last: Numbers of the row groups that the last lot reads.
+        has_windows: Whether any slot search has a time window.
+    """
+
+    archive: ArchiveCatalog
+    lot: list[tuple[Search, int]] = field(default_factory=list)
+    n_reads: NDArray[np.int64] = field(init=False)
+    last: NDArray[np.intp] = field(init=False)
+    has_windows: bool = False
+
+    def __post_init__(self) -> None:
+        """Start with no row group read."""
+        self.n_reads = np.zeros(len(self.archive.index.table), np.int64)
+        self.last = np.empty(0, np.intp)
+
+    def add(self, search: Search) -> None:
+        """Add a slot search to the lot."""
+        self.lot.append((search, 0))
+        self.has_windows |= search.window is not None
+
+    def end_lot(self, *, is_rest: bool) -> None:
+        """Count the row groups that the lot reads; a rest is joined with the last lot."""
+        numbers = find_row_groups(self.archive.index, group_searches(self.lot))
+        self.n_reads[np.setdiff1d(numbers, self.last) if is_rest else numbers] += 1
+        self.last = numbers
+        self.lot.clear()
+
+    def measure(self, collection: str) -> dict[str, Any]:
+        """Return the fields of a ``SourceUse`` that only archives have."""
+        sizes, without_id = (
+            self.archive.index.table[name].to_numpy() for name in ("n_bytes", "n_without_id")
+        )
+        is_read = self.n_reads > 0
+        coverage = str(self.archive.measure_coverage(collection)) if self.has_windows else None
+        return {
+            "n_row_groups": int(is_read.sum()),
+            "n_bytes": int(sizes[is_read].sum()),
+            "n_groups_read": int(self.n_reads.sum()),
+            "n_bytes_read": int(self.n_reads @ sizes),
+            "coverage": coverage,
+            "n_without_id": int(without_id[is_read].sum()),
+        }
 
 
 @dataclass(slots=True)
@@ -74,11 +126,8 @@ class UsageCounter:
     _n_not_covered: Counter[Key] = field(default_factory=Counter)
     _reasons: dict[Key, str] = field(default_factory=dict)
     _not_covered: set[Search] = field(default_factory=set)
-    _dated: set[Key] = field(default_factory=set)
-    _archives: dict[Key, ArchiveCatalog] = field(default_factory=dict)
-    _lot: dict[Key, list[tuple[Search, int]]] = field(default_factory=dict)
+    _archives: dict[Key, _ArchiveUse] = field(default_factory=dict)
     _n_lot_events: int = 0
-    _n_reads: dict[Key, NDArray[np.int64]] = field(default_factory=dict)
 
     def count(self, batches: Iterable[BatchPlan]) -> Iterator[BatchPlan]:
         """Count batches as they pass by."""
@@ -98,7 +147,7 @@ class UsageCounter:
         self._n_searches.update(key for search, key in sent if not search.joined)
         self._n_lot_events += len(batch.plans)
         if self._n_lot_events >= LOT_EVENTS:
-            self._end_lot()
+            self._end_lot(is_rest=False)
 
     def _add_search(self, search: Search, n_slots: int) -> Key:
         source, why = find_source(self.catalog, search)
@@ -106,10 +155,9 @@ class UsageCounter:
         self._reasons[key] = why
         self._n_slots[key] += n_slots
         if isinstance(source, ArchiveCatalog):
-            self._archives[key] = source
-            self._lot.setdefault(key, []).append((search, 0))
-            if search.window is not None:
-                self._dated.add(key)
+            if key not in self._archives:
+                self._archives[key] = _ArchiveUse(source)
+            self._archives[key].add(search)
             if not source.covers(search):
                 self._not_covered.add(search)
                 self._n_not_covered[key] += n_slots
@@ -119,45 +167,25 @@ class UsageCounter:
         """Return whether the source of a slot search covers it, one of the batch added last."""
         return search not in self._not_covered
 
-    def _end_lot(self) -> None:
-        """Count the row groups that a lot reads, see ``floodscan.engine.joining``."""
-        for key, searches in self._lot.items():
-            index = self._archives[key].index
-            n_reads = self._n_reads.setdefault(key, np.zeros(len(index.table), np.int64))
-            n_reads[find_row_groups(index, group_searches(searches))] += 1
-        self._lot.clear()
+    def _end_lot(self, *, is_rest: bool) -> None:
+        for use in self._archives.values():
+            use.end_lot(is_rest=is_rest)
         self._n_lot_events = 0
 
     def list_uses(self) -> Iterator[SourceUse]:
         """Yield the use of each source, by collection; the last lot ends here."""
-        self._end_lot()
+        self._end_lot(is_rest=self._n_lot_events <= SMALL_LOT * LOT_EVENTS)
         for key, n_slots in self._n_slots.items():
             collection, source = key
-            n_bytes = n_without_id = n_groups_read = n_bytes_read = 0
-            n_row_groups = coverage = None
-            if key in self._archives:
-                archive, n_reads = self._archives[key], self._n_reads[key]
-                sizes, unnamed = (
-                    archive.index.table[name].to_numpy() for name in ("n_bytes", "n_without_id")
-                )
-                n_row_groups = int(np.count_nonzero(n_reads))
-                n_bytes, n_without_id = (int(each[n_reads > 0].sum()) for each in (sizes, unnamed))
-                n_groups_read, n_bytes_read = int(n_reads.sum()), int(n_reads @ sizes)
-                dated = key in self._dated
-                coverage = str(archive.measure_coverage(collection)) if dated else None
+            archive = self._archives.get(key)
             yield SourceUse(
                 collection=collection,
                 source=source,
                 why=self._reasons[key],
                 n_slots=n_slots,
                 n_searches=self._n_searches[key],
-                n_row_groups=n_row_groups,
-                n_bytes=n_bytes,
-                n_groups_read=n_groups_read,
-                n_bytes_read=n_bytes_read,
-                coverage=coverage,
                 n_not_covered=self._n_not_covered[key],
-                n_without_id=n_without_id,
+                **(archive.measure(collection) if archive else {}),
             )
 
 

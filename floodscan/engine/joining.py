@@ -26,7 +26,7 @@ from floodscan.catalogs.sources import find_archive, list_archives, plan_each
 from floodscan.engine.run_batches import run_batches
 from floodscan.engine.work import ScanWork
 from floodscan.errors import FloodscanError
-from floodscan.planning.slots import LOT_EVENTS
+from floodscan.planning.slots import LOT_EVENTS, SMALL_LOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -86,18 +86,25 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
 
 
 def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
-    """Cut batches into lots, by their number of events and the bytes of these."""
+    """Cut batches into lots, by their number of events and the bytes of these.
+
+    Each lot reads its row groups anew, so a small rest belongs to the last lot.
+    """
+    last: list[Batch] = []
     lot: list[Batch] = []
     n_events = n_bytes = 0
     for batch in batches:
         lot.append(batch)
         n_events += len(batch.packed)
         n_bytes += sum(len(event.content) for event in batch.packed)
-        if n_events >= LOT_EVENTS or n_bytes >= _LOT_BYTES:
-            yield lot
-            lot, n_events, n_bytes = [], 0, 0
-    if lot:
-        yield lot
+        share = max(n_events / LOT_EVENTS, n_bytes / _LOT_BYTES)
+        if last and share > SMALL_LOT:
+            yield last
+            last = []
+        if share >= 1:
+            last, lot, n_events, n_bytes = lot, [], 0, 0
+    if last or lot:
+        yield last + lot
 
 
 @contextmanager

@@ -91,7 +91,12 @@ def test_an_archive_takes_the_row_groups_that_are_read(
     assert uses[DEM, "demo"].coverage is None
 
 
-def test_each_lot_reads_its_own_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lot_events", "small", "n_lots"), [(1, 0.1, 3), (60, 0.1, 2), (60, 0.9, 1)]
+)
+def test_each_lot_reads_its_own_row_groups(
+    lot_events: int, small: float, n_lots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As often as the sweep does; the sources name each row group once."""
     read: list[int] = []
     original = reading._join
@@ -103,13 +108,15 @@ def test_each_lot_reads_its_own_row_groups(tmp_path: Path, monkeypatch: pytest.M
     events = make_events(100)
     _, once = measure_all(open_sources("demo"), events)
     for module in (joining, usage):
-        monkeypatch.setattr(module, "LOT_EVENTS", 1)
+        monkeypatch.setattr(module, "LOT_EVENTS", lot_events)
+        monkeypatch.setattr(module, "SMALL_LOT", small)
     n_batches, by_lot = measure_all(open_sources("demo"), events)
+    assert n_batches == 3
     monkeypatch.setattr(reading, "_join", follow)
     scan(events, catalog="demo", out=tmp_path / "out")
     size = add_reads(NO_SIZE, list(by_lot.values()))
-    assert size.n_row_groups == len(read) == 3 * n_batches > 3
-    assert size.n_bytes > sum(use.n_bytes for use in by_lot.values())
+    assert size.n_row_groups == len(read) == 3 * n_lots
+    assert size.n_bytes == n_lots * sum(use.n_bytes for use in by_lot.values())
     for key, use in once.items():
         assert (by_lot[key].n_row_groups, by_lot[key].n_bytes) == (use.n_row_groups, use.n_bytes)
         assert (use.n_groups_read, use.n_bytes_read) == (use.n_row_groups, use.n_bytes)

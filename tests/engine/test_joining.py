@@ -21,6 +21,8 @@ from floodscan.catalogs.archive.shards import cut_shards, group_searches
 from floodscan.clusters import open_client
 from floodscan.engine import join_on_cluster, joining
 from floodscan.model import Search
+from floodscan.planning.event_list import list_events
+from floodscan.planning.slots import Batch
 from floodscan.testing.build_demo import DEMO_FOLDER
 from floodscan.testing.fake_catalog import FakeCatalog
 from tests.catalogs.archive.layouts import ASSETS, OPTICAL, demo_table
@@ -78,6 +80,22 @@ def test_small_lots_give_the_same_bytes(
     monkeypatch.setattr(joining, "LOT_EVENTS", 1)
     scan(EVENTS, catalog=str(archive), out=tmp_path / "out")
     assert result_bytes(tmp_path / "out") == searched
+
+
+@pytest.mark.parametrize(
+    ("n_events", "sizes"), [(0, []), (30, [30]), (100, [100]), (130, [130]), (140, [100, 40])]
+)
+def test_a_small_rest_belongs_to_the_lot_before_it(
+    n_events: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most a third of a lot here, in batches of ten."""
+    monkeypatch.setattr(joining, "LOT_EVENTS", 100)
+    monkeypatch.setattr(joining, "SMALL_LOT", 1 / 3)
+    packed = [*list_events(make_events(n_events)).in_order()]
+    batches = [Batch(str(n), tuple(packed[n : n + 10])) for n in range(0, n_events, 10)]
+    lots = [*joining.cut_lots(batches)]
+    assert [sum(len(batch.packed) for batch in lot) for lot in lots] == sizes
+    assert [batch for lot in lots for batch in lot] == batches
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
