@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from distributed import Client
+    from numpy.typing import NDArray
 
 _WARM_UP_EVENTS = 24
 
@@ -53,6 +54,7 @@ class Ran:
         worker_cpu: CPU seconds of the workers.
         driver_cpu: CPU seconds of the driver and its scheduler; in one process, of everything.
         other_cpu: CPU seconds of the processes that serve the catalog.
+        busiest_cpu: CPU seconds of the busiest of these. It can't use more than one core.
     """
 
     size: SweepSize
@@ -60,6 +62,7 @@ class Ran:
     worker_cpu: float
     driver_cpu: float
     other_cpu: float
+    busiest_cpu: float
 
 
 def run_alone(case: Case, url: str, events: Path, out: Path) -> Ran:
@@ -74,18 +77,23 @@ def run_alone(case: Case, url: str, events: Path, out: Path) -> Ran:
     servers = [psutil.Process(), *psutil.Process().children(recursive=True)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as pool:  # of ``multiprocessing``, it may not have children
-        before = _sum_cpu(servers)
+        before = _list_cpu(servers)
         size, *figures = pool.submit(_run, case, url, events, out).result()
-        other = _sum_cpu(servers) - before
+        others = _list_cpu(servers) - before
     seconds, worker_cpu, driver_cpu = figures
     return Ran(
-        size=size, seconds=seconds, worker_cpu=worker_cpu, driver_cpu=driver_cpu, other_cpu=other
+        size=size,
+        seconds=seconds,
+        worker_cpu=worker_cpu,
+        driver_cpu=driver_cpu,
+        other_cpu=float(others.sum()),
+        busiest_cpu=float(others.max()),
     )
 
 
-def _sum_cpu(processes: Iterable[psutil.Process]) -> float:
+def _list_cpu(processes: Iterable[psutil.Process]) -> NDArray[np.float64]:
     times = [process.cpu_times() for process in processes]
-    return sum(time.user + time.system for time in times)
+    return np.array([time.user + time.system for time in times])
 
 
 def _run(case: Case, url: str, path: Path, out: Path) -> tuple[SweepSize, float, float, float]:
