@@ -61,6 +61,19 @@ def half(tmp_path: Path) -> str:
     return str(write_archive(tmp_path / "archive"))
 
 
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets an entry for each row group that is read from now on."""
+    read: list[int] = []
+    original = reading._join
+
+    def follow(*args: object) -> object:
+        read.append(1)
+        return original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reading, "_join", follow)
+    return read
+
+
 def test_an_api_takes_searches() -> None:
     """Neighbours share some of them."""
     uses = measure(open_sources(API))
@@ -74,15 +87,8 @@ def test_an_archive_takes_the_row_groups_that_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And no search."""
-    read: list[int] = []
-    original = reading._join
-
-    def follow(*args: object) -> object:
-        read.append(1)
-        return original(*args)  # type: ignore[arg-type]
-
     uses = measure(open_sources("demo"))
-    monkeypatch.setattr(reading, "_join", follow)
+    read = count_reads(monkeypatch)
     scan(EVENTS, catalog="demo", out=tmp_path / "out")
     assert sum(use.n_row_groups or 0 for use in uses.values()) == len(read) == 3
     assert all(use.n_bytes > 1000 for use in uses.values())
@@ -98,13 +104,6 @@ def test_each_lot_reads_its_own_row_groups(
     lot_events: int, small: float, n_lots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As often as the sweep does; the sources name each row group once."""
-    read: list[int] = []
-    original = reading._join
-
-    def follow(*args: object) -> object:
-        read.append(1)
-        return original(*args)  # type: ignore[arg-type]
-
     events = make_events(100)
     _, once = measure_all(open_sources("demo"), events)
     for module in (joining, usage):
@@ -112,7 +111,7 @@ def test_each_lot_reads_its_own_row_groups(
         monkeypatch.setattr(module, "SMALL_LOT", small)
     n_batches, by_lot = measure_all(open_sources("demo"), events)
     assert n_batches == 3
-    monkeypatch.setattr(reading, "_join", follow)
+    read = count_reads(monkeypatch)
     scan(events, catalog="demo", out=tmp_path / "out")
     size = add_reads(NO_SIZE, list(by_lot.values()))
     assert size.n_row_groups == len(read) == 3 * n_lots
