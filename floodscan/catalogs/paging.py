@@ -129,7 +129,8 @@ class Pager:
         full_page: Most items on a page with a ``next`` link so far; it may be less than the limit
             of the request.
         longest_page: Most items on any page so far.
-        decode_page: Decodes a page with the assets of these keys, and their edges of those keys.
+        decode_page: Decodes a page: the assets with the first keys, and edges of those with the
+            second keys.
     """
 
     transport: Transport

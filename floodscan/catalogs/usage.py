@@ -88,10 +88,10 @@ class _ArchiveUse:
         self.lot.append((search, 0))
         self.has_windows |= search.window is not None
 
-    def end_lot(self, *, is_rest: bool) -> None:
-        """Count the row groups that the lot reads; a rest is joined with the last lot."""
+    def end_lot(self, *, is_remainder: bool) -> None:
+        """Count the row groups that the lot reads; a remainder is added to the lot before it."""
         numbers = find_row_groups(self.archive.index, group_searches(self.lot))
-        self.n_reads[np.setdiff1d(numbers, self.last) if is_rest else numbers] += 1
+        self.n_reads[np.setdiff1d(numbers, self.last) if is_remainder else numbers] += 1
         self.last = numbers
         self.lot.clear()
 
@@ -147,7 +147,7 @@ class UsageCounter:
         self._n_searches.update(key for search, key in sent if not search.joined)
         self._n_lot_events += len(batch.plans)
         if self._n_lot_events >= LOT_EVENTS:
-            self._end_lot(is_rest=False)
+            self._end_lot(is_remainder=False)
 
     def _add_search(self, search: Search, n_slots: int) -> Key:
         source, why = find_source(self.catalog, search)
@@ -167,14 +167,14 @@ class UsageCounter:
         """Return whether the source of a slot search covers it, one of the batch added last."""
         return search not in self._not_covered
 
-    def _end_lot(self, *, is_rest: bool) -> None:
+    def _end_lot(self, *, is_remainder: bool) -> None:
         for use in self._archives.values():
-            use.end_lot(is_rest=is_rest)
+            use.end_lot(is_remainder=is_remainder)
         self._n_lot_events = 0
 
     def list_uses(self) -> Iterator[SourceUse]:
         """Yield the use of each source, by collection; the last lot ends here."""
-        self._end_lot(is_rest=self._n_lot_events <= SMALL_LOT * LOT_EVENTS)
+        self._end_lot(is_remainder=self._n_lot_events <= SMALL_LOT * LOT_EVENTS)
         for key, n_slots in self._n_slots.items():
             collection, source = key
             archive = self._archives.get(key)

@@ -88,7 +88,7 @@ def _run_lot(run: Run, lot: Sequence[Batch], client: Client | None) -> Iterator[
 def cut_lots(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     """Cut batches into lots, by their number of events and the bytes of these.
 
-    Each lot reads its row groups anew, so a small rest belongs to the last lot.
+    Each lot reads its row groups anew, so a small remainder is added to the last full lot.
     """
     last: list[Batch] = []
     lot: list[Batch] = []

@@ -53,7 +53,7 @@ LOT_EVENTS = 32_768
 """Minimum number of events in a lot: its batches are joined with an archive at once."""
 
 SMALL_LOT = 0.25
-"""A rest of at most this share of a lot is joined with the lot before it."""
+"""A remainder of at most this share of a lot is added to the lot before it."""
 
 _BATCHES_AT_ONCE = 32
 _CUT_ONE_IN = 16  # beyond the minimum size, one event in so many ends its batch
